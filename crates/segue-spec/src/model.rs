@@ -1,0 +1,16 @@
+//! A project as the rest of Segue sees it: checked, typed, every reference (`${…}`) still unresolved.
+
+mod asset;
+mod check;
+mod copy;
+mod project;
+mod sql;
+
+pub use asset::{Asset, How, IntoTarget, OnChange, OnPartial, Param, Place};
+pub use check::{Check, CheckKind, Name, Number, OnFailure, Scope};
+pub use copy::{Batch, Column, Columns, Copy, ForEach, From, LakeSource, OnSchemaChange, Position};
+pub use project::{Apply, Connection, Environment, Project};
+pub use sql::{By, InputRule, Range, RangeInput, SqlBody};
+pub use write::{OnGone, Write, WriteMode};
+
+mod write;

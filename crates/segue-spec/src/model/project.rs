@@ -1,0 +1,69 @@
+//! The project, its environments and its connections.
+
+use super::{Asset, Place};
+use crate::name::AssetName;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Everything that the files of one project say.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Project {
+    /// The version of the files' format; always 1.
+    pub format: u32,
+    /// The project's name.
+    pub name: String,
+    /// The zone in which SQL sessions, `date_trunc` and ranges count, an IANA name.
+    pub timezone: String,
+    /// The sets of places that this project can run in, by name; at least one.
+    pub environments: BTreeMap<String, Environment>,
+    /// The environment that is meant when none is named; a key of `environments`.
+    pub default_environment: String,
+    /// The outside systems, by name.
+    pub connections: BTreeMap<String, Connection>,
+    /// The outputs, by name.
+    pub assets: BTreeMap<AssetName, Asset>,
+}
+
+/// A named set of places for one project.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Environment {
+    /// Its name: `dev`, `prod`.
+    pub name: String,
+    /// Where the lake is: a folder (relative to the project's) or the URL of an object store.
+    pub lake: String,
+    /// Where the state is: a SQLite file (relative to the project's folder).
+    pub state: String,
+    /// What answers SQL; this version knows `local` only.
+    pub engine: String,
+    /// Which changes need `segue apply`.
+    pub apply: Apply,
+    /// Where it stands in `segue.yaml`; `None` for the one that is there when none is written.
+    pub place: Option<Place>,
+}
+
+/// Which changes `segue run` makes by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Apply {
+    /// All of them: nothing needs `segue apply`.
+    Auto,
+    /// Those that break nothing: breaking ones need `segue apply`.
+    Breaking,
+    /// None: every change needs `segue apply`.
+    All,
+}
+
+/// A named outside system and how to reach it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Connection {
+    /// Its name, as `copy.from` and `into.connection` write it.
+    pub name: String,
+    /// The connector that speaks to it: `rest`, `sqlite`.
+    pub kind: String,
+    /// The connector's own settings, an object; `${env:…}` and `${secret:…}` in it are unresolved.
+    pub settings: Value,
+    /// Where its name stands.
+    pub place: Place,
+}
