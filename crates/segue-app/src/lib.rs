@@ -1,0 +1,1 @@
+//! Build a running system from a project and offer its use-cases.

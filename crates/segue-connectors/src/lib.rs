@@ -1,0 +1,1 @@
+//! Talk to every outside system; a folder each.

@@ -1,0 +1,76 @@
+//! What answers SQL.
+
+use crate::{AssetName, Batches, Ctx, Result};
+use arrow_schema::SchemaRef;
+use async_trait::async_trait;
+use serde_json::Value;
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Rows that can be read: a table at a version, as it would be after a staged change, or what lies staged.
+/// An engine that knows the concrete kind may push more down than [`Relation::scan`] does.
+#[async_trait]
+pub trait Relation: Send + Sync {
+    /// The columns.
+    fn schema(&self) -> SchemaRef;
+
+    /// All rows, of these columns (by index in the schema, in the order given) or of all.
+    async fn scan(&self, columns: Option<&[usize]>) -> Result<Batches>;
+
+    /// The concrete kind.
+    fn as_any(&self) -> &dyn Any;
+}
+
+/// A question.
+#[derive(Clone)]
+pub struct Query {
+    /// One SELECT statement.
+    pub sql: String,
+    /// The values of `$name`. A JSON string in RFC 3339 given for a timestamp is cast by the statement's own types.
+    pub params: BTreeMap<String, Param>,
+    /// What each table that the statement names is, exactly. A name that is not here is an unknown table.
+    pub tables: BTreeMap<AssetName, Arc<dyn Relation>>,
+    /// The zone of the session.
+    pub timezone: String,
+}
+
+/// The value of a parameter.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Param {
+    /// An instant, in microseconds since 1970, UTC: `$from` and `$to`.
+    Timestamp(i64),
+    /// A string, a number, a boolean or null.
+    Value(Value),
+}
+
+/// An answer, as it comes.
+pub struct Answer {
+    /// The columns.
+    pub schema: SchemaRef,
+    /// The rows. Dropping it cancels the query.
+    pub rows: Batches,
+}
+
+/// What a statement would give, without running it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Described {
+    /// The columns of the answer.
+    pub schema: SchemaRef,
+    /// The tables that it reads.
+    pub reads: Vec<AssetName>,
+}
+
+/// A thing that answers SQL. Queries only read. Memory is bounded by the context's limits: operators that can spill do, the others
+/// end with an error that says which limit was met.
+#[async_trait]
+pub trait Engine: Send + Sync {
+    /// Runs a statement.
+    ///
+    /// # Errors
+    /// `Invalid` with the place in the statement for what the user wrote, `Cancelled`, and the kinds of the tables read.
+    async fn run(&self, query: &Query, ctx: &Ctx) -> Result<Answer>;
+
+    /// Plans a statement and says what it would give.
+    async fn describe(&self, query: &Query, ctx: &Ctx) -> Result<Described>;
+}

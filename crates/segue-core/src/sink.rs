@@ -1,0 +1,256 @@
+//! Where rows go to: tables that take a commit once, and only after its predecessor.
+
+use crate::commit::{CommitRecord, Footprint};
+use crate::engine::Relation;
+use crate::{AssetId, AssetName, CommitId, Ctx, Labels, Result, Span, Spans, TableId};
+use arrow_array::{BooleanArray, RecordBatch};
+use arrow_schema::SchemaRef;
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// One table of an asset in one sink.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Target {
+    /// Whose table it is.
+    pub asset: AssetId,
+    /// The table's identity.
+    pub table: TableId,
+    /// What people call it; for messages.
+    pub name: AssetName,
+    /// Where it is: in the lake the path below the lake's root (`raw/artists`), in a database the table's name.
+    pub place: String,
+    /// The connection that holds it; `None` is the lake.
+    pub connection: Option<String>,
+}
+
+/// Rows on their way in: with merges, which of them delete.
+#[derive(Clone, Debug)]
+pub struct Rows {
+    /// The rows, all of one schema within one [`Sink::stage`].
+    pub batch: RecordBatch,
+    /// True where the row deletes its key. `None`: no row does.
+    pub deletes: Option<BooleanArray>,
+}
+
+/// What is to happen to a table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// The staged rows are added.
+    Append,
+    /// The staged rows are the table, in their schema. Old versions stay readable.
+    ReplaceTable,
+    /// The staged rows replace all rows whose `column` is in the ranges. Rows outside them are an error.
+    ReplaceRanges {
+        /// The output column of the range, a date or a timestamp or a number.
+        column: String,
+        /// Which stretches.
+        ranges: Spans,
+    },
+    /// The staged rows replace all rows of these slices. Rows of other slices are an error.
+    ReplaceSlices {
+        /// The columns that hold the labels.
+        columns: Vec<String>,
+        /// Which slices, those without any row included.
+        slices: BTreeSet<Labels>,
+    },
+    /// Each staged row replaces the row of its key, or is added; rows marked as deleting remove it.
+    /// Keys are non-null and unique within what is staged.
+    Merge {
+        /// The key's columns.
+        key: Vec<String>,
+    },
+}
+
+/// Rows that lie ready in the sink, durable, and invisible until a commit names them. Plain data: another process can commit or discard them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Staged {
+    /// How many rows.
+    pub rows: u64,
+    /// Their size on disk.
+    pub bytes: u64,
+    /// The sink's own note of where they are.
+    pub place: Value,
+}
+
+/// What a reader ranges over, so that footprints can be kept in its grain.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Grain {
+    /// The column of the written table.
+    pub column: String,
+    /// The boundaries of the reader's ranges within the values that occur, sorted; a value belongs to the interval that
+    /// begins at the last boundary not above it. Empty: the exact values are kept.
+    pub bounds: Vec<i64>,
+}
+
+/// A change that was worked out on one version of the table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WorkedOut {
+    /// Nothing would change: the rows are equal to those that are there.
+    pub unchanged: bool,
+    /// The slices among those replaced whose rows are equal: left out of the change.
+    pub unchanged_slices: BTreeSet<Labels>,
+    /// The ranges among those replaced whose rows are equal: left out of the change.
+    pub unchanged_ranges: Spans,
+    /// Rows added or changed.
+    pub rows_written: u64,
+    /// Rows that were there and are no longer, or no longer so.
+    pub rows_removed: u64,
+    /// Bytes that are added to the target.
+    pub bytes_written: u64,
+    /// What the change would do to readers; labels and columns as asked for.
+    pub footprint: Footprint,
+    /// The sink's own plan; goes into the record's part.
+    pub plan: Value,
+}
+
+/// The last mark of an asset on one of its tables.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Head {
+    /// The last commit's number; 0 when there is none.
+    pub n: u64,
+    /// The attempt that landed there; `None` with 0, and where the claim that would name it is gone.
+    pub id: Option<CommitId>,
+    /// The table's version: grows with every change, whoever made it. 0 where the table does not exist.
+    pub version: u64,
+    /// The table's schema; `None` where it does not exist.
+    pub schema: Option<SchemaRef>,
+    /// The id that the table carries, where the sink keeps one; another than the target's is another table.
+    pub table: Option<TableId>,
+}
+
+/// What became of a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// The number is this record's, now or since before.
+    Ours,
+    /// The number belongs to another attempt: this one is over.
+    Taken,
+}
+
+/// What became of a commit on one table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Committed {
+    /// It is there now; the table's version.
+    Written(u64),
+    /// It had been there before; the version at which it landed, as far as it is known.
+    AlreadyThere(u64),
+    /// The table's last commit is not the predecessor: it can never land.
+    ShutOut,
+    /// Another program moved the table: work the change out anew on the newest version and try again.
+    Moved,
+}
+
+/// One change of a table as its own log tells it, for readers' staleness.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LoggedChange {
+    /// The table's version.
+    pub version: u64,
+    /// The asset's commit that made it; `None` for a version that no commit of ours made.
+    pub n: Option<u64>,
+    /// Whether rows changed (compaction and metadata change none).
+    pub data_changed: bool,
+}
+
+/// A place that keeps tables and takes commits.
+///
+/// What every sink guarantees:
+/// * **Once.** [`Sink::commit`] of one (n, id) lands at most once, however often and by however many processes it is called.
+/// * **In order.** It lands only if the asset's last number on that table is the part's predecessor, compared and written in one atomic step.
+/// * **Durable.** When `stage`, `claim` or `commit` has returned, a power cut does not take it back.
+/// * **Invisible.** What is staged and claimed is seen by no reader.
+/// * **After a crash** at any point the table is as before or as after, and the same call with the same record finishes or finds it done.
+///
+/// Staging is parallel; commits of one asset are called one after the other by whoever holds the asset's lease, and may be called
+/// by one who lost it: the predecessor rule alone keeps the table right.
+#[async_trait]
+pub trait Sink: Send + Sync {
+    /// Where it is, without secrets: part of every target's identity.
+    fn identity(&self) -> String;
+
+    /// Whether numbers are claimed beside the table (a lake), or owned by the target's own transaction (a database).
+    fn claims(&self) -> bool;
+
+    /// The last mark of the asset on this table, read from the table itself.
+    async fn head(&self, target: &Target, ctx: &Ctx) -> Result<Head>;
+
+    /// Makes these rows lie ready. The schema is that of every batch; types are checked against nothing yet.
+    async fn stage(
+        &self,
+        target: &Target,
+        schema: SchemaRef,
+        rows: BoxStream<'static, Result<Rows>>,
+        ctx: &Ctx,
+    ) -> Result<Staged>;
+
+    /// Works out what the change would do to the newest version of the table: aligns types, finds what to add and remove, leaves
+    /// out slices and ranges whose rows are equal. Writes no more than further staged files. `schema` is that of the table afterwards;
+    /// it holds every column of the staged rows and, but for [`Change::ReplaceTable`], of the table.
+    ///
+    /// # Errors
+    /// `BadData` for null or doubled keys of a merge, rows outside their ranges or slices, types that would have to be narrowed.
+    async fn work_out(
+        &self,
+        target: &Target,
+        schema: SchemaRef,
+        change: &Change,
+        staged: &[Staged],
+        grains: &[Grain],
+        ctx: &Ctx,
+    ) -> Result<WorkedOut>;
+
+    /// The table as it would be after this plan.
+    async fn view(&self, target: &Target, plan: &Value, ctx: &Ctx) -> Result<Arc<dyn Relation>>;
+
+    /// The staged rows alone.
+    async fn staged(&self, target: &Target, staged: &[Staged], ctx: &Ctx) -> Result<Arc<dyn Relation>>;
+
+    /// The table at one of its versions.
+    async fn at(&self, target: &Target, version: u64, ctx: &Ctx) -> Result<Arc<dyn Relation>>;
+
+    /// Claims the record's number beside its own table: must not exist, is synced, is never removed. Where [`Sink::claims`] is false: nothing to do.
+    async fn claim(&self, record: &CommitRecord, ctx: &Ctx) -> Result<Claim>;
+
+    /// The highest number that is claimed or committed on this table, whoever did it; a new number must be above it.
+    async fn highest(&self, target: &Target, ctx: &Ctx) -> Result<u64>;
+
+    /// Carries one part of the record out.
+    async fn commit(&self, record: &CommitRecord, part: usize, ctx: &Ctx) -> Result<Committed>;
+
+    /// Removes staged rows that no commit will name, and the further files of a plan, if given. Missing ones are no error.
+    async fn discard(&self, target: &Target, staged: &[Staged], plan: Option<&Value>, ctx: &Ctx) -> Result<()>;
+
+    /// The records of the commits that are on this table, oldest first, along the predecessors from its head: for rebuilding a state.
+    async fn records(&self, target: &Target, ctx: &Ctx) -> Result<Vec<CommitRecord>>;
+
+    /// Every table of ours that this sink holds, by its marks: the newest record of each. For rebuilding a state.
+    async fn tables(&self, ctx: &Ctx) -> Result<Vec<Target>>;
+
+    /// What happened to the table after `since` and up to `until` (versions), oldest first. Where the log no longer reaches back, an error.
+    async fn changes(&self, target: &Target, since: u64, until: u64, ctx: &Ctx) -> Result<Vec<LoggedChange>>;
+
+    /// Removes the table with its marks and files. For `asset drop` alone.
+    async fn drop_table(&self, target: &Target, ctx: &Ctx) -> Result<()>;
+}
+
+/// Footprint values of a column, put into a reader's grain.
+pub fn grained(values: impl IntoIterator<Item = i64>, grain: &Grain) -> Spans {
+    let spans = values.into_iter().map(|v| {
+        let at = grain.bounds.partition_point(|b| *b <= v);
+        let from = if at == 0 { v } else { grain.bounds[at - 1] };
+        let to = if at == 0 || at == grain.bounds.len() {
+            v.saturating_add(1)
+        } else {
+            grain.bounds[at]
+        };
+        Span::new(if at == grain.bounds.len() { v } else { from }, to)
+    });
+    Spans::of(spans).at_most(Footprint::MOST_SPANS)
+}
+
+/// The values by which rows of a batch are counted, by column; for sinks that keep footprints.
+pub type ValuesByColumn = BTreeMap<String, Vec<i64>>;

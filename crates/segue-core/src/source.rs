@@ -1,0 +1,208 @@
+//! Where rows come from.
+
+use crate::{Ctx, Result, Slice, Span, Type};
+use arrow_array::RecordBatch;
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// A column that an asset declares, or that was inferred once and is frozen since.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    /// Its name in the table.
+    pub name: String,
+    /// What its values are.
+    #[serde(rename = "type")]
+    pub of: Type,
+    /// Whether it may be empty.
+    pub required: bool,
+    /// Where it stands in a record, as the source understands it (REST: a JSONPath below the record); `None`: under its own name.
+    pub path: Option<String>,
+    /// A template whose text is the value (`{{ each.id }}`) instead of a place in the record.
+    pub value: Option<String>,
+}
+
+/// What to do with a column or a type that the schema does not have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnChange {
+    /// Take it in: a new nullable column, a wider type. What cannot be taken in without losing something is quarantined.
+    #[default]
+    Evolve,
+    /// Fail, and say what is new.
+    Freeze,
+    /// Set the record aside.
+    Quarantine,
+    /// Leave the value out, and count it.
+    DropValue,
+}
+
+/// The schema to read into.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReadSchema {
+    /// The columns; `None`: infer them from the first answers.
+    pub columns: Option<Vec<Column>>,
+    /// Whether the columns were declared by the user. Then a record's other values are not looked at.
+    pub declared: bool,
+    /// A value under a name that no column has (inferred schemas only).
+    pub on_new_column: OnChange,
+    /// A value that its column's type does not take, but a wider one would (inferred schemas only).
+    pub on_type_change: OnChange,
+}
+
+/// What to read.
+pub struct ReadRequest {
+    /// The connector's own keys of the asset's `copy:`, checked against its schema.
+    pub copy: Value,
+    /// The columns to read into.
+    pub schema: ReadSchema,
+    /// The slices to read, in order; one whole slice for an asset without `for_each`.
+    pub slices: Vec<Slice>,
+    /// How many slices go into one request, and how their labels are joined; `None`: one by one.
+    pub batch: Option<SliceBatch>,
+    /// The columns that hold a slice's labels in the rows.
+    pub slice_columns: Vec<String>,
+    /// The stretch to read, for a ranged copy, with its bounds as the project's zone writes them left to the connector.
+    pub range: Option<Span>,
+    /// Where the last read ended.
+    pub from: Option<Value>,
+    /// Stop after about so many rows, parents included: for previews.
+    pub limit: Option<u64>,
+    /// Hand out the answers as well, as [`Read::Page`].
+    pub keep_pages: bool,
+    /// Read these kept pages instead of asking. One stream for all slices, in the shape of [`page_schema`].
+    pub replay: Option<crate::Batches>,
+    /// Parameters of the run.
+    pub params: serde_json::Map<String, Value>,
+}
+
+/// Several slices in one request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SliceBatch {
+    /// The most slices in a request.
+    pub size: usize,
+    /// What stands between their labels.
+    pub join: String,
+}
+
+/// What a source hands out. Slices are named by their index in [`ReadRequest::slices`].
+///
+/// Further kinds come with change data (watermarks, *unchanged is not null*): match with a catch-all only where ignoring is right.
+#[derive(Debug)]
+pub enum Read {
+    /// Rows, in the request's schema or, where that is inferred, in one that the later ones only widen.
+    Rows {
+        /// Whose rows they are. With [`SliceBatch`] a batch holds the rows of one slice.
+        slice: usize,
+        /// The rows.
+        batch: RecordBatch,
+    },
+    /// Records that do not fit, each with its reason and its raw text.
+    Rejected {
+        /// Whose records they are; `None` where that cannot be told.
+        slice: Option<usize>,
+        /// The records.
+        rows: Vec<Rejected>,
+    },
+    /// An answer as it came, in the shape of [`page_schema`]; only with [`ReadRequest::keep_pages`].
+    Page {
+        /// The slices that the answer is about.
+        slices: Vec<usize>,
+        /// One row an answer.
+        batch: RecordBatch,
+    },
+    /// Where the source was read to: everything handed out before this belongs to it.
+    Position(Value),
+    /// The slice is complete: nothing more of it follows. What came of it before counts only now.
+    Done {
+        /// Which.
+        slice: usize,
+    },
+    /// The slice may go on later; what came of it does not count.
+    Parked {
+        /// Which.
+        slice: usize,
+        /// When it may go on, if that is known.
+        until: Option<Timestamp>,
+        /// Why, for people.
+        reason: String,
+    },
+    /// The slice is not ours to read.
+    Closed {
+        /// Which.
+        slice: usize,
+        /// Why, for people.
+        reason: String,
+    },
+    /// The slice failed; the others go on.
+    Failed {
+        /// Which.
+        slice: usize,
+        /// Why.
+        error: crate::Error,
+    },
+    /// Something worth saying and counting that changes nothing (values dropped, a first page that was full).
+    Note(String),
+}
+
+/// A record that was set aside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rejected {
+    /// What is wrong, as a short phrase: `expected int32, found "many"`.
+    pub reason: String,
+    /// Where in the record.
+    pub path: Option<String>,
+    /// The record as it came, at most 64 KiB of it; the candidates, where a `pick` found none.
+    pub raw: String,
+}
+
+/// One answer of a source: which slices it was for (`slices`, a JSON list of their keys), the request's order among the slice's
+/// (`page`, from 0), the request (`request`, without secrets), its hash (`request_hash`), `status`, `body` and when it was asked (`asked_at`).
+pub fn page_schema() -> arrow_schema::SchemaRef {
+    let columns = [
+        ("slices", Type::String),
+        ("page", Type::Int64),
+        ("last", Type::Bool),
+        ("request", Type::String),
+        ("request_hash", Type::String),
+        ("source", Type::String),
+        ("status", Type::Int32),
+        ("body", Type::Binary),
+        ("asked_at", Type::Timestamp),
+    ];
+    let fields: Vec<_> = columns.into_iter().map(|(name, of)| of.field(name, false)).collect();
+    Arc::new(arrow_schema::Schema::new(fields))
+}
+
+/// A table that a source offers.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Discovered {
+    /// Its name in the source.
+    pub name: String,
+    /// Its columns.
+    pub columns: Vec<Column>,
+}
+
+/// A place to read from.
+///
+/// What every source guarantees: a read delivers **at least once** per slice, in no promised order between slices; a slice counts only
+/// with its [`Read::Done`]; the stream is bounded in memory and stops asking when it is not polled; dropping it cancels what is under
+/// way; the error that ends it is about the connection, while what concerns one slice comes as `Parked`, `Closed` or `Failed`.
+/// It retries a *request* as its kind allows; retrying the step is the caller's.
+#[async_trait]
+pub trait Source: Send + Sync {
+    /// What is read from: scheme, host, database, account; no secret. When it changes, what was read before is not of this source.
+    fn identity(&self) -> String;
+
+    /// Reaches it with its credentials and says in a line what was found.
+    async fn test(&self, ctx: &Ctx) -> Result<String>;
+
+    /// What is there.
+    async fn discover(&self, ctx: &Ctx) -> Result<Vec<Discovered>>;
+
+    /// Reads.
+    async fn read(&self, request: ReadRequest, ctx: &Ctx) -> Result<BoxStream<'static, Result<Read>>>;
+}

@@ -1,0 +1,5 @@
+//! Codes of the command line and the use-cases: SG07xx.
+
+use crate::Code;
+
+codes! {}

@@ -1,0 +1,5 @@
+//! Codes of connections, sources and sinks: SG03xx.
+
+use crate::Code;
+
+codes! {}

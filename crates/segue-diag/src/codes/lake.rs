@@ -1,0 +1,5 @@
+//! Codes of the lake: SG04xx.
+
+use crate::Code;
+
+codes! {}

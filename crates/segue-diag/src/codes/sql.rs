@@ -1,0 +1,5 @@
+//! Codes of SQL: SG02xx.
+
+use crate::Code;
+
+codes! {}

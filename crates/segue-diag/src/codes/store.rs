@@ -1,0 +1,5 @@
+//! Codes of the state: SG06xx.
+
+use crate::Code;
+
+codes! {}

@@ -1,0 +1,5 @@
+//! Codes of plans, runs and commits: SG05xx.
+
+use crate::Code;
+
+codes! {}

@@ -1,0 +1,1 @@
+//! Keep tables: stage, append, merge, read at a version, compact, expire.

@@ -1,0 +1,1 @@
+//! Answer SQL in this process, over the lake and the connections.

@@ -1,0 +1,1 @@
+//! Remember: runs, ledger, commits and leases, in one database.

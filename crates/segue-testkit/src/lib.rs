@@ -1,0 +1,1 @@
+//! Fixtures, fakes and fault points for tests.

@@ -1,0 +1,1 @@
+//! Carry a step out, and decide what runs when.
