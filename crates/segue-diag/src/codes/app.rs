@@ -2,4 +2,6 @@
 
 use crate::Code;
 
-codes! {}
+codes! {
+    DEMO_CATALOGUE = "SG0790",
+}
