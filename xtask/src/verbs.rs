@@ -1,0 +1,7 @@
+//! One file a verb.
+
+pub mod demo;
+pub mod fresh;
+pub mod generate;
+pub mod jobs;
+pub mod test;
