@@ -6,7 +6,64 @@ use async_trait::async_trait;
 use serde_json::Value;
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
+
+/// What a table is called in SQL: any schema and any name, so that `quarantine."raw.top_tracks"` has one too.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TableKey {
+    /// The part before the dot.
+    pub schema: String,
+    /// The part after it, without quotes.
+    pub table: String,
+}
+
+impl TableKey {
+    /// The table of this name in this schema.
+    pub fn new(schema: impl Into<String>, table: impl Into<String>) -> TableKey {
+        TableKey {
+            schema: schema.into(),
+            table: table.into(),
+        }
+    }
+
+    /// The asset whose table this is, if the name can be an asset's.
+    pub fn asset(&self) -> Option<AssetName> {
+        format!("{}.{}", self.schema, self.table).parse().ok()
+    }
+}
+
+impl From<&AssetName> for TableKey {
+    fn from(name: &AssetName) -> TableKey {
+        TableKey::new(name.schema(), name.table())
+    }
+}
+
+impl From<AssetName> for TableKey {
+    fn from(name: AssetName) -> TableKey {
+        TableKey::from(&name)
+    }
+}
+
+/// As it is written in SQL: a part that is no plain lower-case word stands in double quotes.
+impl fmt::Display for TableKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let part = |f: &mut fmt::Formatter<'_>, part: &str| {
+            let plain = part.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+                && part
+                    .chars()
+                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+            if plain {
+                f.write_str(part)
+            } else {
+                write!(f, "\"{}\"", part.replace('"', "\"\""))
+            }
+        };
+        part(f, &self.schema)?;
+        f.write_str(".")?;
+        part(f, &self.table)
+    }
+}
 
 /// Rows that can be read: a table at a version, as it would be after a staged change, or what lies staged.
 /// An engine that knows the concrete kind may push more down than [`Relation::scan`] does.
@@ -30,7 +87,7 @@ pub struct Query {
     /// The values of `$name`. A JSON string in RFC 3339 given for a timestamp is cast by the statement's own types.
     pub params: BTreeMap<String, Param>,
     /// What each table that the statement names is, exactly. A name that is not here is an unknown table.
-    pub tables: BTreeMap<AssetName, Arc<dyn Relation>>,
+    pub tables: BTreeMap<TableKey, Arc<dyn Relation>>,
     /// The zone of the session.
     pub timezone: String,
 }
@@ -57,8 +114,8 @@ pub struct Answer {
 pub struct Described {
     /// The columns of the answer.
     pub schema: SchemaRef,
-    /// The tables that it reads.
-    pub reads: Vec<AssetName>,
+    /// The tables that it reads, in order of their names.
+    pub reads: Vec<TableKey>,
 }
 
 /// A thing that answers SQL. Queries only read. Memory is bounded by the context's limits: operators that can spill do, the others
