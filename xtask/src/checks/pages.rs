@@ -118,8 +118,7 @@ fn page_violations(number: &str, page: &str) -> Vec<String> {
         ));
         return found;
     }
-    let mut sections = page.split("\n## ").skip(1);
-    if sections.any(|section| section.lines().skip(1).all(|line| line.trim().is_empty())) {
+    if has_empty_section(page) {
         found.push("a section is empty".to_string());
     }
     let example = page.split("\n## Example").nth(1).unwrap_or_default();
@@ -142,6 +141,24 @@ fn page_violations(number: &str, page: &str) -> Vec<String> {
         found.push("a fenced block is not closed".to_string());
     }
     found
+}
+
+/// Whether a heading is followed by the next one, or by nothing.
+fn has_empty_section(page: &str) -> bool {
+    let mut inside = false;
+    let mut empty = false;
+    for line in page.lines() {
+        inside ^= line.starts_with("```");
+        if line.starts_with("## ") && !inside {
+            if empty {
+                return true;
+            }
+            empty = true;
+        } else if !line.trim().is_empty() {
+            empty = false;
+        }
+    }
+    empty
 }
 
 fn outside_fences(page: &str) -> impl Iterator<Item = &str> {
