@@ -1,0 +1,114 @@
+//! Which names are like a query.
+//!
+//! As in the real thing the order is by likeness and popularity together, so the exact name is not always the first.
+
+use super::Artist;
+use std::cmp::Reverse;
+
+/// Less alike than this is not found.
+const LEAST_LIKENESS: f64 = 0.3;
+/// A query longer than this is cut: nobody's name is.
+const MOST_CHARS: usize = 200;
+
+/// The names of a catalogue, prepared for searching.
+#[derive(Debug)]
+pub(super) struct Index {
+    names: Vec<Name>,
+}
+
+#[derive(Debug)]
+struct Name {
+    plain: String,
+    pieces: Vec<[char; 3]>,
+    popularity: u8,
+    listed: bool,
+}
+
+impl Index {
+    /// An index of these artists, of whom the first `listed` are real.
+    pub(super) fn new(artists: &[Artist], listed: usize) -> Index {
+        let names = artists.iter().enumerate().map(|(i, artist)| {
+            let plain = plain(&artist.name);
+            Name {
+                pieces: pieces(&plain),
+                plain,
+                popularity: artist.popularity,
+                listed: i < listed,
+            }
+        });
+        Index { names: names.collect() }
+    }
+
+    /// Places of the names that are like the query, best first.
+    pub(super) fn search(&self, query: &str) -> Vec<usize> {
+        let query = plain(&query.chars().take(MOST_CHARS).collect::<String>());
+        let wanted = pieces(&query);
+        let mut found: Vec<(u64, bool, usize)> = Vec::new();
+        for (place, name) in self.names.iter().enumerate() {
+            let likeness = likeness(&query, &wanted, name);
+            if likeness >= LEAST_LIKENESS {
+                let weight = likeness + f64::from(name.popularity) / 150.0;
+                found.push(((weight * 1e6) as u64, name.listed, place));
+            }
+        }
+        found.sort_by_key(|(weight, listed, place)| (Reverse(*weight), Reverse(*listed), *place));
+        found.into_iter().map(|(_, _, place)| place).collect()
+    }
+}
+
+/// From 0 (nothing alike) to 1 (the same but for case, marks and spaces).
+fn likeness(query: &str, wanted: &[[char; 3]], name: &Name) -> f64 {
+    if query.is_empty() {
+        return 0.0;
+    }
+    if query == name.plain {
+        return 1.0;
+    }
+    let whole_words = |long: &str, short: &str| format!(" {long} ").contains(&format!(" {short} "));
+    if whole_words(&name.plain, query) {
+        return 0.8;
+    }
+    if whole_words(query, &name.plain) {
+        return 0.6;
+    }
+    let common = wanted.iter().filter(|p| name.pieces.binary_search(p).is_ok()).count();
+    let all = wanted.len() + name.pieces.len();
+    0.75 * (2 * common) as f64 / all.max(1) as f64
+}
+
+/// Lower case, single spaces, without the marks of Latin letters.
+fn plain(text: &str) -> String {
+    let lower: String = text.to_lowercase().chars().map(unmarked).collect();
+    lower.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn unmarked(letter: char) -> char {
+    const MARKED: [(&str, char); 10] = [
+        ("àáâãäåāă", 'a'),
+        ("çćč", 'c'),
+        ("èéêëēę", 'e'),
+        ("ìíîïī", 'i'),
+        ("ñńň", 'n'),
+        ("òóôõöøō", 'o'),
+        ("śšş", 's'),
+        ("ùúûüū", 'u'),
+        ("ýÿ", 'y'),
+        ("źžż", 'z'),
+    ];
+    match letter.is_ascii() {
+        true => letter,
+        false => MARKED
+            .iter()
+            .find(|(all, _)| all.contains(letter))
+            .map_or(letter, |(_, to)| *to),
+    }
+}
+
+/// Every three neighbouring characters, with the edges marked; sorted, each once.
+fn pieces(plain: &str) -> Vec<[char; 3]> {
+    let padded: Vec<char> = [' ', ' '].into_iter().chain(plain.chars()).chain([' ']).collect();
+    let mut pieces: Vec<[char; 3]> = padded.windows(3).map(|w| [w[0], w[1], w[2]]).collect();
+    pieces.sort_unstable();
+    pieces.dedup();
+    pieces
+}

@@ -1,0 +1,137 @@
+//! Titles that no one wrote: two or three words from a hat.
+
+use crate::numbers::Dice;
+
+const FIRST: [&str; 48] = [
+    "Paper",
+    "Silver",
+    "Midnight",
+    "Golden",
+    "Broken",
+    "Electric",
+    "Quiet",
+    "Neon",
+    "Velvet",
+    "Hollow",
+    "Crimson",
+    "Winter",
+    "Summer",
+    "Distant",
+    "Burning",
+    "Frozen",
+    "Hidden",
+    "Lonely",
+    "Wild",
+    "Gentle",
+    "Second",
+    "Last",
+    "First",
+    "Endless",
+    "Glass",
+    "Copper",
+    "Amber",
+    "Violet",
+    "Restless",
+    "Sudden",
+    "Borrowed",
+    "Painted",
+    "Tangled",
+    "Empty",
+    "Northern",
+    "Southern",
+    "Faded",
+    "Open",
+    "Slow",
+    "Bright",
+    "Hungry",
+    "Careless",
+    "Ordinary",
+    "Secret",
+    "Twilight",
+    "Concrete",
+    "Analog",
+    "Satellite",
+];
+
+const SECOND: [&str; 48] = [
+    "Lanterns",
+    "River",
+    "Motorway",
+    "Garden",
+    "Heart",
+    "Mirror",
+    "Harbour",
+    "Signal",
+    "Orchard",
+    "Thunder",
+    "Window",
+    "Letters",
+    "Machine",
+    "Mountain",
+    "Stranger",
+    "Parade",
+    "Season",
+    "Telephone",
+    "Ocean",
+    "Ghost",
+    "Corner",
+    "Avenue",
+    "Weather",
+    "Kingdom",
+    "Ladder",
+    "Echo",
+    "Compass",
+    "Engine",
+    "Carousel",
+    "Matches",
+    "Shoreline",
+    "Diary",
+    "Station",
+    "Feather",
+    "Gravity",
+    "Horizon",
+    "Island",
+    "Jukebox",
+    "Kites",
+    "Language",
+    "Morning",
+    "Notebook",
+    "Planet",
+    "Question",
+    "Rooftop",
+    "Staircase",
+    "Umbrella",
+    "Voltage",
+];
+
+const LAST: [&str; 10] = [
+    "Again",
+    "in the Rain",
+    "Tonight",
+    "for Two",
+    "Pt. 2",
+    "at Dawn",
+    "Revisited",
+    "Without You",
+    "in Blue",
+    "No. 9",
+];
+
+/// A title of a track.
+pub(super) fn track(dice: &mut Dice) -> String {
+    let (first, second) = (FIRST[dice.below(FIRST.len())], SECOND[dice.below(SECOND.len())]);
+    match dice.below(4) {
+        0 => format!("{first} {second} {}", LAST[dice.below(LAST.len())]),
+        _ => format!("{first} {second}"),
+    }
+}
+
+/// A title of an album.
+pub(crate) fn album(dice: &mut Dice) -> String {
+    let (first, second) = (FIRST[dice.below(FIRST.len())], SECOND[dice.below(SECOND.len())]);
+    match dice.below(3) {
+        0 => format!("The {first} {second}"),
+        1 => format!("{second}s & {first} Days").replace("ss &", "s &"),
+        _ => format!("{first} {second}"),
+    }
+}

@@ -1,0 +1,120 @@
+//! How a stand-in behaves from its start.
+
+use super::Fault;
+use crate::catalogue::{Catalogue, SEED};
+use jiff::Timestamp;
+use segue_diag::{Error, Kind};
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Everything that a stand-in is started with.
+#[derive(Clone)]
+pub struct Options {
+    /// The port on 127.0.0.1; 0 takes any free one.
+    pub port: u16,
+    /// How many requests are admitted.
+    pub limits: Limits,
+    /// The faults that are on from the start.
+    pub faults: Vec<Fault>,
+    /// What the faults' patterns are drawn from.
+    pub seed: u64,
+    /// Who there is.
+    pub catalogue: Arc<Catalogue>,
+    /// The client id that gets a token.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: String,
+    /// How many records each kind of bench page has in all.
+    pub bench_records: u64,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            port: 0,
+            limits: Limits::Fast,
+            faults: Vec::new(),
+            seed: SEED,
+            catalogue: Arc::new(Catalogue::embedded()),
+            client_id: "segue-demo".into(),
+            client_secret: "segue-demo-secret".into(),
+            bench_records: 1_000_000,
+            clock: Clock::system(),
+        }
+    }
+}
+
+/// How many requests are admitted. One that is refused gets 429 and is counted; it does not fill the window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Limits {
+    /// As many as come.
+    #[default]
+    Fast,
+    /// As Spotify does: a rolling window of 30 seconds. Its number is unpublished; here it is 180.
+    Real,
+    /// At most so many in any second.
+    PerSecond(u32),
+}
+
+impl Limits {
+    /// The most requests in any window of this length.
+    pub(super) fn window(self) -> Option<(usize, Duration)> {
+        match self {
+            Limits::Fast => None,
+            Limits::Real => Some((180, Duration::from_secs(30))),
+            Limits::PerSecond(n) => Some((n as usize, Duration::from_secs(1))),
+        }
+    }
+}
+
+/// `fast`, `real`, or `200/s`.
+impl FromStr for Limits {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Limits, Error> {
+        let rate = || text.strip_suffix("/s")?.parse().ok().filter(|n| *n > 0);
+        match text {
+            "fast" => Ok(Limits::Fast),
+            "real" => Ok(Limits::Real),
+            _ => rate().map(Limits::PerSecond).ok_or_else(|| {
+                Error::new(Kind::Invalid, format!("`{text}` is no limit of the stand-in"))
+                    .hint("write `fast` (none), `real` (180 in 30 s) or a rate like `200/s`")
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Limits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Limits::Fast => f.write_str("fast"),
+            Limits::Real => f.write_str("real"),
+            Limits::PerSecond(n) => write!(f, "{n}/s"),
+        }
+    }
+}
+
+/// What time it is. It must not go backwards.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
+
+impl Clock {
+    /// The machine's clock, read once and counted on from there, so that a clock set back closes no window.
+    pub fn system() -> Clock {
+        let (start, since) = (Timestamp::now(), Instant::now());
+        Clock::new(move || start + since.elapsed())
+    }
+
+    /// A clock of the caller's, for tests.
+    pub fn new(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Clock {
+        Clock(Arc::new(now))
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        (self.0)()
+    }
+}

@@ -1,0 +1,92 @@
+//! Right answers, made wrong.
+
+use super::shapes::Reply;
+use crate::numbers::mix;
+use axum::body::Bytes;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// What is wrong with an answer.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Trouble {
+    pub(super) delay: Duration,
+    pub(super) spoil: Option<Spoil>,
+}
+
+/// How a body is spoilt.
+#[derive(Debug, PartialEq)]
+pub(super) enum Spoil {
+    /// The connection ends in the middle.
+    Cut,
+    /// The text ends in the middle.
+    Truncate,
+    /// Every record twice.
+    Duplicate,
+    /// A number of one record is something else; which, these bits say.
+    WrongType(u64),
+}
+
+impl Trouble {
+    pub(super) fn spoil(self, mut reply: Reply) -> Reply {
+        reply.delay = self.delay;
+        match self.spoil {
+            Some(Spoil::Cut) => reply.cut = true,
+            Some(Spoil::Truncate) => reply.body = reply.body.slice(..reply.body.len() / 2),
+            Some(Spoil::Duplicate) => reply.body = changed(&reply.body, duplicate),
+            Some(Spoil::WrongType(bits)) => reply.body = changed(&reply.body, |value| wrong_type(value, bits)),
+            None => {}
+        }
+        reply
+    }
+}
+
+fn changed(body: &Bytes, change: impl FnOnce(&mut Value)) -> Bytes {
+    match serde_json::from_slice::<Value>(body) {
+        Ok(mut value) => {
+            change(&mut value);
+            Bytes::from(value.to_string())
+        }
+        Err(_) => body.clone(),
+    }
+}
+
+fn duplicate(value: &mut Value) {
+    if let Some(records) = records(value) {
+        *records = records.iter().flat_map(|r| [r.clone(), r.clone()]).collect();
+    }
+}
+
+/// A popularity becomes a string; without one, any number becomes an object.
+fn wrong_type(value: &mut Value, bits: u64) {
+    let Some(records) = records(value) else { return };
+    let mut objects: Vec<&mut Value> = records.iter_mut().filter(|r| r.is_object()).collect();
+    if objects.is_empty() {
+        return;
+    }
+    let place = (bits % objects.len() as u64) as usize;
+    let Value::Object(fields) = &mut *objects[place] else {
+        return;
+    };
+    if let Some(popularity) = fields.get_mut("popularity") {
+        *popularity = json!(format!("{popularity} of 100"));
+        return;
+    }
+    let mut numbers: Vec<&mut Value> = fields.values_mut().filter(|v| v.is_number()).collect();
+    if !numbers.is_empty() {
+        let place = (mix(bits) % numbers.len() as u64) as usize;
+        let number = &mut *numbers[place];
+        *number = json!({ "value": number.clone() });
+    }
+}
+
+/// The list of records in an answer: of a page, of a search, or of many by id.
+fn records(value: &mut Value) -> Option<&mut Vec<Value>> {
+    const LISTS: [&str; 4] = ["items", "tracks", "artists", "audio_features"];
+    let fields = value.as_object_mut()?;
+    let name = LISTS.into_iter().find(|name| fields.contains_key(*name))?;
+    match fields.get_mut(name)? {
+        Value::Array(records) => Some(records),
+        Value::Object(page) => page.get_mut("items")?.as_array_mut(),
+        _ => None,
+    }
+}
