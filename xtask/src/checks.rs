@@ -5,6 +5,7 @@ mod generated;
 mod layers;
 mod licence;
 mod links;
+mod manifests;
 mod metadata;
 mod pages;
 mod sources;

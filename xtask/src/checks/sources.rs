@@ -25,6 +25,21 @@ const MACHINE_PATHS: &[(&str, &str)] = &[
     ("C:", "\\Users"),
 ];
 
+/// What reads the environment or the clock, which below the app are handed in.
+const HIDDEN_INPUTS: &[&str] = &[
+    "env::var",
+    "SystemTime::now",
+    "Timestamp::now",
+    "Zoned::now",
+    "Utc::now",
+];
+
+/// The crates above which, and beside which, hidden inputs are allowed.
+const MAY_LOOK_AROUND: &[&str] = &["segue", "segue-app", "segue-demo", "segue-testkit"];
+
+/// Where the clock is made that is handed in.
+const THE_CLOCK: &str = "crates/segue-core/src/clock.rs";
+
 /// Files whose text is not ours: a lock file, data, pictures.
 const NOT_OURS: &[&str] = &["Cargo.lock", "LICENSE"];
 
@@ -52,11 +67,33 @@ fn violations(path: &str, text: &str) -> Vec<String> {
             }
         }
     }
+    found.extend(hidden_inputs(path, text));
     let lines = text.lines().count();
     if path.ends_with(".rs") && lines > MOST_LINES {
         found.push(format!("{path}: {lines} lines; past {MOST_LINES} it holds two things"));
     }
     found
+}
+
+/// Lines below the app that read the environment or the clock, but for tests.
+fn hidden_inputs(path: &str, text: &str) -> Vec<String> {
+    let Some((name, file)) = path.strip_prefix("crates/").and_then(|rest| rest.split_once("/src/")) else {
+        return Vec::new();
+    };
+    let for_tests = ["tests", "simulation"].iter().any(|part| file.contains(part));
+    if MAY_LOOK_AROUND.contains(&name) || for_tests || path == THE_CLOCK {
+        return Vec::new();
+    }
+    let code = text.lines().enumerate().take_while(|(_, line)| *line != "mod tests {");
+    let hidden = code.filter_map(|(at, line)| {
+        HIDDEN_INPUTS
+            .iter()
+            .find(|input| line.contains(**input))
+            .map(|input| (at, input))
+    });
+    hidden
+        .map(|(at, input)| format!("{path}:{}: `{input}`: below the app it is handed in", at + 1))
+        .collect()
 }
 
 /// Whether the line names a path that begins so, and not one that merely goes on so: `https://host/work/x` is none.
@@ -100,5 +137,8 @@ mod tests {
         insta::assert_snapshot!(violations("a.md", &format!("see {start}{end}x, https://host{start}{end}x")).len(), @"1");
         insta::assert_snapshot!(violations("src/a.rs", &"x\n".repeat(701)).join("\n"), @"src/a.rs: 701 lines; past 700 it holds two things");
         assert_eq!(violations("a.md", &"x\n".repeat(701)), [""; 0]);
+        let clock = "let now = Timestamp::now();\nmod tests {\nenv::var(1)\n}\n";
+        insta::assert_snapshot!(violations("crates/segue-work/src/plan.rs", clock).join("\n"), @"crates/segue-work/src/plan.rs:1: `Timestamp::now`: below the app it is handed in");
+        assert_eq!(violations("crates/segue-app/src/plan.rs", clock), [""; 0]);
     }
 }
