@@ -8,8 +8,10 @@ pub mod files;
 pub mod model;
 pub mod name;
 pub mod schema;
+pub mod sql;
 pub mod types;
 pub mod units;
+pub mod yaml;
 
 pub use files::Files;
 pub use model::Project;

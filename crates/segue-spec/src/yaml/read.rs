@@ -1,0 +1,400 @@
+//! From the parser's events to the tree.
+
+use super::{Entry, MAX_ALIASED_NODES, MAX_DEPTH, Node, Scalar, Value, scalar};
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError};
+use segue_diag::{
+    Diagnostic, Span, YAML_DOCUMENTS, YAML_DUPLICATE_KEY, YAML_FEATURE, YAML_LIMIT, YAML_SYNTAX, YAML_TAB,
+};
+use serde_json::Value as Json;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+
+/// A file's tree.
+#[derive(Debug)]
+pub struct Parsed {
+    /// The tree; `None` when nothing could be read.
+    pub root: Option<Node>,
+    /// Whether reading stopped before the end, so that `root` may lack what follows.
+    pub broken: bool,
+}
+
+/// Reads a file of one document. Mistakes are added to `found`.
+pub fn parse(file: &str, text: &str, found: &mut Vec<Diagnostic>) -> Parsed {
+    let mut builder = Builder::new(file, text, found);
+    let broken = builder.run().is_err();
+    let root = builder.finish();
+    if root.is_none() && !broken {
+        let span = Span {
+            file: file.to_string(),
+            bytes: 0..0,
+        };
+        found.push(Diagnostic::error(
+            YAML_DOCUMENTS,
+            Some(span),
+            format!("{file} is empty"),
+        ));
+    }
+    Parsed { root, broken }
+}
+
+/// Reads the YAML that stands in these bytes of a file of another language. Places are those of the whole file.
+pub fn parse_part(file: &str, text: &str, part: Range<usize>, found: &mut Vec<Diagnostic>) -> Parsed {
+    // What stands before becomes blank, so that every byte and every column stays where it is.
+    let blank = |b: u8| if b == b'\n' || b == b'\r' { b as char } else { ' ' };
+    let mut shifted: String = text.as_bytes()[..part.start].iter().map(|b| blank(*b)).collect();
+    shifted.push_str(&text[part]);
+    parse(file, &shifted, found)
+}
+
+/// Reading stopped; why is among the diagnostics.
+struct Stopped;
+
+struct Builder<'a, 'd> {
+    file: &'a str,
+    text: &'a str,
+    found: &'d mut Vec<Diagnostic>,
+    offsets: Offsets<'a>,
+    open: Vec<Open>,
+    root: Option<Node>,
+    anchors: HashMap<usize, Node>,
+    aliased: usize,
+}
+
+/// A collection that is not closed yet.
+struct Open {
+    start: usize,
+    anchor: usize,
+    /// A key that waits for its value.
+    key: Option<Entry>,
+    keys: HashSet<String>,
+    value: Value,
+}
+
+impl<'a, 'd> Builder<'a, 'd> {
+    fn new(file: &'a str, text: &'a str, found: &'d mut Vec<Diagnostic>) -> Builder<'a, 'd> {
+        let offsets = Offsets {
+            text,
+            ascii: text.is_ascii(),
+            chars: 0,
+            bytes: 0,
+        };
+        Builder {
+            file,
+            text,
+            found,
+            offsets,
+            open: Vec::new(),
+            root: None,
+            anchors: HashMap::new(),
+            aliased: 0,
+        }
+    }
+
+    fn run(&mut self) -> Result<(), Stopped> {
+        for event in Parser::new_from_str(self.text) {
+            let (event, span) = event.map_err(|error| self.syntax(&error))?;
+            let start = self.offsets.byte(span.start.index());
+            let bytes = start..self.offsets.byte(span.end.index()).max(start);
+            match event {
+                Event::DocumentStart(_) if self.root.is_some() => {
+                    let message = format!("{} holds more than one document", self.file);
+                    self.report(YAML_DOCUMENTS, bytes, message, "write each into a file of its own");
+                    return Err(Stopped);
+                }
+                Event::Scalar(text, style, anchor, tag) => {
+                    self.refuse_tag(tag.is_some(), &bytes);
+                    let node = self.scalar(text, style, bytes);
+                    self.add(node, anchor)?;
+                }
+                Event::SequenceStart(anchor, tag) => {
+                    self.refuse_tag(tag.is_some(), &bytes);
+                    self.begin(Value::List(Vec::new()), anchor, bytes)?;
+                }
+                Event::MappingStart(anchor, tag) => {
+                    self.refuse_tag(tag.is_some(), &bytes);
+                    self.begin(Value::Mapping(Vec::new()), anchor, bytes)?;
+                }
+                Event::SequenceEnd | Event::MappingEnd => self.end((bytes.start + 1).min(self.text.len()))?,
+                Event::Alias(anchor) => self.alias(anchor, bytes)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes what is open and hands the tree over.
+    fn finish(mut self) -> Option<Node> {
+        let end = self.text.len();
+        while !self.open.is_empty() {
+            if self.end(end).is_err() {
+                break;
+            }
+        }
+        self.root
+    }
+
+    fn report(&mut self, code: segue_diag::Code, bytes: Range<usize>, message: impl Into<String>, hint: &str) {
+        let span = Span {
+            file: self.file.to_string(),
+            bytes,
+        };
+        self.found.push(Diagnostic::error(code, Some(span), message).hint(hint));
+    }
+
+    fn syntax(&mut self, error: &ScanError) -> Stopped {
+        let at = self.offsets.byte(error.marker().index());
+        match tab_near(self.text, at) {
+            Some(tab) => {
+                let hint = "write spaces; most editors can turn tabs into spaces";
+                self.report(YAML_TAB, tab..tab + 1, "a tab stands where YAML wants spaces", hint);
+            }
+            None => {
+                let at = at.min(self.text.len());
+                let next = self.text[at..]
+                    .chars()
+                    .next()
+                    .filter(|c| *c != '\n')
+                    .map_or(0, char::len_utf8);
+                let hint = "YAML could not be read any further; what follows in this file has not been looked at";
+                self.report(
+                    YAML_SYNTAX,
+                    at..at + next,
+                    format!("this is not YAML: {}", error.info()),
+                    hint,
+                );
+            }
+        }
+        Stopped
+    }
+
+    fn refuse_tag(&mut self, tagged: bool, bytes: &Range<usize>) {
+        if tagged {
+            self.report(
+                YAML_FEATURE,
+                bytes.clone(),
+                "a YAML tag (`!…`) means nothing here",
+                "leave the tag out",
+            );
+        }
+    }
+
+    fn scalar(&mut self, text: Cow<'_, str>, style: ScalarStyle, bytes: Range<usize>) -> Node {
+        let json = match style {
+            ScalarStyle::Plain => scalar::plain(&text),
+            _ => Ok(Json::String(text.to_string())),
+        };
+        let json = json.unwrap_or_else(|why| {
+            self.report(
+                YAML_FEATURE,
+                bytes.clone(),
+                format!("the number {text}: {why}"),
+                "quote it if it is text",
+            );
+            Json::String(text.to_string())
+        });
+        let quote = match style {
+            ScalarStyle::Plain => Some(0),
+            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Some(1),
+            _ => None,
+        };
+        let exact = quote.map(|q| bytes.start + q).filter(|start| {
+            let written = self.text.get(*start..start + text.len());
+            written == Some(&*text)
+        });
+        let text = text.into_owned();
+        Node {
+            bytes,
+            value: Value::Scalar(Scalar { text, json, exact }),
+        }
+    }
+
+    fn begin(&mut self, value: Value, anchor: usize, bytes: Range<usize>) -> Result<(), Stopped> {
+        if self.open.len() >= MAX_DEPTH {
+            let message = format!("lists and mappings stand in each other more than {MAX_DEPTH} deep");
+            self.report(YAML_LIMIT, bytes, message, "no file of a project needs that");
+            return Err(Stopped);
+        }
+        self.open.push(Open {
+            start: after_anchor(self.text, bytes.start),
+            anchor,
+            key: None,
+            keys: HashSet::new(),
+            value,
+        });
+        Ok(())
+    }
+
+    fn end(&mut self, end: usize) -> Result<(), Stopped> {
+        let Some(mut open) = self.open.pop() else { return Ok(()) };
+        if let (Some(entry), Value::Mapping(entries)) = (open.key.take(), &mut open.value) {
+            entries.push(entry);
+        }
+        // The end of a block is seen at the next thing after it: cut back to the last thing in it.
+        let last = match &open.value {
+            Value::List(items) => items.last().map(|n| n.bytes.end),
+            Value::Mapping(entries) => entries.last().map(|e| e.value.bytes.end.max(e.bytes.end)),
+            Value::Scalar(_) => None,
+        };
+        let flow = self
+            .text
+            .as_bytes()
+            .get(open.start)
+            .is_some_and(|b| matches!(b, b'[' | b'{'));
+        let end = if flow { end } else { last.unwrap_or(end) };
+        self.add(
+            Node {
+                bytes: open.start..end.max(open.start),
+                value: open.value,
+            },
+            open.anchor,
+        )
+    }
+
+    fn alias(&mut self, anchor: usize, bytes: Range<usize>) -> Result<(), Stopped> {
+        let Some(node) = self.anchors.get(&anchor) else {
+            self.report(
+                YAML_LIMIT,
+                bytes,
+                "this alias stands inside what it stands for",
+                "write it out",
+            );
+            return Err(Stopped);
+        };
+        let (size, depth) = extent(node);
+        self.aliased += size;
+        if self.aliased > MAX_ALIASED_NODES || self.open.len() + depth > MAX_DEPTH {
+            let message =
+                format!("the aliases of this file stand for more than {MAX_ALIASED_NODES} values, or too deep ones");
+            self.report(YAML_LIMIT, bytes, message, "write less, or split the file");
+            return Err(Stopped);
+        }
+        let node = node.clone();
+        self.add(node, 0)
+    }
+
+    fn add(&mut self, node: Node, anchor: usize) -> Result<(), Stopped> {
+        if anchor != 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        let Some(open) = self.open.last_mut() else {
+            self.root = Some(node);
+            return Ok(());
+        };
+        let entries = match &mut open.value {
+            Value::List(items) => {
+                items.push(node);
+                return Ok(());
+            }
+            Value::Mapping(entries) => entries,
+            Value::Scalar(_) => return Ok(()),
+        };
+        match open.key.take() {
+            None => {
+                let Value::Scalar(key) = node.value else {
+                    self.report(
+                        YAML_FEATURE,
+                        node.bytes,
+                        "a key is not plain text",
+                        "write a word before the `:`",
+                    );
+                    return Err(Stopped);
+                };
+                let nothing = Value::Scalar(Scalar {
+                    text: String::new(),
+                    json: Json::Null,
+                    exact: None,
+                });
+                let value = Node {
+                    bytes: node.bytes.end..node.bytes.end,
+                    value: nothing,
+                };
+                open.key = Some(Entry {
+                    key: key.text,
+                    bytes: node.bytes,
+                    value,
+                });
+            }
+            Some(entry) if !open.keys.insert(entry.key.clone()) => {
+                let first = entries
+                    .iter()
+                    .find(|e| e.key == entry.key)
+                    .map(|e| e.bytes.clone())
+                    .unwrap_or_default();
+                let span = |bytes| Span {
+                    file: self.file.to_string(),
+                    bytes,
+                };
+                let message = format!("the key `{}` stands here twice", entry.key);
+                let twice = Diagnostic::error(YAML_DUPLICATE_KEY, Some(span(entry.bytes)), message)
+                    .related(span(first), "first written here")
+                    .hint("keep one of them");
+                self.found.push(twice);
+            }
+            Some(entry) => entries.push(Entry { value: node, ..entry }),
+        }
+        Ok(())
+    }
+}
+
+/// How many nodes it has, and how deep they stand.
+fn extent(node: &Node) -> (usize, usize) {
+    let children: Vec<&Node> = match &node.value {
+        Value::Scalar(_) => return (1, 0),
+        Value::List(items) => items.iter().collect(),
+        Value::Mapping(entries) => entries.iter().map(|e| &e.value).collect(),
+    };
+    let sums = children.into_iter().map(extent);
+    let (size, depth) = sums.fold((1, 0), |(size, depth), (s, d)| (size + s, depth.max(d)));
+    (size, depth + 1)
+}
+
+/// The byte at which a collection itself begins: after its anchor.
+fn after_anchor(text: &str, start: usize) -> usize {
+    match text[start..].strip_prefix('&') {
+        Some(rest) => match rest.find(char::is_whitespace) {
+            Some(space) => text.len() - rest[space..].trim_start().len(),
+            None => start,
+        },
+        None => start,
+    }
+}
+
+/// A tab in the white space at the beginning of the line at `at`, or of the line before: the cause of most broken files.
+fn tab_near(text: &str, at: usize) -> Option<usize> {
+    let mut end = text[..at.min(text.len())].len();
+    for _ in 0..2 {
+        let start = text[..end].rfind('\n').map_or(0, |n| n + 1);
+        let line = text[start..].lines().next().unwrap_or("");
+        let indent = line.len() - line.trim_start().len();
+        if let Some(tab) = line[..indent].find('\t') {
+            return Some(start + tab);
+        }
+        end = start.checked_sub(1)?;
+    }
+    None
+}
+
+/// From the parser's characters to bytes; nearly always asked in rising order.
+struct Offsets<'a> {
+    text: &'a str,
+    ascii: bool,
+    chars: usize,
+    bytes: usize,
+}
+
+impl Offsets<'_> {
+    fn byte(&mut self, chars: usize) -> usize {
+        if self.ascii {
+            return chars.min(self.text.len());
+        }
+        if chars < self.chars {
+            (self.chars, self.bytes) = (0, 0);
+        }
+        let rest = &self.text[self.bytes..];
+        let wanted = chars - self.chars;
+        let step = rest.char_indices().nth(wanted).map_or(rest.len(), |(at, _)| at);
+        (self.chars, self.bytes) = (chars, self.bytes + step);
+        self.bytes
+    }
+}
