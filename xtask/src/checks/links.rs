@@ -1,4 +1,5 @@
-//! Links in our Markdown lead somewhere: files exist, and headings that are pointed at are there.
+//! Links in our Markdown lead somewhere: files exist, and headings that are pointed at are there. So do the paths that it names
+//! in backquotes, `crates/segue/src/main.rs`, so that the map stays true when code moves.
 
 use crate::repository;
 use std::fs;
@@ -24,6 +25,27 @@ fn violations(path: &str, text: &str, read: &dyn Fn(&str) -> Option<String>) -> 
             }
             Some(_) => {}
         }
+    }
+    for (line, named) in named_paths(text) {
+        if read(named.trim_end_matches('/')).is_none() {
+            found.push(format!("{path}:{line}: there is no {named}"));
+        }
+    }
+    found
+}
+
+/// Line and text of everything in backquotes that begins like a path from the root of the repository.
+fn named_paths(text: &str) -> Vec<(usize, &str)> {
+    let mut found = Vec::new();
+    for (at, line) in text.lines().enumerate() {
+        let quoted = line.split('`').skip(1).step_by(2);
+        let is_path = |word: &&str| {
+            ["crates/", "xtask/", "docs/", ".ci/"]
+                .iter()
+                .any(|start| word.starts_with(start))
+                && word.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c))
+        };
+        found.extend(quoted.filter(is_path).map(|word| (at + 1, word)));
     }
     found
 }
@@ -117,12 +139,13 @@ mod tests {
             "README.md" => Some("# Top\n"),
             _ => None,
         };
-        let text = "[a](a.md#one-two) [b](b.md) [c](../README.md#bottom) ![d](d.svg)\n<img src=\"../e.svg\"> `[f](f.md)` [g](https://x/y)\n```\n[h](h.md)\n```\n";
+        let text = "[a](a.md#one-two) [b](b.md) [c](../README.md#bottom) ![d](d.svg)\n<img src=\"../e.svg\"> `[f](f.md)` [g](https://x/y) `docs/a.md` `docs/z.rs` `docs/*.rs`\n```\n[h](h.md)\n```\n";
         insta::assert_snapshot!(violations("docs/x.md", text, &|path| files(path).map(str::to_string)).join("\n"), @r"
         docs/x.md:1: there is no docs/b.md
         docs/x.md:1: README.md has no heading `bottom`
         docs/x.md:1: there is no docs/d.svg
         docs/x.md:2: there is no e.svg
+        docs/x.md:2: there is no docs/z.rs
         ");
     }
 }

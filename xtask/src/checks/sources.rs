@@ -7,6 +7,10 @@ use std::fs;
 const MOST_LINES: usize = 700;
 const LONG_LINES: usize = 600;
 
+/// The map of the code, and how long it may be.
+const THE_MAP: &str = "docs/ARCHITECTURE.md";
+const MAP_LINES: usize = 250;
+
 /// What must not stand in Rust code, and why. Each is written in two parts, or this file would hold it.
 const NOT_IN_CODE: &[(&str, &str, &str)] = &[
     ("todo", "!(", "no stub that answers"),
@@ -71,6 +75,11 @@ fn violations(path: &str, text: &str) -> Vec<String> {
     let lines = text.lines().count();
     if path.ends_with(".rs") && lines > MOST_LINES {
         found.push(format!("{path}: {lines} lines; past {MOST_LINES} it holds two things"));
+    }
+    if path == THE_MAP && lines > MAP_LINES {
+        found.push(format!(
+            "{path}: {lines} lines; a map of more than {MAP_LINES} is not read"
+        ));
     }
     found
 }
@@ -137,6 +146,7 @@ mod tests {
         insta::assert_snapshot!(violations("a.md", &format!("see {start}{end}x, https://host{start}{end}x")).len(), @"1");
         insta::assert_snapshot!(violations("src/a.rs", &"x\n".repeat(701)).join("\n"), @"src/a.rs: 701 lines; past 700 it holds two things");
         assert_eq!(violations("a.md", &"x\n".repeat(701)), [""; 0]);
+        insta::assert_snapshot!(violations(THE_MAP, &"x\n".repeat(251)).join("\n"), @"docs/ARCHITECTURE.md: 251 lines; a map of more than 250 is not read");
         let clock = "let now = Timestamp::now();\nmod tests {\nenv::var(1)\n}\n";
         insta::assert_snapshot!(violations("crates/segue-work/src/plan.rs", clock).join("\n"), @"crates/segue-work/src/plan.rs:1: `Timestamp::now`: below the app it is handed in");
         assert_eq!(violations("crates/segue-app/src/plan.rs", clock), [""; 0]);
