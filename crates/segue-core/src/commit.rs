@@ -1,8 +1,9 @@
 //! What a commit is, and what it says about the ledger: the record that is prepared, claimed, committed and recovered.
 
 use crate::names::id;
-use crate::sink::{Change, Staged, Target};
+use crate::sink::{Change, Grain, Staged, Target};
 use crate::{AssetId, AssetName, Error, Kind, Labels, Result, Span, Spans, TableId};
+use arrow_schema::SchemaRef;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -63,8 +64,12 @@ pub struct Part {
     pub predecessor: u64,
     /// What is to happen to it.
     pub change: Change,
+    /// The table's schema after it.
+    pub schema: SchemaRef,
     /// Rows that lie ready.
     pub staged: Vec<Staged>,
+    /// What readers range over, for working the change out anew.
+    pub grains: Vec<Grain>,
     /// The sink's own plan of the change, worked out on the version named there; worked out anew if the table moved.
     pub plan: Value,
 }
@@ -183,6 +188,44 @@ impl Footprint {
             Footprint::Parts { rows: 0, .. } => false,
             Footprint::Parts { columns, .. } => columns.get(column).is_none_or(|spans| spans.meets(span)),
         }
+    }
+}
+
+impl LedgerChange {
+    /// The ledger after this change. Neighbouring ranges of one commit, alike in all else, are one entry.
+    pub fn apply(&self, ledger: Vec<Entry>) -> Vec<Entry> {
+        let mut after: Vec<Entry> = Vec::with_capacity(ledger.len() + self.add.len());
+        for entry in ledger {
+            let replaced = self.drop_all || self.drop_labels.contains(&entry.labels);
+            match entry.range {
+                _ if replaced => {}
+                Some(range) if self.drop_ranges.meets(&range) => {
+                    let left = Spans::of([range]).minus(&self.drop_ranges);
+                    after.extend(left.as_slice().iter().map(|span| Entry {
+                        range: Some(*span),
+                        ..entry.clone()
+                    }));
+                }
+                _ => after.push(entry),
+            }
+        }
+        after.extend(self.add.iter().cloned());
+        after.sort_by(|a, b| (&a.labels, a.range).cmp(&(&b.labels, b.range)));
+        after.dedup_by(|next, entry| match (entry.range, next.range) {
+            (Some(a), Some(b))
+                if a.to == b.from
+                    && *entry
+                        == (Entry {
+                            range: Some(a),
+                            ..next.clone()
+                        }) =>
+            {
+                entry.range = Some(Span::new(a.from, b.to));
+                true
+            }
+            _ => false,
+        });
+        after
     }
 }
 

@@ -227,7 +227,7 @@ pub trait Sink: Send + Sync {
     /// The records of the commits that are on this table, oldest first, along the predecessors from its head: for rebuilding a state.
     async fn records(&self, target: &Target, ctx: &Ctx) -> Result<Vec<CommitRecord>>;
 
-    /// Every table of ours that this sink holds, by its marks: the newest record of each. For rebuilding a state.
+    /// Every asset's own table that this sink holds, by its claims or heads; companions are found through them. For rebuilding a state.
     async fn tables(&self, ctx: &Ctx) -> Result<Vec<Target>>;
 
     /// What happened to the table after `since` and up to `until` (versions), oldest first. Where the log no longer reaches back, an error.

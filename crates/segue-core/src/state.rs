@@ -40,8 +40,9 @@ pub trait CommitState: Send + Sync {
     async fn prepare(&self, lease: &Lease, record: &CommitRecord) -> Result<()>;
 
     /// Marks the prepared record committed, and applies its change to the ledger, in one transaction. Needs no lease: what is prepared
-    /// will happen. False when it is not what is prepared (another worker finished it).
-    async fn mark(&self, record: &CommitRecord) -> Result<bool>;
+    /// will happen. `versions` are those at which its parts landed on their tables, in order. False when it is not what is prepared
+    /// (another worker finished it).
+    async fn mark(&self, record: &CommitRecord, versions: &[u64]) -> Result<bool>;
 
     /// Replaces the prepared record by the same one, worked out anew (same n and id). False when it is not what is prepared.
     async fn rework(&self, record: &CommitRecord) -> Result<bool>;

@@ -1,1 +1,5 @@
 //! Fixtures, fakes and fault points for tests.
+
+pub mod relation;
+pub mod sink;
+pub mod state;

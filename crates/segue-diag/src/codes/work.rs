@@ -2,4 +2,6 @@
 
 use crate::Code;
 
-codes! {}
+codes! {
+    UNKNOWN_COMMIT = "SG0501",
+}

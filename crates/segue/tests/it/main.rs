@@ -1,1 +1,3 @@
-//! The product, as a person sees it.
+//! The product, as a person sees it: the real binary, real files, a real server on loopback.
+
+mod support;

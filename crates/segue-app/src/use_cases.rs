@@ -1,0 +1,3 @@
+//! What a door may ask for, a file each.
+
+pub mod init;

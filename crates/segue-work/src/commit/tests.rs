@@ -1,0 +1,1 @@
+//! The protocol, call by call.
