@@ -90,12 +90,17 @@ pub trait Text {
     fn text(&self, file: &str) -> Option<&str>;
 }
 
+/// Mistakes whose place holds a secret that must not be shown again.
+const HIDDEN: [Code; 2] = [crate::LITERAL_SECRET, crate::URL_CREDENTIALS];
+
 /// Draws a diagnostic with the lines it is about. `colour` adds terminal colours.
 pub fn render(diagnostic: &Diagnostic, files: &dyn Text, colour: bool) -> String {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
+    let hidden = diagnostic.span.as_ref().filter(|_| HIDDEN.contains(&diagnostic.code));
+    let masked = hidden.and_then(|s| Some(mask(files.text(&s.file)?, &s.bytes)));
     let mut group = Group::with_title(level.primary_title(&diagnostic.message).id(diagnostic.code.as_str()));
     let places = diagnostic
         .span
@@ -110,6 +115,7 @@ pub fn render(diagnostic: &Diagnostic, files: &dyn Text, colour: bool) -> String
             group = group.element(Level::NOTE.message(format!("in {}", span.file)));
             continue;
         };
+        let text = masked.as_deref().unwrap_or(text);
         let range = within(text, &span.bytes);
         let mut annotation = kind.span(range);
         if let Some(label) = label {
@@ -122,6 +128,20 @@ pub fn render(diagnostic: &Diagnostic, files: &dyn Text, colour: bool) -> String
     }
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     renderer.render(&[group])
+}
+
+/// The text with `*` for every character of the range; bytes and columns stay where they are.
+fn mask(text: &str, bytes: &Range<usize>) -> String {
+    let range = within(text, bytes);
+    let star = |c: char| {
+        if c == '\n' {
+            "\n".to_string()
+        } else {
+            "*".repeat(c.len_utf8())
+        }
+    };
+    let stars: String = text[range.clone()].chars().map(star).collect();
+    format!("{}{stars}{}", &text[..range.start], &text[range.end..])
 }
 
 /// The range, cut to the text and to whole characters, so that a wrong span can never end a check.

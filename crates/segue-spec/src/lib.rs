@@ -2,18 +2,25 @@
 //!
 //! The way of a file: text → [`yaml`] (a tree in which every node knows its bytes) → [`schema`] (the tree compared with a
 //! JSON Schema, all mistakes at once) → [`model`] (types). Then the project as a whole is looked at: [`sql`], [`graph`], and the
-//! rules in [`mod@check`] that no schema can say. Nothing here reads a disk, a clock or an environment variable.
+//! rules of [`check()`] that no schema can say. Nothing here reads a disk, a clock or an environment variable.
 
+mod check;
+mod config;
 pub mod files;
+pub mod graph;
 pub mod model;
 pub mod name;
+pub mod reference;
 pub mod schema;
 pub mod sql;
+mod template;
 pub mod types;
 pub mod units;
 pub mod yaml;
 
+pub use check::check;
 pub use files::Files;
+pub use graph::Graph;
 pub use model::Project;
 pub use name::AssetName;
-pub use schema::ConnectorSchema;
+pub use schema::{ConnectorSchema, schemas};

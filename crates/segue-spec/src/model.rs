@@ -10,7 +10,10 @@ pub use asset::{Asset, How, IntoTarget, OnChange, OnPartial, Param, Place};
 pub use check::{Check, CheckKind, Name, Number, OnFailure, Scope};
 pub use copy::{Batch, Column, Columns, Copy, ForEach, From, LakeSource, OnSchemaChange, Position};
 pub use project::{Apply, Connection, Environment, Project};
+pub(crate) use sql::local_time;
 pub use sql::{By, InputRule, Range, RangeInput, SqlBody};
 pub use write::{OnGone, Write, WriteMode};
 
 mod write;
+
+pub(crate) use write::column_names;

@@ -1,4 +1,14 @@
-//! JSON Schemas of a project's files: those of our own structs, and those that connectors hand in.
+//! JSON Schemas of a project's files: those of our own structs, those that connectors hand in, and how a tree is compared with one.
+
+mod alternatives;
+mod compose;
+mod formats;
+mod validate;
+
+pub use compose::schemas;
+pub(crate) use compose::{Shapes, own};
+pub(crate) use formats::json_path;
+pub(crate) use validate::validate;
 
 use serde_json::Value;
 
@@ -7,8 +17,9 @@ use serde_json::Value;
 ///
 /// Beyond JSON Schema's own words these are acted on:
 /// `"x-secret": true`: only `${secret:NAME}` (alone, or inside more text) may stand there;
+/// `"x-not-in-this-version": ["key", …]`: keys (of an object) or words (of an enum) that are known and refused;
 /// `"format"`: `duration`, `rate`, `size`, `percent`, `type`, `asset-name`, `column-name`, `name`, `jsonpath`, `template`,
-/// `expression`, `sql`, `url`. A text that holds a `${…}` reference is not judged by `format`, `pattern` or `enum`.
+/// `expression`, `url`. A text that holds a `${…}` reference is not judged by type, `format` or `enum`.
 #[derive(Clone, Debug)]
 pub struct ConnectorSchema {
     /// The word in `kind:`, or the built-in connection's name (`files`).
@@ -20,3 +31,6 @@ pub struct ConnectorSchema {
     /// The keys that it adds to `into:`, without `connection` and `table`; `None`: it cannot be written to.
     pub into: Option<Value>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,11 @@ pub(super) struct Bounds {
 pub(super) fn bounds(condition: &Expr, relation: &str, column: &str, found: &mut Bounds) {
     match condition {
         Expr::Nested(inner) => bounds(inner, relation, column, found),
-        Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
+        Expr::BinaryOp {
+            left,
+            op: BinaryOperator::And,
+            right,
+        } => {
             bounds(left, relation, column, found);
             bounds(right, relation, column, found);
         }

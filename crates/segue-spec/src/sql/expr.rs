@@ -110,7 +110,12 @@ impl Walk<'_, '_, '_> {
             }
         }
         let hint = self.suggest(&name, self.scope.columns(), ident);
-        self.report(SQL_UNKNOWN_COLUMN, ident.span, format!("there is no column `{name}`"), hint);
+        self.report(
+            SQL_UNKNOWN_COLUMN,
+            ident.span,
+            format!("there is no column `{name}`"),
+            hint,
+        );
     }
 
     /// `t.c`, `t.c.field`, `s.t.c`, `s.t.c.field`, `c.field`.
@@ -137,9 +142,18 @@ impl Walk<'_, '_, '_> {
             return;
         }
         let shown = names[..at].join(".");
-        let columns = relation.columns.iter().flat_map(|c| c.iter().map(String::as_str)).collect();
+        let columns = relation
+            .columns
+            .iter()
+            .flat_map(|c| c.iter().map(String::as_str))
+            .collect();
         let hint = self.suggest(column, columns, &idents[at]);
-        self.report(SQL_UNKNOWN_COLUMN, idents[at].span, format!("`{shown}` has no column `{column}`"), hint);
+        self.report(
+            SQL_UNKNOWN_COLUMN,
+            idents[at].span,
+            format!("`{shown}` has no column `{column}`"),
+            hint,
+        );
     }
 
     fn no_relation(&mut self, idents: &[Ident], names: &[String]) {
@@ -149,14 +163,23 @@ impl Walk<'_, '_, '_> {
         }
         let qualifier = names[..names.len() - 1].join(".");
         let span = Span::union_iter(idents[..idents.len() - 1].iter().map(|i| i.span));
-        let in_sight = self.scope.chain().flat_map(|s| &s.relations).filter_map(|r| r.name.as_deref());
+        let in_sight = self
+            .scope
+            .chain()
+            .flat_map(|s| &s.relations)
+            .filter_map(|r| r.name.as_deref());
         let in_sight: Vec<&str> = in_sight.collect();
         let hint = match closest(&qualifier, in_sight.iter().copied()) {
             Some(meant) => Some(format!("did you mean `{meant}`?")),
             None if in_sight.is_empty() => None,
             None => Some(format!("here are: `{}`", in_sight.join("`, `"))),
         };
-        self.report(SQL_UNKNOWN_RELATION, span, format!("no table here is called `{qualifier}`"), hint);
+        self.report(
+            SQL_UNKNOWN_RELATION,
+            span,
+            format!("no table here is called `{qualifier}`"),
+            hint,
+        );
     }
 
     fn suggest(&self, name: &str, columns: Vec<&str>, ident: &Ident) -> Option<String> {

@@ -24,6 +24,12 @@ pub(super) fn span(name: &ObjectName) -> Span {
 
 /// How a column is written in SQL.
 pub(super) fn written(column: &str) -> String {
-    let plain = column.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-    if plain { column.to_string() } else { format!("\"{column}\"") }
+    let plain = column
+        .bytes()
+        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    if plain {
+        column.to_string()
+    } else {
+        format!("\"{column}\"")
+    }
 }

@@ -64,7 +64,12 @@ pub fn parse_query(text: &str) -> Result<Statement, Mistake> {
         Token::EOF => {}
         _ if ended => {
             let hint = "an asset is the answer of one query; put the other into an asset of its own";
-            return Err(mistake(SQL_NOT_A_QUERY, lines.bytes(rest.span), "there is more than one statement").hint(hint));
+            return Err(mistake(
+                SQL_NOT_A_QUERY,
+                lines.bytes(rest.span),
+                "there is more than one statement",
+            )
+            .hint(hint));
         }
         found => {
             let message = format!("expected the end of the statement, found `{found}`");
@@ -118,11 +123,13 @@ impl Mistake {
 }
 
 fn tokenize(text: &str, lines: &Lines) -> Result<Vec<TokenWithSpan>, Mistake> {
-    let tokens = Tokenizer::new(&GenericDialect {}, text).tokenize_with_location().map_err(|e| {
-        let at = lines.byte(e.location).min(text.len());
-        let next = text[at..].chars().next().map_or(0, char::len_utf8);
-        mistake(SQL_SYNTAX, at..at + next, first_lower(&e.message))
-    })?;
+    let tokens = Tokenizer::new(&GenericDialect {}, text)
+        .tokenize_with_location()
+        .map_err(|e| {
+            let at = lines.byte(e.location).min(text.len());
+            let next = text[at..].chars().next().map_or(0, char::len_utf8);
+            mistake(SQL_SYNTAX, at..at + next, first_lower(&e.message))
+        })?;
     let doubled = |pair: &[TokenWithSpan]| pair[0].token == Token::LBrace && pair[1].token == Token::LBrace;
     match tokens.windows(2).find(|pair| doubled(pair)) {
         Some(pair) => {
@@ -174,7 +181,11 @@ fn only_queries(first: &TokenWithSpan, lines: &Lines) -> Result<(), Mistake> {
         return Err(mistake(SQL_NOT_A_QUERY, bytes, message).hint(hint));
     }
     if word.keyword == NoKeyword || ![SELECT, WITH, FROM, VALUES].contains(&word.keyword) {
-        let found = mistake(SQL_SYNTAX, bytes, format!("expected `select` or `with`, found `{}`", word.value));
+        let found = mistake(
+            SQL_SYNTAX,
+            bytes,
+            format!("expected `select` or `with`, found `{}`", word.value),
+        );
         return Err(match closest(&word.value, ["select", "with"]) {
             Some(meant) => found.hint(format!("did you mean `{meant}`?")),
             None => found,
@@ -200,7 +211,15 @@ fn syntax(error: ParserError, parser: &Parser<'_>, lines: &Lines) -> Mistake {
         }
         _ => lines.bytes(token.span),
     };
-    mistake(SQL_SYNTAX, bytes, first_lower(&text.replacen("Expected: ", "expected ", 1).replacen(", found: ", ", found ", 1)))
+    mistake(
+        SQL_SYNTAX,
+        bytes,
+        first_lower(
+            &text
+                .replacen("Expected: ", "expected ", 1)
+                .replacen(", found: ", ", found ", 1),
+        ),
+    )
 }
 
 /// `3, Column: 7`
@@ -255,7 +274,9 @@ pub(super) struct Lines {
 
 impl Lines {
     fn new(text: &str) -> Lines {
-        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        let starts = std::iter::once(0)
+            .chain(text.match_indices('\n').map(|(at, _)| at + 1))
+            .collect();
         Lines {
             text: text.to_string(),
             starts,
@@ -283,7 +304,9 @@ impl Lines {
 
     fn end_of_word(&self, start: usize) -> usize {
         let rest = &self.text[start..];
-        let length = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+        let length = rest
+            .find(|c: char| !c.is_alphanumeric() && c != '_')
+            .unwrap_or(rest.len());
         start + length.max(rest.chars().next().map_or(0, char::len_utf8))
     }
 }

@@ -222,7 +222,11 @@ impl<'a> Resolver<'a> {
         look_up(self, &select.named_window, &scope);
         look_up(self, &select.distinct, &scope);
         then(self, &scope);
-        if select.lateral_views.is_empty() && select.value_table_mode.is_none() { columns } else { None }
+        if select.lateral_views.is_empty() && select.value_table_mode.is_none() {
+            columns
+        } else {
+            None
+        }
     }
 
     /// Looks up the select list; its names are in sight of what comes after it.
@@ -357,7 +361,9 @@ impl<'a> Resolver<'a> {
     }
 
     fn using(&mut self, name: &ObjectName, first: usize, right: usize, scope: &mut Scope<'_>) {
-        let Some(column) = parts(name).and_then(|mut p| p.pop()) else { return };
+        let Some(column) = parts(name).and_then(|mut p| p.pop()) else {
+            return;
+        };
         for side in [&scope.relations[first..right], &scope.relations[right..]] {
             let known = side.iter().all(|r| r.columns.is_some());
             if known && !side.iter().any(|r| r.has(&column)) {
@@ -406,7 +412,10 @@ impl<'a> Resolver<'a> {
             TableFactor::UNNEST { alias, .. } => {
                 let columns = alias.as_ref().filter(|a| !a.columns.is_empty());
                 let relation = match columns {
-                    Some(alias) => aliased(Some(alias.columns.iter().map(|c| normal(&c.name)).collect()), Some(alias)),
+                    Some(alias) => aliased(
+                        Some(alias.columns.iter().map(|c| normal(&c.name)).collect()),
+                        Some(alias),
+                    ),
                     None => aliased(None, alias.as_ref()),
                 };
                 scope.relations.push(relation);
@@ -450,7 +459,9 @@ impl<'a> Resolver<'a> {
     }
 
     fn table(&mut self, name: &ObjectName, alias: Option<&TableAlias>) -> Relation {
-        let Some(names) = parts(name) else { return aliased(None, alias) };
+        let Some(names) = parts(name) else {
+            return aliased(None, alias);
+        };
         let bytes = self.lines.bytes(span(name));
         let (columns, schema) = match names.as_slice() {
             [single] => match self.ctes.iter().rev().find(|(n, _)| n == single) {
@@ -478,7 +489,10 @@ impl<'a> Resolver<'a> {
     /// A name without a schema that is no common table expression.
     fn bare(&mut self, name: &str, bytes: Range<usize>) -> Columns {
         let all = self.catalog.names();
-        let same = all.iter().find(|n| n.split_once('.').is_some_and(|(_, t)| t == name)).copied();
+        let same = all
+            .iter()
+            .find(|n| n.split_once('.').is_some_and(|(_, t)| t == name))
+            .copied();
         let ctes: Vec<String> = self.ctes.iter().map(|(n, _)| n.clone()).collect();
         let near = same.or_else(|| closest(name, ctes.iter().map(String::as_str)));
         let tables = all.iter().filter_map(|n| n.split_once('.').map(|(_, t)| t));
@@ -522,8 +536,16 @@ impl<'a> Resolver<'a> {
         let found = match closest(&table, all.iter().copied()) {
             Some(meant) => found.hint(format!("did you mean `{meant}`?")),
             None => {
-                let own: Vec<&str> = all.iter().copied().filter(|n| n.starts_with(&format!("{}.", names[0]))).collect();
-                let in_schema = || found.clone().hint(format!("in `{}` there are: {}", names[0], list(&own)));
+                let own: Vec<&str> = all
+                    .iter()
+                    .copied()
+                    .filter(|n| n.starts_with(&format!("{}.", names[0])))
+                    .collect();
+                let in_schema = || {
+                    found
+                        .clone()
+                        .hint(format!("in `{}` there are: {}", names[0], list(&own)))
+                };
                 if own.is_empty() { found } else { in_schema() }
             }
         };
@@ -553,7 +575,8 @@ impl<'a> Resolver<'a> {
                 _ => format!("`{column} >= $from and {column} < $to`"),
             };
             let message = format!("`{table}` is the input of the range, and is read here without {missing}");
-            let hint = "bound it in the `where` of the very `select` that reads it, so that a range reads its own rows only";
+            let hint =
+                "bound it in the `where` of the very `select` that reads it, so that a range reads its own rows only";
             self.report(mistake(SQL_UNBOUNDED_RANGE, self.lines.bytes(span(name)), message).hint(hint));
         }
     }
@@ -650,7 +673,11 @@ fn renamed(columns: Columns, alias: &TableAlias) -> Columns {
     }
     let given = alias.columns.iter().map(|c| normal(&c.name));
     let width = columns.as_ref()?.len();
-    let rest = columns.as_ref().into_iter().flat_map(|c| c.iter().cloned()).skip(alias.columns.len());
+    let rest = columns
+        .as_ref()
+        .into_iter()
+        .flat_map(|c| c.iter().cloned())
+        .skip(alias.columns.len());
     (alias.columns.len() <= width).then(|| given.chain(rest).collect())
 }
 

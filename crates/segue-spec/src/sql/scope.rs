@@ -58,13 +58,17 @@ impl<'p> Scope<'p> {
 
     /// Whether some relation in sight is known to have this column.
     pub fn has(&self, column: &str) -> bool {
-        self.chain().any(|s| s.aliases.contains(column) || s.relations.iter().any(|r| r.has(column)))
+        self.chain()
+            .any(|s| s.aliases.contains(column) || s.relations.iter().any(|r| r.has(column)))
     }
 
     /// All columns in sight, for suggestions.
     pub fn columns(&self) -> Vec<&str> {
         let relations = self.chain().flat_map(|s| &s.relations);
-        relations.filter_map(|r| r.columns.as_ref()).flat_map(|c| c.iter().map(String::as_str)).collect()
+        relations
+            .filter_map(|r| r.columns.as_ref())
+            .flat_map(|c| c.iter().map(String::as_str))
+            .collect()
     }
 
     /// What `*` stands for.

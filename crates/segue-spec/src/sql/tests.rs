@@ -1,4 +1,6 @@
-use super::{Catalog, Columns, Mistake, Table, Wanted, header, parse_condition, parse_query, resolve_condition, resolve_query};
+use super::{
+    Catalog, Columns, Mistake, Table, Wanted, header, parse_condition, parse_query, resolve_condition, resolve_query,
+};
 use crate::name::AssetName;
 use insta::assert_snapshot;
 
@@ -29,7 +31,12 @@ impl Catalog for Shop {
 fn mistakes(text: &str, found: &[Mistake], out: &mut String) {
     for m in found {
         let hint = m.hint.as_ref().map_or(String::new(), |h| format!(" — {h}"));
-        out.push_str(&format!("{} at `{}`: {}{hint}\n", m.code, &text[m.bytes.clone()], m.message));
+        out.push_str(&format!(
+            "{} at `{}`: {}{hint}\n",
+            m.code,
+            &text[m.bytes.clone()],
+            m.message
+        ));
     }
 }
 
@@ -49,7 +56,13 @@ fn report_wanted(text: &str, wanted: Wanted<'_>) -> String {
 }
 
 fn report(text: &str) -> String {
-    report_wanted(text, Wanted { table: true, bounded: None })
+    report_wanted(
+        text,
+        Wanted {
+            table: true,
+            bounded: None,
+        },
+    )
 }
 
 #[test]
@@ -170,9 +183,21 @@ fn an_answer_that_becomes_a_table_needs_names() {
 #[test]
 fn what_is_not_one_query_is_refused_at_its_place() {
     let all = [
-        "", "  ;", "insert into raw.a select 1", "drop table raw.a", "selct 1", "select 1; select 2", "select from where", "select a b c from t",
-        "select 'x", "select id from raw.artists where id = {{ each.id }}", "select (1", "with x as select 1", "select 1 from raw.artists extra stuff",
-        "select é,, 1 from raw.artists", "explain select 1",
+        "",
+        "  ;",
+        "insert into raw.a select 1",
+        "drop table raw.a",
+        "selct 1",
+        "select 1; select 2",
+        "select from where",
+        "select a b c from t",
+        "select 'x",
+        "select id from raw.artists where id = {{ each.id }}",
+        "select (1",
+        "with x as select 1",
+        "select 1 from raw.artists extra stuff",
+        "select é,, 1 from raw.artists",
+        "explain select 1",
     ];
     assert_snapshot!(all.map(report).join(""), @r#"
     SG0210 at ``: there is no statement — write a `select` after the header
@@ -199,7 +224,15 @@ fn what_is_not_one_query_is_refused_at_its_place() {
 #[test]
 fn the_ranged_input_must_be_bounded_where_it_is_read() {
     let table: AssetName = "raw.orders".parse().unwrap();
-    let bounded = |text: &str| report_wanted(text, Wanted { table: true, bounded: Some((&table, "created_at")) });
+    let bounded = |text: &str| {
+        report_wanted(
+            text,
+            Wanted {
+                table: true,
+                bounded: Some((&table, "created_at")),
+            },
+        )
+    };
     let good = [
         "select id from raw.orders where created_at >= $from and created_at < $to",
         "select id from raw.orders o where ($to > o.created_at and o.created_at::date >= $from - interval '7 days') and store = 'x'",
@@ -251,7 +284,15 @@ fn conditions() {
         }
         if out.is_empty() { "fine\n".into() } else { out }
     };
-    let all = ["popularity >= 0 and artists.id is not null", "popularty > 0", "id in (select id from raw.artist)", "popularity >", "a = 1 group by 2", "", "1 = 1; drop"];
+    let all = [
+        "popularity >= 0 and artists.id is not null",
+        "popularty > 0",
+        "id in (select id from raw.artist)",
+        "popularity >",
+        "a = 1 group by 2",
+        "",
+        "1 = 1; drop",
+    ];
     assert_snapshot!(all.map(one).join(""), @r#"
     fine
     SG0204 at `popularty`: there is no column `popularty` — did you mean `popularity`?
@@ -268,15 +309,27 @@ fn tokens_know_no_space_comment_or_case() {
     let tokens = |text: &str| parse_query(text).unwrap().tokens.join(" ");
     let one = tokens("SELECT  Id, 'Text' -- why\n FROM raw.artists /* here */ where \"artistId\" = $from;");
     assert_snapshot!(one, @r#"select id , 'Text' from raw . artists where "artistId" = $from"#);
-    assert_eq!(one, tokens("select id,'Text' from RAW.artists where \"artistId\"=$from"));
-    assert_ne!(one, tokens("select id,'text' from raw.artists where \"artistId\"=$from"));
+    assert_eq!(
+        one,
+        tokens("select id,'Text' from RAW.artists where \"artistId\"=$from")
+    );
+    assert_ne!(
+        one,
+        tokens("select id,'text' from raw.artists where \"artistId\"=$from")
+    );
 }
 
 #[test]
 fn the_header_is_the_first_comment() {
     let one = |text: &str| header(text).map(|h| format!("{:?} then {:?}", &text[h.yaml], &text[h.statement..]));
-    assert_eq!(one("/* a: 1 */ select 1").as_deref(), Some("\" a: 1 \" then \" select 1\""));
-    assert_eq!(one("\u{feff}-- note\n\n/* a */select").as_deref(), Some("\" a \" then \"select\""));
+    assert_eq!(
+        one("/* a: 1 */ select 1").as_deref(),
+        Some("\" a: 1 \" then \" select 1\"")
+    );
+    assert_eq!(
+        one("\u{feff}-- note\n\n/* a */select").as_deref(),
+        Some("\" a \" then \"select\"")
+    );
     assert_eq!(one("select 1 /* a */"), None);
     assert_eq!(one("-- a"), None);
     assert_eq!(one("/* a"), None);

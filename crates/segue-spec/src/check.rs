@@ -1,0 +1,113 @@
+//! Everything that is wrong with a project, and the project as far as it can be read.
+//!
+//! The order: files are sorted by what they are; each is read and compared with its schema; then, over trees and not over
+//! types, so that one mistake does not hide another: SQL, columns, rules. What has the right shape becomes the model.
+//!
+//! The kinds of mistakes are the pages `SG01..` (files) and `SG02..` (SQL); a test plants them all.
+
+mod asset;
+mod checks;
+pub(crate) mod columns;
+mod connection;
+mod copy;
+mod project;
+pub(crate) mod query;
+mod rules;
+mod sort;
+mod templates;
+mod typed;
+
+use crate::files::Files;
+use crate::graph;
+use crate::model::{Connection, Project};
+use crate::schema::{ConnectorSchema, Shapes};
+use segue_diag::{Code, Diagnostic, Span};
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// Reads a project's files: the project as far as it can be read (`None` without a readable `segue.yaml`), and every mistake.
+///
+/// The project may be run only when no diagnostic is an error: assets that could not be read are not in it.
+/// Diagnostics stand in the order of files and places. Nothing is read but `files`.
+pub fn check(files: &Files, schemas: &[ConnectorSchema]) -> (Option<Project>, Vec<Diagnostic>) {
+    let mut all = All {
+        files,
+        shapes: Shapes::new(schemas),
+        found: Vec::new(),
+        connections: BTreeMap::new(),
+        unread_connections: Vec::new(),
+        assets: Vec::new(),
+        unread_assets: Vec::new(),
+    };
+    let sorted = sort::sort(&mut all);
+    let project = project::read(&mut all, sorted.project);
+    for file in sorted.connections {
+        connection::read(&mut all, file);
+    }
+    for file in sorted.assets {
+        asset::read(&mut all, file);
+    }
+    asset::once_each(&mut all);
+    let order = graph::draft_order(&mut all);
+    columns::look_up(&mut all, &order);
+    rules::apply(&mut all);
+    templates::apply(&mut all);
+    let assets = typed::assets(&mut all);
+    let mut found = all.found;
+    found.sort_by(|a, b| place(a).cmp(&place(b)));
+    found.dedup();
+    let project = project.map(|project| Project {
+        connections: all.connections,
+        assets,
+        ..project
+    });
+    (project, found)
+}
+
+fn place(d: &Diagnostic) -> (Option<&str>, Option<(usize, usize)>, Code) {
+    let span = d.span.as_ref();
+    (
+        span.map(|s| s.file.as_str()),
+        span.map(|s| (s.bytes.start, s.bytes.end)),
+        d.code,
+    )
+}
+
+/// What is known while a project is read.
+pub(crate) struct All<'a> {
+    pub files: &'a Files,
+    pub shapes: Shapes,
+    pub found: Vec<Diagnostic>,
+    pub connections: BTreeMap<String, Connection>,
+    /// Names of connections whose file could not be read to its end.
+    pub unread_connections: Vec<String>,
+    pub assets: Vec<asset::Draft<'a>>,
+    /// Names of assets whose file could not be read to its end: they exist, and nothing else is known.
+    pub unread_assets: Vec<String>,
+}
+
+impl All<'_> {
+    /// Adds an error.
+    pub fn report(&mut self, code: Code, span: Span, message: impl Into<String>) -> &mut Diagnostic {
+        self.found.push(Diagnostic::error(code, Some(span), message));
+        self.found.last_mut().expect("one has just been added")
+    }
+}
+
+/// The value of a key at the beginning of a line, for files that YAML could not read: `asset: raw.orders`.
+fn salvage(text: &str, key: &str) -> Option<String> {
+    let lines = text.lines().map(|l| l.trim_start_matches(['/', '*', ' ']));
+    let mut values = lines.filter_map(|l| l.strip_prefix(key)?.strip_prefix(':'));
+    let value = values.next()?.split(" #").next()?.trim().trim_matches(['"', '\'']);
+    (!value.is_empty()).then(|| value.to_string())
+}
+
+fn span(file: &str, bytes: Range<usize>) -> Span {
+    Span {
+        file: file.to_string(),
+        bytes,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,172 @@
+//! The columns of every asset, from what is read to what reads it; on the way every query is looked through.
+
+use super::All;
+use super::query::{Parsed, Role};
+use crate::name::AssetName;
+use crate::sql::{Answer, Catalog, Columns, Table, Wanted, resolve_condition, resolve_query};
+use crate::yaml::Node;
+use segue_diag::Diagnostic;
+use std::collections::HashMap;
+
+/// The tables of a project, with the columns that are known so far.
+pub(crate) struct Tables {
+    tables: HashMap<AssetName, Table>,
+    names: Vec<String>,
+}
+
+impl Tables {
+    /// All tables, their columns unknown.
+    pub fn of(all: &All<'_>) -> Tables {
+        let unread = all
+            .unread_assets
+            .iter()
+            .filter_map(|n| Some((n.parse().ok()?, Table::Lake(None))));
+        let mut tables: HashMap<AssetName, Table> = unread.collect();
+        for draft in &all.assets {
+            if let Some(name) = &draft.name {
+                let table = draft
+                    .elsewhere()
+                    .map_or(Table::Lake(None), |c| Table::Elsewhere(c.to_string()));
+                tables.entry(name.clone()).or_insert(table);
+            }
+        }
+        let mut names: Vec<String> = tables.keys().map(AssetName::to_string).collect();
+        names.sort();
+        Tables { tables, names }
+    }
+
+    fn columns(&self, name: &AssetName) -> Columns {
+        match self.tables.get(name) {
+            Some(Table::Lake(columns)) => columns.clone(),
+            _ => None,
+        }
+    }
+}
+
+impl Catalog for Tables {
+    fn table(&self, name: &AssetName) -> Table {
+        self.tables.get(name).cloned().unwrap_or(Table::Missing)
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.names.iter().map(String::as_str).collect()
+    }
+}
+
+/// Finds the columns of the assets in this order, in which each stands after what it reads.
+pub(super) fn look_up(all: &mut All<'_>, order: &[usize]) {
+    let mut tables = Tables::of(all);
+    let mut found: Vec<Diagnostic> = Vec::new();
+    for &i in order {
+        let columns = columns_of(all, i, &tables, &mut found);
+        let draft = &mut all.assets[i];
+        draft.columns = columns.clone();
+        if let (Some(name), None, false) = (draft.name.clone(), draft.elsewhere(), draft.twice) {
+            tables.tables.insert(name, Table::Lake(columns));
+        }
+    }
+    for i in 0..all.assets.len() {
+        let each = others(all, i, &tables, &mut found);
+        all.assets[i].each = each;
+    }
+    all.found.append(&mut found);
+}
+
+fn columns_of(all: &All<'_>, i: usize, tables: &Tables, found: &mut Vec<Diagnostic>) -> Columns {
+    let draft = &all.assets[i];
+    if let Some(site) = draft.site(Role::Statement) {
+        return answer(all, i, tables, found, |s| std::ptr::eq(s, site));
+    }
+    let copy = draft.root.get("copy")?;
+    if draft.kind.as_deref() == Some("lake") {
+        if draft.site(Role::CopyFrom).is_some() {
+            return answer(all, i, tables, found, |s| s.role == Role::CopyFrom);
+        }
+        let table: AssetName = copy.get("table")?.text()?.parse().ok()?;
+        return tables.columns(&table);
+    }
+    let evolves = copy.get("on_new_column").and_then(Node::text) == Some("evolve");
+    let columns = copy.get("columns")?.entries();
+    (!evolves && !columns.is_empty()).then(|| columns.iter().map(|e| e.key.clone()).collect())
+}
+
+/// Looks through the query that makes the asset; its columns, unless it has mistakes, which would only breed more.
+fn answer(
+    all: &All<'_>,
+    i: usize,
+    tables: &Tables,
+    found: &mut Vec<Diagnostic>,
+    which: impl Fn(&super::query::Site) -> bool,
+) -> Columns {
+    let draft = &all.assets[i];
+    let site = draft.sites.iter().find(|s| which(s))?;
+    let Parsed::Query(statement) = &site.parsed else {
+        return None;
+    };
+    let range = draft.root.get("range").filter(|_| site.role == Role::Statement);
+    let input = range.and_then(|r| r.get("input")?.text()?.parse::<crate::model::RangeInput>().ok());
+    let bounded = input.as_ref().map(|input| (&input.table, input.column.as_str()));
+    let answer = resolve_query(statement, tables, Wanted { table: true, bounded });
+    let right = answer.mistakes.is_empty();
+    found.extend(answer.mistakes.into_iter().map(|m| site.diagnostic(draft.file, m)));
+    answer.columns.filter(|_| right)
+}
+
+/// Looks through the queries that make no columns; those of the list.
+fn others(all: &All<'_>, i: usize, tables: &Tables, found: &mut Vec<Diagnostic>) -> Columns {
+    let draft = &all.assets[i];
+    let mut each = listed(draft.root.at(&["copy", "for_each", "list"]));
+    for site in &draft.sites {
+        let answer: Answer = match (&site.parsed, site.role) {
+            (Parsed::Query(statement), Role::ForEach) => {
+                let answer = resolve_query(
+                    statement,
+                    tables,
+                    Wanted {
+                        table: true,
+                        bounded: None,
+                    },
+                );
+                each = answer.columns.clone().filter(|_| answer.mistakes.is_empty());
+                answer
+            }
+            (Parsed::Query(statement), Role::CheckSql) => {
+                let own = own_table(all, i, tables);
+                resolve_query(statement, own.as_ref().unwrap_or(tables), Wanted::default())
+            }
+            (Parsed::Condition(condition), Role::CheckRow) => match &draft.name {
+                Some(name) => resolve_condition(condition, name, draft.columns.clone(), tables),
+                None => continue,
+            },
+            _ => continue,
+        };
+        found.extend(answer.mistakes.into_iter().map(|m| site.diagnostic(draft.file, m)));
+    }
+    each
+}
+
+/// A check of an asset that is written elsewhere asks its rows under its own name.
+fn own_table(all: &All<'_>, i: usize, tables: &Tables) -> Option<Tables> {
+    let draft = &all.assets[i];
+    let name = draft.name.clone().filter(|_| draft.elsewhere().is_some())?;
+    let mut own = Tables {
+        tables: tables.tables.clone(),
+        names: tables.names.clone(),
+    };
+    own.tables.insert(name, Table::Lake(draft.columns.clone()));
+    Some(own)
+}
+
+/// The keys of the elements that are written out; a plain value is `value`.
+fn listed(list: Option<&Node>) -> Columns {
+    let items = list?.items();
+    let mut keys: Vec<String> = Vec::new();
+    for item in items {
+        let own: Vec<String> = match item.scalar() {
+            Some(_) => vec!["value".into()],
+            None => item.entries().iter().map(|e| e.key.clone()).collect(),
+        };
+        keys.extend(own.into_iter().filter(|k| !keys.contains(k)).collect::<Vec<_>>());
+    }
+    (!keys.is_empty()).then(|| keys.into())
+}

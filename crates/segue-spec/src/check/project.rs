@@ -1,0 +1,197 @@
+//! `segue.yaml`.
+
+use super::{All, salvage, span};
+use crate::config::{EnvironmentFile, ProjectFile};
+use crate::model::{Apply, Environment, Place, Project};
+use crate::reference::url_password;
+use crate::schema::{own, validate};
+use crate::yaml::{Node, parse};
+use segue_diag::{
+    MISSING_KEY, NO_SUCH_ENVIRONMENT, NOT_IN_THIS_VERSION, Severity, Text, UNKNOWN_FORMAT, URL_CREDENTIALS, closest,
+};
+use std::collections::BTreeMap;
+
+/// The version of the files' format that this version reads.
+const FORMAT: u64 = 1;
+
+/// Reads it; `None` when there is none. What is wrong in it is replaced by its default, so that the rest can be looked at.
+pub(super) fn read(all: &mut All<'_>, file: Option<&str>) -> Option<Project> {
+    let file = file?;
+    let text = all.files.text(file)?;
+    let before = errors(all);
+    let parsed = parse(file, text, &mut all.found);
+    let root = parsed.root.filter(|_| !parsed.broken);
+    let Some(root) = root else {
+        let name = salvage(text, "project").unwrap_or_else(|| "project".into());
+        return Some(with_defaults(name));
+    };
+    if !known_format(all, file, &root) {
+        return Some(with_defaults("project".into()));
+    }
+    validate(file, &root, &own().project, true, &mut all.found);
+    for (name, environment) in root
+        .get("environments")
+        .into_iter()
+        .flat_map(|e| e.entries())
+        .map(|e| (&e.key, &e.value))
+    {
+        passwords(all, file, environment);
+        places(all, file, &root, name, environment);
+    }
+    default_environment(all, file, &root);
+    let typed = if errors(all) > before {
+        None
+    } else {
+        serde_json::from_value::<ProjectFile>(root.to_json()).ok()
+    };
+    let name = root
+        .get("project")
+        .and_then(Node::text)
+        .unwrap_or("project")
+        .to_string();
+    let Some(typed) = typed else {
+        return Some(with_defaults(name));
+    };
+    let mut environments: BTreeMap<String, Environment> = BTreeMap::new();
+    for (name, written) in typed.environments {
+        let place = root.at(&["environments", &name]).map(|n| Place {
+            file: file.into(),
+            start: n.bytes.start,
+            end: n.bytes.end,
+        });
+        environments.insert(name.clone(), environment(name, written, place));
+    }
+    if environments.is_empty() {
+        environments.insert("dev".into(), dev());
+    }
+    let default_environment = typed.default_environment.unwrap_or_else(|| default_name(&environments));
+    Some(Project {
+        timezone: typed.timezone,
+        environments,
+        default_environment,
+        ..with_defaults(typed.project)
+    })
+}
+
+fn errors(all: &All<'_>) -> usize {
+    all.found.iter().filter(|d| d.severity == Severity::Error).count()
+}
+
+fn with_defaults(name: String) -> Project {
+    Project {
+        format: FORMAT as u32,
+        name,
+        timezone: "UTC".into(),
+        environments: BTreeMap::from([("dev".to_string(), dev())]),
+        default_environment: "dev".into(),
+        connections: BTreeMap::new(),
+        assets: BTreeMap::new(),
+    }
+}
+
+fn dev() -> Environment {
+    let nothing = EnvironmentFile {
+        lake: None,
+        state: None,
+        engine: "local".into(),
+        apply: None,
+    };
+    environment("dev".into(), nothing, None)
+}
+
+fn environment(name: String, written: EnvironmentFile, place: Option<Place>) -> Environment {
+    let by_default = if name == "dev" { Apply::Auto } else { Apply::Breaking };
+    Environment {
+        lake: written.lake.unwrap_or_else(|| "./lake".into()),
+        state: written.state.unwrap_or_else(|| ".segue/state.db".into()),
+        engine: written.engine,
+        apply: written.apply.unwrap_or(by_default),
+        name,
+        place,
+    }
+}
+
+fn default_name(environments: &BTreeMap<String, Environment>) -> String {
+    let first = environments.keys().next().cloned();
+    if environments.contains_key("dev") {
+        "dev".into()
+    } else {
+        first.unwrap_or_else(|| "dev".into())
+    }
+}
+
+/// Nothing can be said of a format that is not known: its keys may mean anything.
+fn known_format(all: &mut All<'_>, file: &str, root: &Node) -> bool {
+    let Some(format) = root.get("format") else { return true };
+    let Some(number) = format.scalar().and_then(|s| s.json.as_u64()) else {
+        return true;
+    };
+    if number == FORMAT {
+        return true;
+    }
+    let message = format!("format {number} of project files is not known; this version reads format {FORMAT}");
+    let hint = if number > FORMAT {
+        "use a newer version of Segue"
+    } else {
+        "write `format: 1`"
+    };
+    all.report(UNKNOWN_FORMAT, format.span(file), message).hint = Some(hint.into());
+    false
+}
+
+fn passwords(all: &mut All<'_>, file: &str, environment: &Node) {
+    for entry in environment.entries() {
+        let Some(bytes) = entry.value.text().and_then(url_password) else {
+            continue;
+        };
+        let message = format!("`{}` holds a password", entry.key);
+        all.report(URL_CREDENTIALS, entry.value.part(file, bytes), message).hint =
+            Some("write `${secret:NAME}` in its place".into());
+    }
+}
+
+/// An environment beside `dev` says where it is: two of them in one place would undo each other's work.
+fn places(all: &mut All<'_>, file: &str, root: &Node, name: &str, environment: &Node) {
+    let Some(entry) = root.get("environments").and_then(|e| e.entry(name)) else {
+        return;
+    };
+    for key in ["lake", "state"] {
+        if environment.get(key).is_none() && name != "dev" && !environment.entries().is_empty() {
+            let message = format!("the environment `{name}` lacks the key `{key}`");
+            let hint = "only `dev` has a place by default";
+            all.report(MISSING_KEY, span(file, entry.bytes.clone()), message).hint = Some(hint.into());
+        }
+    }
+    let state = environment.get("state");
+    if let Some(text) = state
+        .and_then(Node::text)
+        .filter(|t| t.starts_with("postgres://") || t.starts_with("postgresql://"))
+    {
+        let state = state.map(|s| s.part(file, 0..text.find(':').unwrap_or(0)));
+        if let Some(place) = state {
+            let message = "a state in PostgreSQL is not acted on by this version";
+            all.report(NOT_IN_THIS_VERSION, place, message).hint = Some("name a file: `.segue/state.db`".into());
+        }
+    }
+}
+
+fn default_environment(all: &mut All<'_>, file: &str, root: &Node) {
+    let Some(written) = root.get("default_environment") else {
+        return;
+    };
+    let Some(name) = written.text() else { return };
+    let known: Vec<&str> = match root.get("environments") {
+        Some(environments) => environments.entries().iter().map(|e| e.key.as_str()).collect(),
+        None => vec!["dev"],
+    };
+    if !known.contains(&name) {
+        let hint = closest(name, known.iter().copied()).map(|meant| format!("did you mean `{meant}`?"));
+        let hint = hint.unwrap_or_else(|| format!("there are: `{}`", known.join("`, `")));
+        all.report(
+            NO_SUCH_ENVIRONMENT,
+            written.span(file),
+            format!("there is no environment `{name}`"),
+        )
+        .hint = Some(hint);
+    }
+}

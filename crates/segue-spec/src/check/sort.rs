@@ -1,0 +1,98 @@
+//! Which file is what, by where it stands.
+
+use super::{All, span};
+use crate::sql::header;
+use segue_diag::{Diagnostic, NO_HEADER, NO_PROJECT_FILE, NOT_IN_THIS_VERSION, NOT_UTF8, STRAY_FILE, Text};
+
+/// The files that are read.
+pub(super) struct Sorted<'a> {
+    pub project: Option<&'a str>,
+    pub connections: Vec<&'a str>,
+    pub assets: Vec<&'a str>,
+}
+
+/// Folders and files that DESIGN knows and this version does not act on.
+const LATER: [&str; 6] = ["jobs/", "triggers/", "functions/", "chats/", "policies/", "roles.yaml"];
+
+pub(super) fn sort<'a>(all: &mut All<'a>) -> Sorted<'a> {
+    let files = all.files;
+    let mut sorted = Sorted {
+        project: None,
+        connections: Vec::new(),
+        assets: Vec::new(),
+    };
+    for (path, at) in files.binary() {
+        let hint = "save it as UTF-8 text";
+        all.found.push(
+            Diagnostic::error(
+                NOT_UTF8,
+                Some(span(path, at..at)),
+                format!("{path} is not UTF-8 text, from byte {at} on"),
+            )
+            .hint(hint),
+        );
+        if path == "segue.yaml" {
+            sorted.project = Some(path);
+        }
+    }
+    for path in files.paths() {
+        let Some(text) = files.text(path) else { continue };
+        let start = span(path, 0..text.lines().next().map_or(0, str::len));
+        let yaml = path.ends_with(".yaml");
+        if path == "segue.yaml" {
+            sorted.project = Some(path);
+        } else if LATER.iter().any(|l| path.starts_with(l)) {
+            let what = path
+                .split_once('/')
+                .map_or(path.to_string(), |(folder, _)| format!("{folder}/"));
+            let message = format!("{what} is not acted on by this version");
+            all.report(NOT_IN_THIS_VERSION, start, message).hint =
+                Some("move the file out of the project until it is".into());
+        } else if path.starts_with("connections/") && yaml {
+            sorted.connections.push(path);
+        } else if path.starts_with("assets/") && yaml {
+            sorted.assets.push(path);
+        } else if path.starts_with("assets/") && path.ends_with(".sql") {
+            if header(text).is_some() {
+                sorted.assets.push(path);
+            } else {
+                let hint = "begin the file with `/* asset: schema.table */`";
+                all.report(NO_HEADER, start, format!("{path} has no header")).hint = Some(hint.into());
+            }
+        } else if path.ends_with(".yml")
+            && (path.starts_with("assets/") || path.starts_with("connections/") || path == "segue.yml")
+        {
+            let message = format!("{path} is not read: the files of a project end in `.yaml`");
+            all.report(STRAY_FILE, start, message).hint = Some("rename it".into());
+        } else {
+            stray(all, path, text);
+        }
+    }
+    if sorted.project.is_none() {
+        let hint = "write one with `format: 1` and `project: NAME`, or make a project with `segue init DIR`";
+        all.found
+            .push(Diagnostic::error(NO_PROJECT_FILE, None, "there is no segue.yaml in this folder").hint(hint));
+    }
+    sorted
+}
+
+/// A file that reads like one of ours and stands where none is read. Others are none of our business.
+fn stray(all: &mut All<'_>, path: &str, text: &str) {
+    let head = match path.ends_with(".sql") {
+        true => header(text).map(|h| &text[h.yaml]).unwrap_or(""),
+        false => text,
+    };
+    for (key, folder) in [("asset:", "assets/"), ("connection:", "connections/")] {
+        let line = head.lines().map(str::trim_start).find(|l| {
+            l.starts_with(key)
+                && (head.len() < text.len() || text.contains(&format!("\n{key}")) || text.starts_with(key))
+        });
+        if let Some(line) = line {
+            let at = line.as_ptr() as usize - text.as_ptr() as usize;
+            let message = format!("{path} is not read: such files stand in {folder}");
+            all.report(STRAY_FILE, span(path, at..at + key.len() - 1), message).hint =
+                Some(format!("move it into {folder}"));
+            return;
+        }
+    }
+}

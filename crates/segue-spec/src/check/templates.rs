@@ -1,0 +1,146 @@
+//! Templates and JSONPaths in copies: whether they can be read, and whether what they name is there.
+
+use super::All;
+use super::asset::Draft;
+use crate::schema::json_path;
+use crate::template::{expression, is_template, template};
+use crate::yaml::Node;
+use segue_diag::{Code, Diagnostic, TEMPLATE_SYNTAX, TEMPLATE_VARIABLE, closest};
+use std::collections::BTreeSet;
+
+/// What a template may name, whatever the connector: the element, the elements of a batch, parameters, the record and its parents, the page.
+const ROOTS: [&str; 6] = ["each", "batch", "param", "record", "parent", "page"];
+
+pub(super) fn apply(all: &mut All<'_>) {
+    let mut found = Vec::new();
+    for draft in &all.assets {
+        if draft.kind.as_deref() == Some("lake") {
+            continue;
+        }
+        let Some(copy) = draft.root.get("copy") else { continue };
+        for entry in copy.entries().iter().filter(|e| e.key != "for_each") {
+            texts(&entry.value, &mut |node| text(draft, node, &mut found));
+        }
+        // An expression is no template by its looks; the schema has judged its syntax.
+        if let Some(node) = copy.at(&["records", "pick", "where"]) {
+            if let Some(Ok(names)) = node.text().map(expression) {
+                variables(draft, node, &names, &mut found);
+            }
+        }
+    }
+    found.dedup();
+    all.found.append(&mut found);
+}
+
+/// The parameters that the templates of a copy take.
+pub(super) fn parameters(draft: &Draft<'_>) -> BTreeSet<String> {
+    let mut taken = BTreeSet::new();
+    if let Some(copy) = draft.root.get("copy") {
+        texts(copy, &mut |node| {
+            let names = node
+                .text()
+                .filter(|t| t.contains("param"))
+                .map(|t| if is_template(t) { template(t) } else { expression(t) });
+            let names = names.and_then(Result::ok).unwrap_or_default();
+            taken.extend(
+                names
+                    .iter()
+                    .filter_map(|n| n.strip_prefix("param."))
+                    .map(|n| n.split('.').next().unwrap_or(n).to_string()),
+            );
+        });
+    }
+    taken
+}
+
+fn texts<'n>(node: &'n Node, look: &mut dyn FnMut(&'n Node)) {
+    if node.text().is_some() {
+        look(node);
+    }
+    node.items().iter().for_each(|item| texts(item, look));
+    node.entries().iter().for_each(|entry| texts(&entry.value, look));
+}
+
+fn text(draft: &Draft<'_>, node: &Node, found: &mut Vec<Diagnostic>) {
+    let Some(text) = node.text() else { return };
+    let report = |code: Code, message: String, hint: Option<String>, found: &mut Vec<Diagnostic>| {
+        let mistake = Diagnostic::error(code, Some(node.span(draft.file)), message);
+        let mistake = Diagnostic { hint, ..mistake };
+        if !found.contains(&mistake) {
+            found.push(mistake);
+        }
+    };
+    if is_template(text) {
+        match template(text) {
+            Ok(names) => variables(draft, node, &names, found),
+            Err(why) => report(
+                TEMPLATE_SYNTAX,
+                why,
+                Some("a template looks like `{{ each.id }}`".into()),
+                found,
+            ),
+        }
+    } else if text == "$" || text.starts_with("$.") || text.starts_with("$[") {
+        if let Some((code, message, hint)) = json_path(text) {
+            report(code, message, hint, found);
+        }
+    }
+}
+
+/// Names that a template may use and that are nobody's: the template language's own.
+const FUNCTIONS: [&str; 7] = ["range", "dict", "namespace", "loop", "debug", "true", "false"];
+
+fn variables(draft: &Draft<'_>, node: &Node, names: &BTreeSet<String>, found: &mut Vec<Diagnostic>) {
+    let copy = draft.root.get("copy");
+    let for_each = copy.and_then(|c| c.get("for_each"));
+    let batched = for_each.is_some_and(|f| f.get("batch").is_some());
+    for name in names {
+        let (root, rest) = name.split_once('.').unwrap_or((name, ""));
+        let field = rest.split('.').next().unwrap_or("");
+        let wrong: Option<(String, Option<String>)> = match root {
+            "each" | "batch" if for_each.is_none() => {
+                Some((format!("there is no `{root}`: the copy has no `for_each`"), None))
+            }
+            "batch" if !batched => Some((
+                "there is no `batch`: the `for_each` has none".into(),
+                Some("write `{{ each.… }}`".into()),
+            )),
+            "each" | "batch" if !field.is_empty() => draft.each.as_ref().and_then(|columns| {
+                let missing = !columns.iter().any(|c| c == field);
+                missing.then(|| {
+                    (
+                        format!("the `for_each` has no column `{field}`"),
+                        suggestion(field, columns.iter().map(String::as_str)),
+                    )
+                })
+            }),
+            "param" if !field.is_empty() => {
+                let declared = draft.root.get("params").map_or(&[][..], |p| p.entries());
+                let missing = !declared.iter().any(|e| e.key == field);
+                let near = suggestion(field, declared.iter().map(|e| e.key.as_str()));
+                let declare = format!("declare it: `params: {{ {field}: {{ type: string }} }}`");
+                missing.then(|| (format!("there is no parameter `{field}`"), near.or(Some(declare))))
+            }
+            known if ROOTS.contains(&known) || FUNCTIONS.contains(&known) => None,
+            other => {
+                let hint =
+                    suggestion(other, ROOTS).unwrap_or_else(|| "there are `each`, `batch`, `param`, `record`".into());
+                Some((format!("a template knows no `{other}`"), Some(hint)))
+            }
+        };
+        if let Some((message, hint)) = wrong {
+            // The name's own place, where the text stands in the file letter for letter.
+            let at = node.text().and_then(|t| t.find(name.as_str()));
+            let place = at.map_or_else(
+                || node.span(draft.file),
+                |at| node.part(draft.file, at..at + name.len()),
+            );
+            let mistake = Diagnostic::error(TEMPLATE_VARIABLE, Some(place), message);
+            found.push(Diagnostic { hint, ..mistake });
+        }
+    }
+}
+
+fn suggestion<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) -> Option<String> {
+    closest(name, names).map(|meant| format!("did you mean `{meant}`?"))
+}

@@ -1,0 +1,344 @@
+//! The files as they are written. From these structs come the schemas, and with them docs, editors' help and messages.
+
+use crate::model::column_names;
+use crate::model::{
+    Apply, Batch, Columns, InputRule, OnChange, OnFailure, OnPartial, OnSchemaChange, Param, Position, Range, Scope,
+    Write,
+};
+use crate::name::AssetName;
+use crate::units::{Duration, Percent};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// `segue.yaml`: the project's name and its environments.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("x-not-in-this-version" = ["pools", "prices"]))]
+pub(crate) struct ProjectFile {
+    /// The version of the files' format: 1.
+    #[allow(dead_code)] // it is judged before anything else, on the tree
+    pub format: u32,
+    /// The project's name.
+    #[schemars(extend("format" = "name"))]
+    pub project: String,
+    /// The zone in which SQL sessions, `date_trunc` and ranges count. Changing it is a breaking change.
+    #[schemars(extend("format" = "timezone"))]
+    #[serde(default = "utc")]
+    pub timezone: String,
+    /// The sets of places that the project can run in, by name. Without it there is one, `dev`, with `./lake` and `.segue/state.db`.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = { "format": "name" }))]
+    pub environments: BTreeMap<String, EnvironmentFile>,
+    /// The environment that is meant when none is named: `dev`, or else the only one.
+    #[schemars(extend("format" = "name"))]
+    pub default_environment: Option<String>,
+}
+
+fn utc() -> String {
+    "UTC".into()
+}
+
+/// A named set of places.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EnvironmentFile {
+    /// Where the lake is: a folder, relative to the project's, or the URL of an object store.
+    #[schemars(length(min = 1))]
+    pub lake: Option<String>,
+    /// Where the state is: a file, relative to the project's folder.
+    #[schemars(length(min = 1))]
+    pub state: Option<String>,
+    /// What answers SQL: `local`.
+    #[schemars(extend("format" = "engine"))]
+    #[serde(default = "local")]
+    pub engine: String,
+    /// Which changes need `segue apply`: none (`auto`, the default of `dev`), those that break something (`breaking`, the default elsewhere), `all`.
+    pub apply: Option<Apply>,
+}
+
+fn local() -> String {
+    "local".into()
+}
+
+/// A file in `connections/`: a named outside system. The connector's own keys stand beside these.
+#[derive(JsonSchema)]
+#[allow(dead_code)] // only its schema is used: the connector's own keys decide how the file is read
+pub(crate) struct ConnectionFile {
+    /// Its name, as `copy.from` and `into.connection` write it.
+    #[schemars(extend("format" = "name"))]
+    pub connection: String,
+    /// The connector that speaks to it.
+    pub kind: String,
+}
+
+/// A file in `assets/`, or the header of an SQL file there: a named output and how it is made.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("x-not-in-this-version" = ["schedule", "pool", "reads", "function", "command", "contract", "policies", "layout"]))]
+pub(crate) struct AssetFile {
+    /// Its name, `schema.table`.
+    pub asset: AssetName,
+    /// What it is, for people.
+    pub description: Option<String>,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// Words to select it by: `segue run tag:WORD`.
+    #[serde(default)]
+    #[schemars(schema_with = "tags")]
+    pub tags: Vec<String>,
+    /// Younger than this is good enough; without it every run reads.
+    pub fresh: Option<Duration>,
+    /// Whether it may be closed altogether (not ours to read) without failing.
+    #[serde(default)]
+    pub optional: bool,
+    /// The name that it had before: a rename keeps table, history and ledger.
+    pub renamed_from: Option<AssetName>,
+    /// What a changed definition does to what is already there.
+    #[serde(default)]
+    pub on_change: OnChange,
+    /// Whether it runs when an asset that it reads ended partial.
+    #[serde(default)]
+    pub on_partial: OnPartial,
+    /// The share of parked slices past which the step fails.
+    #[serde(default = "twenty_percent")]
+    pub max_parked: Percent,
+    /// Rows are read from somewhere.
+    pub copy: Option<Value>,
+    /// The range that it is computed by.
+    pub range: Option<Range>,
+    /// What a change of an input, other than the ranged one, reopens: nothing (`ignore`), or the ranges in which a column of it changed.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = { "format": "asset-name" }))]
+    pub inputs: BTreeMap<AssetName, InputRule>,
+    /// The parameters that it takes: `$name` in SQL, `{{ param.name }}` in a request.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = { "format": "name" }))]
+    pub params: BTreeMap<String, Param>,
+    /// The table of another system that it writes; without it, a lake table of its own name.
+    pub into: Option<Value>,
+    /// How new rows meet the old ones.
+    #[serde(default)]
+    pub write: Write,
+    /// What must hold of its rows.
+    #[serde(default)]
+    pub checks: Vec<CheckFile>,
+}
+
+fn twenty_percent() -> Percent {
+    Percent::TWENTY
+}
+
+fn tags(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "type": "array", "items": { "type": "string", "minLength": 1 }, "uniqueItems": true })
+}
+
+/// The keys of `copy:` that every connector has; its own stand beside them.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(extend("x-not-in-this-version" = ["tables", "except", "child_tables", "on_new_table"]))]
+pub(crate) struct CopyFile {
+    /// From where: a connection's name, `files`, or `lake`.
+    #[serde(rename = "from")]
+    #[allow(dead_code)] // the connection decides by which schema the rest is read, and is looked at before
+    pub source: String,
+    /// The list whose elements are the slices.
+    pub for_each: Option<ForEachFile>,
+    /// The columns that hold a slice's labels.
+    #[serde(default)]
+    #[schemars(schema_with = "column_names")]
+    pub slice: Vec<String>,
+    /// The columns, in order; without them they are inferred from the first answers.
+    #[serde(default)]
+    pub columns: Columns,
+    /// How long the answers themselves are kept, for replaying a changed mapping.
+    pub keep_raw: Option<Duration>,
+    /// The column by which the source is read onwards.
+    pub position: Option<Position>,
+    /// What happens when the source has a column that the table does not.
+    #[serde(default)]
+    pub on_new_column: OnSchemaChange,
+    /// What happens when a column's values no longer fit its type.
+    #[serde(default)]
+    pub on_type_change: OnSchemaChange,
+}
+
+/// The keys of `copy:` when it reads the lake.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend(
+    "oneOf" = [{ "required": ["table"] }, { "required": ["sql"] }],
+    "x-not-in-this-version" = ["for_each", "slice", "position", "keep_raw", "columns"]
+))]
+pub(crate) struct LakeCopyFile {
+    /// `lake`.
+    #[serde(rename = "from")]
+    #[allow(dead_code)] // it is how this struct was chosen
+    pub source: String,
+    /// All of this table.
+    pub table: Option<AssetName>,
+    /// The answer of this query.
+    pub sql: Option<String>,
+}
+
+/// The list whose elements are the slices.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{ "required": ["sql"] }, { "required": ["list"] }]))]
+pub(crate) struct ForEachFile {
+    /// A query: one element a row.
+    pub sql: Option<String>,
+    /// The elements, written out: plain values or mappings.
+    #[schemars(length(min = 1))]
+    pub list: Option<Vec<Value>>,
+    /// Several elements in one request.
+    pub batch: Option<Batch>,
+}
+
+/// The keys of `into:` that every connector has.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct IntoFile {
+    /// The connection's name.
+    pub connection: String,
+    /// The table's name there.
+    #[schemars(length(min = 1))]
+    pub table: String,
+}
+
+/// A statement about the rows that must hold: exactly one of the keys up to `row_count`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [
+    { "required": ["not_null"] }, { "required": ["unique"] }, { "required": ["between"] }, { "required": ["accepted"] },
+    { "required": ["matches"] }, { "required": ["references"] }, { "required": ["row"] }, { "required": ["sql"] }, { "required": ["row_count"] }
+]))]
+pub(crate) struct CheckFile {
+    /// None of these columns is null.
+    #[serde(default)]
+    #[schemars(schema_with = "one_or_more")]
+    pub not_null: Option<OneOrMore>,
+    /// No two rows are equal in all these columns.
+    #[serde(default)]
+    #[schemars(schema_with = "one_or_more")]
+    pub unique: Option<OneOrMore>,
+    /// A column lies between two values, both included.
+    pub between: Option<BetweenFile>,
+    /// A column is one of some values.
+    pub accepted: Option<AcceptedFile>,
+    /// A column's text meets a regular expression.
+    pub matches: Option<MatchesFile>,
+    /// A column's values are all in a column of another asset.
+    pub references: Option<ReferencesFile>,
+    /// An SQL condition that holds for every row.
+    pub row: Option<String>,
+    /// A query that returns nothing.
+    pub sql: Option<String>,
+    /// So many rows.
+    pub row_count: Option<RowCountFile>,
+    /// What happens when it does not hold. `quarantine`: of checks that judge each row by itself only.
+    #[serde(default)]
+    pub on_failure: OnFailure,
+    /// Which rows it sees: the table as it would be, or those of the commit.
+    #[serde(default)]
+    pub scope: Scope,
+    /// Its name; without it, one made from the kind and the columns.
+    #[schemars(length(min = 1))]
+    pub name: Option<String>,
+}
+
+/// A column, or a list of them.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum OneOrMore {
+    One(String),
+    More(Vec<String>),
+}
+
+impl OneOrMore {
+    pub fn into_vec(self) -> Vec<String> {
+        match self {
+            OneOrMore::One(one) => vec![one],
+            OneOrMore::More(all) => all,
+        }
+    }
+}
+
+fn one_or_more(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "anyOf": [
+        { "type": "string", "format": "column-name" },
+        { "type": "array", "items": { "type": "string", "format": "column-name" }, "minItems": 1, "uniqueItems": true }
+    ] })
+}
+
+/// A column lies between two values, both included.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BetweenFile {
+    /// The column.
+    #[schemars(extend("format" = "column-name"))]
+    pub column: String,
+    /// The least: a number, or a day or time as text.
+    #[serde(default)]
+    #[schemars(schema_with = "bound")]
+    pub min: Option<Value>,
+    /// The most.
+    #[serde(default)]
+    #[schemars(schema_with = "bound")]
+    pub max: Option<Value>,
+}
+
+fn bound(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "type": ["number", "string"] })
+}
+
+/// A column is one of some values.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AcceptedFile {
+    /// The column.
+    #[schemars(extend("format" = "column-name"))]
+    pub column: String,
+    /// What it may be.
+    #[schemars(schema_with = "values")]
+    pub values: Vec<Value>,
+}
+
+fn values(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "type": "array", "items": { "type": ["string", "number", "boolean"] }, "minItems": 1, "uniqueItems": true })
+}
+
+/// A column's text meets a regular expression.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MatchesFile {
+    /// The column.
+    #[schemars(extend("format" = "column-name"))]
+    pub column: String,
+    /// The regular expression.
+    #[schemars(length(min = 1))]
+    pub pattern: String,
+}
+
+/// A column's values are all in a column of another asset.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReferencesFile {
+    /// The column.
+    #[schemars(extend("format" = "column-name"))]
+    pub column: String,
+    /// The other asset.
+    pub table: AssetName,
+    /// Its column.
+    #[schemars(extend("format" = "column-name"))]
+    pub to: String,
+}
+
+/// So many rows.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RowCountFile {
+    /// The least.
+    pub min: Option<u64>,
+    /// The most.
+    pub max: Option<u64>,
+}

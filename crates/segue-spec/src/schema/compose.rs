@@ -1,0 +1,241 @@
+//! Our own schemas, and those of the connectors merged into them.
+
+use super::ConnectorSchema;
+use crate::config::{AssetFile, ConnectionFile, CopyFile, IntoFile, LakeCopyFile, ProjectFile};
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value as Json, json};
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+/// Our own schemas, made once.
+pub(crate) struct Own {
+    pub project: Json,
+    pub asset: Json,
+    pub connection: Json,
+    pub copy: Json,
+    pub lake_copy: Json,
+    pub into: Json,
+}
+
+/// Our own schemas.
+pub(crate) fn own() -> &'static Own {
+    static OWN: OnceLock<Own> = OnceLock::new();
+    OWN.get_or_init(|| Own {
+        project: generate::<ProjectFile>(),
+        asset: with(
+            with(generate::<AssetFile>(), "copy", json!({ "type": "object" })),
+            "into",
+            json!({ "type": "object" }),
+        ),
+        connection: generate::<ConnectionFile>(),
+        copy: generate::<CopyFile>(),
+        lake_copy: generate::<LakeCopyFile>(),
+        into: generate::<IntoFile>(),
+    })
+}
+
+fn generate<T: JsonSchema>() -> Json {
+    SchemaSettings::draft2020_12()
+        .into_generator()
+        .into_root_schema_for::<T>()
+        .to_value()
+}
+
+/// The schema with another one for a property, whose description stays.
+fn with(mut schema: Json, property: &str, mut other: Json) -> Json {
+    let properties = schema.get_mut("properties").and_then(Json::as_object_mut);
+    if let Some(properties) = properties {
+        let description = properties.get(property).and_then(|p| p.get("description")).cloned();
+        if let (Some(text), Some(other)) = (description, other.as_object_mut()) {
+            other.insert("description".into(), text);
+        }
+        properties.insert(property.into(), other);
+    }
+    schema
+}
+
+/// The schemas by connector, each merged with the keys that all have.
+pub(crate) struct Shapes {
+    connections: BTreeMap<&'static str, Json>,
+    copies: BTreeMap<&'static str, Json>,
+    intos: BTreeMap<&'static str, Json>,
+}
+
+impl Shapes {
+    pub fn new(schemas: &[ConnectorSchema]) -> Shapes {
+        let own = own();
+        let readable = |s: &&ConnectorSchema| has_keys(&s.copy);
+        let mut copies: BTreeMap<&str, Json> = schemas
+            .iter()
+            .filter(readable)
+            .map(|s| (s.kind, merge(&own.copy, &s.copy)))
+            .collect();
+        copies.insert("lake", own.lake_copy.clone());
+        Shapes {
+            connections: schemas
+                .iter()
+                .map(|s| (s.kind, merge(&own.connection, &s.connection)))
+                .collect(),
+            copies,
+            intos: schemas
+                .iter()
+                .filter_map(|s| Some((s.kind, merge(&own.into, s.into.as_ref()?))))
+                .collect(),
+        }
+    }
+
+    /// The schema of a connection file of this kind.
+    pub fn connection(&self, kind: &str) -> Option<&Json> {
+        self.connections.get(kind).filter(|_| kind != "files")
+    }
+
+    /// The schema of a `copy:` from this kind.
+    pub fn copy(&self, kind: &str) -> Option<&Json> {
+        self.copies.get(kind)
+    }
+
+    /// The schema of an `into:` of this kind.
+    pub fn target(&self, kind: &str) -> Option<&Json> {
+        self.intos.get(kind)
+    }
+
+    /// The kinds that a connection file may name.
+    pub fn kinds(&self) -> impl Iterator<Item = &str> {
+        self.connections.keys().copied().filter(|k| *k != "files")
+    }
+}
+
+fn has_keys(schema: &Json) -> bool {
+    let shapes = ["properties", "oneOf", "anyOf", "$ref"];
+    shapes
+        .iter()
+        .any(|k| schema.get(k).is_some_and(|s| !s.as_object().is_some_and(Map::is_empty)))
+}
+
+/// The keys of both in one object schema; definitions stay apart by a prefix.
+fn merge(own: &Json, theirs: &Json) -> Json {
+    let mut merged = own.clone();
+    let mut theirs = theirs.clone();
+    rename_definitions(&mut theirs);
+    let (Some(all), Some(theirs)) = (merged.as_object_mut(), theirs.as_object()) else {
+        return merged;
+    };
+    for (key, value) in theirs {
+        match (all.get_mut(key), value) {
+            (Some(Json::Object(ours)), Json::Object(more)) => ours.extend(more.clone()),
+            (Some(Json::Array(ours)), Json::Array(more)) => ours.extend(more.iter().cloned()),
+            (Some(_), _) => {}
+            (None, _) => drop(all.insert(key.clone(), value.clone())),
+        }
+    }
+    all.insert("additionalProperties".into(), Json::Bool(false));
+    merged
+}
+
+/// `#/$defs/X` becomes `#/$defs/connector.X`, so that two structs of one name do not meet.
+fn rename_definitions(schema: &mut Json) {
+    match schema {
+        Json::Object(object) => {
+            if let Some(Json::String(target)) = object.get_mut("$ref") {
+                *target = target.replace("#/$defs/", "#/$defs/connector.");
+            }
+            if let Some(Json::Object(definitions)) = object.get_mut("$defs") {
+                let renamed = std::mem::take(definitions)
+                    .into_iter()
+                    .map(|(k, v)| (format!("connector.{k}"), v));
+                *definitions = renamed.collect();
+            }
+            object.values_mut().for_each(rename_definitions);
+        }
+        Json::Array(items) => items.iter_mut().for_each(rename_definitions),
+        _ => {}
+    }
+}
+
+/// A JSON Schema for each kind of file, for editors: `project`, `connection`, `asset`. The connectors' keys are in them.
+pub fn schemas(connectors: &[ConnectorSchema]) -> BTreeMap<&'static str, Json> {
+    let own = own();
+    let shapes = Shapes::new(connectors);
+    let connections: Vec<Json> = shapes
+        .kinds()
+        .filter_map(|k| Some(of_kind(shapes.connection(k)?, "kind", k)))
+        .collect();
+    let copies = shapes.copies.iter().map(|(kind, schema)| match *kind {
+        "files" | "lake" => of_kind(schema, "from", kind),
+        _ => schema.clone(),
+    });
+    let copies = copies.collect();
+    let intos = shapes.intos.values().cloned().collect();
+    let mut asset = own.asset.clone();
+    let mut definitions = Map::new();
+    asset = with(
+        asset,
+        "copy",
+        json!({ "anyOf": hoist("copy", copies, &mut definitions) }),
+    );
+    asset = with(
+        asset,
+        "into",
+        json!({ "anyOf": hoist("into", intos, &mut definitions) }),
+    );
+    add_definitions(&mut asset, definitions);
+    let mut definitions = Map::new();
+    let mut connection = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Connection",
+        "description": own.connection.get("description"),
+        "oneOf": hoist("connection", connections, &mut definitions),
+    });
+    add_definitions(&mut connection, definitions);
+    BTreeMap::from([
+        ("project", own.project.clone()),
+        ("connection", connection),
+        ("asset", asset),
+    ])
+}
+
+/// The schema in which a key is one word.
+fn of_kind(schema: &Json, key: &str, word: &str) -> Json {
+    with(schema.clone(), key, json!({ "type": "string", "const": word }))
+}
+
+/// Takes the definitions out of each schema into one map, under names of their own.
+fn hoist(what: &str, schemas: Vec<Json>, definitions: &mut Map<String, Json>) -> Vec<Json> {
+    let mut all = Vec::new();
+    for (i, mut schema) in schemas.into_iter().enumerate() {
+        let prefix = format!("{what}{i}.");
+        point_to(&mut schema, &prefix);
+        if let Some(object) = schema.as_object_mut() {
+            object.remove("$schema");
+            object.remove("title");
+            if let Some(Json::Object(own)) = object.remove("$defs") {
+                definitions.extend(own.into_iter().map(|(k, v)| (format!("{prefix}{k}"), v)));
+            }
+        }
+        all.push(schema);
+    }
+    all
+}
+
+fn point_to(schema: &mut Json, prefix: &str) {
+    match schema {
+        Json::Object(object) => {
+            if let Some(Json::String(target)) = object.get_mut("$ref") {
+                *target = target.replace("#/$defs/", &format!("#/$defs/{prefix}"));
+            }
+            object.values_mut().for_each(|v| point_to(v, prefix));
+        }
+        Json::Array(items) => items.iter_mut().for_each(|v| point_to(v, prefix)),
+        _ => {}
+    }
+}
+
+fn add_definitions(schema: &mut Json, definitions: Map<String, Json>) {
+    if let Some(object) = schema.as_object_mut() {
+        let own = object.entry("$defs").or_insert_with(|| json!({}));
+        if let Some(own) = own.as_object_mut() {
+            own.extend(definitions);
+        }
+    }
+}
