@@ -110,4 +110,4 @@ fn span(file: &str, bytes: Range<usize>) -> Span {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

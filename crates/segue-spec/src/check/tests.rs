@@ -10,7 +10,7 @@ mod rules;
 mod speed;
 
 /// Schemas as the connectors hand them in, in the shapes that schemars gives them.
-pub(super) fn connectors() -> Vec<ConnectorSchema> {
+pub(crate) fn connectors() -> Vec<ConnectorSchema> {
     let auth = json!({ "oneOf": [
         { "type": "object", "required": ["oauth2"], "additionalProperties": false, "properties": { "oauth2": { "$ref": "#/$defs/OAuth2" } } },
         { "type": "object", "required": ["bearer"], "additionalProperties": false, "properties": { "bearer": {
@@ -59,7 +59,7 @@ pub(super) fn connectors() -> Vec<ConnectorSchema> {
 }
 
 /// A small project with nothing wrong in it.
-pub(super) fn shop() -> Vec<(&'static str, &'static str)> {
+pub(crate) fn shop() -> Vec<(&'static str, &'static str)> {
     vec![
         ("segue.yaml", "format: 1\nproject: shop\n"),
         (
@@ -95,21 +95,21 @@ pub(super) fn shop() -> Vec<(&'static str, &'static str)> {
     ]
 }
 
-pub(super) fn run(files: &[(&str, &str)]) -> (Option<Project>, Vec<Diagnostic>, Files) {
+pub(crate) fn run(files: &[(&str, &str)]) -> (Option<Project>, Vec<Diagnostic>, Files) {
     let files: Files = files.iter().map(|(p, t)| (*p, t.as_bytes())).collect();
     let (project, found) = check(&files, &connectors());
     (project, found, files)
 }
 
 /// The mistakes of the shop with one file more (or another text for one), a line each: place, code, words, hint.
-pub(super) fn with(path: &'static str, text: &str) -> String {
+pub(crate) fn with(path: &'static str, text: &str) -> String {
     let mut files: Vec<(&str, &str)> = shop().into_iter().filter(|(p, _)| *p != path).collect();
     files.push((path, text));
     let (_, found, files) = run(&files);
     lines(&found, &files)
 }
 
-pub(super) fn lines(found: &[Diagnostic], files: &Files) -> String {
+pub(crate) fn lines(found: &[Diagnostic], files: &Files) -> String {
     let one = |d: &Diagnostic| {
         let place = d.span.as_ref().map_or("-".to_string(), |s| {
             let text = files.text(&s.file).unwrap_or("");
