@@ -104,6 +104,9 @@ impl<'a, 'd> Builder<'a, 'd> {
                 }
                 Event::Scalar(text, style, anchor, tag) => {
                     self.refuse_tag(tag.is_some(), &bytes);
+                    // `!!str 10` is text, whatever it looks like.
+                    let text_by_tag = tag.is_some_and(|t| t.suffix == "str");
+                    let style = if text_by_tag { ScalarStyle::DoubleQuoted } else { style };
                     let node = self.scalar(text, style, bytes);
                     self.add(node, anchor)?;
                 }
