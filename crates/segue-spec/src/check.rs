@@ -54,8 +54,9 @@ pub fn check(files: &Files, schemas: &[ConnectorSchema]) -> (Option<Project>, Ve
     templates::apply(&mut all);
     let assets = typed::assets(&mut all);
     let mut found = all.found;
-    found.sort_by(|a, b| place(a).cmp(&place(b)));
-    found.dedup();
+    // What the schema and a rule both found is said once, by the one with the hint.
+    found.sort_by(|a, b| (place(a), &a.message, a.hint.is_none()).cmp(&(place(b), &b.message, b.hint.is_none())));
+    found.dedup_by(|b, a| place(a) == place(b) && a.message == b.message);
     let project = project.map(|project| Project {
         connections: all.connections,
         assets,

@@ -107,7 +107,11 @@ fn answer(
     let input = range.and_then(|r| r.get("input")?.text()?.parse::<crate::model::RangeInput>().ok());
     let bounded = input.as_ref().map(|input| (&input.table, input.column.as_str()));
     let answer = resolve_query(statement, tables, Wanted { table: true, bounded });
-    let right = answer.mistakes.is_empty();
+    // A range that is not bounded says nothing of the columns.
+    let right = answer
+        .mistakes
+        .iter()
+        .all(|m| m.code == segue_diag::SQL_UNBOUNDED_RANGE);
     found.extend(answer.mistakes.into_iter().map(|m| site.diagnostic(draft.file, m)));
     answer.columns.filter(|_| right)
 }

@@ -169,7 +169,7 @@ impl Walk<'_, '_, '_> {
             .flat_map(|s| &s.relations)
             .filter_map(|r| r.name.as_deref());
         let in_sight: Vec<&str> = in_sight.collect();
-        let hint = match closest(&qualifier, in_sight.iter().copied()) {
+        let hint = match closest(&qualifier, in_sight.iter().copied()).filter(|_| qualifier.len() > 2) {
             Some(meant) => Some(format!("did you mean `{meant}`?")),
             None if in_sight.is_empty() => None,
             None => Some(format!("here are: `{}`", in_sight.join("`, `"))),

@@ -108,7 +108,7 @@ fn every_unknown_table_and_column_is_found_at_its_place() {
     reads raw.artists; columns naem, poplarity, id
     SG0204 at `naem`: there is no column `naem` — did you mean `name`?
     SG0204 at `poplarity`: `a` has no column `poplarity` — did you mean `popularity`?
-    SG0209 at `t`: no table here is called `t` — did you mean `a`?
+    SG0209 at `t`: no table here is called `t` — here are: `a`
     SG0204 at `idd`: there is no column `idd` — did you mean `id`?
     SG0204 at `artistId`: there is no column `artistid` — did you mean `"artistId"`?
     "#);

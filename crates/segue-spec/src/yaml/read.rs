@@ -103,6 +103,9 @@ impl<'a, 'd> Builder<'a, 'd> {
                     return Err(Stopped);
                 }
                 Event::Scalar(text, style, anchor, tag) => {
+                    // The parser counts the space after a quoted text to it.
+                    let written = self.text.get(bytes.clone()).unwrap_or("");
+                    let bytes = start..start + written.trim_end().len();
                     self.refuse_tag(tag.is_some(), &bytes);
                     // `!!str 10` is text, whatever it looks like.
                     let text_by_tag = tag.is_some_and(|t| t.suffix == "str");

@@ -90,9 +90,9 @@ fn texts_over_several_lines() {
     assert_snapshot!(report("a: |\n  select 1\n  from t\nb: >-\n  x\n  y\nc: \"x\\ty\"\nd: p\n  q\n"), @r#"
     mapping at "a: |\n  select 1\n  from t\nb: >-\n  x\n  y\nc: \"x\\ty\"\nd: p\n  q"
     - a at "a"
-      "select 1\nfrom t\n" at "select 1\n  from t\n" (not exact)
+      "select 1\nfrom t\n" at "select 1\n  from t" (not exact)
     - b at "b"
-      "x y" at "x\n  y\n" (not exact)
+      "x y" at "x\n  y" (not exact)
     - c at "c"
       "x\ty" at "\"x\\ty\"" (not exact)
     - d at "d"
