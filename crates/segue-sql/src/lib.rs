@@ -1,1 +1,27 @@
 //! Answer SQL in this process, over the lake and the connections.
+//!
+//! In reading order: the engine ([`LocalEngine`]), what may be asked (`statement`), how it becomes a plan (`planner`), what the tables
+//! of a session are (`tables`), under which limits it runs (`session`, `rows`), our own functions (`functions`, `nearest`), what goes
+//! wrong and where (`failure`, [`place`]), and how answers are written down ([`format`]).
+
+mod engine;
+mod failure;
+pub mod format;
+mod functions;
+mod metering;
+mod nearest;
+mod params;
+pub mod place;
+mod planner;
+mod rows;
+mod session;
+mod statement;
+mod tables;
+mod types;
+mod zone;
+
+pub use engine::{LocalEngine, LocalOptions};
+pub use place::locate;
+
+#[cfg(test)]
+mod slt;

@@ -2,4 +2,5 @@
 
 pub mod relation;
 pub mod sink;
+pub mod slt;
 pub mod state;
