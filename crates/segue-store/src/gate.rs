@@ -111,7 +111,7 @@ impl Gate for Store {
         )
         .bind(key)
         // Rounded up: what is blocked until a moment is not asked before it.
-        .bind(micros_up(block.until).min(Timestamp::MAX.as_microsecond()))
+        .bind(micros_up(block.until).min(Timestamp::MAX.as_second() * 1_000_000))
         .bind(&block.reason)
         .execute(&mut *tx)
         .await

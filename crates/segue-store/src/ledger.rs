@@ -23,7 +23,7 @@ impl Store {
             .fetch_all(self.reader())
             .await
             .map_err(failed("read the ledger"))?;
-        rows.iter().map(entry).collect()
+        rows.iter().map(entry_row).collect()
     }
 
     /// Changes the ledger without a commit: closed slices, reads that found nothing new where nothing was known, what is to be forgotten.
@@ -88,7 +88,7 @@ pub(crate) async fn apply(tx: &mut SqliteConnection, asset: AssetId, change: &Le
             .await
             .map_err(failed("read the ledger"))?;
         for row in &rows {
-            let entry = entry(row)?;
+            let entry = entry_row(row)?;
             if entry.range.is_some() && !labels.contains(&entry.labels.key()) {
                 known.push(entry);
             }
@@ -150,7 +150,7 @@ async fn entries_of(
             .await
             .map_err(failed("read the ledger"))?;
         for row in &rows {
-            found.push(entry(row)?);
+            found.push(entry_row(row)?);
         }
     }
     Ok(found)
@@ -225,7 +225,7 @@ fn outcome_name(outcome: Outcome) -> &'static str {
     }
 }
 
-fn entry(row: &SqliteRow) -> Result<Entry> {
+fn entry_row(row: &SqliteRow) -> Result<Entry> {
     let c = Columns(row);
     Ok(Entry {
         range: range(c.get("range_from")?, c.get("range_to")?),
