@@ -1,0 +1,155 @@
+//! Removing files that nobody needs any more.
+
+use super::{before, committed_at};
+use crate::claims;
+use crate::errors::{delta, storage};
+use crate::lake::Lake;
+use crate::log;
+use crate::plan::Plan;
+use crate::staged::Place;
+use crate::table::Table;
+use futures::TryStreamExt;
+use jiff::Timestamp;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use segue_core::commit::CommitRecord;
+use segue_core::sink::Target;
+use segue_core::{Ctx, Result, TableId};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// What a vacuum must leave alone. Whatever stands here, files of the newest version, files named by a claim that has not landed,
+/// and the claims themselves stay.
+#[derive(Clone, Debug, Default)]
+pub struct Vacuum {
+    /// How far back the table stays readable; and how old a file must be that nobody names.
+    pub keep: Duration,
+    /// When the oldest step began that is still running: what is younger may be its own.
+    pub running_since: Option<Timestamp>,
+    /// Files, below the table's folder, that a prepared record names: see [`Lake::files_named_by`].
+    pub protect: BTreeSet<String>,
+    /// Only says what would go.
+    pub dry_run: bool,
+}
+
+/// What went, or would go.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Vacuumed {
+    /// Files, below the table's folder, sorted.
+    pub files: Vec<String>,
+    /// Their size, in bytes.
+    pub bytes: u64,
+}
+
+impl Lake {
+    /// Removes files that no version within the promised time travel needs: replaced ones, and orphans of steps that failed.
+    ///
+    /// # Errors
+    /// Those of the storage. What was removed before one stays removed; the next vacuum goes on.
+    pub async fn vacuum(&self, target: &Target, what: &Vacuum, ctx: &Ctx) -> Result<Vacuumed> {
+        let cutoff = before(ctx, what.keep);
+        let needed = self.needed(target, what, cutoff).await?;
+        let young = what.running_since.map_or(cutoff, |since| since.min(cutoff));
+        let store = self.store_of(&target.place);
+        let failed = |e| storage(e, format!("cannot list the files of {}", target.name));
+        let listed: Vec<_> = store.list(None).try_collect().await.map_err(failed)?;
+        let mut gone = Vacuumed::default();
+        for meta in listed {
+            let path = meta.location.to_string();
+            let kept = path.starts_with("_delta_log/") || path.starts_with(claims::FOLDER) || needed.contains(&path);
+            if !kept && meta.last_modified.timestamp_micros() < young.as_microsecond() {
+                gone.bytes += meta.size;
+                gone.files.push(path);
+            }
+        }
+        gone.files.sort();
+        if !what.dry_run {
+            for path in &gone.files {
+                ctx.go_on()?;
+                match store
+                    .delete(&Path::parse(path).unwrap_or_else(|_| Path::from(path.as_str())))
+                    .await
+                {
+                    Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+                    Err(e) => return Err(storage(e, format!("cannot remove {path}"))),
+                }
+            }
+        }
+        Ok(gone)
+    }
+
+    /// The files that a record names on one of its tables: what is staged for it, and what its plan adds.
+    ///
+    /// # Errors
+    /// `Bug` for a record whose notes are none of the lake's.
+    pub fn files_named_by(record: &CommitRecord, table: TableId) -> Result<BTreeSet<String>> {
+        let mut files = BTreeSet::new();
+        for part in record
+            .parts
+            .iter()
+            .filter(|p| p.target.table == table && p.target.connection.is_none())
+        {
+            for staged in &part.staged {
+                let place = Place::of(staged)?;
+                files.extend(place.files.into_iter().chain(place.deletes).map(|f| f.path));
+            }
+            if !part.plan.is_null() {
+                let plan = Plan::from_json(&part.plan)?;
+                files.extend(plan.adds.into_iter().map(|f| f.path).chain(plan.wrote));
+            }
+        }
+        Ok(files)
+    }
+
+    /// Everything that must stay.
+    async fn needed(&self, target: &Target, what: &Vacuum, cutoff: Timestamp) -> Result<BTreeSet<String>> {
+        let mut needed = what.protect.clone();
+        let mut landed = 0;
+        if let Some(table) = self.load_target(target).await? {
+            landed = table.last(target.asset).await?;
+            needed.extend(table.files(&target.name.to_string())?.into_iter().map(|f| f.path));
+            removed_since(&table, cutoff, &mut needed).await?;
+        }
+        let store = self.store_of(&target.place);
+        let claims: Vec<_> = store
+            .list(Some(&Path::from(claims::FOLDER)))
+            .try_collect()
+            .await
+            .map_err(|e| storage(e, format!("cannot list the commits of {}", target.name)))?;
+        for n in claims
+            .iter()
+            .filter_map(|meta| claims::number_of(&meta.location))
+            .filter(|n| *n > landed)
+        {
+            if let Some(record) = self.claim_of(&target.place, n).await? {
+                needed.extend(Lake::files_named_by(&record, target.table)?);
+            }
+        }
+        Ok(needed)
+    }
+}
+
+/// Files that were removed since, and that versions of then still need. The log's entries tell, and where a checkpoint took their place
+/// the tombstones in it.
+async fn removed_since(table: &Table, cutoff: Timestamp, needed: &mut BTreeSet<String>) -> Result<()> {
+    let failed = |e| delta(e, "cannot read the files that were removed");
+    let mut tombstones = table.state.all_tombstones(&table.log);
+    while let Some(gone) = tombstones.try_next().await.map_err(failed)? {
+        if gone.deletion_timestamp().is_none_or(|at| at >= cutoff.as_millisecond()) {
+            needed.insert(gone.path().to_string());
+        }
+    }
+    for version in (0..=table.version()).rev() {
+        let Some(entry) = log::entry(table.log.as_ref(), version).await? else {
+            break;
+        };
+        if committed_at(&entry).is_some_and(|at| at < cutoff) {
+            break;
+        }
+        for path in entry.removes {
+            let decoded = Path::from_url_path(&path).map_or(path, |p| p.to_string());
+            needed.insert(decoded);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,189 @@
+//! House-keeping.
+
+use super::bed::{Bed, merge, sales};
+use crate::{Lake, Vacuum};
+use insta::assert_snapshot;
+use segue_core::sink::{Change, Sink};
+use std::time::Duration;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+async fn eight() -> Bed {
+    let bed = Bed::disk();
+    for id in 1..=8 {
+        bed.run(Change::Append, &sales(&[(id, "a", 0, None)])).await;
+    }
+    bed
+}
+
+#[tokio::test]
+async fn compaction_joins_files_and_changes_no_row() {
+    let bed = eight().await;
+    let before = bed.rows().await;
+    assert_eq!(
+        bed.lake.compact(&bed.target, 9, &bed.ctx).await.unwrap(),
+        crate::Compacted::default()
+    );
+    let done = bed.lake.compact(&bed.target, 8, &bed.ctx).await.unwrap();
+    assert_eq!((done.version, done.files_removed, done.files_added), (Some(8), 8, 1));
+    assert_eq!(bed.rows().await, before);
+    assert_eq!(bed.rows_at(7).await, before);
+    let told = bed.lake.changes(&bed.target, 7, 8, &bed.ctx).await.unwrap();
+    assert_eq!((told[0].n, told[0].data_changed), (None, false));
+    assert_eq!(bed.lake.head(&bed.target, &bed.ctx).await.unwrap().n, 8);
+    assert_snapshot!(bed.run(merge(), &sales(&[(3, "b", 0, None)])).await, @r"
+    +1 -1
+    footprint: 2 rows, at in [0, 1)
+    commit 9 is version 9
+    ");
+}
+
+#[tokio::test]
+async fn history_tells_versions_commits_and_times() {
+    let bed = eight().await;
+    bed.lake.compact(&bed.target, 2, &bed.ctx).await.unwrap();
+    let history = bed.lake.history(&bed.target, 3).await.unwrap();
+    let shown: Vec<String> = history
+        .iter()
+        .map(|e| {
+            let operation = e.operation.as_deref().unwrap_or("");
+            format!(
+                "{} {operation} n={:?} +{} -{} changed={}",
+                e.version, e.n, e.files_added, e.files_removed, e.data_changed
+            )
+        })
+        .collect();
+    assert_snapshot!(shown.join("\n"), @r"
+    8 OPTIMIZE n=None +1 -8 changed=false
+    7 WRITE n=Some(8) +1 -0 changed=true
+    6 WRITE n=Some(7) +1 -0 changed=true
+    ");
+    let records = bed.lake.records(&bed.target, &bed.ctx).await.unwrap();
+    assert_eq!(history[1].id, Some(records[7].id));
+    let at = history[1].at.unwrap();
+    let found = bed.lake.version_at(&bed.target, at).await.unwrap();
+    assert!(found >= 7);
+    let long_ago = at.checked_sub(DAY * 400).unwrap();
+    assert!(bed.lake.version_at(&bed.target, long_ago).await.is_err());
+}
+
+#[tokio::test]
+async fn vacuum_keeps_what_time_travel_was_promised_and_removes_the_rest() {
+    let bed = eight().await;
+    bed.lake.compact(&bed.target, 2, &bed.ctx).await.unwrap();
+    let promised = Vacuum {
+        keep: DAY * 7,
+        ..Vacuum::default()
+    };
+    bed.clock.forward(DAY);
+    assert_eq!(
+        bed.lake
+            .vacuum(&bed.target, &promised, &bed.ctx)
+            .await
+            .unwrap()
+            .files
+            .len(),
+        0
+    );
+    assert_eq!(bed.rows_at(7).await.lines().count(), 8);
+    bed.clock.forward(DAY * 7);
+    let dry = bed
+        .lake
+        .vacuum(
+            &bed.target,
+            &Vacuum {
+                dry_run: true,
+                ..promised.clone()
+            },
+            &bed.ctx,
+        )
+        .await
+        .unwrap();
+    assert_eq!(dry.files.len(), 8);
+    assert_eq!(bed.rows_at(7).await.lines().count(), 8);
+    assert_eq!(bed.lake.vacuum(&bed.target, &promised, &bed.ctx).await.unwrap(), dry);
+    assert_eq!(bed.rows().await.lines().count(), 8);
+    let gone = bed.rows_at(7).await;
+    assert!(gone.starts_with("error[SG0407]: a file of the table is gone"), "{gone}");
+    assert_eq!(
+        bed.lake.records(&bed.target, &bed.ctx).await.unwrap().len(),
+        8,
+        "claims are never removed"
+    );
+}
+
+#[tokio::test]
+async fn vacuum_leaves_what_a_step_or_a_prepared_record_may_need() {
+    let bed = Bed::disk();
+    bed.run(Change::Append, &sales(&[(1, "a", 0, None)])).await;
+    let orphan = bed.stage(&sales(&[(2, "orphan", 0, None)])).await;
+    let named = bed.prepare(Change::Append, &sales(&[(3, "prepared", 0, None)])).await;
+    let claimed = bed.prepare(Change::Append, &sales(&[(4, "claimed", 0, None)])).await;
+    bed.lake.claim(&claimed, &bed.ctx).await.unwrap();
+    let began = bed.clock.now_before();
+    bed.clock.forward(DAY * 30);
+    let protect = Lake::files_named_by(&named, bed.target.table).unwrap();
+    let running = Vacuum {
+        running_since: Some(began),
+        protect,
+        ..Vacuum::default()
+    };
+    assert_eq!(
+        bed.lake
+            .vacuum(&bed.target, &running, &bed.ctx)
+            .await
+            .unwrap()
+            .files
+            .len(),
+        0
+    );
+    let idle = Vacuum {
+        running_since: None,
+        ..running
+    };
+    let gone = bed.lake.vacuum(&bed.target, &idle, &bed.ctx).await.unwrap();
+    assert_eq!(gone.files.len(), 1);
+    assert!(
+        orphan.place.to_string().contains(&gone.files[0]),
+        "only the orphan went"
+    );
+    // Unnamed, the prepared one's file goes; the claimed one's stays whatever the arguments.
+    let careless = Vacuum::default();
+    assert_eq!(
+        bed.lake
+            .vacuum(&bed.target, &careless, &bed.ctx)
+            .await
+            .unwrap()
+            .files
+            .len(),
+        1
+    );
+    assert!(bed.lake.commit(&claimed, 0, &bed.ctx).await.is_ok());
+    assert_eq!(bed.rows().await.lines().count(), 2);
+}
+
+#[tokio::test]
+async fn a_checkpointed_table_reads_the_same_and_keeps_its_tombstones() {
+    let bed = eight().await;
+    bed.run(merge(), &sales(&[(1, "z", 0, None)])).await;
+    let before = bed.rows().await;
+    bed.lake.checkpoint(&bed.target).await.unwrap();
+    bed.clock.forward(DAY);
+    bed.lake.clean_log(&bed.target, Duration::ZERO, &bed.ctx).await.unwrap();
+    assert_eq!(bed.rows().await, before);
+    let gone = bed
+        .lake
+        .vacuum(
+            &bed.target,
+            &Vacuum {
+                keep: DAY * 7,
+                ..Vacuum::default()
+            },
+            &bed.ctx,
+        )
+        .await
+        .unwrap();
+    assert!(gone.files.is_empty());
+    bed.run(merge(), &sales(&[(2, "y", 0, None)])).await;
+    assert!(bed.rows().await.contains("2|y"));
+}

@@ -1,0 +1,212 @@
+//! A disk that forgets what was not synced when the power is cut: nothing that counted is lost, and each sync is needed for that.
+
+use super::bed::{Bed, merge, sales};
+use crate::{Durability, Lake, LakeOptions, SyncedLocal};
+use parking_lot::Mutex;
+use segue_core::sink::{Change, Sink};
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tempfile::TempDir;
+
+/// What is on the platters: a file's bytes since it was last synced, a folder's names since it was.
+#[derive(Debug, Default)]
+struct Platters {
+    /// Bytes by inode.
+    files: Mutex<HashMap<u64, Vec<u8>>>,
+    /// Names, and the inode of each file, or none for a folder.
+    folders: Mutex<HashMap<PathBuf, Vec<(String, Option<u64>)>>>,
+    /// The sync that is taken out.
+    without: Option<Sync>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Sync {
+    Data,
+    Log,
+    Claims,
+    LogFolder,
+    DataFolder,
+    ClaimsFolder,
+    /// The folders above a table's.
+    Above,
+}
+
+fn kind_of(path: &Path, is_folder: bool) -> Sync {
+    let text = path.to_str().unwrap();
+    match is_folder {
+        false if text.contains("/_delta_log/") => Sync::Log,
+        false if text.contains("/_segue/commits/") => Sync::Claims,
+        false => Sync::Data,
+        true if text.ends_with("/_delta_log") => Sync::LogFolder,
+        true if text.ends_with("/_segue/commits") || text.ends_with("/_segue") => Sync::ClaimsFolder,
+        true if text.ends_with("/raw/sales") => Sync::DataFolder,
+        true => Sync::Above,
+    }
+}
+
+impl Durability for Platters {
+    fn file(&self, file: &File, path: &Path) -> io::Result<()> {
+        if self.without != Some(kind_of(path, false)) {
+            self.files.lock().insert(file.metadata()?.ino(), std::fs::read(path)?);
+        }
+        Ok(())
+    }
+
+    fn folder(&self, path: &Path) -> io::Result<()> {
+        if self.without == Some(kind_of(path, true)) {
+            return Ok(());
+        }
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(path)? {
+            let entry = entry?;
+            let meta = entry.metadata()?;
+            let inode = (!meta.is_dir()).then(|| meta.ino());
+            names.push((entry.file_name().into_string().unwrap(), inode));
+        }
+        self.folders.lock().insert(path.to_path_buf(), names);
+        Ok(())
+    }
+}
+
+impl Platters {
+    /// The folder as it is found after the power was cut.
+    fn after_the_cut(&self, from: &Path, to: &Path) {
+        std::fs::create_dir_all(to).unwrap();
+        let folders = self.folders.lock();
+        for (name, inode) in folders.get(from).into_iter().flatten() {
+            match inode {
+                None => self.restore(&folders, &from.join(name), &to.join(name)),
+                Some(inode) => self.write(*inode, &to.join(name)),
+            }
+        }
+    }
+
+    fn restore(&self, folders: &HashMap<PathBuf, Vec<(String, Option<u64>)>>, from: &Path, to: &Path) {
+        std::fs::create_dir_all(to).unwrap();
+        for (name, inode) in folders.get(from).into_iter().flatten() {
+            match inode {
+                None => self.restore(folders, &from.join(name), &to.join(name)),
+                Some(inode) => self.write(*inode, &to.join(name)),
+            }
+        }
+    }
+
+    /// A name whose file was never synced is there, and empty.
+    fn write(&self, inode: u64, to: &Path) {
+        let bytes = self.files.lock().get(&inode).cloned().unwrap_or_default();
+        std::fs::write(to, bytes).unwrap();
+    }
+}
+
+/// Runs some commits, cuts the power after each of them, and says what was lost.
+async fn cut_after_each_commit(without: Option<Sync>) -> Result<(), String> {
+    let platters = Arc::new(Platters {
+        without,
+        ..Platters::default()
+    });
+    let real = TempDir::new().unwrap();
+    let parent = real.path().canonicalize().unwrap();
+    let folder = parent.join("lake");
+    std::fs::create_dir(&folder).unwrap();
+    platters
+        .folders
+        .lock()
+        .insert(parent.clone(), vec![("lake".to_string(), None)]);
+    let store = SyncedLocal::with(&folder, platters.clone());
+    let lake = Lake::with_local(store, &folder, &LakeOptions::default()).unwrap();
+    let bed = Bed::on(lake, None);
+    let changes = [
+        (Change::Append, sales(&[(1, "a", 0, None)])),
+        (merge(), sales(&[(1, "b", 0, None), (2, "c", 0, None)])),
+        (Change::Append, sales(&[(3, "d", 0, None)])),
+    ];
+    for (change, batch) in changes {
+        // The power is cut after the claim too: what is prepared must be there to be finished.
+        let record = bed.prepare(change, &batch).await;
+        bed.lake.claim(&record, &bed.ctx).await.unwrap();
+        let claimed = after(&platters, &parent, &bed).await;
+        let highest = claimed
+            .bed
+            .lake
+            .highest(&bed.target, &bed.ctx)
+            .await
+            .map_err(|e| format!("the claim is broken: {e}"))?;
+        if highest != record.n {
+            return Err(format!("the claim of {} is lost", record.n));
+        }
+        claimed
+            .bed
+            .lake
+            .claim(&record, &bed.ctx)
+            .await
+            .map_err(|e| format!("the claim is broken: {e}"))?;
+        claimed
+            .bed
+            .lake
+            .commit(&record, 0, &bed.ctx)
+            .await
+            .map_err(|e| format!("what was staged is lost: {e}"))?;
+        let finished = claimed.bed.rows().await;
+        bed.lake.commit(&record, 0, &bed.ctx).await.unwrap();
+        let committed = after(&platters, &parent, &bed).await;
+        let head = committed
+            .bed
+            .lake
+            .head(&bed.target, &bed.ctx)
+            .await
+            .map_err(|e| format!("the log is broken: {e}"))?;
+        if head.n != record.n {
+            return Err(format!("commit {} is lost", record.n));
+        }
+        let (have, want) = (committed.bed.rows().await, bed.rows().await);
+        if have != want || finished != want {
+            return Err(format!("rows are lost: {have}"));
+        }
+    }
+    Ok(())
+}
+
+struct After {
+    bed: Bed,
+    _folder: TempDir,
+}
+
+/// The lake as it is found after the power was cut now.
+async fn after(platters: &Platters, parent: &Path, bed: &Bed) -> After {
+    let folder = TempDir::new().unwrap();
+    platters.after_the_cut(parent, folder.path());
+    let lake = Lake::open(folder.path().join("lake").to_str().unwrap(), &LakeOptions::default()).unwrap();
+    let found = Bed {
+        target: bed.target.clone(),
+        ..Bed::on(lake, None)
+    };
+    After {
+        bed: found,
+        _folder: folder,
+    }
+}
+
+#[tokio::test]
+async fn a_power_cut_takes_nothing_back_that_counted() {
+    assert_eq!(cut_after_each_commit(None).await, Ok(()));
+}
+
+#[tokio::test]
+async fn each_sync_is_needed() {
+    for without in [
+        Sync::Data,
+        Sync::Log,
+        Sync::Claims,
+        Sync::LogFolder,
+        Sync::DataFolder,
+        Sync::ClaimsFolder,
+        Sync::Above,
+    ] {
+        let lost = cut_after_each_commit(Some(without)).await;
+        assert!(lost.is_err(), "without {without:?} nothing was lost");
+    }
+}

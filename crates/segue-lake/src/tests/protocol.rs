@@ -1,0 +1,288 @@
+//! Once, in order, and looked at again after any error.
+
+use super::bed::{Bed, merge, rows_of, sales, target};
+use insta::assert_snapshot;
+use segue_core::commit::{CommitRecord, Part, Role};
+use segue_core::sink::{Change, Claim, Committed, Sink};
+use segue_core::{CommitId, Kind, TableId};
+use std::time::Duration;
+
+#[tokio::test]
+async fn a_commit_lands_once_and_is_found_later_even_under_others() {
+    let bed = Bed::disk();
+    let one = bed.prepare(Change::Append, &sales(&[(1, "a", 0, None)])).await;
+    assert_eq!(bed.land(&one).await.unwrap(), Committed::Written(0));
+    assert_eq!(bed.land(&one).await.unwrap(), Committed::AlreadyThere(0));
+    bed.run(Change::Append, &sales(&[(2, "b", 0, None)])).await;
+    bed.run(Change::Append, &sales(&[(3, "c", 0, None)])).await;
+    assert_eq!(bed.land(&one).await.unwrap(), Committed::AlreadyThere(0));
+    assert_eq!(bed.rows().await.lines().count(), 3);
+}
+
+#[tokio::test]
+async fn of_two_on_one_predecessor_only_one_lands() {
+    let bed = Bed::memory();
+    bed.run(Change::Append, &sales(&[(1, "a", 0, None)])).await;
+    let mine = bed.prepare(Change::Append, &sales(&[(2, "mine", 0, None)])).await;
+    assert_eq!(bed.lake.claim(&mine, &bed.ctx).await.unwrap(), Claim::Ours);
+    let theirs = bed.prepare(Change::Append, &sales(&[(2, "theirs", 0, None)])).await;
+    assert!(theirs.n > mine.n, "a new number is above every one claimed");
+    assert_eq!(bed.land(&theirs).await.unwrap(), Committed::Written(1));
+    assert_eq!(bed.lake.commit(&mine, 0, &bed.ctx).await.unwrap(), Committed::ShutOut);
+    assert_snapshot!(bed.rows().await, @r"
+    1|a|2024-01-01T00:00:00Z|
+    2|theirs|2024-01-01T00:00:00Z|
+    ");
+}
+
+#[tokio::test]
+async fn a_number_belongs_to_the_attempt_that_claimed_it() {
+    let bed = Bed::disk();
+    let one = bed.prepare(Change::Append, &sales(&[(1, "a", 0, None)])).await;
+    let other = CommitRecord {
+        id: CommitId::random(),
+        ..one.clone()
+    };
+    assert_eq!(bed.lake.claim(&one, &bed.ctx).await.unwrap(), Claim::Ours);
+    assert_eq!(bed.lake.claim(&one, &bed.ctx).await.unwrap(), Claim::Ours);
+    assert_eq!(bed.lake.claim(&other, &bed.ctx).await.unwrap(), Claim::Taken);
+    assert_eq!(bed.lake.highest(&bed.target, &bed.ctx).await.unwrap(), one.n);
+    bed.land(&one).await.unwrap();
+    assert_eq!(bed.lake.commit(&other, 0, &bed.ctx).await.unwrap(), Committed::ShutOut);
+}
+
+#[tokio::test]
+async fn many_writers_of_one_predecessor_at_once_land_one() {
+    let bed = Bed::disk();
+    bed.run(Change::Append, &sales(&[(0, "a", 0, None)])).await;
+    let mut records = Vec::new();
+    for id in 1..6 {
+        let record = bed.prepare(Change::Append, &sales(&[(id, "b", 0, None)])).await;
+        bed.lake.claim(&record, &bed.ctx).await.unwrap();
+        records.push(record);
+    }
+    let landings = records.iter().map(|r| bed.lake.commit(r, 0, &bed.ctx));
+    let mut landed = 0;
+    for outcome in futures::future::join_all(landings).await {
+        match outcome.unwrap() {
+            Committed::Written(_) => landed += 1,
+            Committed::ShutOut => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((landed, bed.rows().await.lines().count()), (1, 2));
+}
+
+#[tokio::test]
+async fn many_writers_of_a_new_table_make_it_once() {
+    let bed = Bed::disk();
+    let mut records = Vec::new();
+    for id in 1..5 {
+        let record = bed.prepare(Change::Append, &sales(&[(id, "b", 0, None)])).await;
+        bed.lake.claim(&record, &bed.ctx).await.unwrap();
+        records.push(record);
+    }
+    for outcome in futures::future::join_all(records.iter().map(|r| bed.lake.commit(r, 0, &bed.ctx))).await {
+        assert!(matches!(outcome.unwrap(), Committed::Written(0) | Committed::ShutOut));
+    }
+    assert_eq!(bed.rows().await.lines().count(), 1);
+}
+
+#[tokio::test]
+async fn a_table_that_another_program_moved_says_so_but_takes_rows_that_are_only_added() {
+    let bed = Bed::disk();
+    bed.run(Change::Append, &sales(&[(1, "a", 0, None)])).await;
+    let added = bed.prepare(Change::Append, &sales(&[(2, "b", 0, None)])).await;
+    let merged = bed.prepare(merge(), &sales(&[(1, "z", 0, None)])).await;
+    super::guard::foreign_append(&bed, &sales(&[(1000, "foreign", 0, None)])).await;
+    assert_eq!(bed.land(&merged).await.unwrap(), Committed::Moved);
+    assert_eq!(bed.land(&added).await.unwrap(), Committed::Written(2));
+    // Worked out anew from the staged rows it would be shut out by then: another commit followed its predecessor.
+    assert_eq!(bed.land(&merged).await.unwrap(), Committed::ShutOut);
+    let told = bed.lake.changes(&bed.target, 0, 2, &bed.ctx).await.unwrap();
+    let told: Vec<_> = told.iter().map(|c| (c.version, c.n, c.data_changed)).collect();
+    assert_eq!(told, [(1, None, true), (2, Some(2), true)]);
+}
+
+#[tokio::test]
+async fn a_moved_change_worked_out_anew_lands_with_the_same_number() {
+    let bed = Bed::memory();
+    bed.run(Change::Append, &sales(&[(1, "a", 0, None)])).await;
+    let mut record = bed
+        .prepare(merge(), &sales(&[(1, "z", 0, None), (5, "five", 0, None)]))
+        .await;
+    super::guard::foreign_append(&bed, &sales(&[(5, "foreign", 0, None)])).await;
+    assert_eq!(bed.land(&record).await.unwrap(), Committed::Moved);
+    let part = &record.parts[0];
+    let again = bed
+        .lake
+        .work_out(
+            &part.target,
+            part.schema.clone(),
+            &part.change,
+            &part.staged,
+            &part.grains,
+            &bed.ctx,
+        )
+        .await
+        .unwrap();
+    record.parts[0].plan = again.plan;
+    assert_eq!(bed.land(&record).await.unwrap(), Committed::Written(2));
+    assert_snapshot!(bed.rows().await, @r"
+    1|z|2024-01-01T00:00:00Z|
+    5|five|2024-01-01T00:00:00Z|
+    ");
+}
+
+#[tokio::test]
+async fn a_commit_whose_staged_file_is_gone_never_lands() {
+    let bed = Bed::disk();
+    bed.run(Change::Append, &sales(&[(1, "a", 0, None)])).await;
+    let record = bed.prepare(Change::Append, &sales(&[(2, "b", 0, None)])).await;
+    bed.lake
+        .discard(&bed.target, &record.parts[0].staged, None, &bed.ctx)
+        .await
+        .unwrap();
+    let refused = bed.land(&record).await.unwrap_err();
+    assert_eq!(
+        (refused.kind(), refused.error_code().map(|c| c.as_str())),
+        (Kind::BadData, Some("SG0408"))
+    );
+    assert_eq!(bed.rows().await.lines().count(), 1);
+}
+
+#[tokio::test]
+async fn companions_follow_their_own_predecessors_and_are_found_again() {
+    let bed = Bed::disk();
+    let mut child = target("quarantine.sales");
+    child.asset = bed.target.asset;
+    let with_child = |mut record: CommitRecord, plan, staged, predecessor| {
+        record.parts.push(Part {
+            role: Role::Quarantine,
+            target: child.clone(),
+            predecessor,
+            change: Change::Append,
+            schema: sales(&[]).schema(),
+            staged,
+            grains: Vec::new(),
+            plan,
+        });
+        record
+    };
+    let mut landed = Vec::new();
+    for (id, touches) in [(1, true), (2, false), (3, true)] {
+        let mut record = bed.prepare(Change::Append, &sales(&[(id, "a", 0, None)])).await;
+        if touches {
+            let bed = Bed {
+                target: child.clone(),
+                ..Bed::on(bed.lake.clone(), None)
+            };
+            let staged = vec![bed.stage(&sales(&[(id, "set aside", 0, None)])).await];
+            let done = bed
+                .work_out(&Change::Append, &staged, sales(&[]).schema())
+                .await
+                .unwrap();
+            let head = bed.lake.head(&child, &bed.ctx).await.unwrap();
+            record = with_child(record, done.plan, staged, head.n);
+        }
+        bed.land(&record).await.unwrap();
+        if touches {
+            assert!(matches!(
+                bed.lake.commit(&record, 1, &bed.ctx).await.unwrap(),
+                Committed::Written(_)
+            ));
+        }
+        landed.push(record);
+    }
+    // Again, the first one too, on which another has landed since.
+    assert_eq!(
+        bed.lake.commit(&landed[0], 1, &bed.ctx).await.unwrap(),
+        Committed::AlreadyThere(0)
+    );
+    assert_eq!(
+        bed.lake.commit(&landed[2], 1, &bed.ctx).await.unwrap(),
+        Committed::AlreadyThere(1)
+    );
+    assert_eq!(bed.lake.head(&child, &bed.ctx).await.unwrap().n, 3);
+    let tables: Vec<String> = bed
+        .lake
+        .tables(&bed.ctx)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|t| t.place)
+        .collect();
+    assert_eq!(tables, ["raw/sales"], "companions are found through their records");
+}
+
+#[tokio::test]
+async fn records_are_whole_after_checkpoints_and_log_clean_up() {
+    let bed = Bed::disk();
+    for id in 1..=4 {
+        bed.run(Change::Append, &sales(&[(id, "a", 0, None)])).await;
+    }
+    let claimed_only = bed.prepare(Change::Append, &sales(&[(9, "never", 0, None)])).await;
+    bed.lake.claim(&claimed_only, &bed.ctx).await.unwrap();
+    bed.lake.checkpoint(&bed.target).await.unwrap();
+    bed.clock.forward(Duration::from_secs(60));
+    assert!(bed.lake.clean_log(&bed.target, Duration::ZERO, &bed.ctx).await.unwrap() > 0);
+    let records = bed.lake.records(&bed.target, &bed.ctx).await.unwrap();
+    assert_eq!(records.iter().map(|r| r.n).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    let head = bed.lake.head(&bed.target, &bed.ctx).await.unwrap();
+    assert_eq!((head.n, head.id, head.version), (4, Some(records[3].id), 3));
+    assert_eq!(bed.lake.highest(&bed.target, &bed.ctx).await.unwrap(), 5);
+    assert_eq!(
+        bed.land(&records[1]).await.unwrap(),
+        Committed::AlreadyThere(3),
+        "landed, at a version no longer told"
+    );
+    let refused = bed.lake.changes(&bed.target, 0, 3, &bed.ctx).await.unwrap_err();
+    assert_eq!(refused.error_code().map(|c| c.as_str()), Some("SG0406"));
+    bed.run(Change::Append, &sales(&[(5, "b", 0, None)])).await;
+    assert_eq!(bed.rows().await.lines().count(), 5);
+}
+
+#[tokio::test]
+async fn another_table_at_the_place_is_refused() {
+    let bed = Bed::memory();
+    bed.run(Change::Append, &sales(&[(1, "a", 0, None)])).await;
+    let mut other = bed.target.clone();
+    other.table = TableId::random();
+    let refused = bed.lake.at(&other, 0, &bed.ctx).await.err().unwrap();
+    assert_eq!(refused.error_code().map(|c| c.as_str()), Some("SG0401"));
+    assert!(bed.lake.drop_table(&other, &bed.ctx).await.is_err());
+    assert_eq!(
+        bed.lake.head(&other, &bed.ctx).await.unwrap().table,
+        Some(bed.target.table)
+    );
+}
+
+#[tokio::test]
+async fn a_dropped_table_is_gone_with_its_claims() {
+    let bed = Bed::disk();
+    bed.run(Change::Append, &sales(&[(1, "a", 0, None)])).await;
+    bed.lake.drop_table(&bed.target, &bed.ctx).await.unwrap();
+    let head = bed.lake.head(&bed.target, &bed.ctx).await.unwrap();
+    assert_eq!((head.n, head.version, head.schema), (0, 0, None));
+    assert_eq!(bed.lake.highest(&bed.target, &bed.ctx).await.unwrap(), 0);
+    assert!(bed.lake.tables(&bed.ctx).await.unwrap().is_empty());
+    bed.run(Change::Append, &sales(&[(2, "b", 0, None)])).await;
+    assert_snapshot!(bed.rows().await, @"2|b|2024-01-01T00:00:00Z|");
+}
+
+#[tokio::test]
+async fn versions_stay_readable_and_unknown_ones_are_refused() {
+    let bed = Bed::memory();
+    assert_snapshot!(bed.rows().await, @"error: there is no table raw.sales yet");
+    bed.run(Change::Append, &sales(&[(1, "a", 0, None)])).await;
+    bed.run(merge(), &sales(&[(1, "b", 0, None)])).await;
+    assert_snapshot!(bed.rows_at(0).await, @"1|a|2024-01-01T00:00:00Z|");
+    let far = bed.lake.at(&bed.target, 99, &bed.ctx).await.err().unwrap();
+    assert_eq!(
+        (far.kind(), far.error_code().map(|c| c.as_str())),
+        (Kind::NotFound, Some("SG0407"))
+    );
+    let first = bed.lake.view_at(&bed.target, Some(0)).await.unwrap();
+    assert_eq!((first.version(), first.row_count()), (Some(0), Some(1)));
+    assert_snapshot!(rows_of(first.as_ref()).await, @"1|a|2024-01-01T00:00:00Z|");
+}

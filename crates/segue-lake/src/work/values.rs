@@ -1,0 +1,113 @@
+//! The values of changed rows in the columns that readers range over.
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Date32Type, Int8Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
+use arrow_schema::{DataType, Schema, TimeUnit};
+use segue_core::Spans;
+use segue_core::commit::Footprint;
+use segue_core::sink::{Grain, grained};
+use std::collections::BTreeMap;
+
+/// Microseconds of a day.
+const DAY: i64 = 86_400_000_000;
+
+/// A column's values as footprints and ranges have them: instants, dates and local times in microseconds since 1970, whole numbers as
+/// they are. `None` for a column that has no such values.
+pub(super) fn numbers(column: &ArrayRef) -> Option<Vec<Option<i64>>> {
+    macro_rules! whole {
+        ($of:ty, $by:expr) => {
+            column
+                .as_primitive::<$of>()
+                .iter()
+                .map(|v| v.map(|v| i64::from(v) * $by))
+                .collect()
+        };
+    }
+    Some(match column.data_type() {
+        DataType::Int8 => whole!(Int8Type, 1),
+        DataType::Int16 => whole!(Int16Type, 1),
+        DataType::Int32 => whole!(Int32Type, 1),
+        DataType::Int64 => whole!(Int64Type, 1),
+        DataType::Date32 => whole!(Date32Type, DAY),
+        DataType::Timestamp(TimeUnit::Microsecond, _) => whole!(TimestampMicrosecondType, 1),
+        _ => return None,
+    })
+}
+
+/// Whether [`numbers`] has an answer for this type.
+pub(super) fn is_ranged(of: &DataType) -> bool {
+    use DataType::*;
+    matches!(
+        of,
+        Int8 | Int16 | Int32 | Int64 | Date32 | Timestamp(TimeUnit::Microsecond, _)
+    )
+}
+
+/// Collects them, in the readers' grains. A row whose value is empty is in no reader's range.
+pub(super) struct Values<'a> {
+    grains: Vec<(&'a Grain, usize)>,
+    spans: BTreeMap<String, Spans>,
+}
+
+impl<'a> Values<'a> {
+    /// For these grains of a table of this schema; a column that the table has not, or cannot be ranged over, stays unnamed: everything.
+    pub fn new(grains: &'a [Grain], schema: &Schema) -> Values<'a> {
+        let grains: Vec<_> = grains
+            .iter()
+            .filter_map(|g| {
+                let at = schema.index_of(&g.column).ok()?;
+                is_ranged(schema.field(at).data_type()).then_some((g, at))
+            })
+            .collect();
+        Values {
+            spans: grains.iter().map(|(g, _)| (g.column.clone(), Spans::none())).collect(),
+            grains,
+        }
+    }
+
+    /// Whether nobody asks for any.
+    pub fn is_empty(&self) -> bool {
+        self.grains.is_empty()
+    }
+
+    /// The columns that are asked for.
+    pub fn columns(&self) -> Vec<usize> {
+        let mut columns: Vec<usize> = self.grains.iter().map(|(_, at)| *at).collect();
+        columns.sort_unstable();
+        columns.dedup();
+        columns
+    }
+
+    /// Counts the rows in for which the mask is true; `None`: all.
+    pub fn add(&mut self, batch: &RecordBatch, mask: Option<&BooleanArray>) {
+        for (grain, at) in &self.grains {
+            let mut values: Vec<i64> = numbers(batch.column(*at))
+                .into_iter()
+                .flatten()
+                .enumerate()
+                .filter(|(row, _)| mask.is_none_or(|m| m.is_valid(*row) && m.value(*row)))
+                .filter_map(|(_, value)| value)
+                .collect();
+            values.sort_unstable();
+            values.dedup();
+            let new = grained(values, grain);
+            if let Some(spans) = self.spans.get_mut(&grain.column) {
+                *spans = spans.union(&new).at_most(Footprint::MOST_SPANS);
+            }
+        }
+    }
+
+    /// Counts in what another one collected.
+    pub fn join(&mut self, other: Values<'_>) {
+        for (column, new) in other.spans {
+            if let Some(spans) = self.spans.get_mut(&column) {
+                *spans = spans.union(&new).at_most(Footprint::MOST_SPANS);
+            }
+        }
+    }
+
+    pub fn finish(self) -> BTreeMap<String, Spans> {
+        self.spans
+    }
+}

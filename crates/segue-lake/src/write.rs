@@ -1,0 +1,140 @@
+//! Writing Parquet files: streamed, of a target size, with statistics, durable when done.
+
+use crate::errors::{parquet, storage};
+use crate::file::DataFile;
+use crate::stats::Collector;
+use ::parquet::arrow::AsyncArrowWriter;
+use ::parquet::basic::{Compression, ZstdLevel};
+use ::parquet::file::properties::{EnabledStatistics, WriterProperties};
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use jiff::Timestamp;
+use object_store::buffered::BufWriter;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use segue_core::{Error, Result};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Rows of one row group; fewer where they are large.
+const GROUP_ROWS: usize = 131_072;
+/// Bytes that a row group has at most while it is held in memory.
+const GROUP_BYTES: usize = 16 << 20;
+
+/// Writes rows of one schema into files of one folder of a table.
+pub(crate) struct Writer {
+    store: Arc<dyn ObjectStore>,
+    folder: &'static str,
+    schema: SchemaRef,
+    target_bytes: u64,
+    written_at: Timestamp,
+    open: Option<Open>,
+    done: Vec<DataFile>,
+}
+
+struct Open {
+    path: String,
+    parquet: AsyncArrowWriter<BufWriter>,
+    stats: Collector,
+}
+
+impl Writer {
+    /// A writer into `folder` (empty, or with a slash at its end) below the table's. `now` is the files' time in the log.
+    pub fn new(
+        store: Arc<dyn ObjectStore>,
+        folder: &'static str,
+        schema: SchemaRef,
+        target_bytes: u64,
+        now: Timestamp,
+    ) -> Writer {
+        Writer {
+            store,
+            folder,
+            schema,
+            target_bytes,
+            written_at: now,
+            open: None,
+            done: Vec::new(),
+        }
+    }
+
+    /// Adds rows, which have the writer's schema.
+    pub async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        if self.open.is_none() {
+            self.open = Some(self.start()?);
+        }
+        if let Some(open) = &mut self.open {
+            let path = &open.path;
+            let written = open.parquet.write(batch).await;
+            written.map_err(|e| parquet(e, format!("cannot write {path}")))?;
+            open.stats.add(batch);
+            let bytes = open.parquet.bytes_written() + open.parquet.in_progress_size();
+            if bytes as u64 >= self.target_bytes {
+                self.finish_file().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Finishes the last file. The files are durable and nobody's.
+    pub async fn finish(mut self) -> Result<Vec<DataFile>> {
+        self.finish_file().await?;
+        Ok(self.done)
+    }
+
+    /// Throws away what was written, as well as it can; what stays is removed by a vacuum.
+    pub async fn abandon(self) {
+        if let Some(open) = self.open {
+            drop(open.parquet);
+        }
+        for file in self.done {
+            if let Err(e) = self.store.delete(&Path::from(file.path.as_str())).await {
+                tracing::debug!(path = file.path, error = %e, "an abandoned file stays until a vacuum");
+            }
+        }
+    }
+
+    fn start(&self) -> Result<Open> {
+        let path = format!("{}part-{}.parquet", self.folder, Uuid::new_v4());
+        let level = ZstdLevel::try_new(1).map_err(|e| Error::bug("zstd has a level 1").caused_by(e))?;
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(level))
+            .set_max_row_group_row_count(Some(GROUP_ROWS))
+            .set_max_row_group_bytes(Some(GROUP_BYTES))
+            .set_statistics_enabled(EnabledStatistics::Page)
+            .set_created_by(concat!("segue ", env!("CARGO_PKG_VERSION")).to_string())
+            .build();
+        let upload = BufWriter::new(self.store.clone(), Path::from(path.as_str()));
+        let parquet = AsyncArrowWriter::try_new(upload, self.schema.clone(), Some(properties))
+            .map_err(|e| parquet(e, format!("cannot begin {path}")))?;
+        Ok(Open {
+            path,
+            parquet,
+            stats: Collector::new(&self.schema),
+        })
+    }
+
+    async fn finish_file(&mut self) -> Result<()> {
+        let Some(mut open) = self.open.take() else {
+            return Ok(());
+        };
+        let path = open.path;
+        open.parquet
+            .finish()
+            .await
+            .map_err(|e| parquet(e, format!("cannot finish {path}")))?;
+        let head = self.store.head(&Path::from(path.as_str())).await;
+        let size = head.map_err(|e| storage(e, format!("cannot find {path} again")))?.size;
+        self.done.push(DataFile {
+            size,
+            rows: Some(open.stats.rows()),
+            stats: Some(open.stats.to_json(&self.schema)),
+            modified: self.written_at.as_millisecond(),
+            path,
+        });
+        Ok(())
+    }
+}
