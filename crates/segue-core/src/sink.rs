@@ -94,7 +94,8 @@ pub struct WorkedOut {
     pub unchanged: bool,
     /// The slices among those replaced whose rows are equal: left out of the change.
     pub unchanged_slices: BTreeSet<Labels>,
-    /// The ranges among those replaced whose rows are equal: left out of the change.
+    /// The stretches among those replaced whose rows are equal: left out of the change. To know of one range, ask whether it is
+    /// covered: around a single changed value the rest of its range is still told as unchanged.
     pub unchanged_ranges: Spans,
     /// Rows added or changed.
     pub rows_written: u64,
