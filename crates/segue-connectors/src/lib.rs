@@ -1,1 +1,26 @@
 //! Talk to every outside system; a folder each.
+//!
+//! In reading order: what a connector says about itself ([`connector`]), the typed columns that every reader fills
+//! ([`columns`]), JSON ([`json`]) and HTTP ([`http`]) for those that need them, then the systems.
+
+pub mod columns;
+pub mod connector;
+pub mod files;
+pub mod http;
+pub mod json;
+pub mod rest;
+
+pub use connector::{ConnectionSettings, Connector, Deps};
+
+/// Every connector there is.
+pub static CONNECTORS: &[&Connector] = &[&files::CONNECTOR, &rest::CONNECTOR];
+
+/// The connector of a connection's `kind:`.
+pub fn connector(kind: &str) -> Option<&'static Connector> {
+    CONNECTORS.iter().copied().find(|c| c.kind == kind)
+}
+
+/// What the connectors say about the settings that people write for them, for checking a project.
+pub fn schemas() -> Vec<segue_spec::ConnectorSchema> {
+    CONNECTORS.iter().map(|c| c.schema()).collect()
+}

@@ -1,0 +1,172 @@
+//! Files beside the project. So far: CSV.
+
+mod csv;
+mod infer;
+
+use crate::connector::{ConnectionSettings, Connector, Deps, read_copy, schema_of};
+use async_trait::async_trait;
+use futures::stream::{self, BoxStream, StreamExt};
+use schemars::JsonSchema;
+use segue_core::source::{Discovered, Read, ReadRequest, Source};
+use segue_core::{Ctx, Error, Kind, Result};
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// The connector. It is built in: no connection file is needed.
+pub static CONNECTOR: Connector = Connector {
+    kind: "files",
+    about: "Files beside the project.",
+    connection_schema: schema_of::<NoSettings>,
+    copy_schema: schema_of::<FilesCopy>,
+    into_schema: None,
+    source: Some(open),
+    sink: None,
+};
+
+/// Files need no connection.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NoSettings {}
+
+/// What is read.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FilesCopy {
+    /// Which files, relative to the project's folder: `data/*.csv`, `data/**/orders.csv`.
+    #[schemars(length(min = 1))]
+    pub path: String,
+    /// How they are written.
+    #[serde(default)]
+    pub format: Format,
+    /// Whether the first line names the columns. Without one, columns go by their order.
+    #[serde(default = "yes")]
+    pub header: bool,
+    /// What stands between fields, one character.
+    #[serde(default = "comma")]
+    #[schemars(length(min = 1, max = 1))]
+    pub delimiter: String,
+    /// What stands around fields that hold delimiters or line ends, one character; doubled inside, it is itself.
+    #[serde(default = "quote")]
+    #[schemars(length(min = 1, max = 1))]
+    pub quote: String,
+}
+
+/// How files are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// Fields and lines.
+    #[default]
+    Csv,
+}
+
+fn yes() -> bool {
+    true
+}
+fn comma() -> String {
+    ",".into()
+}
+fn quote() -> String {
+    "\"".into()
+}
+
+fn open(settings: ConnectionSettings, deps: Deps) -> Result<Arc<dyn Source>> {
+    settings.read::<NoSettings>(&deps.connection)?;
+    Ok(Arc::new(Files {
+        folder: deps.project_dir,
+    }))
+}
+
+/// The project's files.
+struct Files {
+    folder: PathBuf,
+}
+
+#[async_trait]
+impl Source for Files {
+    /// The same wherever the project lies: a checkout elsewhere holds the same files.
+    fn identity(&self) -> String {
+        "files".into()
+    }
+
+    async fn test(&self, _ctx: &Ctx) -> Result<String> {
+        match self.folder.is_dir() {
+            true => Ok(format!("files below {}", self.folder.display())),
+            false => {
+                Err(Error::new(Kind::NotFound, "the project's folder is not there")
+                    .with("folder", self.folder.display()))
+            }
+        }
+    }
+
+    async fn discover(&self, _ctx: &Ctx) -> Result<Vec<Discovered>> {
+        Ok(Vec::new())
+    }
+
+    async fn read(&self, request: ReadRequest, ctx: &Ctx) -> Result<BoxStream<'static, Result<Read>>> {
+        let copy: FilesCopy = read_copy(&request.copy)?;
+        if request.slices.len() > 1 {
+            return Err(Error::new(Kind::Unsupported, "a copy from files has no slices")
+                .hint("read all files with one `path:`"));
+        }
+        let files = matching(&self.folder, &copy.path)?;
+        let (out, results) = mpsc::channel(4);
+        let (folder, ctx, meter) = (self.folder.clone(), ctx.clone(), ctx.meter.clone());
+        // Files are read by blocking calls. The thread ends at the next batch once nobody listens any more.
+        let reading = tokio::task::spawn_blocking(move || {
+            meter.measured(|| csv::read(&folder, &files, &copy, &request, &ctx, &out))
+        });
+        Ok(
+            stream::unfold((results, Some(reading)), |(mut results, mut reading)| async move {
+                if let Some(read) = results.recv().await {
+                    return Some((Ok(read), (results, reading)));
+                }
+                let ended = match reading.take()?.await {
+                    Ok(Ok(())) => return None,
+                    Ok(Err(error)) => error,
+                    Err(e) => Error::bug("reading files did not finish").caused_by(e),
+                };
+                Some((Err(ended), (results, reading)))
+            })
+            .boxed(),
+        )
+    }
+}
+
+/// The files that fit, sorted by their paths.
+fn matching(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>> {
+    let bad = |why: String| Error::new(Kind::Invalid, format!("`{pattern}` is no path to files")).hint(why);
+    let outside = Path::new(pattern).is_absolute() || pattern.split(['/', '\\']).any(|part| part == "..");
+    if outside {
+        return Err(bad(
+            "paths are relative to the project's folder and do not leave it".into()
+        ));
+    }
+    let full = format!("{}/{pattern}", glob::Pattern::escape(&folder.to_string_lossy()));
+    let options = glob::MatchOptions {
+        case_sensitive: true,
+        require_literal_separator: true,
+        require_literal_leading_dot: true,
+    };
+    let found = glob::glob_with(&full, options).map_err(|e| bad(e.to_string()))?;
+    let mut files = Vec::new();
+    for path in found {
+        let path = path.map_err(|e| Error::new(Kind::Unavailable, "a folder cannot be read").caused_by(e))?;
+        if path.is_file() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    if files.is_empty() {
+        return Err(Error::new(Kind::NotFound, format!("no file fits `{pattern}`"))
+            .code(segue_diag::FILES_NONE)
+            .with("folder", folder.display())
+            .hint("paths are relative to the folder of segue.yaml; * stands for anything but /, ** for folders"));
+    }
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests;

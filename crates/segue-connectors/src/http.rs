@@ -1,0 +1,314 @@
+//! Asking over HTTP: credentials, rates, retries and limits in one place, so that a connector only says what to ask.
+
+pub mod auth;
+mod pacer;
+mod redact;
+mod retry;
+mod send;
+
+use crate::connector::Deps;
+use auth::Credentials;
+use bytes::Bytes;
+use jiff::Timestamp;
+use pacer::Pacer;
+pub use redact::Redactor;
+use segue_core::gate::{Block, Gate, Rate};
+use segue_core::{Clock, Ctx, Error, Kind, Result};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use url::Url;
+
+/// How a connection is asked.
+#[derive(Debug)]
+pub struct HttpSettings {
+    /// What names the connection's account to all processes: rates and blocks are kept under it.
+    pub identity: String,
+    /// Requests go nowhere else with credentials.
+    pub base_url: Url,
+    /// Headers of every request.
+    pub headers: Vec<(String, String)>,
+    /// Who asks.
+    pub credentials: Credentials,
+    /// The most requests in any window, of all processes together.
+    pub rate: Option<Rate>,
+    /// The most requests at once.
+    pub concurrency: usize,
+    /// The longest that one request waits when it is told to.
+    pub max_wait: Duration,
+    /// How often a request is tried in all.
+    pub tries: u32,
+    /// How long a connection may say nothing.
+    pub timeout: Duration,
+    /// The largest answer, unpacked, in bytes.
+    pub max_body: u64,
+}
+
+/// One thing to ask.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// What is asked, without credentials.
+    pub url: Url,
+    /// Headers of this request.
+    pub headers: Vec<(String, String)>,
+    /// Keys under which it may be blocked beside the connection's own, the narrowest last.
+    pub keys: Vec<String>,
+    /// The key that a long `Retry-After` blocks.
+    pub blocks: String,
+}
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The body, unpacked.
+    pub body: Bytes,
+    /// When it was asked.
+    pub asked_at: Timestamp,
+    /// What is said in `Retry-After`.
+    pub retry_after: Option<Duration>,
+}
+
+/// What the caller thinks of an answer.
+pub enum Verdict {
+    /// It is one.
+    Accept,
+    /// Ask again: the error says why, and is what the last try ends with.
+    Retry(Error),
+}
+
+/// What became of a call.
+#[derive(Debug)]
+pub enum Got {
+    /// An answer that was accepted.
+    Answer(Answer),
+    /// It was not asked, or refused, until then.
+    Blocked(Block),
+    /// It was tried as often as it may be.
+    GaveUp(Error),
+}
+
+/// A client for one connection. Its guarantees: credentials go to the base URL's origin alone; nothing that it says shows one; in no
+/// window more requests are sent than the rate allows, by all processes together; a body is never larger than the limit.
+pub struct Http {
+    client: reqwest::Client,
+    tokens: reqwest::Client,
+    settings: HttpSettings,
+    credentials: auth::Provider,
+    pacer: Option<Pacer>,
+    permits: Semaphore,
+    gate: Arc<dyn Gate>,
+    clock: Arc<dyn Clock>,
+    redactor: Redactor,
+    known: parking_lot::Mutex<Known>,
+}
+
+/// What this process knows about when to ask again.
+#[derive(Default)]
+struct Known {
+    blocks: HashMap<String, Block>,
+    pauses: HashMap<String, Duration>,
+}
+
+impl Http {
+    /// A client for these settings.
+    ///
+    /// # Errors
+    /// `Invalid` for a header that is none; `Bug` when TLS cannot be set up.
+    pub fn new(settings: HttpSettings, deps: &Deps) -> Result<Http> {
+        let client = send::client(&settings, &settings.headers)?;
+        let tokens = send::client(&settings, &[])?;
+        let redactor = Redactor::default();
+        settings.credentials.hide(&redactor);
+        let credentials = auth::Provider::new(settings.credentials.clone(), redactor.clone());
+        let pacer = settings.rate.map(|rate| Pacer::new(&settings.identity, rate, deps));
+        Ok(Http {
+            client,
+            tokens,
+            credentials,
+            pacer,
+            permits: Semaphore::new(settings.concurrency.max(1)),
+            gate: deps.gate.clone(),
+            clock: deps.clock.clone(),
+            redactor,
+            known: parking_lot::Mutex::default(),
+            settings,
+        })
+    }
+
+    /// How it asks.
+    pub fn settings(&self) -> &HttpSettings {
+        &self.settings
+    }
+
+    /// What makes texts safe to show.
+    pub fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+
+    /// Asks, and asks again while it makes sense.
+    ///
+    /// # Errors
+    /// `Cancelled`; `Unauthenticated` when no credentials can be had; what is wrong with the request itself. What may pass is
+    /// [`Got::GaveUp`] or [`Got::Blocked`].
+    pub async fn get(&self, call: &Call, judge: &(dyn Fn(&Answer) -> Verdict + Sync), ctx: &Ctx) -> Result<Got> {
+        ctx.or_cancelled(self.attempts(call, judge, ctx)).await
+    }
+
+    async fn attempts(&self, call: &Call, judge: &(dyn Fn(&Answer) -> Verdict + Sync), ctx: &Ctx) -> Result<Got> {
+        let mut renewed = false;
+        let mut tried = 0;
+        loop {
+            let permit = self
+                .permits
+                .acquire()
+                .await
+                .map_err(|e| Error::bug("a client that is gone was asked").caused_by(e))?;
+            if let Some(block) = self.admitted(call).await? {
+                return Ok(Got::Blocked(block));
+            }
+            let (credential, sent) = match self.credentials.get(self).await {
+                Ok(credential) => {
+                    let sent = self.send(call, &credential, ctx).await;
+                    (Some(credential), sent)
+                }
+                Err(error) => (None, Err(error)),
+            };
+            let (error, delay) = match sent {
+                Ok(Sent::Answer(answer)) => {
+                    if answer.status == 401 && !renewed && credential.as_ref().is_some_and(|c| c.renewable) {
+                        renewed = true;
+                        self.credentials.renew(credential).await;
+                        continue;
+                    }
+                    match judge(&answer) {
+                        Verdict::Accept => return Ok(Got::Answer(answer)),
+                        Verdict::Retry(error) => (error, answer.retry_after),
+                    }
+                }
+                Ok(Sent::Blocked(block)) => return Ok(Got::Blocked(block)),
+                Err(error) if error.kind().is_transient() => {
+                    let delay = error.delay();
+                    (error, delay)
+                }
+                Err(error) => return Err(error),
+            };
+            tried += 1;
+            if let Some(delay) = delay.filter(|d| *d > self.settings.max_wait) {
+                let block = self.block(&call.blocks, delay, &error).await?;
+                return Ok(Got::Blocked(block));
+            }
+            if tried >= self.settings.tries {
+                let error = error.with("tries", tried);
+                return Ok(Got::GaveUp(match delay {
+                    Some(delay) => error.retry_after(delay),
+                    None => error,
+                }));
+            }
+            let wait = match delay {
+                Some(told) => {
+                    // Whoever it covers waits with us, instead of being told one by one.
+                    let until = self.clock.elapsed() + told;
+                    let mut known = self.known.lock();
+                    let pause = known.pauses.entry(call.blocks.clone()).or_default();
+                    *pause = until.max(*pause);
+                    Duration::ZERO
+                }
+                None => retry::backoff(tried, call.url.as_str()).min(self.settings.max_wait),
+            };
+            drop(permit);
+            if wait > Duration::ZERO {
+                self.clock.sleep(wait).await;
+            }
+        }
+    }
+
+    /// Waits until it may be sent; a block comes back instead.
+    async fn admitted(&self, call: &Call) -> Result<Option<Block>> {
+        let mut keys = call.keys.clone();
+        keys.push(self.settings.identity.clone());
+        loop {
+            if let Some(block) = self.blocked(&keys).await? {
+                return Ok(Some(block));
+            }
+            let pause = {
+                let known = self.known.lock();
+                keys.iter()
+                    .filter_map(|k| known.pauses.get(k))
+                    .max()
+                    .copied()
+                    .unwrap_or_default()
+            };
+            let waited = pause.saturating_sub(self.clock.elapsed());
+            if waited > Duration::ZERO {
+                self.clock.sleep(waited).await;
+                continue;
+            }
+            let Some(pacer) = &self.pacer else { return Ok(None) };
+            if !pacer.place().await? {
+                return Ok(None);
+            }
+            // It waited for its place: look again, a refusal may have come meanwhile. The place is used up if so.
+            return self.blocked(&keys).await;
+        }
+    }
+
+    async fn blocked(&self, keys: &[String]) -> Result<Option<Block>> {
+        let now = self.clock.now();
+        let here = {
+            let known = self.known.lock();
+            keys.iter()
+                .filter_map(|k| known.blocks.get(k))
+                .filter(|b| b.until > now)
+                .max_by_key(|b| b.until)
+                .cloned()
+        };
+        match here {
+            Some(block) => Ok(Some(block)),
+            None => {
+                let block = self.gate.blocked(keys).await?;
+                Ok(block.filter(|b| b.until > now))
+            }
+        }
+    }
+
+    async fn block(&self, key: &str, delay: Duration, error: &Error) -> Result<Block> {
+        let until = self
+            .clock
+            .now()
+            .checked_add(delay.min(retry::LONGEST))
+            .unwrap_or(Timestamp::MAX);
+        let block = Block {
+            until,
+            reason: error.message().to_string(),
+        };
+        self.known.lock().blocks.insert(key.to_string(), block.clone());
+        self.gate.block(key, block.clone()).await?;
+        Ok(block)
+    }
+}
+
+/// What sending led to.
+enum Sent {
+    Answer(Answer),
+    Blocked(Block),
+}
+
+/// An error about an answer's status, with the kind that decides.
+pub fn status_error(status: u16) -> Error {
+    let (kind, what) = match status {
+        401 => (Kind::Unauthenticated, "does not accept who asks"),
+        403 => (Kind::Denied, "does not allow this"),
+        404 | 410 => (Kind::NotFound, "does not know this"),
+        408 => (Kind::TimedOut, "waited too long for the request"),
+        425 | 429 => (Kind::RateLimited, "wants fewer requests"),
+        500.. => (Kind::Unavailable, "has trouble"),
+        _ => (Kind::Invalid, "does not accept the request"),
+    };
+    Error::new(kind, format!("the server {what}: status {status}"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,263 @@
+//! Who asks: credentials, and a token that is renewed by one for all.
+
+use super::{Http, Redactor, retry};
+use base64::Engine;
+use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use segue_core::{Error, Kind, Result, Secret};
+use serde::Deserialize;
+use std::time::Duration;
+use tokio::sync::Mutex;
+use url::Url;
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub enum Credentials {
+    /// Nobody in particular.
+    None,
+    /// A token that does not change.
+    Bearer(Secret),
+    /// A key in a header.
+    Header(String, Secret),
+    /// A key in the query.
+    Query(String, Secret),
+    /// OAuth 2 client credentials.
+    ClientCredentials {
+        /// Where the token is had.
+        token_url: Url,
+        /// The application.
+        client_id: String,
+        /// Its secret.
+        client_secret: Secret,
+        /// What is asked for.
+        scopes: Vec<String>,
+    },
+}
+
+impl Credentials {
+    /// Keeps its secrets out of everything that is shown.
+    pub fn hide(&self, redactor: &Redactor) {
+        match self {
+            Credentials::None => {}
+            Credentials::Bearer(secret) | Credentials::Header(_, secret) | Credentials::Query(_, secret) => {
+                redactor.hide(secret)
+            }
+            Credentials::ClientCredentials {
+                client_id,
+                client_secret,
+                ..
+            } => {
+                redactor.hide(client_secret);
+                redactor.hide(&basic(client_id, client_secret));
+            }
+        }
+    }
+}
+
+/// What goes with one request.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    header: Option<(String, Secret)>,
+    query: Option<(String, Secret)>,
+    /// Whether a new one may be had.
+    pub renewable: bool,
+    generation: u64,
+}
+
+impl Credential {
+    /// The URL with the key in its query, if it goes there.
+    pub fn sign(&self, mut url: Url) -> Url {
+        if let Some((name, value)) = &self.query {
+            url.query_pairs_mut().append_pair(name, value.reveal());
+        }
+        url
+    }
+
+    /// The header that carries it, marked so that nothing logs it.
+    ///
+    /// # Errors
+    /// `Invalid` when it cannot be sent as a header.
+    pub fn header(&self) -> Result<Option<(HeaderName, HeaderValue)>> {
+        let Some((name, value)) = &self.header else {
+            return Ok(None);
+        };
+        let bad = || Error::new(Kind::Invalid, "the credentials cannot be sent as a header");
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad().with("header", name))?;
+        let mut value = HeaderValue::from_str(value.reveal()).map_err(|_| bad())?;
+        value.set_sensitive(true);
+        Ok(Some((name, value)))
+    }
+}
+
+/// Gives every request its credential.
+pub struct Provider {
+    credentials: Credentials,
+    redactor: Redactor,
+    token: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    generation: u64,
+    token: Option<Token>,
+}
+
+struct Token {
+    value: Secret,
+    /// When a new one is fetched, by the clock that never goes back; `None`: when this one is refused.
+    renew_at: Option<Duration>,
+}
+
+#[derive(Deserialize)]
+struct TokenAnswer {
+    access_token: String,
+    expires_in: Option<f64>,
+}
+
+impl Provider {
+    /// For these credentials.
+    pub fn new(credentials: Credentials, redactor: Redactor) -> Provider {
+        Provider {
+            credentials,
+            redactor,
+            token: Mutex::default(),
+        }
+    }
+
+    /// A credential that is good now. Where a token has to be fetched, one does it and the others wait.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when the server that gives tokens refuses; what keeps it from answering.
+    pub async fn get(&self, http: &Http) -> Result<Credential> {
+        let plain = |header, query| Credential {
+            header,
+            query,
+            renewable: false,
+            generation: 0,
+        };
+        let bearer = |token: &Secret| {
+            Some((
+                AUTHORIZATION.to_string(),
+                Secret::new(format!("Bearer {}", token.reveal())),
+            ))
+        };
+        match &self.credentials {
+            Credentials::None => Ok(plain(None, None)),
+            Credentials::Bearer(token) => Ok(plain(bearer(token), None)),
+            Credentials::Header(name, value) => Ok(plain(Some((name.clone(), value.clone())), None)),
+            Credentials::Query(name, value) => Ok(plain(None, Some((name.clone(), value.clone())))),
+            Credentials::ClientCredentials { .. } => {
+                let mut state = self.token.lock().await;
+                let now = http.clock.elapsed();
+                let good = state.token.as_ref().filter(|t| t.renew_at.is_none_or(|at| now < at));
+                let value = match good {
+                    Some(token) => token.value.clone(),
+                    None => {
+                        state.token = None;
+                        let token = self.fetch(http).await?;
+                        let value = token.value.clone();
+                        state.generation += 1;
+                        state.token = Some(token);
+                        value
+                    }
+                };
+                Ok(Credential {
+                    header: bearer(&value),
+                    query: None,
+                    renewable: true,
+                    generation: state.generation,
+                })
+            }
+        }
+    }
+
+    /// This one was refused: the next request gets a new one, unless somebody renewed it already.
+    pub async fn renew(&self, refused: Option<Credential>) {
+        let mut state = self.token.lock().await;
+        if refused.is_some_and(|c| c.generation == state.generation) {
+            state.token = None;
+        }
+    }
+
+    /// A new token, asked for as often as any request.
+    async fn fetch(&self, http: &Http) -> Result<Token> {
+        let mut tried = 0;
+        loop {
+            let error = match self.ask(http).await {
+                Ok(token) => return Ok(token),
+                Err(error) => error,
+            };
+            tried += 1;
+            let delay = error.delay();
+            let too_long = delay.is_some_and(|d| d > http.settings.max_wait);
+            if !error.kind().is_transient() || tried >= http.settings.tries || too_long {
+                return Err(error);
+            }
+            let wait = delay.unwrap_or_else(|| retry::backoff(tried, "token").min(http.settings.max_wait));
+            http.clock.sleep(wait).await;
+        }
+    }
+
+    async fn ask(&self, http: &Http) -> Result<Token> {
+        let Credentials::ClientCredentials {
+            token_url,
+            client_id,
+            client_secret,
+            scopes,
+        } = &self.credentials
+        else {
+            return Err(Error::bug("a token is fetched for credentials that have none"));
+        };
+        let mut form = vec![("grant_type", "client_credentials".to_string())];
+        if !scopes.is_empty() {
+            form.push(("scope", scopes.join(" ")));
+        }
+        let mut authorization = HeaderValue::from_str(&format!("Basic {}", basic(client_id, client_secret).reveal()))
+            .map_err(|_| Error::new(Kind::Invalid, "the client's id or secret cannot be sent"))?;
+        authorization.set_sensitive(true);
+        let asked_at = http.clock.elapsed();
+        // A client of its own: the connection's headers are not for this server.
+        let request = http
+            .tokens
+            .post(token_url.clone())
+            .header(AUTHORIZATION, authorization)
+            .form(&form);
+        let response = request.send().await.map_err(|e| http.failed(e, token_url))?;
+        let status = response.status().as_u16();
+        let retry_after = retry::retry_after(response.headers(), http.clock.now());
+        let about = |e: Error| e.with("token_url", http.redactor.url(token_url));
+        if status != 200 {
+            let limited = matches!(status, 408 | 425 | 429 | 500..);
+            let error = match limited {
+                true => Error::new(super::status_error(status).kind(), "no token can be had at the moment"),
+                false => Error::new(Kind::Unauthenticated, "no token is given for these credentials")
+                    .hint("look at client_id and client_secret of the connection"),
+            };
+            let error = about(error).with("status", status);
+            return Err(match retry_after.filter(|_| limited) {
+                Some(delay) => error.retry_after(delay),
+                None => error,
+            });
+        }
+        let body = response.bytes().await.map_err(|e| http.failed(e, token_url))?;
+        let answer: TokenAnswer = serde_json::from_slice(&body).map_err(|_| {
+            about(Error::new(
+                Kind::Unavailable,
+                "the answer of the server that gives tokens is not one",
+            ))
+        })?;
+        let value = Secret::new(answer.access_token);
+        self.redactor.hide(&value);
+        // Early, so that no request leaves with a token that ends on its way; late enough for tokens of a second.
+        let lives = answer
+            .expires_in
+            .filter(|s| s.is_finite() && *s >= 0.0)
+            .map(|s| Duration::from_secs_f64(s.min(1e9)));
+        let renew_at = lives.map(|lives| asked_at + lives - (lives / 10).min(Duration::from_secs(60)));
+        Ok(Token { value, renew_at })
+    }
+}
+
+/// `id:secret` as HTTP Basic writes it.
+fn basic(client_id: &str, client_secret: &Secret) -> Secret {
+    Secret::new(base64::engine::general_purpose::STANDARD.encode(format!("{client_id}:{}", client_secret.reveal())))
+}

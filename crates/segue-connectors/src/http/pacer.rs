@@ -1,0 +1,93 @@
+//! Keeping a rate that all processes share.
+
+use crate::connector::Deps;
+use jiff::Timestamp;
+use segue_core::gate::{Gate, Rate};
+use segue_core::{Clock, Result};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use tokio::sync::Mutex;
+
+/// By how much of the window places are kept further apart than they must be. A request reaches the server a little after its
+/// place, and not always equally late: without this, two that are a window apart here could be less than one apart there.
+const SLACK: f64 = 0.045;
+
+/// Hands out places in a rate.
+pub struct Pacer {
+    key: String,
+    rate: Rate,
+    /// A place that is older when it is to be used is lost.
+    patience: Duration,
+    /// How many places pass in a tenth of a second: never more are reserved at once.
+    most: u32,
+    gate: Arc<dyn Gate>,
+    clock: Arc<dyn Clock>,
+    waiting: AtomicU32,
+    places: Mutex<VecDeque<Timestamp>>,
+}
+
+impl Pacer {
+    /// For this rate, under this key.
+    pub fn new(key: &str, rate: Rate, deps: &Deps) -> Pacer {
+        let per_second = f64::from(rate.count) / rate.window.as_secs_f64();
+        Pacer {
+            key: key.to_string(),
+            rate: Rate {
+                count: rate.count,
+                window: rate.window.mul_f64(1.0 + SLACK),
+            },
+            patience: rate.window.mul_f64(SLACK * 0.8),
+            most: ((per_second / 10.0) as u32).clamp(1, 64),
+            gate: deps.gate.clone(),
+            clock: deps.clock.clone(),
+            waiting: AtomicU32::new(0),
+            places: Mutex::default(),
+        }
+    }
+
+    /// Waits for a place and uses it up: the request is to be sent now. Whether it had to wait.
+    pub async fn place(&self) -> Result<bool> {
+        let _waiting = Waiting::new(&self.waiting);
+        let mut waited = false;
+        loop {
+            let at = {
+                let mut places = self.places.lock().await;
+                if places.is_empty() {
+                    // As many as are waiting for one; a place that nobody uses at its time is lost.
+                    let want = self.waiting.load(Ordering::Relaxed).clamp(1, self.most);
+                    places.extend(self.gate.reserve(&self.key, self.rate, want).await?);
+                }
+                places.pop_front()
+            };
+            let Some(at) = at else { continue };
+            let ahead = Duration::try_from(at.duration_since(self.clock.now())).unwrap_or_default();
+            if ahead > Duration::ZERO {
+                waited = true;
+                self.clock.sleep(ahead).await;
+            }
+            let late = Duration::try_from(self.clock.now().duration_since(at)).unwrap_or_default();
+            if late <= self.patience {
+                return Ok(waited);
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// Counts one that waits until it is dropped.
+struct Waiting<'a>(&'a AtomicU32);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicU32) -> Waiting<'a> {
+        count.fetch_add(1, Ordering::Relaxed);
+        Waiting(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,179 @@
+//! Web APIs that answer with JSON, described by data alone.
+
+pub mod copy;
+mod group;
+mod page;
+mod paginate;
+mod plan;
+mod read;
+mod replay;
+mod route;
+mod schema;
+pub mod settings;
+mod template;
+
+use crate::connector::{ConnectionSettings, Connector, Deps, schema_of};
+use crate::http::auth::Credentials;
+use crate::http::{Call, Got, Http, HttpSettings, Verdict};
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use segue_core::gate::Rate;
+use segue_core::source::{Discovered, Read, ReadRequest, Source};
+use segue_core::{Ctx, Error, Kind, Result};
+use settings::{Auth, RestConnection};
+use std::sync::Arc;
+use url::Url;
+
+/// The connector.
+pub static CONNECTOR: Connector = Connector {
+    kind: "rest",
+    about: "Web APIs that answer with JSON.",
+    connection_schema: schema_of::<RestConnection>,
+    copy_schema: schema_of::<copy::RestCopy>,
+    into_schema: None,
+    source: Some(open),
+    sink: None,
+};
+
+fn open(settings: ConnectionSettings, deps: Deps) -> Result<Arc<dyn Source>> {
+    let settings = RestConnection::read(settings, &deps.connection)?;
+    Ok(Arc::new(Rest::new(settings, &deps)?))
+}
+
+/// One web API.
+pub struct Rest {
+    http: Arc<Http>,
+}
+
+impl Rest {
+    /// For this connection.
+    ///
+    /// # Errors
+    /// `Invalid` for settings that cannot be used.
+    pub fn new(settings: RestConnection, deps: &Deps) -> Result<Rest> {
+        let base_url = address(&settings.base_url, "base_url")?;
+        let (credentials, account) = credentials(settings.auth)?;
+        let identity = identity(&base_url, account.as_deref());
+        let http = HttpSettings {
+            identity,
+            base_url,
+            headers: settings.headers.into_iter().collect(),
+            credentials,
+            rate: settings.limits.rate.map(|r| Rate {
+                count: r.count,
+                window: r.per,
+            }),
+            concurrency: settings.limits.concurrency,
+            max_wait: settings.limits.max_wait.get(),
+            tries: settings.limits.tries,
+            timeout: settings.timeout.get(),
+            max_body: settings.max_body.bytes(),
+        };
+        let http = Http::new(http, deps).map_err(|e| e.with("connection", &deps.connection))?;
+        Ok(Rest { http: Arc::new(http) })
+    }
+}
+
+/// Scheme, host, port and account: another one is another source.
+fn identity(base_url: &Url, account: Option<&str>) -> String {
+    let host = base_url.host_str().unwrap_or_default();
+    let port = base_url.port_or_known_default().unwrap_or_default();
+    let account = account.map(|a| format!(" as {a}")).unwrap_or_default();
+    format!("{}://{host}:{port}{account}", base_url.scheme())
+}
+
+fn address(text: &str, key: &str) -> Result<Url> {
+    let bad = |why: &str| Error::new(Kind::Invalid, format!("`{key}` {why}"));
+    // The text is not shown: it may hold a password.
+    let url = Url::parse(text).map_err(|_| bad("is no URL").hint("write it in full: https://api.example.com/v1"))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err(bad("is no web address").hint("write it in full: https://api.example.com/v1"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(bad("holds a user or a password").hint("put credentials under `auth`"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(
+            bad("has a query or a fragment").hint("put parameters into the copies' `request.query`, keys under `auth`")
+        );
+    }
+    Ok(url)
+}
+
+fn credentials(auth: Option<Auth>) -> Result<(Credentials, Option<String>)> {
+    Ok(match auth {
+        None => (Credentials::None, None),
+        Some(Auth::Bearer(bearer)) => (Credentials::Bearer(bearer.token), None),
+        Some(Auth::ApiKey(key)) => match (key.header, key.query) {
+            (Some(header), None) => (Credentials::Header(header, key.value), None),
+            (None, Some(query)) => (Credentials::Query(query, key.value), None),
+            _ => {
+                return Err(Error::new(
+                    Kind::Invalid,
+                    "`auth.api_key` wants exactly one of header and query",
+                ));
+            }
+        },
+        Some(Auth::Oauth2(oauth)) => {
+            let token_url = address(&oauth.token_url, "auth.oauth2.token_url")?;
+            let account = Some(oauth.client_id.clone());
+            let (client_id, client_secret, scopes) = (oauth.client_id, oauth.client_secret, oauth.scopes);
+            (
+                Credentials::ClientCredentials {
+                    token_url,
+                    client_id,
+                    client_secret,
+                    scopes,
+                },
+                account,
+            )
+        }
+    })
+}
+
+#[async_trait]
+impl Source for Rest {
+    fn identity(&self) -> String {
+        self.http.settings().identity.clone()
+    }
+
+    async fn test(&self, ctx: &Ctx) -> Result<String> {
+        let settings = self.http.settings();
+        let url = settings.base_url.clone();
+        let call = Call {
+            url,
+            headers: Vec::new(),
+            keys: Vec::new(),
+            blocks: settings.identity.clone(),
+        };
+        let judge = |answer: &crate::http::Answer| match answer.status {
+            429 | 500.. => Verdict::Retry(crate::http::status_error(answer.status)),
+            _ => Verdict::Accept,
+        };
+        match self.http.get(&call, &judge, ctx).await? {
+            Got::Answer(answer) if answer.status == 401 => Err(crate::http::status_error(401)
+                .code(segue_diag::REST_UNAUTHENTICATED)
+                .hint("look at the connection's `auth`")),
+            Got::Answer(answer) => Ok(format!(
+                "{} answers (status {} at its base)",
+                settings.identity, answer.status
+            )),
+            Got::Blocked(block) => Err(Error::new(Kind::RateLimited, "the connection is blocked")
+                .with("until", block.until)
+                .with("reason", block.reason)),
+            Got::GaveUp(error) => Err(error),
+        }
+    }
+
+    async fn discover(&self, _ctx: &Ctx) -> Result<Vec<Discovered>> {
+        Err(Error::new(Kind::Unsupported, "a web API does not say what it has")
+            .hint("write a copy with `request:`, and look at it with `segue preview ASSET`"))
+    }
+
+    async fn read(&self, request: ReadRequest, ctx: &Ctx) -> Result<BoxStream<'static, Result<Read>>> {
+        read::read(self.http.clone(), request, ctx)
+    }
+}
+
+#[cfg(test)]
+mod tests;

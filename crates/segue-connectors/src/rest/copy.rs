@@ -1,0 +1,284 @@
+//! What a `copy:` from a REST connection says, beside the keys that all copies have.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// What is asked, and where the records stand in the answers.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RestCopy {
+    /// What is asked.
+    pub request: Request,
+    /// How the next page is asked for. Without it there is one page a slice.
+    #[serde(default)]
+    pub paginate: Option<Paginate>,
+    /// Where the records stand in an answer.
+    pub records: Records,
+    /// What an answer other than success means; the first rule that fits decides.
+    #[serde(default)]
+    pub errors: Vec<ErrorRule>,
+    /// What it covers when the server says to come back later than `max_wait`.
+    #[serde(default)]
+    pub retry_after: RetryAfter,
+}
+
+/// What is asked. All of it are templates with `each`, `batch`, `params` and `range`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// The path behind the connection's `base_url`. What a template puts into it is percent-encoded.
+    #[schemars(extend("format" = "template"))]
+    pub get: String,
+    /// The query's parameters; a list repeats its parameter.
+    #[serde(default)]
+    #[schemars(schema_with = "query_schema")]
+    pub query: BTreeMap<String, Value>,
+    /// Further headers.
+    #[serde(default)]
+    #[schemars(schema_with = "templates_schema")]
+    pub headers: BTreeMap<String, String>,
+}
+
+/// How the next page is asked for; exactly one of `next_link`, `offset`, `page` and `cursor`.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [
+    { "required": ["next_link"] }, { "required": ["offset"] }, { "required": ["page"] }, { "required": ["cursor"] }
+]))]
+pub struct Paginate {
+    /// Where the answer has the URL of the next page (`$.next`). No URL: it was the last.
+    #[serde(default)]
+    #[schemars(extend("format" = "jsonpath"))]
+    pub next_link: Option<String>,
+    /// By the number of records to leave out.
+    #[serde(default)]
+    pub offset: Option<Offset>,
+    /// By the page's number.
+    #[serde(default)]
+    pub page: Option<PageNumber>,
+    /// By a mark that each answer has for the next.
+    #[serde(default)]
+    pub cursor: Option<Cursor>,
+    /// The most pages of one slice. What would come after is left out, and said.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub max_pages: Option<u64>,
+}
+
+/// By the number of records to leave out.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Offset {
+    /// The parameter that carries it.
+    #[serde(default = "offset")]
+    pub param: String,
+    /// The parameter that carries the limit.
+    #[serde(default = "limit")]
+    pub limit_param: String,
+    /// The records of a full page. A page with fewer is the last, unless `total` says otherwise.
+    #[schemars(range(min = 1))]
+    pub limit: u64,
+    /// Where the answer says how many there are in all (`$.total`). With it a short page is not taken for the last.
+    #[serde(default)]
+    #[schemars(extend("format" = "jsonpath"))]
+    pub total: Option<String>,
+}
+
+/// By the page's number.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PageNumber {
+    /// The parameter that carries it.
+    #[serde(default = "page")]
+    pub param: String,
+    /// The first page's number.
+    #[serde(default = "one")]
+    pub start: u64,
+    /// The parameter that carries the records of a full page.
+    #[serde(default)]
+    pub size_param: Option<String>,
+    /// The records of a full page. A page with fewer is the last; without it, only an empty page is.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub size: Option<u64>,
+}
+
+/// By a mark that each answer has for the next.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cursor {
+    /// The parameter that carries it.
+    #[serde(default = "cursor")]
+    pub param: String,
+    /// Where the answer has it. No mark: it was the last page.
+    #[schemars(extend("format" = "jsonpath"))]
+    pub path: String,
+}
+
+/// Where the records stand in an answer.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Records {
+    /// A JSONPath: `$.items[*]`.
+    Path(#[schemars(extend("format" = "jsonpath"))] String),
+    /// A JSONPath, with what else belongs to a record.
+    Full(FullRecords),
+}
+
+/// Where the records stand in an answer, and what else belongs to them.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FullRecords {
+    /// A JSONPath: `$.artists[*].genres[*]`.
+    #[schemars(extend("format" = "jsonpath"))]
+    pub path: String,
+    /// Columns whose values stand above the record, each with its path from the top. Where both paths go through a list with `[*]`,
+    /// the same element is meant.
+    #[serde(default)]
+    #[schemars(schema_with = "paths_schema")]
+    pub parent: BTreeMap<String, String>,
+    /// Of a slice's records, only those that meet a condition.
+    #[serde(default)]
+    pub pick: Option<Pick>,
+}
+
+/// Of a slice's records, only the first that meet a condition.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pick {
+    /// The condition on `record`, with `each` and `params`.
+    #[serde(rename = "where")]
+    #[schemars(extend("format" = "expression"))]
+    pub condition: String,
+    /// How many are taken.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1))]
+    pub first: u64,
+    /// What becomes of a slice without any.
+    #[serde(default)]
+    pub none: PickNone,
+}
+
+/// What becomes of a slice of whose records none is picked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PickNone {
+    /// The candidates go to quarantine.
+    #[default]
+    Quarantine,
+    /// It has no rows.
+    Ignore,
+    /// It fails.
+    Fail,
+}
+
+/// What an answer means.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ErrorRule {
+    /// The answer's status, one or several.
+    pub status: Statuses,
+    /// Text that the answer's body must hold.
+    #[serde(default)]
+    pub body: Option<String>,
+    /// What it means.
+    pub then: Then,
+}
+
+/// One status or several.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Statuses {
+    /// One.
+    One(#[schemars(range(min = 100, max = 599))] u16),
+    /// Several.
+    Several(Vec<u16>),
+}
+
+impl Statuses {
+    /// Whether this status is among them.
+    pub fn has(&self, status: u16) -> bool {
+        match self {
+            Statuses::One(one) => *one == status,
+            Statuses::Several(all) => all.contains(&status),
+        }
+    }
+}
+
+/// What an answer means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Then {
+    /// The slice is not ours to read; it is asked again like a done one.
+    Closed,
+    /// There is nothing (more) to read.
+    Ignore,
+    /// The slice fails.
+    Fail,
+    /// Ask again, as if the server were busy.
+    Retry,
+    /// The slice goes on at the next run.
+    Park,
+    /// The answer goes to quarantine, and the slice is done.
+    Quarantine,
+}
+
+/// What it covers when the server says to come back later.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RetryAfter {
+    /// What is not asked until then.
+    #[serde(default)]
+    pub blocks: Blocks,
+}
+
+/// What is not asked until a time that the server said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Blocks {
+    /// Everything of the account.
+    #[default]
+    Connection,
+    /// This path, with whatever stands in its templates.
+    Endpoint,
+    /// This slice.
+    Slice,
+}
+
+fn one() -> u64 {
+    1
+}
+fn offset() -> String {
+    "offset".into()
+}
+fn limit() -> String {
+    "limit".into()
+}
+fn page() -> String {
+    "page".into()
+}
+fn cursor() -> String {
+    "cursor".into()
+}
+
+fn query_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let scalar = serde_json::json!({ "type": ["string", "number", "boolean"], "format": "template" });
+    schemars::json_schema!({
+        "type": "object",
+        "additionalProperties": { "anyOf": [scalar, { "type": "array", "items": scalar }] },
+    })
+}
+
+fn templates_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "type": "object", "additionalProperties": { "type": "string", "format": "template" } })
+}
+
+fn paths_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "object",
+        "additionalProperties": { "type": "string", "format": "jsonpath" },
+        "propertyNames": { "format": "column-name" },
+    })
+}

@@ -1,0 +1,277 @@
+//! One answer: its records found, picked, decoded, and told apart by slice.
+
+use super::plan::Plan;
+use super::template::Words;
+use crate::http::{Answer, Verdict, status_error};
+use crate::json::decode::{Decoder, Given, Layout, Outcome};
+use crate::json::find::{self, Broken, Found};
+use crate::json::path::Step;
+use crate::json::{self, Path};
+use arrow_array::RecordBatch;
+use segue_core::source::Rejected;
+use segue_core::{Error, Kind, Result};
+use serde_json::Value;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// The most of a record that is kept when it is set aside, in bytes.
+pub const RAW: usize = 64 * 1024;
+
+/// An answer that may be read, with its records found.
+pub struct Page {
+    /// The answer.
+    pub answer: Answer,
+    /// Its records.
+    pub found: Found,
+}
+
+/// Finds the records of an answer.
+///
+/// # Errors
+/// `Unavailable` when it was cut off, which may pass; `BadData` when it is no JSON.
+pub fn find_records(plan: &Plan, body: &[u8]) -> Result<Found> {
+    let parents: Vec<&[Step]> = plan.parents.iter().filter_map(|(_, path)| path.steps()).collect();
+    let found = match &plan.records {
+        Path::Plain(steps) => find::find(body, steps, &parents),
+        Path::Full(path) => return by_tree(path, body),
+    };
+    found.map_err(|broken| unreadable(broken, body))
+}
+
+fn by_tree(path: &serde_json_path::JsonPath, body: &[u8]) -> Result<Found> {
+    find::complete(body).map_err(|broken| unreadable(broken, body))?;
+    let tree: Value = serde_json::from_slice(body).map_err(|_| unreadable(Broken::NotJson(0), body))?;
+    let mut found = Found {
+        parents: vec![Vec::new()],
+        ..Found::default()
+    };
+    for location in path.query_located(&tree).locations() {
+        let steps: Vec<Step> = location.iter().map(json::path::step).collect();
+        if let Some(range) = find::first(body, &steps).map_err(|broken| unreadable(broken, body))? {
+            found.records.push((range, 0));
+        }
+    }
+    Ok(found)
+}
+
+fn unreadable(broken: Broken, body: &[u8]) -> Error {
+    let start = String::from_utf8_lossy(&body[..body.len().min(80)])
+        .trim_start()
+        .to_string();
+    match broken {
+        _ if body.is_empty() => Error::new(Kind::BadData, "the answer is empty").code(segue_diag::REST_NOT_JSON),
+        _ if start.starts_with('<') => Error::new(Kind::BadData, "the answer is HTML or XML, not JSON")
+            .code(segue_diag::REST_NOT_JSON)
+            .hint("look at the connection's base_url, and at whether a sign-in page or a proxy answers"),
+        Broken::Cut => Error::new(Kind::Unavailable, "the answer was cut off").with("bytes", body.len()),
+        Broken::NotJson(at) => Error::new(Kind::BadData, "the answer is not JSON")
+            .code(segue_diag::REST_NOT_JSON)
+            .with("at byte", at),
+        Broken::Twice(at) => Error::new(Kind::BadData, "the answer has a key on the way to the records twice")
+            .code(segue_diag::REST_NOT_JSON)
+            .with("at byte", at),
+    }
+}
+
+/// What to do with an answer; with it its records, where it has any.
+pub fn judge(plan: &Plan, answer: &Answer, found: &mut Option<Result<Found>>) -> Verdict {
+    use super::copy::Then;
+    *found = None;
+    match plan.rule(answer.status, &answer.body) {
+        Some(Then::Retry) => return Verdict::Retry(retryable(status_error(answer.status))),
+        Some(_) => return Verdict::Accept,
+        None => {}
+    }
+    match answer.status {
+        204 => Verdict::Accept,
+        200..300 => match find_records(plan, &answer.body) {
+            Err(error) if error.kind().is_transient() => Verdict::Retry(error),
+            other => {
+                *found = Some(other);
+                Verdict::Accept
+            }
+        },
+        408 | 425 | 429 | 500.. => Verdict::Retry(retryable(status_error(answer.status))),
+        _ => Verdict::Accept,
+    }
+}
+
+fn retryable(error: Error) -> Error {
+    if error.kind().is_transient() {
+        error
+    } else {
+        Error::new(Kind::Unavailable, error.message())
+    }
+}
+
+/// The records that a slice takes of its pages, where it picks.
+#[derive(Clone, Debug, Default)]
+pub struct Picked {
+    /// How many were taken.
+    pub taken: u64,
+    /// How many were looked at.
+    pub looked_at: u64,
+    /// The candidates so far, for the one who has to choose.
+    pub candidates: String,
+}
+
+/// The rows of a page.
+pub struct PageRows {
+    /// The rows.
+    pub batch: RecordBatch,
+    /// The records that the rows came from.
+    pub records: Vec<Range<usize>>,
+    /// The records that do not fit.
+    pub rejected: Vec<Rejected>,
+    /// Values that were left out.
+    pub dropped: u64,
+    /// Records that were null.
+    pub nulls: u64,
+    /// What the slice has picked with them.
+    pub picked: Picked,
+}
+
+/// What decoding a page led to.
+pub enum Decoding {
+    /// Rows.
+    Rows(PageRows),
+    /// It needs these columns.
+    Widen(Vec<segue_core::source::Column>),
+}
+
+/// Decodes a page; `picked` is what the slice picked of the pages before. `values` are those of the columns with a template.
+///
+/// # Errors
+/// `BadData` when the schema is frozen and the page does not fit it.
+pub fn decode(
+    plan: &Plan,
+    layout: &Arc<Layout>,
+    page: &Page,
+    values: &[(usize, String)],
+    words: &Words,
+    picked: &Picked,
+) -> Result<Decoding> {
+    let mut picked = picked.clone();
+    let body = &page.answer.body[..];
+    let mut records: Vec<(Range<usize>, usize)> = Vec::with_capacity(page.found.records.len());
+    let mut nulls = 0;
+    for (range, above) in &page.found.records {
+        if &body[range.clone()] == b"null" {
+            nulls += 1;
+        } else {
+            records.push((range.clone(), *above));
+        }
+    }
+    let mut rejected = Vec::new();
+    if plan.pick.is_some() {
+        records = pick(plan, body, records, words, &mut picked, &mut rejected)?;
+    }
+    let parents = parent_columns(plan, layout);
+    let mut decoder = Decoder::new(layout.clone());
+    let mut taken = Vec::with_capacity(records.len());
+    for (range, above) in records {
+        let raw = &body[range.clone()];
+        let mut given = |column: usize| match values.iter().find(|(i, _)| *i == column) {
+            Some((_, text)) => Given::Text(text.as_str()),
+            None => {
+                let parent = parents.iter().find(|(_, i)| *i == column).map(|(p, _)| *p);
+                let range = parent.and_then(|p| page.found.parents.get(above)?.get(p)?.clone());
+                range
+                    .and_then(|r| std::str::from_utf8(&body[r]).ok())
+                    .map_or(Given::Nothing, Given::Json)
+            }
+        };
+        match decoder.record(raw, &mut given) {
+            Outcome::Taken => taken.push(range),
+            Outcome::Rejected { reason, path } => rejected.push(Rejected {
+                reason,
+                path: Some(path),
+                raw: raw_text(raw),
+            }),
+            Outcome::Widen(columns) => return Ok(Decoding::Widen(columns)),
+            Outcome::Frozen(what) => {
+                return Err(Error::new(
+                    Kind::BadData,
+                    format!("the source's records changed, and the schema is frozen: {what}"),
+                )
+                .code(segue_diag::SCHEMA_FROZEN)
+                .hint("say on_new_column or on_type_change: evolve, quarantine or drop_value"));
+            }
+        }
+    }
+    let decoded = decoder.finish()?;
+    Ok(Decoding::Rows(PageRows {
+        batch: decoded.batch,
+        records: taken,
+        rejected,
+        dropped: decoded.dropped,
+        nulls,
+        picked,
+    }))
+}
+
+/// Which column each parent's value goes to.
+fn parent_columns(plan: &Plan, layout: &Layout) -> Vec<(usize, usize)> {
+    let columns = layout.columns();
+    plan.parents
+        .iter()
+        .enumerate()
+        .filter_map(|(p, (name, _))| Some((p, columns.iter().position(|c| c.name == *name)?)))
+        .collect()
+}
+
+/// The records that meet the condition, as far as they are still wanted.
+fn pick(
+    plan: &Plan,
+    body: &[u8],
+    records: Vec<(Range<usize>, usize)>,
+    words: &Words,
+    picked: &mut Picked,
+    rejected: &mut Vec<Rejected>,
+) -> Result<Vec<(Range<usize>, usize)>> {
+    let Some((pick, condition)) = &plan.pick else {
+        return Ok(records);
+    };
+    let trees: Vec<Value> = records
+        .iter()
+        .map(|(r, _)| serde_json::from_slice(&body[r.clone()]).unwrap_or(Value::Null))
+        .collect();
+    let verdicts = condition.judge(&trees, words)?;
+    let mut chosen = Vec::new();
+    for ((range, above), verdict) in records.into_iter().zip(verdicts) {
+        if picked.taken >= pick.first {
+            break;
+        }
+        picked.looked_at += 1;
+        let raw = &body[range.clone()];
+        if picked.taken == 0 && picked.candidates.len() < RAW {
+            let separator = if picked.candidates.is_empty() { "" } else { "," };
+            picked.candidates.push_str(separator);
+            picked.candidates.push_str(&raw_text(raw));
+        }
+        match verdict {
+            Ok(true) => {
+                picked.taken += 1;
+                chosen.push((range, above));
+            }
+            Ok(false) => {}
+            Err(why) => {
+                rejected.push(Rejected {
+                    reason: format!("the pick cannot be judged: {why}"),
+                    path: None,
+                    raw: raw_text(raw),
+                });
+            }
+        }
+    }
+    Ok(chosen)
+}
+
+/// A record as text, cut to what is kept.
+pub fn raw_text(raw: &[u8]) -> String {
+    let mut text = String::from_utf8_lossy(&raw[..raw.len().min(RAW)]).into_owned();
+    if raw.len() > RAW {
+        text.push('…');
+    }
+    text
+}

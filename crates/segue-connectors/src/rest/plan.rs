@@ -1,0 +1,117 @@
+//! A copy, read once: everything that is the same for all slices.
+
+use super::copy::{ErrorRule, FullRecords, Pick, Records, RestCopy, Then};
+use super::paginate::Paginator;
+use super::template::{Common, Expression, Templates, Words};
+use crate::http::Call;
+use crate::json::Path;
+use segue_core::hash::sha256;
+use segue_core::source::{ReadRequest, SliceBatch};
+use segue_core::{Error, Kind, Result, Slice};
+use url::Url;
+
+/// What is asked of a connection, and how the answers are read.
+pub struct Plan {
+    /// The copy as it is written.
+    pub copy: RestCopy,
+    /// Its templates.
+    pub templates: Templates,
+    /// How it goes from page to page.
+    pub paginator: Paginator,
+    /// Where the records stand.
+    pub records: Path,
+    /// Columns whose values stand above the record, by name.
+    pub parents: Vec<(String, Path)>,
+    /// Which of the records are taken.
+    pub pick: Option<(Pick, Expression)>,
+    /// What templates may name beside the slice.
+    pub common: Common,
+    /// How slices share requests.
+    pub batch: Option<SliceBatch>,
+}
+
+impl Plan {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// `Invalid`, saying what cannot be read or does not go together.
+    pub fn new(request: &ReadRequest) -> Result<Plan> {
+        let copy: RestCopy = crate::connector::read_copy(&request.copy)?;
+        let full = match copy.records.clone() {
+            Records::Path(path) => FullRecords {
+                path,
+                parent: Default::default(),
+                pick: None,
+            },
+            Records::Full(full) => full,
+        };
+        let parents = full
+            .parent
+            .iter()
+            .map(|(name, path)| Ok((name.clone(), Path::parse(path)?)))
+            .collect::<Result<Vec<_>>>()?;
+        let records = Path::parse(&full.path)?;
+        let plain = records.steps().is_some() && parents.iter().all(|(_, p)| p.steps().is_some());
+        if !parents.is_empty() && !plain {
+            return Err(Error::new(Kind::Invalid, "`parent` goes with plain paths alone")
+                .hint("use names, indices and [*] in `records.path` and in the parents' paths"));
+        }
+        if full.pick.is_some() && request.batch.is_some() {
+            return Err(Error::new(Kind::Invalid, "`pick` and `batch` do not go together")
+                .hint("a pick looks at the records of one slice: ask for one slice at a time"));
+        }
+        let pick = full
+            .pick
+            .map(|pick| Ok::<_, Error>((pick.clone(), Expression::new(&pick.condition)?)))
+            .transpose()?;
+        Ok(Plan {
+            templates: Templates::new(&copy.request)?,
+            paginator: Paginator::new(copy.paginate.as_ref())?,
+            records,
+            parents,
+            pick,
+            common: Common::new(request),
+            batch: request.batch.clone(),
+            copy,
+        })
+    }
+
+    /// The first request of these slices.
+    ///
+    /// # Errors
+    /// `Invalid` when a template cannot be filled in.
+    pub fn call(&self, base: &Url, identity: &str, slices: &[&Slice]) -> Result<Call> {
+        use super::copy::Blocks;
+        let words = Words::new(slices, self.batch.as_ref(), &self.common);
+        let (url, headers) = self.templates.request(base, &words)?;
+        let endpoint = format!("{identity} {}", self.copy.request.get);
+        let labels: Vec<String> = slices.iter().map(|s| s.labels.key()).collect();
+        let slice = format!("{endpoint} {}", sha256(labels.join("\n")));
+        let blocks = match self.copy.retry_after.blocks {
+            Blocks::Connection => identity.to_string(),
+            Blocks::Endpoint => endpoint.clone(),
+            Blocks::Slice => slice.clone(),
+        };
+        Ok(Call {
+            url,
+            headers,
+            keys: vec![endpoint, slice],
+            blocks,
+        })
+    }
+
+    /// What identifies a request with its pages: two reads with equal ones would get the same answers.
+    pub fn request_hash(&self, call: &Call) -> String {
+        sha256(format!(
+            "GET {}\n{:?}\n{:?}",
+            call.url, call.headers, self.copy.paginate
+        ))
+    }
+
+    /// What the rules say of this answer, the first that fits.
+    pub fn rule(&self, status: u16, body: &[u8]) -> Option<Then> {
+        let holds = |text: &str| String::from_utf8_lossy(body).contains(text);
+        let fits = |rule: &&ErrorRule| rule.status.has(status) && rule.body.as_deref().is_none_or(holds);
+        self.copy.errors.iter().find(fits).map(|rule| rule.then)
+    }
+}

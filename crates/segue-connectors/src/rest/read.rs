@@ -1,0 +1,420 @@
+//! Reading: slices shared out to a few workers, each going from page to page, with one bounded stream behind them all.
+
+use super::group::{End, Fetched, Group};
+use super::page::{self, Decoding, PageRows, Picked};
+use super::plan::Plan;
+use super::replay::Replay;
+use super::route::route;
+use super::schema::{PAGES, RECORDS, SharedSchema};
+use super::template::{Templates, Words};
+use crate::http::Http;
+use arrow_schema::SchemaRef;
+use futures::stream::{self, BoxStream, StreamExt};
+use parking_lot::Mutex;
+use segue_core::source::{Read, ReadRequest};
+use segue_core::{Ctx, Error, Kind, Result, Slice, align};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+/// After so many requests in a row that ran out of tries, the rest is parked unasked: the server is down.
+const DOWN: u32 = 10;
+
+/// Everything that the workers of one read share.
+pub struct Reading {
+    pub(super) http: Arc<Http>,
+    pub(super) plan: Plan,
+    pub(super) slices: Vec<Slice>,
+    pub(super) ctx: Ctx,
+    slice_columns: Vec<String>,
+    keep_pages: bool,
+    limit: Option<u64>,
+    schema: SharedSchema,
+    values: Templates,
+    out: mpsc::Sender<Result<Read>>,
+    rows: AtomicU64,
+    stopped: AtomicBool,
+    pub(super) down: AtomicU32,
+    dropped: AtomicU64,
+    nulls: AtomicU64,
+    warned: AtomicBool,
+}
+
+/// Starts reading.
+///
+/// # Errors
+/// `Invalid` for a copy that cannot be read.
+pub fn read(http: Arc<Http>, mut request: ReadRequest, ctx: &Ctx) -> Result<BoxStream<'static, Result<Read>>> {
+    let plan = Plan::new(&request)?;
+    let schema = SharedSchema::new(&request.schema, &plan)?;
+    let values =
+        Templates::new(&plan.copy.request)?.with_columns(request.schema.columns.as_deref().unwrap_or_default())?;
+    let workers = http.settings().concurrency.max(1);
+    let (out, results) = mpsc::channel(2 * workers);
+    let widens = schema.may_change();
+    let replay = request.replay.take().map(|pages| Replay::new(pages, &request.slices));
+    let reading = Arc::new(Reading {
+        http,
+        plan,
+        slices: request.slices,
+        ctx: ctx.clone(),
+        slice_columns: request.slice_columns,
+        keep_pages: request.keep_pages,
+        limit: request.limit,
+        schema,
+        values,
+        out,
+        rows: AtomicU64::new(0),
+        stopped: AtomicBool::new(false),
+        down: AtomicU32::new(0),
+        dropped: AtomicU64::new(0),
+        nulls: AtomicU64::new(0),
+        warned: AtomicBool::new(false),
+    });
+    let mut tasks = JoinSet::new();
+    tasks.spawn(ctx.meter.measure(reading.run(workers, replay)));
+    Ok(outlet(results, tasks, widens))
+}
+
+/// The workers' results as one stream; dropping it stops them. Where columns may be added, no batch has fewer than the one before.
+fn outlet(results: mpsc::Receiver<Result<Read>>, tasks: JoinSet<()>, widens: bool) -> BoxStream<'static, Result<Read>> {
+    let state = (results, tasks, None::<SchemaRef>);
+    stream::unfold(state, move |(mut results, mut tasks, mut widest)| async move {
+        let next = match results.recv().await {
+            Some(Ok(Read::Rows { slice, batch })) if widens => {
+                widen(&mut widest, batch).map(|batch| Read::Rows { slice, batch })
+            }
+            Some(next) => next,
+            None => match tasks.join_next().await? {
+                Err(e) if e.is_panic() => Err(Error::bug("a worker of a read did not finish").caused_by(e)),
+                _ => return None,
+            },
+        };
+        Some((next, (results, tasks, widest)))
+    })
+    .boxed()
+}
+
+fn widen(widest: &mut Option<SchemaRef>, batch: arrow_array::RecordBatch) -> Result<arrow_array::RecordBatch> {
+    let schema = match widest.take() {
+        Some(known) if *known == *batch.schema() => known,
+        Some(known) => align::common(&known, &batch.schema())?,
+        None => batch.schema(),
+    };
+    *widest = Some(schema.clone());
+    if *schema == *batch.schema() {
+        Ok(batch)
+    } else {
+        align::align(&batch, &schema)
+    }
+}
+
+impl Reading {
+    async fn run(self: Arc<Reading>, workers: usize, replay: Option<Replay>) {
+        if let Err(error) = self.clone().all(workers, replay).await {
+            self.stopped.store(true, Ordering::Relaxed);
+            let _reader_is_gone = self.out.send(Err(error)).await;
+        }
+    }
+
+    async fn all(self: Arc<Reading>, workers: usize, replay: Option<Replay>) -> Result<()> {
+        let mut left: Vec<usize> = (0..self.slices.len()).collect();
+        if let Some(replay) = replay {
+            left = replay.run(&self).await?;
+        }
+        let size = self.plan.batch.as_ref().map_or(1, |b| b.size.max(1));
+        let mut groups: VecDeque<Group> = left.chunks(size).map(|slices| Group::new(slices.to_vec())).collect();
+        if !self.schema.is_known() {
+            self.look_ahead(&mut groups).await?;
+        }
+        let workers = workers.min(groups.len());
+        let groups = Arc::new(Mutex::new(groups));
+        let mut tasks = JoinSet::new();
+        for _ in 0..workers {
+            let (reading, groups) = (self.clone(), groups.clone());
+            tasks.spawn(self.ctx.meter.measure(async move {
+                loop {
+                    let next = groups.lock().pop_front();
+                    let Some(mut group) = next else { return Ok(()) };
+                    if reading.stopped.load(Ordering::Relaxed) {
+                        return Ok(());
+                    }
+                    reading.read_group(&mut group).await?;
+                }
+            }));
+        }
+        while let Some(ended) = tasks.join_next().await {
+            ended.map_err(|e| Error::bug("a worker of a read did not finish").caused_by(e))??;
+        }
+        self.say_what_was_left_out().await
+    }
+
+    /// Fetches the first pages without decoding them, to find out the columns.
+    async fn look_ahead(&self, groups: &mut VecDeque<Group>) -> Result<()> {
+        let (mut pages, mut records) = (0, 0);
+        'groups: for group in groups.iter_mut() {
+            while pages < PAGES && records < RECORDS {
+                match self.fetch(group).await? {
+                    Some(fetched) => {
+                        pages += 1;
+                        records += fetched.page.found.records.len();
+                        let last = fetched.last;
+                        group.held.push_back(fetched);
+                        if last {
+                            continue 'groups;
+                        }
+                    }
+                    None => continue 'groups,
+                }
+            }
+            break;
+        }
+        let held: Vec<&page::Page> = groups.iter().flat_map(|g| g.held.iter().map(|f| &f.page)).collect();
+        if records > 0 {
+            self.schema.layout(&held)?;
+        }
+        Ok(())
+    }
+
+    /// Reads the slices of one group to their end.
+    pub(super) async fn read_group(&self, group: &mut Group) -> Result<()> {
+        let mut picked = Picked::default();
+        loop {
+            if self.stopped.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            let fetched = match group.held.pop_front() {
+                Some(held) => Some(held),
+                None if group.end.is_some() => None,
+                None => self.fetch(group).await?,
+            };
+            let Some(fetched) = fetched else { break };
+            if self.keep_pages && !fetched.kept {
+                self.send(Read::Page {
+                    slices: group.slices.clone(),
+                    batch: fetched.to_batch(self, group)?,
+                })
+                .await?;
+            }
+            match self.take(group, &fetched, &mut picked).await {
+                Ok(()) => {}
+                Err(error)
+                    if error.kind() == Kind::Cancelled || error.error_code() == Some(segue_diag::SCHEMA_FROZEN) =>
+                {
+                    return Err(error);
+                }
+                Err(error) => {
+                    group.end = Some(End::Failed(error));
+                    break;
+                }
+            }
+            let enough = self
+                .plan
+                .pick
+                .as_ref()
+                .is_some_and(|(pick, _)| picked.taken >= pick.first);
+            if fetched.last || enough {
+                group.held.clear();
+                group.end.get_or_insert(End::Complete);
+                break;
+            }
+        }
+        if self.stopped.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.nothing_picked(group, picked).await?;
+        self.end(group).await
+    }
+
+    /// Decodes a page and hands its rows out.
+    async fn take(&self, group: &Group, fetched: &Fetched, picked: &mut Picked) -> Result<()> {
+        if fetched.page.found.records.is_empty() {
+            return Ok(());
+        }
+        let members: Vec<&Slice> = group.slices.iter().map(|i| &self.slices[*i]).collect();
+        let words = Words::new(&members, self.plan.batch.as_ref(), &self.plan.common);
+        let values = self.values.values(&words)?;
+        let mut layout = self.schema.layout(&[&fetched.page])?;
+        let mut rows = loop {
+            match page::decode(&self.plan, &layout, &fetched.page, &values, &words, picked)? {
+                Decoding::Widen(columns) => layout = self.schema.widen(&layout, columns)?,
+                Decoding::Rows(rows) => break rows,
+            }
+        };
+        *picked = std::mem::take(&mut rows.picked);
+        self.dropped.fetch_add(rows.dropped, Ordering::Relaxed);
+        self.nulls.fetch_add(rows.nulls, Ordering::Relaxed);
+        self.hand_out(group, fetched, rows).await?;
+        self.warn_of_a_full_page(fetched).await
+    }
+
+    async fn hand_out(&self, group: &Group, fetched: &Fetched, mut rows: PageRows) -> Result<()> {
+        let body = &fetched.page.answer.body;
+        let parts = route(&group.slices, &self.slices, &self.slice_columns, &mut rows, body)?;
+        let count = rows.batch.num_rows() as u64 + rows.rejected.len() as u64;
+        self.ctx.meter.rows_in.fetch_add(count, Ordering::Relaxed);
+        if !rows.rejected.is_empty() {
+            let slice = (group.slices.len() == 1).then(|| group.slices[0]);
+            self.send(Read::Rejected {
+                slice,
+                rows: rows.rejected,
+            })
+            .await?;
+        }
+        for (slice, batch) in parts {
+            let before = self.rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
+            let room = self.limit.map_or(u64::MAX, |limit| limit.saturating_sub(before));
+            let taken = (batch.num_rows() as u64).min(room) as usize;
+            if taken > 0 {
+                self.send(Read::Rows {
+                    slice,
+                    batch: batch.slice(0, taken),
+                })
+                .await?;
+            }
+            if self
+                .limit
+                .is_some_and(|limit| before + batch.num_rows() as u64 >= limit)
+            {
+                self.stopped.store(true, Ordering::Relaxed);
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// A slice of whose records none was picked.
+    async fn nothing_picked(&self, group: &mut Group, picked: Picked) -> Result<()> {
+        use super::copy::PickNone;
+        let (Some((pick, _)), Some(End::Complete)) = (&self.plan.pick, &group.end) else {
+            return Ok(());
+        };
+        if picked.taken > 0 || pick.none == PickNone::Ignore {
+            return Ok(());
+        }
+        let reason = match picked.looked_at {
+            0 => "there are no records to pick from".to_string(),
+            n => format!("none of {n} records meets `{}`", pick.condition),
+        };
+        if pick.none == PickNone::Fail {
+            let error = Error::new(Kind::NotFound, reason).code(segue_diag::REST_PICK_NONE);
+            group.end = Some(End::Failed(
+                error.hint("say `none: quarantine` to set the candidates aside"),
+            ));
+            return Ok(());
+        }
+        let raw = format!("[{}]", picked.candidates);
+        let row = segue_core::source::Rejected {
+            reason,
+            path: None,
+            raw,
+        };
+        self.send(Read::Rejected {
+            slice: group.slices.first().copied(),
+            rows: vec![row],
+        })
+        .await
+    }
+
+    /// Says how the group's slices ended.
+    async fn end(&self, group: &mut Group) -> Result<()> {
+        let end = group.end.take().unwrap_or(End::Complete);
+        for (i, slice) in group.slices.iter().copied().enumerate() {
+            let read = match &end {
+                End::Complete => Read::Done { slice },
+                End::Aside(row) => {
+                    if i == 0 {
+                        let whose = (group.slices.len() == 1).then_some(slice);
+                        self.send(Read::Rejected {
+                            slice: whose,
+                            rows: vec![row.clone()],
+                        })
+                        .await?;
+                    }
+                    Read::Done { slice }
+                }
+                End::Closed(reason) => Read::Closed {
+                    slice,
+                    reason: reason.clone(),
+                },
+                End::Parked(until, reason) => Read::Parked {
+                    slice,
+                    until: *until,
+                    reason: reason.clone(),
+                },
+                End::Failed(error) => Read::Failed {
+                    slice,
+                    error: again(error),
+                },
+            };
+            self.send(read).await?;
+        }
+        Ok(())
+    }
+
+    /// Silent partial data is worse than a needless warning.
+    async fn warn_of_a_full_page(&self, fetched: &Fetched) -> Result<()> {
+        if self.plan.pick.is_some() || self.plan.batch.is_some() || !self.plan.paginator.is_single() {
+            return Ok(());
+        }
+        let Some(why) = super::group::looks_partial(fetched) else {
+            return Ok(());
+        };
+        if self.warned.swap(true, Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.send(Read::Note(format!(
+            "there may be more than one page: {why}, and the copy says no `paginate`"
+        )))
+        .await
+    }
+
+    async fn say_what_was_left_out(&self) -> Result<()> {
+        let (dropped, nulls) = (self.dropped.load(Ordering::Relaxed), self.nulls.load(Ordering::Relaxed));
+        if dropped > 0 {
+            self.send(Read::Note(format!(
+                "{dropped} values were left out, as `drop_value` says"
+            )))
+            .await?;
+        }
+        if nulls > 0 {
+            self.send(Read::Note(format!(
+                "{nulls} records were null: the source had nothing there"
+            )))
+            .await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn send(&self, read: Read) -> Result<()> {
+        self.out
+            .send(Ok(read))
+            .await
+            .map_err(|_| Error::new(Kind::Cancelled, "nobody reads on"))
+    }
+
+    /// Whether the server seems to be down.
+    pub(super) fn is_down(&self) -> bool {
+        self.down.load(Ordering::Relaxed) >= DOWN
+    }
+}
+
+/// The same error once more: each slice of a group has it.
+fn again(error: &Error) -> Error {
+    let mut copy = Error::new(error.kind(), error.message());
+    for (name, value) in error.context() {
+        copy = copy.with(name, value);
+    }
+    if let Some(code) = error.error_code() {
+        copy = copy.code(code);
+    }
+    if let Some(hint) = error.hint_text() {
+        copy = copy.hint(hint);
+    }
+    match std::error::Error::source(error) {
+        Some(cause) => copy.caused_by(cause.to_string()),
+        None => copy,
+    }
+}

@@ -1,0 +1,138 @@
+//! The columns of a read: declared, frozen before, or found out from the first answers and frozen then.
+
+use super::page::Page;
+use super::plan::Plan;
+use crate::json::decode::{Changes, Layout};
+use crate::json::infer::{self, Inference};
+use parking_lot::RwLock;
+use segue_core::source::{Column, ReadSchema};
+use segue_core::{Error, Kind, Result};
+use std::sync::Arc;
+
+/// How many answers and records the columns are found out from.
+pub const PAGES: usize = 10;
+/// See [`PAGES`].
+pub const RECORDS: usize = 1_000;
+
+/// The columns, shared by all who decode.
+pub struct SharedSchema {
+    layout: RwLock<Option<Arc<Layout>>>,
+    changes: Changes,
+    parents: Vec<String>,
+}
+
+impl SharedSchema {
+    /// From what the read was asked for.
+    ///
+    /// # Errors
+    /// `Invalid` for a column whose path cannot be read, or a parent without a column.
+    pub fn new(schema: &ReadSchema, plan: &Plan) -> Result<SharedSchema> {
+        let changes = Changes {
+            declared: schema.declared && schema.columns.is_some(),
+            new_column: schema.on_new_column,
+            type_change: schema.on_type_change,
+        };
+        let parents: Vec<String> = plan.parents.iter().map(|(name, _)| name.clone()).collect();
+        let shared = SharedSchema {
+            layout: RwLock::default(),
+            changes,
+            parents,
+        };
+        if let Some(columns) = &schema.columns {
+            if let Some(missing) = shared
+                .parents
+                .iter()
+                .find(|p| !columns.iter().any(|c| c.name == **p))
+                .filter(|_| changes.declared)
+            {
+                return Err(
+                    Error::new(Kind::Invalid, format!("the parent `{missing}` has no column"))
+                        .hint("declare a column of that name"),
+                );
+            }
+            *shared.layout.write() = Some(Arc::new(shared.laid_out(columns.clone())?));
+        }
+        Ok(shared)
+    }
+
+    fn laid_out(&self, columns: Vec<Column>) -> Result<Layout> {
+        Layout::new(
+            columns,
+            &|c| c.value.is_some() || (c.path.is_none() && self.parents.contains(&c.name)),
+            self.changes,
+        )
+    }
+
+    /// Whether the columns are known.
+    pub fn is_known(&self) -> bool {
+        self.layout.read().is_some()
+    }
+
+    /// Whether the columns may change while reading.
+    pub fn may_change(&self) -> bool {
+        !self.changes.declared
+    }
+
+    /// The columns; where nobody knows them yet, they are found out from these pages.
+    ///
+    /// # Errors
+    /// `Invalid` as for [`SharedSchema::new`].
+    pub fn layout(&self, pages: &[&Page]) -> Result<Arc<Layout>> {
+        if let Some(layout) = self.layout.read().as_ref() {
+            return Ok(layout.clone());
+        }
+        let mut known = self.layout.write();
+        if let Some(layout) = known.as_ref() {
+            return Ok(layout.clone());
+        }
+        let mut inference = Inference::default();
+        let mut above: Vec<Inference> = self.parents.iter().map(|_| Inference::default()).collect();
+        let mut left = RECORDS;
+        for page in pages {
+            let body = &page.answer.body;
+            for (record, parents) in page.found.records.iter().take(left) {
+                if let Ok(text) = std::str::from_utf8(&body[record.clone()]) {
+                    inference.look(text);
+                }
+                for (p, inference) in above.iter_mut().enumerate() {
+                    let range = page.found.parents.get(*parents).and_then(|all| all.get(p)?.clone());
+                    if let Some(Ok(text)) = range.map(|r| std::str::from_utf8(&body[r])) {
+                        inference.look_at_value(text);
+                    }
+                }
+            }
+            left = left.saturating_sub(page.found.records.len());
+        }
+        let mut columns = inference.columns();
+        for (name, inference) in self.parents.iter().zip(above) {
+            let of = inference.single();
+            columns.retain(|c| c.name != *name);
+            columns.insert(
+                0,
+                Column {
+                    path: None,
+                    ..infer::named(name, of, &[])
+                },
+            );
+        }
+        let layout = Arc::new(self.laid_out(columns)?);
+        *known = Some(layout.clone());
+        Ok(layout)
+    }
+
+    /// Takes these columns, unless somebody else changed them since `from`. Whoever asked decodes again with what comes back.
+    ///
+    /// # Errors
+    /// `Invalid` as for [`SharedSchema::new`].
+    pub fn widen(&self, from: &Arc<Layout>, columns: Vec<Column>) -> Result<Arc<Layout>> {
+        let mut known = self.layout.write();
+        match known.as_ref() {
+            Some(now) if !Arc::ptr_eq(now, from) => Ok(now.clone()),
+            _ => {
+                let layout = Arc::new(self.laid_out(columns)?);
+                *known = Some(layout.clone());
+                Ok(layout)
+            }
+        }
+    }
+}

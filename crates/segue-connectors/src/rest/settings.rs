@@ -1,0 +1,164 @@
+//! What a REST connection's file says.
+
+use crate::connector::ConnectionSettings;
+use schemars::JsonSchema;
+use segue_core::{Result, Secret};
+use segue_spec::units::{Duration, Rate, Size};
+use serde::{Deserialize, Deserializer};
+use std::collections::BTreeMap;
+
+/// A web API.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RestConnection {
+    /// What every path is put behind: `https://api.example.com/v1`.
+    #[schemars(extend("format" = "url"))]
+    pub base_url: String,
+    /// Headers of every request. What is secret belongs under `auth`.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// Who asks.
+    #[serde(default)]
+    pub auth: Option<Auth>,
+    /// How much may be asked.
+    #[serde(default)]
+    pub limits: Limits,
+    /// How long a connection may say nothing. A whole answer may take ten times as long.
+    #[serde(default = "timeout")]
+    pub timeout: Duration,
+    /// The largest answer that is read, unpacked.
+    #[serde(default = "max_body")]
+    pub max_body: Size,
+}
+
+/// Who asks; exactly one of them.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Auth {
+    /// OAuth 2: a token for client credentials, renewed by itself.
+    Oauth2(Oauth2),
+    /// A token that does not change, as `Authorization: Bearer`.
+    Bearer(Bearer),
+    /// A key in a header or in the query.
+    ApiKey(ApiKey),
+}
+
+/// OAuth 2.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Oauth2 {
+    /// How the token is had.
+    pub grant: Grant,
+    /// Where the token is had.
+    #[schemars(extend("format" = "url"))]
+    pub token_url: String,
+    /// The application's id.
+    pub client_id: String,
+    /// The application's secret.
+    #[serde(deserialize_with = "secret")]
+    #[schemars(with = "String", extend("x-secret" = true))]
+    pub client_secret: Secret,
+    /// What is asked for.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+}
+
+/// How a token is had.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Grant {
+    /// For the application itself.
+    ClientCredentials,
+}
+
+/// A fixed token.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Bearer {
+    /// The token.
+    #[serde(deserialize_with = "secret")]
+    #[schemars(with = "String", extend("x-secret" = true))]
+    pub token: Secret,
+}
+
+/// A key; exactly one of `header` and `query` says where it goes.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{ "required": ["header"] }, { "required": ["query"] }]))]
+pub struct ApiKey {
+    /// The header that carries it.
+    #[serde(default)]
+    pub header: Option<String>,
+    /// The query parameter that carries it.
+    #[serde(default)]
+    pub query: Option<String>,
+    /// The key.
+    #[serde(deserialize_with = "secret")]
+    #[schemars(with = "String", extend("x-secret" = true))]
+    pub value: Secret,
+}
+
+/// How much may be asked.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// The most requests in any stretch of that length, of all processes together: `10/s`, `600/m`. Without it there is no limit.
+    #[serde(default)]
+    pub rate: Option<Rate>,
+    /// The most requests at once.
+    #[serde(default = "concurrency")]
+    #[schemars(range(min = 1, max = 256))]
+    pub concurrency: usize,
+    /// The longest that one request waits when it is told to come back later; past it, what is blocked is parked.
+    #[serde(default = "max_wait")]
+    pub max_wait: Duration,
+    /// How often one request is tried in all.
+    #[serde(default = "tries")]
+    #[schemars(range(min = 1, max = 20))]
+    pub tries: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            rate: None,
+            concurrency: concurrency(),
+            max_wait: max_wait(),
+            tries: tries(),
+        }
+    }
+}
+
+impl RestConnection {
+    /// Reads the settings of a connection.
+    ///
+    /// # Errors
+    /// `Invalid`, naming the key.
+    pub fn read(settings: ConnectionSettings, connection: &str) -> Result<RestConnection> {
+        settings.read(connection)
+    }
+}
+
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+    String::deserialize(deserializer).map(Secret::new)
+}
+
+const TIMEOUT: &str = "30s";
+const MAX_WAIT: &str = "30s";
+const MAX_BODY: &str = "64MiB";
+
+fn timeout() -> Duration {
+    TIMEOUT.parse().expect("a constant that is tested")
+}
+fn max_wait() -> Duration {
+    MAX_WAIT.parse().expect("a constant that is tested")
+}
+fn max_body() -> Size {
+    MAX_BODY.parse().expect("a constant that is tested")
+}
+fn concurrency() -> usize {
+    8
+}
+fn tries() -> u32 {
+    5
+}

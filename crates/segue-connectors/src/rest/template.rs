@@ -1,0 +1,308 @@
+//! Templates: what a request is filled in with, and what must not stand where.
+
+use super::copy::Request;
+use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value as Filled};
+use segue_core::source::{Column, ReadRequest, SliceBatch};
+use segue_core::{Error, Kind, Result, Slice, Span};
+use serde_json::{Map, Value, json};
+use url::Url;
+
+/// How much work one template may be.
+const FUEL: u64 = 50_000;
+
+/// A copy's templates, read once.
+pub struct Templates {
+    path: Environment<'static>,
+    text: Environment<'static>,
+    query: Vec<(String, Vec<String>)>,
+    headers: Vec<(String, String)>,
+    values: Vec<(usize, String)>,
+}
+
+impl Templates {
+    /// Reads the templates of a request, and of the columns that have one.
+    ///
+    /// # Errors
+    /// `Invalid` for one that cannot be read.
+    pub fn new(request: &Request) -> Result<Templates> {
+        let mut path = environment();
+        path.set_formatter(|out, _, value| {
+            let text = plain_text(value)?;
+            if text.is_empty() || text == "." || text == ".." {
+                let why = format!("{} cannot stand in a path", crate::json::quoted(&text));
+                return Err(minijinja::Error::new(ErrorKind::InvalidOperation, why));
+            }
+            Ok(out.write_str(&percent_encoded(&text))?)
+        });
+        path.add_template_owned("path", request.get.clone())
+            .map_err(|e| unreadable(&request.get, e))?;
+        let mut text = environment();
+        text.set_formatter(|out, _, value| Ok(out.write_str(&plain_text(value)?)?));
+        let mut query = Vec::new();
+        for (name, value) in &request.query {
+            let items = match value {
+                Value::Array(items) => items.as_slice(),
+                one => std::slice::from_ref(one),
+            };
+            let mut names = Vec::new();
+            for (i, item) in items.iter().enumerate() {
+                let template = format!("query {name} {i}");
+                add(&mut text, &template, &scalar(item))?;
+                names.push(template);
+            }
+            query.push((name.clone(), names));
+        }
+        let mut headers = Vec::new();
+        for (name, value) in &request.headers {
+            let template = format!("header {name}");
+            add(&mut text, &template, value)?;
+            headers.push((name.clone(), template));
+        }
+        Ok(Templates {
+            path,
+            text,
+            query,
+            headers,
+            values: Vec::new(),
+        })
+    }
+
+    /// Reads the templates of the columns that have one.
+    ///
+    /// # Errors
+    /// `Invalid` for one that cannot be read.
+    pub fn with_columns(mut self, columns: &[Column]) -> Result<Templates> {
+        for (i, column) in columns.iter().enumerate() {
+            if let Some(value) = &column.value {
+                let template = format!("column {}", column.name);
+                add(&mut self.text, &template, value)?;
+                self.values.push((i, template));
+            }
+        }
+        Ok(self)
+    }
+
+    /// The URL and headers of the first request of these slices.
+    ///
+    /// # Errors
+    /// `Invalid` when a template names what is not there, or puts in what cannot stand in a URL.
+    pub fn request(&self, base: &Url, words: &Words) -> Result<(Url, Vec<(String, String)>)> {
+        let path = render(&self.path, "path", words)?;
+        let address = format!(
+            "{}/{}",
+            base.as_str().trim_end_matches('/'),
+            path.trim_start_matches('/')
+        );
+        let mut url = Url::parse(&address)
+            .map_err(|e| Error::new(Kind::Invalid, "the request's path makes no URL").caused_by(e))?;
+        if url.origin() != base.origin() {
+            return Err(Error::new(Kind::Invalid, "the request's path leads to another server"));
+        }
+        for (name, templates) in &self.query {
+            for template in templates {
+                let value = render(&self.text, template, words)?;
+                url.query_pairs_mut().append_pair(name, &value);
+            }
+        }
+        let headers = self
+            .headers
+            .iter()
+            .map(|(name, template)| Ok((name.clone(), render(&self.text, template, words)?)));
+        Ok((url, headers.collect::<Result<_>>()?))
+    }
+
+    /// The values of the columns that have a template, by the column's index.
+    ///
+    /// # Errors
+    /// `Invalid` when a template names what is not there.
+    pub fn values(&self, words: &Words) -> Result<Vec<(usize, String)>> {
+        self.values
+            .iter()
+            .map(|(i, template)| Ok((*i, render(&self.text, template, words)?)))
+            .collect()
+    }
+}
+
+/// What templates and expressions may name.
+#[derive(Clone)]
+pub struct Words(Filled);
+
+impl Words {
+    /// For these slices: `each` for one, `batch` where several go into one request; `params`, `range` and `position` always.
+    pub fn new(slices: &[&Slice], batch: Option<&SliceBatch>, common: &Common) -> Words {
+        let mut words = common.0.clone();
+        match batch {
+            None => {
+                let each = slices.first().map(|s| s.values.clone()).unwrap_or_default();
+                words.insert("each".into(), Value::Object(each));
+            }
+            Some(batch) => {
+                let mut joined: Map<String, Value> = Map::new();
+                for name in slices.first().iter().flat_map(|s| s.values.keys()) {
+                    let mut parts: Vec<String> = Vec::new();
+                    for part in slices.iter().filter_map(|s| s.values.get(name)).map(scalar) {
+                        if !parts.contains(&part) {
+                            parts.push(part);
+                        }
+                    }
+                    joined.insert(name.clone(), Value::String(parts.join(&batch.join)));
+                }
+                words.insert("batch".into(), Value::Object(joined));
+            }
+        }
+        Words(filled(&Value::Object(words)))
+    }
+}
+
+/// What is the same for all slices of a read.
+#[derive(Clone)]
+pub struct Common(Map<String, Value>);
+
+impl Common {
+    /// From the read's request.
+    pub fn new(request: &ReadRequest) -> Common {
+        let mut words = Map::new();
+        words.insert("params".into(), Value::Object(request.params.clone()));
+        if let Some(range) = request.range {
+            words.insert("range".into(), range_words(range));
+        }
+        if let Some(from) = &request.from {
+            words.insert("position".into(), from.clone());
+        }
+        Common(words)
+    }
+}
+
+fn range_words(range: Span) -> Value {
+    let instant =
+        |micros: i64| jiff::Timestamp::from_microsecond(micros).map_or_else(|_| micros.to_string(), |t| t.to_string());
+    let day = |micros: i64| instant(micros).chars().take(10).collect::<String>();
+    json!({
+        "from": instant(range.from), "to": instant(range.to),
+        "from_date": day(range.from), "to_date": day(range.to),
+        "from_seconds": range.from.div_euclid(1_000_000), "to_seconds": range.to.div_euclid(1_000_000),
+    })
+}
+
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(FUEL));
+    environment
+}
+
+/// An expression over `record` and the words, evaluated for each record.
+pub struct Expression {
+    environment: Environment<'static>,
+    text: String,
+}
+
+impl Expression {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// `Invalid` when it cannot be read.
+    pub fn new(text: &str) -> Result<Expression> {
+        let environment = environment();
+        environment.compile_expression(text).map_err(|e| unreadable(text, e))?;
+        Ok(Expression {
+            environment,
+            text: text.to_string(),
+        })
+    }
+
+    /// Which of the records meet it; an error says why one cannot be judged.
+    ///
+    /// # Errors
+    /// `Bug` when it can no longer be read.
+    pub fn judge(&self, records: &[Value], words: &Words) -> Result<Vec<std::result::Result<bool, String>>> {
+        let expression = self
+            .environment
+            .compile_expression(&self.text)
+            .map_err(|e| unreadable(&self.text, e))?;
+        let judge = |record: &Value| {
+            let record = minijinja::context! { record => filled(record), ..words.0.clone() };
+            expression.eval(record).map(|v| v.is_true()).map_err(|e| detail(&e))
+        };
+        Ok(records.iter().map(judge).collect())
+    }
+}
+
+fn add(environment: &mut Environment<'static>, name: &str, text: &str) -> Result<()> {
+    environment
+        .add_template_owned(name.to_string(), text.to_string())
+        .map_err(|e| unreadable(text, e))
+}
+
+fn render(environment: &Environment<'static>, name: &str, words: &Words) -> Result<String> {
+    let template = environment
+        .get_template(name)
+        .map_err(|e| Error::bug("a template is gone").caused_by(e))?;
+    template.render(&words.0).map_err(|e| {
+        let at = name.split(' ').take(2).collect::<Vec<_>>().join(" ");
+        Error::new(Kind::Invalid, format!("the template cannot be filled in: {}", detail(&e)))
+            .with("template", at)
+            .hint("`each` has the columns of the for_each, `batch` the joined ones where `batch:` is set, `params` the run's parameters")
+    })
+}
+
+fn unreadable(text: &str, error: minijinja::Error) -> Error {
+    Error::new(Kind::Invalid, format!("`{text}` cannot be read: {}", detail(&error)))
+}
+
+fn detail(error: &minijinja::Error) -> String {
+    error.detail().map_or_else(|| error.kind().to_string(), str::to_string)
+}
+
+/// A value as text; null is no text, and neither is a list.
+fn plain_text(value: &Filled) -> std::result::Result<String, minijinja::Error> {
+    use minijinja::value::ValueKind;
+    match value.kind() {
+        ValueKind::String | ValueKind::Number | ValueKind::Bool => Ok(value.to_string()),
+        other => Err(minijinja::Error::new(
+            ErrorKind::InvalidOperation,
+            format!("{other} is no text"),
+        )),
+    }
+}
+
+/// A JSON value as templates see it.
+fn filled(value: &Value) -> Filled {
+    match value {
+        Value::Null => Filled::from(()),
+        Value::Bool(value) => Filled::from(*value),
+        Value::Number(number) => match (number.as_i64(), number.as_u64(), number.as_f64()) {
+            (Some(whole), ..) => Filled::from(whole),
+            (None, Some(whole), _) => Filled::from(whole),
+            (None, None, float) => Filled::from(float.unwrap_or_default()),
+        },
+        Value::String(text) => Filled::from(text.as_str()),
+        Value::Array(items) => Filled::from(items.iter().map(filled).collect::<Vec<_>>()),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| (name.as_str(), filled(value)))
+            .collect(),
+    }
+}
+
+/// A plain JSON value as text.
+pub fn scalar(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn percent_encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(byte as char),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests;
