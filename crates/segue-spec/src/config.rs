@@ -112,7 +112,7 @@ pub(crate) struct AssetFile {
     #[serde(default)]
     #[schemars(extend("propertyNames" = { "format": "asset-name" }))]
     pub inputs: BTreeMap<AssetName, InputRule>,
-    /// The parameters that it takes: `$name` in SQL, `{{ param.name }}` in a request.
+    /// The parameters that it takes: `$name` in SQL, `{{ params.name }}` in a request.
     #[serde(default)]
     #[schemars(extend("propertyNames" = { "format": "name" }))]
     pub params: BTreeMap<String, Param>,

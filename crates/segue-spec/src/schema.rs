@@ -8,7 +8,7 @@ mod validate;
 pub use compose::schemas;
 pub(crate) use compose::{Shapes, own};
 pub(crate) use formats::json_path;
-pub(crate) use validate::validate;
+pub(crate) use validate::{validate, validate_entry};
 
 use serde_json::Value;
 

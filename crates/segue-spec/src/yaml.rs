@@ -45,8 +45,19 @@ pub struct Scalar {
     pub text: String,
     /// Null, a boolean, a number or text.
     pub json: Json,
-    /// The byte at which `text` stands in the file letter for letter; `None` for escapes and texts over several lines.
-    pub exact: Option<usize>,
+    /// Where its parts stand in the file.
+    pub places: Places,
+}
+
+/// Where the parts of a text stand in the file.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Places {
+    /// Letter for letter from this byte on.
+    From(usize),
+    /// Each byte of the text has its own place, the end one more: folded and indented texts.
+    Each(Box<[usize]>),
+    /// Somewhere in the node: texts with escapes.
+    Unknown,
 }
 
 /// A key with its value.
@@ -118,11 +129,17 @@ impl Node {
         }
     }
 
-    /// The place of a part of its text: exact where the text stands in the file letter for letter, otherwise all of it.
+    /// The place of a part of its text; all of it where that cannot be told.
     pub fn part(&self, file: &str, part: Range<usize>) -> Span {
-        let bytes = match self.scalar().and_then(|s| s.exact) {
-            Some(start) => start + part.start..start + part.end,
-            None => self.bytes.clone(),
+        let bytes = match self.scalar().map(|s| &s.places) {
+            Some(Places::From(start)) => start + part.start..start + part.end,
+            Some(Places::Each(places)) => match (places.get(part.start), places.get(part.end.saturating_sub(1))) {
+                // A part ends after its last byte, not where the next line begins.
+                (Some(first), Some(last)) if part.end > part.start => *first..last + 1,
+                (Some(first), _) => *first..*first,
+                _ => self.bytes.clone(),
+            },
+            _ => self.bytes.clone(),
         };
         Span {
             file: file.to_string(),

@@ -78,11 +78,11 @@ fn bounds(all: &mut All<'_>, file: &str, kind: &Entry) {
         all.report(CHECK_MISUSE, span(file, kind.bytes.clone()), message).hint =
             Some("write at least one of them".into());
     }
-    if let (Some(min), Some(max)) = (number("min"), number("max")) {
-        if min > max {
-            let message = format!("nothing lies between {min} and {max}");
-            all.report(CHECK_MISUSE, kind.value.span(file), message).hint = Some("`min` is the smaller one".into());
-        }
+    if let (Some(min), Some(max)) = (number("min"), number("max"))
+        && min > max
+    {
+        let message = format!("nothing lies between {min} and {max}");
+        all.report(CHECK_MISUSE, kind.value.span(file), message).hint = Some("`min` is the smaller one".into());
     }
 }
 

@@ -135,8 +135,8 @@ fn others(all: &All<'_>, i: usize, tables: &Tables, found: &mut Vec<Diagnostic>)
                 answer
             }
             (Parsed::Query(statement), Role::CheckSql) => {
-                let own = own_table(all, i, tables);
-                resolve_query(statement, own.as_ref().unwrap_or(tables), Wanted::default())
+                let own = draft.name.as_ref().map(|name| (name, draft.columns.clone()));
+                resolve_query(statement, &WithOwn { tables, own }, Wanted::default())
             }
             (Parsed::Condition(condition), Role::CheckRow) => match &draft.name {
                 Some(name) => resolve_condition(condition, name, draft.columns.clone(), tables),
@@ -149,16 +149,23 @@ fn others(all: &All<'_>, i: usize, tables: &Tables, found: &mut Vec<Diagnostic>)
     each
 }
 
-/// A check of an asset that is written elsewhere asks its rows under its own name.
-fn own_table(all: &All<'_>, i: usize, tables: &Tables) -> Option<Tables> {
-    let draft = &all.assets[i];
-    let name = draft.name.clone().filter(|_| draft.elsewhere().is_some())?;
-    let mut own = Tables {
-        tables: tables.tables.clone(),
-        names: tables.names.clone(),
-    };
-    own.tables.insert(name, Table::Lake(draft.columns.clone()));
-    Some(own)
+/// The tables as a check of an asset sees them: one that is written elsewhere asks its rows under its own name.
+struct WithOwn<'t> {
+    tables: &'t Tables,
+    own: Option<(&'t AssetName, Columns)>,
+}
+
+impl Catalog for WithOwn<'_> {
+    fn table(&self, name: &AssetName) -> Table {
+        match &self.own {
+            Some((own, columns)) if *own == name => Table::Lake(columns.clone()),
+            _ => self.tables.table(name),
+        }
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.tables.names()
+    }
 }
 
 /// The keys of the elements that are written out; a plain value is `value`.

@@ -3,7 +3,7 @@
 use super::{All, salvage, span};
 use crate::model::{Connection, Place};
 use crate::reference::url_password;
-use crate::schema::validate;
+use crate::schema::{own, validate};
 use crate::yaml::{Node, Value, parse};
 use segue_diag::{
     BAD_NAME, DUPLICATE_CONNECTION, Diagnostic, LITERAL_SECRET, MISSING_KEY, Text, UNKNOWN_CONNECTOR, URL_CREDENTIALS,
@@ -37,6 +37,12 @@ pub(super) fn read(all: &mut All<'_>, file: &str) {
             }
         }
         (Some(kind), Some(entry)) => {
+            // Its keys are unknown; its name can be looked at all the same.
+            let mut schema = own().connection.clone();
+            if let Some(object) = schema.as_object_mut() {
+                object.insert("additionalProperties".into(), true.into());
+            }
+            validate(file, &root, &schema, true, &mut all.found);
             let kinds: Vec<&str> = all.shapes.kinds().collect();
             let hint = match closest(kind, kinds.iter().copied()) {
                 Some(meant) => format!("did you mean `{meant}`?"),
@@ -57,8 +63,9 @@ pub(super) fn read(all: &mut All<'_>, file: &str) {
                 .hint = Some(hint.into());
         }
     }
+    let kind_node = root.get("kind").and_then(Node::text);
     let (Some(name), Some(entry)) = (name, root.entry("connection")) else {
-        if !known && root.get("connection").is_none() {
+        if kind_node.is_none() && root.get("connection").is_none() {
             let first = root.entries().first().map_or(root.bytes.clone(), |e| e.bytes.clone());
             all.report(MISSING_KEY, span(file, first), "this file lacks the key `connection`")
                 .hint = Some("write `connection: NAME`".into());

@@ -4,16 +4,17 @@ use super::asset::Draft;
 use super::connection::{BUILT_IN, secrets};
 use super::query::{Role, Site};
 use super::{All, span};
-use crate::schema::{own, validate};
-use crate::yaml::Node;
+use crate::schema::{own, validate_entry};
+use crate::yaml::{Entry, Node, Value};
 use segue_diag::{Diagnostic, UNKNOWN_CONNECTION, WRONG_DIRECTION, closest};
+use serde_json::Value as Json;
 
 /// Looks at `copy:` with the schema of the connector that it reads from.
 pub(super) fn read(all: &mut All<'_>, draft: &mut Draft<'_>) {
     let file = draft.file;
     let Some(entry) = draft.root.entry("copy") else { return };
     let node = &entry.value;
-    if node.entries().is_empty() {
+    if !matches!(node.value, Value::Mapping(_)) {
         return;
     }
     secrets(all, file, node);
@@ -25,35 +26,25 @@ pub(super) fn read(all: &mut All<'_>, draft: &mut Draft<'_>) {
     draft.kind = kind;
     let schema = draft.kind.as_deref().and_then(|k| all.shapes.copy(k));
     let references = draft.kind.as_deref() != Some("lake");
-    let mut found = Vec::new();
     match (schema, &draft.kind) {
-        (Some(schema), _) => validate(file, node, schema, references, &mut found),
+        (Some(schema), _) => validate_entry(file, entry, schema, references, &mut all.found),
         (None, Some(kind)) => {
             let place = from.map_or_else(|| span(file, entry.bytes.clone()), |f| f.span(file));
             let message = format!("rows cannot be read from a connection of kind `{kind}`");
             all.report(WRONG_DIRECTION, place, message).hint =
                 Some("read from another connection, or from `files`".into());
         }
-        (None, None) => common_keys(file, node, &mut found),
+        (None, None) => common_keys(file, entry, &own().copy, &mut all.found),
     }
-    for mistake in &mut found {
-        // The validator knows the tree from `copy:` down: what is missing there belongs to `copy`.
-        mistake.message = mistake
-            .message
-            .replace("this file lacks", "`copy` lacks")
-            .replace("there is no key", "`copy` has no key");
-        mistake.message = mistake.message.trim_end_matches(" here").to_string();
-    }
-    all.found.append(&mut found);
 }
 
-/// Without a connector its keys are unknown, and those of every copy can be looked at all the same.
-fn common_keys(file: &str, node: &Node, found: &mut Vec<Diagnostic>) {
-    let mut schema = own().copy.clone();
+/// Without a connector its keys are unknown, and those that all have can be looked at all the same.
+fn common_keys(file: &str, entry: &Entry, schema: &Json, found: &mut Vec<Diagnostic>) {
+    let mut schema = schema.clone();
     if let Some(object) = schema.as_object_mut() {
-        object.insert("additionalProperties".into(), serde_json::json!(true));
+        object.insert("additionalProperties".into(), Json::Bool(true));
     }
-    validate(file, node, &schema, true, found);
+    validate_entry(file, entry, &schema, true, found);
 }
 
 /// The kind of the connection of this name; what is wrong with the name is reported.
@@ -95,17 +86,12 @@ pub(super) fn into(all: &mut All<'_>, draft: &mut Draft<'_>) {
     let file = draft.file;
     let Some(entry) = draft.root.entry("into") else { return };
     let node = &entry.value;
+    if !matches!(node.value, Value::Mapping(_)) {
+        return;
+    }
     let connection = node.get("connection").filter(|n| n.text().is_some());
     let Some(connection) = connection else {
-        if !node.entries().is_empty() {
-            let mut found = Vec::new();
-            let mut schema = own().into.clone();
-            if let Some(object) = schema.as_object_mut() {
-                object.insert("additionalProperties".into(), serde_json::json!(true));
-            }
-            validate(file, node, &schema, false, &mut found);
-            all.found.append(&mut found);
-        }
+        common_keys(file, entry, &own().into, &mut all.found);
         return;
     };
     if connection.text().is_some_and(|t| BUILT_IN.contains(&t)) {
@@ -119,7 +105,7 @@ pub(super) fn into(all: &mut All<'_>, draft: &mut Draft<'_>) {
     };
     match all.shapes.target(&kind) {
         Some(schema) => {
-            validate(file, node, schema, true, &mut all.found);
+            validate_entry(file, entry, schema, true, &mut all.found);
             draft.into_kind = Some(kind);
         }
         None => {

@@ -31,7 +31,7 @@ pub(crate) struct Site {
 
 pub(crate) enum Parsed {
     Query(Statement),
-    Condition(Condition),
+    Condition(Box<Condition>),
     /// It cannot be parsed, which has been reported.
     Broken,
 }
@@ -57,7 +57,7 @@ impl Site {
 
     fn new(file: &str, role: Role, text: String, at: At, found: &mut Vec<Diagnostic>) -> Site {
         let parsed = match role {
-            Role::CheckRow => parse_condition(&text).map(Parsed::Condition),
+            Role::CheckRow => parse_condition(&text).map(|c| Parsed::Condition(Box::new(c))),
             _ => parse_query(&text).map(Parsed::Query),
         };
         let mut site = Site {

@@ -167,10 +167,10 @@ fn range(all: &mut All<'_>, i: usize) {
     }
     let root = &draft.root;
     let mut named: Vec<(Node, AssetName, Option<(Node, String)>)> = Vec::new();
-    if let Some(input) = root.at(&["range", "input"]) {
-        if let Some(wanted) = input.text().and_then(|t| t.parse::<RangeInput>().ok()) {
-            named.push((input.clone(), wanted.table, Some((input.clone(), wanted.column))));
-        }
+    if let Some(input) = root.at(&["range", "input"])
+        && let Some(wanted) = input.text().and_then(|t| t.parse::<RangeInput>().ok())
+    {
+        named.push((input.clone(), wanted.table, Some((input.clone(), wanted.column))));
     }
     for entry in root.get("inputs").map_or(&[][..], |n| n.entries()) {
         if let Ok(table) = entry.key.parse::<AssetName>() {

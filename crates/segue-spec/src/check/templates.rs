@@ -8,8 +8,8 @@ use crate::yaml::Node;
 use segue_diag::{Code, Diagnostic, TEMPLATE_SYNTAX, TEMPLATE_VARIABLE, closest};
 use std::collections::BTreeSet;
 
-/// What a template may name, whatever the connector: the element, the elements of a batch, parameters, the record and its parents, the page.
-const ROOTS: [&str; 6] = ["each", "batch", "param", "record", "parent", "page"];
+/// What a template may name, whatever the connector: the element, the elements of a batch, parameters, the record, the range, the position.
+const ROOTS: [&str; 6] = ["each", "batch", "params", "record", "range", "position"];
 
 pub(super) fn apply(all: &mut All<'_>) {
     let mut found = Vec::new();
@@ -22,10 +22,10 @@ pub(super) fn apply(all: &mut All<'_>) {
             texts(&entry.value, &mut |node| text(draft, node, &mut found));
         }
         // An expression is no template by its looks; the schema has judged its syntax.
-        if let Some(node) = copy.at(&["records", "pick", "where"]) {
-            if let Some(Ok(names)) = node.text().map(expression) {
-                variables(draft, node, &names, &mut found);
-            }
+        if let Some(node) = copy.at(&["records", "pick", "where"])
+            && let Some(Ok(names)) = node.text().map(expression)
+        {
+            variables(draft, node, &names, &mut found);
         }
     }
     found.dedup();
@@ -39,13 +39,13 @@ pub(super) fn parameters(draft: &Draft<'_>) -> BTreeSet<String> {
         texts(copy, &mut |node| {
             let names = node
                 .text()
-                .filter(|t| t.contains("param"))
+                .filter(|t| t.contains("params"))
                 .map(|t| if is_template(t) { template(t) } else { expression(t) });
             let names = names.and_then(Result::ok).unwrap_or_default();
             taken.extend(
                 names
                     .iter()
-                    .filter_map(|n| n.strip_prefix("param."))
+                    .filter_map(|n| n.strip_prefix("params."))
                     .map(|n| n.split('.').next().unwrap_or(n).to_string()),
             );
         });
@@ -80,20 +80,24 @@ fn text(draft: &Draft<'_>, node: &Node, found: &mut Vec<Diagnostic>) {
                 found,
             ),
         }
-    } else if text == "$" || text.starts_with("$.") || text.starts_with("$[") {
-        if let Some((code, message, hint)) = json_path(text) {
-            report(code, message, hint, found);
-        }
+    } else if (text == "$" || text.starts_with("$.") || text.starts_with("$["))
+        && let Some((code, message, hint)) = json_path(text)
+    {
+        report(code, message, hint, found);
     }
 }
 
 /// Names that a template may use and that are nobody's: the template language's own.
-const FUNCTIONS: [&str; 7] = ["range", "dict", "namespace", "loop", "debug", "true", "false"];
+const FUNCTIONS: [&str; 6] = ["dict", "namespace", "loop", "debug", "true", "false"];
 
 fn variables(draft: &Draft<'_>, node: &Node, names: &BTreeSet<String>, found: &mut Vec<Diagnostic>) {
     let copy = draft.root.get("copy");
     let for_each = copy.and_then(|c| c.get("for_each"));
     let batched = for_each.is_some_and(|f| f.get("batch").is_some());
+    // Where several elements go into one request, no single one of them can stand in it.
+    let request = copy
+        .and_then(|c| c.get("request"))
+        .is_some_and(|r| r.bytes.contains(&node.bytes.start));
     for name in names {
         let (root, rest) = name.split_once('.').unwrap_or((name, ""));
         let field = rest.split('.').next().unwrap_or("");
@@ -105,6 +109,10 @@ fn variables(draft: &Draft<'_>, node: &Node, names: &BTreeSet<String>, found: &m
                 "there is no `batch`: the `for_each` has none".into(),
                 Some("write `{{ each.… }}`".into()),
             )),
+            "each" if batched && request => Some((
+                "there is no `each`: with `batch` one request is for several elements".into(),
+                Some("write `{{ batch.… }}`".into()),
+            )),
             "each" | "batch" if !field.is_empty() => draft.each.as_ref().and_then(|columns| {
                 let missing = !columns.iter().any(|c| c == field);
                 missing.then(|| {
@@ -114,7 +122,7 @@ fn variables(draft: &Draft<'_>, node: &Node, names: &BTreeSet<String>, found: &m
                     )
                 })
             }),
-            "param" if !field.is_empty() => {
+            "params" if !field.is_empty() => {
                 let declared = draft.root.get("params").map_or(&[][..], |p| p.entries());
                 let missing = !declared.iter().any(|e| e.key == field);
                 let near = suggestion(field, declared.iter().map(|e| e.key.as_str()));
@@ -124,7 +132,7 @@ fn variables(draft: &Draft<'_>, node: &Node, names: &BTreeSet<String>, found: &m
             known if ROOTS.contains(&known) || FUNCTIONS.contains(&known) => None,
             other => {
                 let hint =
-                    suggestion(other, ROOTS).unwrap_or_else(|| "there are `each`, `batch`, `param`, `record`".into());
+                    suggestion(other, ROOTS).unwrap_or_else(|| "there are `each`, `batch`, `params`, `record`".into());
                 Some((format!("a template knows no `{other}`"), Some(hint)))
             }
         };

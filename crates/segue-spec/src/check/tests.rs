@@ -23,19 +23,20 @@ pub(crate) fn connectors() -> Vec<ConnectorSchema> {
     let limits = json!({ "type": "object", "additionalProperties": false, "properties": {
         "rate": { "type": ["string", "null"], "format": "rate" }, "concurrency": { "type": "integer", "format": "uint32", "minimum": 1, "maximum": 256 },
         "max_wait": { "type": "string", "format": "duration" } } });
+    let paginate = json!({ "type": "object", "additionalProperties": false, "oneOf": [{ "required": ["next_link"] }, { "required": ["offset"] }], "properties": {
+        "next_link": { "type": ["string", "null"], "format": "jsonpath" }, "max_pages": { "type": "integer", "minimum": 1 },
+        "offset": { "type": "object", "properties": { "param": { "type": "string" }, "limit": { "type": "integer", "minimum": 1 } } } } });
     let rest = ConnectorSchema {
         kind: "rest",
         connection: json!({ "type": "object", "required": ["base_url"], "additionalProperties": false, "$defs": { "OAuth2": oauth2, "Limits": limits }, "properties": {
             "base_url": { "type": "string", "format": "url" }, "headers": { "type": "object", "additionalProperties": { "type": "string" } },
             "auth": { "anyOf": [auth, { "type": "null" }] }, "limits": { "$ref": "#/$defs/Limits" }, "timeout": { "type": "string", "format": "duration" } } }),
-        copy: json!({ "type": "object", "required": ["request", "records"], "$defs": { "Rule": { "type": "object", "required": ["then"], "additionalProperties": false, "properties": {
+        copy: json!({ "type": "object", "required": ["request", "records"], "$defs": { "Paginate": paginate, "Rule": { "type": "object", "required": ["then"], "additionalProperties": false, "properties": {
                 "status": { "type": "integer", "minimum": 100, "maximum": 599 }, "then": { "type": "string", "enum": ["closed", "ignore", "fail", "retry", "park", "quarantine"] } } } },
             "properties": {
             "request": { "type": "object", "required": ["get"], "additionalProperties": false, "properties": {
                 "get": { "type": "string", "format": "template" }, "query": { "type": "object", "additionalProperties": { "type": ["string", "number", "boolean"] } } } },
-            "paginate": { "oneOf": [
-                { "type": "object", "required": ["next_link"], "properties": { "next_link": { "type": "string", "format": "jsonpath" }, "max_pages": { "type": "integer", "minimum": 1 } } },
-                { "type": "object", "required": ["offset"], "properties": { "offset": { "type": "object", "properties": { "param": { "type": "string" }, "limit": { "type": "integer", "minimum": 1 } } }, "max_pages": { "type": "integer" } } } ] },
+            "paginate": { "anyOf": [{ "$ref": "#/$defs/Paginate" }, { "type": "null" }] },
             "records": { "anyOf": [{ "type": "string", "format": "jsonpath" }, { "type": "object", "required": ["path"], "properties": {
                 "path": { "type": "string", "format": "jsonpath" }, "parent": { "type": "object", "additionalProperties": { "type": "string", "format": "jsonpath" } },
                 "pick": { "type": "object", "required": ["where"], "properties": { "where": { "type": "string", "format": "expression" }, "first": { "type": "integer", "minimum": 1 }, "none": { "type": "string", "enum": ["quarantine", "ignore"] } } } } }] },

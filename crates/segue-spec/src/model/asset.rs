@@ -106,7 +106,7 @@ pub enum OnPartial {
     Wait,
 }
 
-/// A parameter of an asset: `$name` in SQL, `{{ param.name }}` in a template.
+/// A parameter of an asset: `$name` in SQL, `{{ params.name }}` in a template.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Param {

@@ -28,6 +28,7 @@ pub(crate) fn column_names(_: &mut SchemaGenerator) -> Schema {
 /// How new rows meet the old ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(extend("x-not-in-this-version" = ["delete_insert", "history", "view"]))]
 pub enum WriteMode {
     /// They are added.
     Append,

@@ -140,10 +140,7 @@ impl<'a> Validator<'a> {
 
     /// `oneOf` of nothing but `required`: exactly one of several keys. Whether the variants are of that sort.
     pub fn required_groups(&mut self, node: &Node, variants: &[&'a Json], owner: &Owner<'_>) -> bool {
-        let groups = variants
-            .iter()
-            .all(|v| v.get("properties").is_none() && v.get("required").is_some());
-        if !groups {
+        if !required_only(variants) {
             return false;
         }
         let keys: Vec<&str> = variants.iter().filter_map(|v| required(v).next()).collect();
@@ -217,6 +214,13 @@ impl<'a> Validator<'a> {
             .min_by_key(|s| mistakes(s))
             .expect("there are several shapes to choose from")
     }
+}
+
+/// Whether the variants name keys and nothing else.
+pub(super) fn required_only(variants: &[&Json]) -> bool {
+    variants
+        .iter()
+        .all(|v| v.get("properties").is_none() && v.get("required").is_some())
 }
 
 fn fits(node: &Node, schema: &Json) -> bool {

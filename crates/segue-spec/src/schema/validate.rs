@@ -1,8 +1,9 @@
 //! A tree compared with a JSON Schema: every mistake with its place, in words for people.
 
+use super::alternatives::required_only;
 use super::formats::{expected_format, format_mistake};
 use crate::reference::{has_reference, reference_mistakes};
-use crate::yaml::{Node, Value, short};
+use crate::yaml::{Entry, Node, Value, short};
 use segue_diag::{
     Code, Diagnostic, LITERAL_SECRET, MISSING_KEY, NOT_IN_THIS_VERSION, OUT_OF_BOUNDS, Span, UNKNOWN_KEY, UNKNOWN_WORD,
     WRONG_TYPE, closest,
@@ -10,23 +11,39 @@ use segue_diag::{
 use serde_json::Value as Json;
 use std::ops::Range;
 
-/// Compares a tree with a schema. `references`: whether `${env:…}` and `${secret:…}` may stand in its texts.
+/// Compares a file's tree with a schema. `references`: whether `${env:…}` and `${secret:…}` may stand in its texts.
 pub(crate) fn validate(file: &str, node: &Node, schema: &Json, references: bool, found: &mut Vec<Diagnostic>) {
+    let first = node.entries().first().map_or(node.bytes.clone(), |e| e.bytes.clone());
+    compare(
+        file,
+        node,
+        schema,
+        references,
+        &Owner {
+            key: None,
+            bytes: first,
+        },
+        found,
+    );
+}
+
+/// Compares the value of a key with a schema.
+pub(crate) fn validate_entry(file: &str, entry: &Entry, schema: &Json, references: bool, found: &mut Vec<Diagnostic>) {
+    let owner = Owner {
+        key: Some(&entry.key),
+        bytes: entry.bytes.clone(),
+    };
+    compare(file, &entry.value, schema, references, &owner, found);
+}
+
+fn compare(file: &str, node: &Node, schema: &Json, references: bool, owner: &Owner<'_>, found: &mut Vec<Diagnostic>) {
     let mut validator = Validator {
         file,
         root: schema,
         references,
         found: Vec::new(),
     };
-    let first = node.entries().first().map_or(node.bytes.clone(), |e| e.bytes.clone());
-    validator.node(
-        node,
-        schema,
-        &Owner {
-            key: None,
-            bytes: first,
-        },
-    );
+    validator.node(node, schema, owner);
     found.append(&mut validator.found);
 }
 
@@ -68,6 +85,14 @@ impl<'a> Validator<'a> {
         }
         let variants = self.variants(schema);
         match &node.value {
+            // Nothing but alternatives: the chosen one is a schema of its own, with alternatives of its own perhaps.
+            Value::Mapping(_)
+                if !variants.is_empty() && schema.get("properties").is_none() && !required_only(&variants) =>
+            {
+                if let Some(chosen) = self.choose(node, &variants, owner) {
+                    self.node(node, chosen, owner);
+                }
+            }
             Value::Mapping(_) => self.mapping(node, schema, &variants, owner),
             _ if !variants.is_empty() => self.alternatives(node, &variants, owner),
             Value::List(items) => self.list(node, items, schema, owner),

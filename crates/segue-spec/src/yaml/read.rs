@@ -1,6 +1,6 @@
 //! From the parser's events to the tree.
 
-use super::{Entry, MAX_ALIASED_NODES, MAX_DEPTH, Node, Scalar, Value, scalar};
+use super::{Entry, MAX_ALIASED_NODES, MAX_DEPTH, Node, Places, Scalar, Value, scalar};
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError};
 use segue_diag::{
     Diagnostic, Span, YAML_DOCUMENTS, YAML_DUPLICATE_KEY, YAML_FEATURE, YAML_LIMIT, YAML_SYNTAX, YAML_TAB,
@@ -199,19 +199,43 @@ impl<'a, 'd> Builder<'a, 'd> {
             );
             Json::String(text.to_string())
         });
-        let quote = match style {
-            ScalarStyle::Plain => Some(0),
-            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Some(1),
-            _ => None,
-        };
-        let exact = quote.map(|q| bytes.start + q).filter(|start| {
-            let written = self.text.get(*start..start + text.len());
-            written == Some(&*text)
-        });
+        let places = self.places(&text, style, &bytes);
         let text = text.into_owned();
         Node {
             bytes,
-            value: Value::Scalar(Scalar { text, json, exact }),
+            value: Value::Scalar(Scalar { text, json, places }),
+        }
+    }
+
+    /// Where each part of a text stands: found by its letters, since folding and indenting change white space only.
+    fn places(&self, text: &str, style: ScalarStyle, bytes: &Range<usize>) -> Places {
+        let quote = usize::from(matches!(style, ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted));
+        let start = bytes.start + quote;
+        if self.text.get(start..start + text.len()) == Some(text) {
+            return Places::From(start);
+        }
+        let Some(written) = self.text.get(start..bytes.end.saturating_sub(quote)) else {
+            return Places::Unknown;
+        };
+        let mut places = vec![start; text.len() + 1];
+        let mut letters = written.char_indices().filter(|(_, c)| !c.is_whitespace());
+        let mut next = start;
+        for (at, c) in text.char_indices() {
+            let length = c.len_utf8();
+            if !c.is_whitespace() {
+                match letters.next() {
+                    Some((found, same)) if same == c => next = start + found,
+                    _ => return Places::Unknown,
+                }
+            }
+            (0..length).for_each(|i| places[at + i] = next + i);
+            next += length;
+        }
+        places[text.len()] = next;
+        if letters.next().is_some() {
+            Places::Unknown
+        } else {
+            Places::Each(places.into())
         }
     }
 
@@ -309,7 +333,7 @@ impl<'a, 'd> Builder<'a, 'd> {
                 let nothing = Value::Scalar(Scalar {
                     text: String::new(),
                     json: Json::Null,
-                    exact: None,
+                    places: Places::Unknown,
                 });
                 let value = Node {
                     bytes: node.bytes.end..node.bytes.end,
