@@ -9,11 +9,12 @@ pub mod files;
 pub mod http;
 pub mod json;
 pub mod rest;
+pub mod sqlite;
 
 pub use connector::{ConnectionSettings, Connector, Deps};
 
 /// Every connector there is.
-pub static CONNECTORS: &[&Connector] = &[&files::CONNECTOR, &rest::CONNECTOR];
+pub static CONNECTORS: &[&Connector] = &[&files::CONNECTOR, &rest::CONNECTOR, &sqlite::CONNECTOR];
 
 /// The connector of a connection's `kind:`.
 pub fn connector(kind: &str) -> Option<&'static Connector> {

@@ -1,5 +1,8 @@
 //! Fixtures, fakes and fault points for tests.
 
+pub mod clock;
+pub mod gate;
+pub mod http;
 pub mod relation;
 pub mod sink;
 pub mod slt;

@@ -235,6 +235,3 @@ fn set(url: &mut Url, name: &str, value: &str) {
         .extend_pairs(others)
         .append_pair(name, value);
 }
-
-#[cfg(test)]
-mod tests;

@@ -151,6 +151,3 @@ impl Replay {
         reading.read_group(&mut Group::kept(members, held)).await
     }
 }
-
-#[cfg(test)]
-mod tests;

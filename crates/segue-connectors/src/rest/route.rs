@@ -118,6 +118,3 @@ impl<'a> Texts<'a> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

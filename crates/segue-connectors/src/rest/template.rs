@@ -278,10 +278,7 @@ fn filled(value: &Value) -> Filled {
         },
         Value::String(text) => Filled::from(text.as_str()),
         Value::Array(items) => Filled::from(items.iter().map(filled).collect::<Vec<_>>()),
-        Value::Object(fields) => fields
-            .iter()
-            .map(|(name, value)| (name.as_str(), filled(value)))
-            .collect(),
+        Value::Object(fields) => Filled::from_pairs(fields.iter().map(|(name, value)| (name.as_str(), filled(value)))),
     }
 }
 
@@ -303,6 +300,3 @@ fn percent_encoded(text: &str) -> String {
     }
     out
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,185 @@
+//! From page to page.
+
+use super::*;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+#[tokio::test]
+async fn next_links_are_followed_to_the_end() {
+    let f = Fixture::new(|asked, _| match asked.param("after") {
+        None => Reply::json(
+            json!({ "items": [{ "id": 1 }], "next": format!("http://{}/v1/x?after=1", asked.header("host").unwrap()) }),
+        ),
+        Some("1") => Reply::json(json!({ "items": [{ "id": 2 }], "next": "/v1/x?after=2" })),
+        Some(_) => Reply::json(json!({ "items": [], "next": null })),
+    })
+    .await;
+    let copy = json!({ "request": { "get": "/x" }, "paginate": { "next_link": "$.next" }, "records": "$.items[*]" });
+    insta::assert_snapshot!(f.read(request(copy, &["id int64"])).await, @r"
+    0: 1
+    0: 2
+    0 done
+    ");
+    assert_eq!(f.asked(), "/x\n/x?after=1\n/x?after=2");
+}
+
+#[tokio::test]
+async fn a_link_to_another_server_gets_no_credentials() {
+    let f = Fixture::new(|_, _| Reply::json(json!({ "items": [{ "id": 1 }], "next": "http://localhost:9/steal" })))
+        .await
+        .with("auth", json!({ "bearer": { "token": "hush-hush" } }));
+    let copy = json!({ "request": { "get": "/x" }, "paginate": { "next_link": "$.next" }, "records": "$.items[*]" });
+    insta::assert_snapshot!(f.read(request(copy, &["id int64"])).await, @"0 failed invalid: the next page is at another server, and credentials do not go there (server: localhost)");
+}
+
+#[tokio::test]
+async fn pages_in_circles_end() {
+    let f = Fixture::new(|asked, _| {
+        let next = if asked.query.is_empty() { "/v1/x?a=1" } else { "/v1/x" };
+        Reply::json(json!({ "items": [{ "id": asked.query }], "next": next }))
+    })
+    .await;
+    let copy = json!({ "request": { "get": "/x" }, "paginate": { "next_link": "$.next" }, "records": "$.items[*]" });
+    insta::assert_snapshot!(f.read(request(copy, &["id string"])).await, @r"
+    0: 
+    0: a=1
+    0 failed bad_data[SG0301]: the pages go in circles (pages: 2)
+    ");
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_know_the_parameter_is_noticed() {
+    let f = Fixture::new(|_, _| Reply::json(json!([{ "id": 1 }, { "id": 2 }]))).await;
+    let copy = json!({ "request": { "get": "/x" }, "paginate": { "offset": { "limit": 2 } }, "records": "$[*]" });
+    insta::assert_snapshot!(f.read(request(copy, &["id int64"])).await, @r"
+    0: 1
+    0: 2
+    0 failed bad_data[SG0301]: the same page came twice (page: 2)
+    ");
+    assert_eq!(f.asked(), "/x?limit=2&offset=0\n/x?limit=2&offset=2");
+}
+
+/// A server of `count` records that gives at most `cap` at once.
+fn paged(count: u64, cap: u64) -> impl Fn(&Asked, usize) -> Reply {
+    move |asked, _| {
+        let number = |name| asked.param(name).and_then(|v| v.parse::<u64>().ok());
+        let size = number("limit").or(number("size")).unwrap_or(cap).min(cap);
+        let from = number("offset")
+            .or(number("page").map(|p| p * size))
+            .or(number("cursor"))
+            .unwrap_or(0);
+        let to = (from + size).min(count);
+        let id = asked.path.rsplit('/').next().unwrap_or_default();
+        let items: Vec<Value> = (from..to).map(|n| json!({ "id": id, "n": n })).collect();
+        let next = (to < count).then_some(to);
+        let link = next.map(|n| format!("{}?cursor={n}", asked.path));
+        Reply::json(json!({ "items": items, "total": count, "cursor": next, "next": link }))
+    }
+}
+
+#[tokio::test]
+async fn a_total_is_believed_over_a_short_page() {
+    let f = Fixture::new(paged(25, 10)).await;
+    let copy = |total: Value| json!({ "request": { "get": "/x" }, "paginate": { "offset": { "limit": 50, "total": total } }, "records": "$.items[*]" });
+    f.read(request(copy(json!("$.total")), &["n int64"])).await;
+    assert_eq!(
+        f.asked(),
+        "/x?limit=50&offset=0\n/x?limit=50&offset=10\n/x?limit=50&offset=20"
+    );
+}
+
+#[tokio::test]
+async fn pages_go_by_number_and_by_mark() {
+    let f = Fixture::new(paged(5, 2)).await;
+    let by_page = json!({ "page": { "start": 0, "size_param": "size", "size": 2 } });
+    for (paginate, asked) in [
+        (by_page, "/x?size=2&page=0\n/x?size=2&page=1\n/x?size=2&page=2"),
+        (
+            json!({ "cursor": { "path": "$.cursor" } }),
+            "/x\n/x?cursor=2\n/x?cursor=4",
+        ),
+    ] {
+        let copy = json!({ "request": { "get": "/x" }, "paginate": paginate, "records": "$.items[*]" });
+        let before = f.server.asked().len();
+        let text = f.read(request(copy, &["n int64"])).await;
+        assert_eq!(text, "0: 0\n0: 1\n0: 2\n0: 3\n0: 4\n0 done");
+        let all = f.server.targets()[before..]
+            .iter()
+            .map(|t| t.trim_start_matches("/v1").to_string())
+            .collect::<Vec<_>>();
+        assert_eq!(all.join("\n"), asked);
+    }
+}
+
+#[tokio::test]
+async fn max_pages_says_what_it_leaves_out() {
+    let f = Fixture::new(paged(9, 2)).await;
+    let copy = json!({ "request": { "get": "/x" }, "paginate": { "cursor": { "path": "$.cursor" }, "max_pages": 2 }, "records": "$.items[*]" });
+    insta::assert_snapshot!(f.read(request(copy, &["n int64"])).await, @r"
+    0: 0
+    0: 1
+    note reading stopped after 2 pages, as max_pages says; there are more
+    0: 2
+    0: 3
+    0 done
+    ");
+}
+
+#[tokio::test]
+async fn a_full_page_without_paginate_is_said_once() {
+    let f = Fixture::new(paged(9, 2)).await;
+    let copy = json!({ "request": { "get": "/{{ each.id }}" }, "records": "$.items[*]" });
+    let text = f.read(for_each(request(copy, &["id string"]), "id", &["a", "b"])).await;
+    insta::assert_snapshot!(text, @r"
+    0: a
+    0: a
+    note there may be more than one page: the answer has `next`, and the copy says no `paginate`
+    0 done
+    1: b
+    1: b
+    1 done
+    ");
+}
+
+#[tokio::test]
+async fn two_ways_at_once_are_refused() {
+    let f = Fixture::new(paged(9, 2)).await;
+    let copy = json!({ "request": { "get": "/x" }, "paginate": { "next_link": "$.next", "cursor": { "path": "$.c" } }, "records": "$[*]" });
+    insta::assert_snapshot!(f.read(request(copy, &["n int64"])).await, @"error invalid: `paginate` wants exactly one of next_link, offset, page and cursor");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Whatever the paginator, every slice asks each of its pages exactly once, and gets every record exactly once; also when several
+    /// slices are under way at once.
+    #[test]
+    fn every_page_is_asked_exactly_once(kind in 0usize..4, count in 0u64..23, cap in 1u64..7, slices in 1usize..6, concurrency in 1usize..5) {
+        let paginate = [
+            json!({ "next_link": "$.next" }),
+            json!({ "offset": { "limit": cap, "total": "$.total" } }),
+            json!({ "page": { "start": 0, "size_param": "size", "size": cap } }),
+            json!({ "cursor": { "path": "$.cursor" } }),
+        ][kind].clone();
+        let copy = json!({ "request": { "get": "/{{ each.id }}" }, "paginate": paginate, "records": "$.items[*]" });
+        let ids: Vec<String> = (0..slices).map(|i| format!("s{i}")).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let (text, targets) = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+            let f = Fixture::new(paged(count, cap)).await.with("limits", json!({ "concurrency": concurrency }));
+            let text = f.read(for_each(request(copy, &["id string", "n int64"]), "id", &ids)).await;
+            (text, f.server.targets())
+        });
+        let mut times: BTreeMap<&String, usize> = BTreeMap::new();
+        targets.iter().for_each(|t| *times.entry(t).or_default() += 1);
+        prop_assert!(times.values().all(|n| *n == 1), "{targets:?}");
+        // A full last page does not tell that it is the last where only its size is known.
+        let pages = if kind == 2 { count / cap + 1 } else { count.div_ceil(cap).max(1) };
+        prop_assert_eq!(targets.len() as u64, pages * slices as u64, "{:?}", targets);
+        let mut rows: Vec<&str> = text.lines().filter(|l| !l.ends_with("done")).collect();
+        rows.sort_unstable();
+        let mut wanted: Vec<String> = (0..slices).flat_map(|s| (0..count).map(move |n| format!("{s}: s{s} {n}"))).collect();
+        wanted.sort_unstable();
+        prop_assert_eq!(rows, wanted);
+        prop_assert_eq!(text.lines().filter(|l| l.ends_with("done")).count(), slices);
+    }
+}

@@ -1,0 +1,145 @@
+//! Columns that nobody declared.
+
+use super::*;
+
+async fn read(pages: Vec<Value>, columns: &[&str], on_new: OnChange, on_type: OnChange) -> String {
+    let f = Fixture::new(move |asked, _| {
+        let n: usize = asked.param("cursor").map_or(0, |c| c.parse().unwrap());
+        let next = (n + 1 < pages.len()).then_some(n + 1);
+        Reply::json(json!({ "items": pages[n], "next": next }))
+    })
+    .await;
+    let copy =
+        json!({ "request": { "get": "/x" }, "paginate": { "cursor": { "path": "$.next" } }, "records": "$.items[*]" });
+    let mut request = request(copy, columns);
+    request.schema.declared = false;
+    request.schema.on_new_column = on_new;
+    request.schema.on_type_change = on_type;
+    let source = f.source().unwrap();
+    let reads: Vec<_> = match source.read(request, &f.ctx).await {
+        Ok(stream) => stream.collect().await,
+        Err(error) => return shown(&error),
+    };
+    let mut out = Vec::new();
+    for read in &reads {
+        if let Ok(Read::Rows { batch, .. }) = read {
+            let fields: Vec<String> = batch
+                .schema()
+                .fields()
+                .iter()
+                .map(|f| format!("{} {}", f.name(), segue_core::Type::of(f).unwrap()))
+                .collect();
+            out.push(fields.join(", "));
+        }
+        out.extend(lines(read));
+    }
+    out.join("\n")
+}
+
+#[tokio::test]
+async fn columns_are_found_out_from_the_first_answers() {
+    let pages = vec![
+        json!([{ "id": "a", "n": 1, "x": 1, "Odd Name": true, "nested": { "k": [1] }, "nothing": null, "mixed": 1 }]),
+        json!([{ "id": "b", "n": 18446744073709551615u64, "x": 0.5, "nested": [], "mixed": "one" }]),
+    ];
+    insta::assert_snapshot!(read(pages, &[], OnChange::Evolve, OnChange::Evolve).await, @r#"
+    id string, n decimal(20,0), x float64, odd_name bool, nested json, mixed json
+    0: a 1 1.0 true {"k":[1]} 1
+    id string, n decimal(20,0), x float64, odd_name bool, nested json, mixed json
+    0: b 18446744073709551615 0.5 - [] "one"
+    0 done
+    "#);
+}
+
+fn later() -> Vec<Value> {
+    vec![
+        json!([{ "id": "a", "n": 1 }]),
+        json!([{ "id": "b", "n": 2, "new": true }]),
+        json!([{ "id": "c", "n": "three" }]),
+        json!([{ "id": "d", "n": 18446744073709551615u64 }]),
+    ]
+}
+
+#[tokio::test]
+async fn a_known_schema_answers_to_changes_in_four_ways() {
+    let mut all = Vec::new();
+    for on in [
+        OnChange::Evolve,
+        OnChange::Freeze,
+        OnChange::Quarantine,
+        OnChange::DropValue,
+    ] {
+        all.push(format!(
+            "# {on:?}\n{}",
+            read(later(), &["id string", "n int64"], on, on).await
+        ));
+    }
+    insta::assert_snapshot!(all.join("\n"), @r#"
+    # Evolve
+    id string, n int64
+    0: a 1
+    id string, n int64, new bool
+    0: b 2 true
+    0 rejected at $.n: expected int64, found "three" <- {"id":"c","n":"three"}
+    id string, n decimal(20,0), new bool
+    0: d 18446744073709551615 -
+    0 done
+    # Freeze
+    id string, n int64
+    0: a 1
+    error bad_data[SG0303]: the source's records changed, and the schema is frozen: `new` is new
+    # Quarantine
+    id string, n int64
+    0: a 1
+    0 rejected at $.new: a field that the table does not have <- {"id":"b","n":2,"new":true}
+    0 rejected at $.n: expected int64, found "three" <- {"id":"c","n":"three"}
+    0 rejected at $.n: expected int64, found 18446744073709551615 (out of range) <- {"id":"d","n":18446744073709551615}
+    0 done
+    # DropValue
+    id string, n int64
+    0: a 1
+    id string, n int64
+    0: b 2
+    id string, n int64
+    0: c -
+    id string, n int64
+    0: d -
+    0 done
+    note 3 values were left out, as `drop_value` says
+    "#);
+}
+
+#[tokio::test]
+async fn many_workers_end_in_one_schema() {
+    let f = Fixture::new(|asked, _| {
+        let n: usize = asked.path.rsplit('s').next().unwrap().parse().unwrap();
+        Reply::json(json!([{ "id": n, (format!("c{}", n % 7)): n }]))
+    })
+    .await
+    .with("limits", json!({ "concurrency": 4 }));
+    let ids: Vec<String> = (0..40).map(|i| format!("s{i}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let mut request = for_each(
+        request(
+            json!({ "request": { "get": "/{{ each.id }}" }, "records": "$[*]" }),
+            &["id int64"],
+        ),
+        "label",
+        &ids,
+    );
+    request.schema.declared = false;
+    let reads: Vec<_> = f.source().unwrap().read(request, &f.ctx).await.unwrap().collect().await;
+    let (mut width, mut rows, mut done) = (0, 0, 0);
+    for read in reads {
+        match read.unwrap() {
+            Read::Rows { batch, .. } => {
+                assert!(batch.num_columns() >= width, "a later batch has no fewer columns");
+                width = batch.num_columns();
+                rows += batch.num_rows();
+            }
+            Read::Done { .. } => done += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((width, rows, done), (8, 40, 40));
+}
