@@ -205,5 +205,13 @@ impl Text for Sheets<'_> {
     }
 }
 
+/// The fields of a text as CSV, and how many lines are broken.
+#[cfg(test)]
+pub(crate) fn csv_fields(text: &str) -> (Vec<Vec<String>>, usize) {
+    let (records, broken) = csv::records(text);
+    let fields = |r: csv::Record| r.fields.into_iter().map(|f| f.text).collect();
+    (records.into_iter().map(fields).collect(), broken.len())
+}
+
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,5 @@
 //! Numbers made from text and seeds: the same on every machine and in every run.
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
-
 /// The FNV-1a hash of these bytes, 128 bits.
 pub(crate) fn hash128(text: &str) -> u128 {
     let mut hash: u128 = 0x6c62272e07bb014262b821756295c58d;
@@ -44,28 +41,44 @@ pub(crate) fn is_id(text: &str) -> bool {
     text.len() == 22 && text.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
-/// Dice with a memory: one seed, one sequence.
-pub(crate) struct Dice(ChaCha8Rng);
+/// Dice with a memory: one seed, one sequence (splitmix64: what matters here is that it is short, quick and the same
+/// everywhere).
+pub(crate) struct Dice(u64);
 
 impl Dice {
     /// Dice for one purpose; another purpose or another seed rolls otherwise.
     pub(crate) fn new(seed: u64, purpose: &str) -> Dice {
-        Dice(ChaCha8Rng::seed_from_u64(mix(seed) ^ hash64(purpose)))
+        Dice(mix(seed) ^ hash64(purpose))
+    }
+
+    fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e3779b97f4a7c15);
+        mix(self.0)
     }
 
     /// A whole number below `n`; 0 when `n` is 0.
     pub(crate) fn below(&mut self, n: usize) -> usize {
-        ((u128::from(self.0.next_u64()) * n as u128) >> 64) as usize
+        ((u128::from(self.roll()) * n as u128) >> 64) as usize
     }
 
     /// A number from 0 up to, not including, 1.
     pub(crate) fn unit(&mut self) -> f64 {
-        (self.0.next_u64() >> 11) as f64 / (1u64 << 53) as f64
+        unit(self.roll())
     }
 
-    /// About normal, mean 0 and deviation 1, never past 6: twelve uniform numbers, because their sum is exact on every
+    /// About normal, mean 0 and deviation 1, never past 3.5: the sum of four uniform numbers, because it is exact on every
     /// machine and a logarithm need not be.
     pub(crate) fn normal(&mut self) -> f64 {
-        (0..12).map(|_| self.unit()).sum::<f64>() - 6.0
+        let roll = self.roll();
+        let sum: u64 = (0..4).map(|i| (roll >> (16 * i)) & 0xffff).sum();
+        (sum as f64 / 65_536.0 - 2.0) * 1.732_050_807_568_877_2
     }
 }
+
+/// From 0 up to, not including, 1.
+pub(crate) fn unit(bits: u64) -> f64 {
+    (bits >> 11) as f64 / (1u64 << 53) as f64
+}
+
+#[cfg(test)]
+mod tests;

@@ -26,7 +26,7 @@ mod tokens;
 mod window;
 
 pub use faults::{Fault, FaultKind, Pattern};
-pub use options::{Clock, Limits, Options};
+pub use options::{CLIENT_ID, CLIENT_SECRET, Clock, Limits, Options};
 pub use request::Class;
 pub use stats::Stats;
 

@@ -6,6 +6,7 @@
 use super::read::{Genres, Listed, Usual};
 use super::{Artist, Features, Track, id_of, titles};
 use crate::numbers::{Dice, hash64};
+use std::collections::HashSet;
 
 /// A catalogue of fewer artists than this has no artist without tracks or features: it is too small to lose one.
 const ENOUGH: usize = 50;
@@ -39,15 +40,15 @@ pub(super) fn all(listed: Vec<Listed>, genres: &Genres, seed: u64) -> (Vec<Artis
     (artists, tracks)
 }
 
-/// The artist without tracks, and the one whose tracks have no features: of the less popular half, by their hashes, so
-/// that no one misses a favourite.
+/// The artist without tracks, and the one whose tracks have no features: of the least popular quarter, by their
+/// hashes, so that no one misses a favourite.
 fn bare(listed: &[Listed]) -> (Option<usize>, Option<usize>) {
     if listed.len() < ENOUGH {
         return (None, None);
     }
     let mut places: Vec<usize> = (0..listed.len()).collect();
     places.sort_by_key(|i| (listed[*i].popularity, &listed[*i].name));
-    places.truncate(listed.len() / 2);
+    places.truncate(listed.len() / 4);
     places.sort_by_key(|i| hash64(&format!("bare:{}", listed[*i].name)));
     (places.first().copied(), places.get(1).copied())
 }
@@ -103,8 +104,14 @@ fn personal(usual: &Usual, dice: &mut Dice) -> Usual {
 fn features(usual: &Usual, dice: &mut Dice) -> Features {
     let mut value = |i: usize, least: f64, most: f64, places: i32| {
         let drawn = usual[i].0 + usual[i].1 * dice.normal();
+        // What falls past a bound comes back from it; at the bound itself everyone would be alike.
+        let inside = if drawn < least {
+            2.0 * least - drawn
+        } else {
+            drawn.min(2.0 * most - drawn)
+        };
         let scale = 10f64.powi(places);
-        (drawn.clamp(least, most) * scale).round() / scale
+        (inside.clamp(least, most) * scale).round() / scale
     };
     Features {
         danceability: value(0, 0.05, 0.985, 3),
@@ -181,11 +188,12 @@ fn look_alikes(artists: &[Artist]) -> Vec<Artist> {
             0 | 1 => names.push((format!("{name} Tribute Band"), 12)),
             2 => names.push((format!("Young {name}"), 21)),
             3 | 4 => names.push((format!("The {name} Experience"), 100)), // found before the real one
-            5 => names.push((name.to_string(), 9)),
-            6 => names.push((name.to_uppercase(), 4)),
+            5 => names.push((name.to_string(), 0)),                       // found behind the real one
+            6 => names.push((name.to_uppercase(), 0)),
             _ => {}
         }
     }
+    let taken: HashSet<&str> = artists.iter().map(|a| a.id.as_str()).collect();
     names
         .into_iter()
         .map(|(name, popularity)| Artist {
@@ -196,6 +204,6 @@ fn look_alikes(artists: &[Artist]) -> Vec<Artist> {
             genres: Vec::new(),
             tracks: Vec::new(),
         })
-        .filter(|look_alike| artists.iter().all(|a| a.id != look_alike.id))
+        .filter(|look_alike| !taken.contains(look_alike.id.as_str()))
         .collect()
 }

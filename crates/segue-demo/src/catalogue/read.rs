@@ -88,6 +88,9 @@ pub(super) fn parse(artists: &str, genres: &str) -> Result<(Vec<Listed>, Genres)
     let genres = read_genres(genres, &mut mistakes);
     mistakes.file = ARTISTS_FILE;
     let artists = read_artists(artists, &genres, &mut mistakes);
+    mistakes
+        .list
+        .sort_by_key(|m| m.span.as_ref().map(|s| (s.file == ARTISTS_FILE, s.bytes.start)));
     match mistakes.list.is_empty() {
         true => Ok((artists, genres)),
         false => Err(mistakes.list),

@@ -6,7 +6,7 @@ use super::Artist;
 use std::cmp::Reverse;
 
 /// Less alike than this is not found.
-const LEAST_LIKENESS: f64 = 0.3;
+const LEAST_LIKENESS: f64 = 0.18;
 /// A query longer than this is cut: nobody's name is.
 const MOST_CHARS: usize = 200;
 
@@ -18,7 +18,8 @@ pub(super) struct Index {
 
 #[derive(Debug)]
 struct Name {
-    plain: String,
+    /// In plain letters, with a space at each end, so that whole words are found.
+    spaced: String,
     pieces: Vec<[char; 3]>,
     popularity: u8,
     listed: bool,
@@ -31,7 +32,7 @@ impl Index {
             let plain = plain(&artist.name);
             Name {
                 pieces: pieces(&plain),
-                plain,
+                spaced: format!(" {plain} "),
                 popularity: artist.popularity,
                 listed: i < listed,
             }
@@ -42,12 +43,15 @@ impl Index {
     /// Places of the names that are like the query, best first.
     pub(super) fn search(&self, query: &str) -> Vec<usize> {
         let query = plain(&query.chars().take(MOST_CHARS).collect::<String>());
-        let wanted = pieces(&query);
+        if query.is_empty() {
+            return Vec::new();
+        }
+        let (wanted, query) = (pieces(&query), format!(" {query} "));
         let mut found: Vec<(u64, bool, usize)> = Vec::new();
         for (place, name) in self.names.iter().enumerate() {
             let likeness = likeness(&query, &wanted, name);
             if likeness >= LEAST_LIKENESS {
-                let weight = likeness + f64::from(name.popularity) / 150.0;
+                let weight = likeness + f64::from(name.popularity) / 100.0;
                 found.push(((weight * 1e6) as u64, name.listed, place));
             }
         }
@@ -58,17 +62,13 @@ impl Index {
 
 /// From 0 (nothing alike) to 1 (the same but for case, marks and spaces).
 fn likeness(query: &str, wanted: &[[char; 3]], name: &Name) -> f64 {
-    if query.is_empty() {
-        return 0.0;
-    }
-    if query == name.plain {
+    if query == name.spaced {
         return 1.0;
     }
-    let whole_words = |long: &str, short: &str| format!(" {long} ").contains(&format!(" {short} "));
-    if whole_words(&name.plain, query) {
+    if name.spaced.contains(query) {
         return 0.8;
     }
-    if whole_words(query, &name.plain) {
+    if query.contains(&name.spaced) {
         return 0.6;
     }
     let common = wanted.iter().filter(|p| name.pieces.binary_search(p).is_ok()).count();

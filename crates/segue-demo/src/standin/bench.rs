@@ -19,6 +19,7 @@ pub(super) struct Bench {
     small: Template,
     large: Template,
     words: Vec<u8>,
+    digits: Vec<u8>,
 }
 
 /// A record with places: `#` for a digit made from the record's number and place, `@` for one of its number itself, 22 in a
@@ -26,7 +27,8 @@ pub(super) struct Bench {
 struct Template {
     text: Vec<u8>,
     ids: Vec<usize>,
-    digits: Vec<usize>,
+    /// Where digits stand, and how many in a row.
+    digits: Vec<(usize, usize)>,
     words: Option<usize>,
 }
 
@@ -52,6 +54,7 @@ impl Bench {
             small: Template::new(SMALL),
             large: Template::new(LARGE),
             words: words(),
+            digits: digits(),
         }
     }
 
@@ -81,7 +84,7 @@ impl Bench {
             if number > offset {
                 body.push(b',');
             }
-            template.write(number, &self.words, &mut body);
+            template.write(number, &self.words, &self.digits, &mut body);
         }
         let next = match end < self.records && count > 0 {
             true => format!("\"{}/{kind}?offset={end}&limit={limit}\"", self.url),
@@ -114,7 +117,10 @@ impl Template {
                     template.text.extend([b' '; WORDS]);
                 }
                 b'#' => {
-                    template.digits.push(at);
+                    match template.digits.last_mut() {
+                        Some((start, length)) if *start + *length == at => *length += 1,
+                        _ => template.digits.push((at, 1)),
+                    }
                     template.text.push(b'1');
                 }
                 other => template.text.push(other),
@@ -123,7 +129,7 @@ impl Template {
         template
     }
 
-    fn write(&self, number: u64, words: &[u8], body: &mut Vec<u8>) {
+    fn write(&self, number: u64, words: &[u8], digits: &[u8], body: &mut Vec<u8>) {
         let start = body.len();
         body.extend_from_slice(&self.text);
         let record = &mut body[start..];
@@ -134,23 +140,26 @@ impl Template {
         let mut id = [b'0'; 22];
         let mut rest = number;
         for digit in id.iter_mut().rev() {
+            if rest == 0 {
+                break;
+            }
             *digit += (rest % 10) as u8;
             rest /= 10;
         }
         for at in &self.ids {
             record[*at..*at + 22].copy_from_slice(&id);
         }
-        // A digit from 1 to 9 of each group of bits, so that no number begins with a zero it may not have.
-        let (mut bits, mut left) = (0, 0);
-        for (i, at) in self.digits.iter().enumerate() {
-            if left == 0 {
-                (bits, left) = (mix(number ^ (i as u64) << 48), 12);
-            }
-            record[*at] = b'1' + (bits % 9) as u8;
-            bits /= 9;
-            left -= 1;
+        let mut from = mix(number) as usize % (digits.len() - self.text.len());
+        for (at, length) in &self.digits {
+            record[*at..at + length].copy_from_slice(&digits[from..from + length]);
+            from += length;
         }
     }
+}
+
+/// 64 KiB of digits from 1 to 9: without zeros no number begins with one that it may not have.
+fn digits() -> Vec<u8> {
+    (0..64 * 1024).map(|i| b'1' + (mix(i) % 9) as u8).collect()
 }
 
 /// 64 KiB of lower-case words, of which any stretch is good text.

@@ -4,7 +4,7 @@ use super::faults::{Fault, FaultKind, Pattern};
 use super::request::{Class, Request};
 use super::spoil::{Spoil, Trouble};
 use super::window::until;
-use crate::numbers::{hash64, mix};
+use crate::numbers::{hash64, mix, unit};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -299,9 +299,4 @@ fn later(now: Timestamp, seconds: u64) -> Timestamp {
         .saturating_add(up)
         .saturating_add(i64::try_from(seconds).unwrap_or(i64::MAX));
     Timestamp::from_second(then).unwrap_or(Timestamp::MAX)
-}
-
-/// From 0 up to, not including, 1.
-fn unit(bits: u64) -> f64 {
-    (bits >> 11) as f64 / (1u64 << 53) as f64
 }

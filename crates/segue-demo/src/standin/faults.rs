@@ -300,7 +300,7 @@ impl Fault {
 
 /// A fault as it is written.
 #[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object")]
 struct Raw {
     name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -9,6 +9,11 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// The client id that gets a token unless told otherwise.
+pub const CLIENT_ID: &str = "segue-demo";
+/// The secret of [`CLIENT_ID`]. It opens nothing but a stand-in.
+pub const CLIENT_SECRET: &str = "segue-demo-secret";
+
 /// Everything that a stand-in is started with.
 #[derive(Clone)]
 pub struct Options {
@@ -32,19 +37,26 @@ pub struct Options {
     pub clock: Clock,
 }
 
-impl Default for Options {
-    fn default() -> Options {
+impl Options {
+    /// The usual options with this catalogue: any free port, no limits, no faults.
+    pub fn new(catalogue: Arc<Catalogue>) -> Options {
         Options {
             port: 0,
             limits: Limits::Fast,
             faults: Vec::new(),
             seed: SEED,
-            catalogue: Arc::new(Catalogue::embedded()),
-            client_id: "segue-demo".into(),
-            client_secret: "segue-demo-secret".into(),
+            catalogue,
+            client_id: CLIENT_ID.into(),
+            client_secret: CLIENT_SECRET.into(),
             bench_records: 1_000_000,
             clock: Clock::system(),
         }
+    }
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options::new(Arc::new(Catalogue::embedded()))
     }
 }
 
