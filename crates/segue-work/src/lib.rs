@@ -1,1 +1,24 @@
 //! Carry a step out, and decide what runs when.
+//!
+//! In reading order: what is missing or stale ([`ledger`], over the calendar of [`ranges`]), what a change of a definition means
+//! ([`plan`]), one asset's step ([`step`]) with its [`checks`] as SQL, the [`commit`] protocol that it ends in, and the graph of steps
+//! ([`run`]). What all of it works with is handed in ([`deps`]), and what came of it is told in [`report`].
+
+pub mod checks;
+pub mod commit;
+pub mod definition;
+pub mod deps;
+mod json;
+pub mod ledger;
+mod names;
+pub mod plan;
+pub mod preview;
+pub mod ranges;
+pub mod report;
+mod rows;
+pub mod run;
+pub mod step;
+
+pub use deps::{Deps, Opened, Places, Sources};
+pub use names::asset_name;
+pub use report::{Ended, Event, Progress, RunReport, StepReport};

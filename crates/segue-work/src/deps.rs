@@ -1,0 +1,93 @@
+//! What a run works with, handed in by whoever builds the system.
+
+use crate::commit::Sinks;
+use crate::report::Progress;
+use segue_core::engine::Engine;
+use segue_core::sink::{Sink, Target};
+use segue_core::source::Source;
+use segue_core::{AssetName, Error, Kind, Result};
+use segue_spec::Project;
+use segue_spec::model::{Asset, Copy};
+use segue_store::Store;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Everything that runs need from outside: the project and the places that it works on.
+#[derive(Clone)]
+pub struct Deps {
+    /// What the project's files say.
+    pub project: Arc<Project>,
+    /// What is remembered.
+    pub store: Store,
+    /// Where tables are.
+    pub places: Places,
+    /// Where rows come from.
+    pub sources: Arc<dyn Sources>,
+    /// What answers SQL.
+    pub engine: Arc<dyn Engine>,
+    /// A folder beside the state for notes of what lies staged for a step that commits once, at its end.
+    pub shelf: PathBuf,
+    /// Who is told how far a run is.
+    pub progress: Arc<dyn Progress>,
+    /// Who this process is, for people who meet its leases: user, host and process.
+    pub holder: String,
+}
+
+/// The lake, and the sinks of the connections.
+#[derive(Clone)]
+pub struct Places {
+    /// The lake.
+    pub lake: Arc<dyn Sink>,
+    /// The sinks by their connections' names.
+    pub sinks: BTreeMap<String, Arc<dyn Sink>>,
+}
+
+impl Sinks for Places {
+    fn of(&self, target: &Target) -> Result<Arc<dyn Sink>> {
+        let Some(connection) = &target.connection else {
+            return Ok(self.lake.clone());
+        };
+        self.sinks.get(connection).cloned().ok_or_else(|| {
+            Error::new(
+                Kind::NotFound,
+                format!(
+                    "{} lives in the connection `{connection}`, which this project does not have",
+                    target.name
+                ),
+            )
+            .hint("put the connection back, or give the table up with `segue asset drop`")
+        })
+    }
+}
+
+/// Opens the sources of copies.
+pub trait Sources: Send + Sync {
+    /// The source that this copy reads, with every reference of its settings resolved.
+    ///
+    /// # Errors
+    /// `NotFound` for a secret or a connection that is not there, `Invalid` for settings that its connector refuses.
+    fn open(&self, copy: &Copy) -> Result<Opened>;
+}
+
+/// A source, and what to ask it.
+pub struct Opened {
+    /// The source.
+    pub source: Arc<dyn Source>,
+    /// The connector's own keys of the copy, references resolved.
+    pub settings: Value,
+}
+
+impl Deps {
+    /// The asset of this name.
+    ///
+    /// # Errors
+    /// `NotFound` when the project has none.
+    pub fn asset(&self, name: &AssetName) -> Result<&Asset> {
+        let found = self.project.assets.iter().find(|(n, _)| n.as_str() == name.to_string());
+        found
+            .map(|(_, asset)| asset)
+            .ok_or_else(|| Error::new(Kind::NotFound, format!("there is no asset {name} in this project")))
+    }
+}

@@ -1,0 +1,312 @@
+//! The loop around the machine: starts steps, tells the machine how they ended, remembers both.
+
+use super::machine::{Bounds, Command, Happened, Machine, Node, Verdict};
+use crate::deps::Deps;
+use crate::names::asset_name;
+use crate::report::{Ended, Event, Figures, RunReport, StepReport};
+use crate::step::{How, Wanted, known, step};
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use segue_core::{AssetName, Ctx, Error, Kind, Result, RunId};
+use segue_diag::LEASE_LOST;
+use segue_spec::graph::Graph;
+use segue_spec::model::{Asset, OnPartial};
+use segue_store::{LogRow, RunRow, StepEnd, StepRow};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A run that is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// What starts it: `run`, `backfill`, `apply`, `resume`, `demo`.
+    pub kind: String,
+    /// What was asked for, as it was written.
+    pub selector: String,
+    /// The assets to run, in any order. What they need and is not among them is taken as it is.
+    pub assets: Vec<AssetName>,
+    /// What to do with each.
+    pub wanted: Wanted,
+    /// How long to wait for a lease that somebody else holds.
+    pub wait: Duration,
+    /// For a resumed run: the data hash that each asset began with.
+    pub resumed: BTreeMap<AssetName, String>,
+    /// How much runs at once, and how often it is tried.
+    pub bounds: Bounds,
+}
+
+/// Runs these assets, each after what it needs. A failed one stops what depends on it and nothing else.
+///
+/// # Errors
+/// Only what keeps the run from being remembered; how steps ended is in the report.
+pub async fn run(deps: &Deps, request: &Request, ctx: &Ctx) -> Result<RunReport> {
+    let (id, started_at, began) = (RunId::random(), ctx.clock.now(), ctx.clock.elapsed());
+    let chosen = chosen(deps, &request.assets);
+    deps.store.start_run(&row_of(id, started_at, request, &chosen)).await?;
+    let steps = Drive { deps, request, ctx, id, chosen: &chosen }.to_the_end().await;
+    let report = RunReport { run: id, started_at, duration: ctx.clock.elapsed().saturating_sub(began), steps: steps? };
+    deps.store.end_run(id, report.word(), ctx.clock.now()).await?;
+    Ok(report)
+}
+
+/// The chosen assets in the order in which they depend on each other.
+fn chosen<'a>(deps: &'a Deps, names: &[AssetName]) -> Vec<&'a Asset> {
+    let order = Graph::of(&deps.project).order();
+    let in_order = order.iter().filter_map(|name| deps.project.assets.get(name));
+    in_order.filter(|asset| names.contains(&asset_name(&asset.name))).collect()
+}
+
+/// The run as it is remembered: what it carries out, with the hash that each definition has now.
+fn row_of(id: RunId, started_at: jiff::Timestamp, request: &Request, chosen: &[&Asset]) -> RunRow {
+    let hashes: Map<String, Value> = chosen
+        .iter()
+        .map(|asset| (asset.name.to_string(), segue_spec::hash::data_hash(asset).into()))
+        .collect();
+    let wanted = &request.wanted;
+    let plan = json!({
+        "assets": hashes,
+        "again": wanted.again,
+        "rebuild": wanted.rebuild,
+        "from": wanted.stretch.map(|s| s.from),
+        "to": wanted.stretch.map(|s| s.to),
+    });
+    RunRow {
+        id,
+        started_at,
+        selector: request.selector.clone(),
+        params: Value::Object(wanted.params.clone()),
+        plan,
+        kind: request.kind.clone(),
+    }
+}
+
+struct Drive<'a> {
+    deps: &'a Deps,
+    request: &'a Request,
+    ctx: &'a Ctx,
+    id: RunId,
+    chosen: &'a [&'a Asset],
+}
+
+impl Drive<'_> {
+    async fn to_the_end(&self) -> Result<Vec<StepReport>> {
+        let mut machine = Machine::new(self.nodes(), self.request.bounds);
+        let mut running = FuturesUnordered::new();
+        let mut tries: BTreeMap<usize, StepReport> = BTreeMap::new();
+        let mut ended = Vec::new();
+        let mut wakes: Vec<Duration> = Vec::new();
+        let mut happened = Vec::new();
+        let mut is_cancelled = false;
+        loop {
+            let now = self.ctx.clock.elapsed();
+            wakes.retain(|at| *at > now);
+            for command in machine.step(now, &std::mem::take(&mut happened)) {
+                match command {
+                    Command::Start { step, attempt } => running.push(self.start(step, attempt)),
+                    Command::Close { step } => ended.extend(tries.remove(&step)),
+                    Command::Skip { step, because } => {
+                        let because = format!("{} did not get there", self.chosen[because].name);
+                        ended.push(self.skipped(step, Ended::Skipped { because }).await?);
+                    }
+                    Command::Drop { step } => {
+                        let report = tries.remove(&step);
+                        ended.push(match report {
+                            Some(report) => report,
+                            None => self.skipped(step, Ended::Cancelled).await?,
+                        });
+                    }
+                    Command::Wake { at, .. } => wakes.push(at),
+                    Command::Finish => return Ok(ended),
+                }
+            }
+            let sleep = wakes.iter().min().map(|at| self.ctx.clock.sleep(at.saturating_sub(self.ctx.clock.elapsed())));
+            let wake = async {
+                match sleep {
+                    Some(sleep) => sleep.await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                Some((step, report)) = running.next(), if !running.is_empty() => {
+                    let report: StepReport = report;
+                    let verdict = verdict(&report.ended);
+                    let merged = match tries.remove(&step) {
+                        Some(before) => joined(before, report),
+                        None => report,
+                    };
+                    tries.insert(step, merged);
+                    happened.push(Happened::Ended { step, verdict });
+                }
+                () = wake => {}
+                () = self.ctx.cancel.cancelled(), if !is_cancelled => {
+                    is_cancelled = true;
+                    happened.push(Happened::Cancel);
+                }
+            }
+        }
+    }
+
+    /// The graph of the chosen assets alone.
+    fn nodes(&self) -> Vec<Node> {
+        let at = |name| self.chosen.iter().position(|asset| asset.name == *name);
+        self.chosen
+            .iter()
+            .map(|asset| Node {
+                name: asset_name(&asset.name),
+                needs: asset.reads.iter().filter_map(at).collect(),
+                waits_for_all: asset.on_partial == OnPartial::Wait,
+            })
+            .collect()
+    }
+
+    /// One try of a step, on a task of its own, measured and remembered.
+    async fn start(&self, number: usize, attempt: u32) -> (usize, StepReport) {
+        let asset = self.chosen[number];
+        let name = asset_name(&asset.name);
+        let ctx = self.ctx.step(self.id, name.to_string().as_str());
+        self.deps.progress.tell(Event::Started { name: name.clone(), attempt });
+        let how = How {
+            wanted: self.request.wanted.clone(),
+            wait: self.request.wait,
+            attempt,
+            resumed_hash: self.request.resumed.get(&name).cloned(),
+            ..How::default()
+        };
+        let started_at = ctx.clock.now();
+        let (deps, owned, run) = (self.deps.clone(), asset.clone(), self.id);
+        let meter = ctx.meter.clone();
+        let task = tokio::spawn(meter.measure(async move {
+            let known = known::register(&deps, &owned, &ctx).await;
+            let row = match known {
+                Ok(row) => row,
+                Err(error) => return failed_early(asset_name(&owned.name), attempt, error),
+            };
+            let begins = StepRow { run, asset: row.id, name: row.name.clone(), range: None, started_at, attempt };
+            if let Err(error) = deps.store.start_step(&begins).await {
+                return failed_early(row.name, attempt, error);
+            }
+            let mut report = step(&deps, &owned, &how, &ctx).await;
+            let remembered = remember(&deps, run, &row, &report, &ctx).await;
+            if let (Err(error), Ended::Done | Ended::Partial) = (remembered, &report.ended) {
+                report.ended = Ended::Failed(error);
+            }
+            report
+        }));
+        let report = task.await.unwrap_or_else(|e| {
+            let error = Error::bug(format!("the step of {name} ended by itself")).caused_by(e);
+            failed_early(name.clone(), attempt, error)
+        });
+        let (word, figures) = (report.ended.word(), report.figures.clone());
+        self.deps.progress.tell(Event::Ended { name, word, figures });
+        (number, report)
+    }
+
+    /// The report of a step that never began.
+    async fn skipped(&self, number: usize, ended: Ended) -> Result<StepReport> {
+        let asset = self.chosen[number];
+        let name = asset_name(&asset.name);
+        let report = StepReport { ended, attempts: 0, ..failed_early(name.clone(), 0, Error::bug("not begun")) };
+        if let Some(row) = known::row(self.deps, asset).await? {
+            let started_at = self.ctx.clock.now();
+            let begins = StepRow { run: self.id, asset: row.id, name: row.name.clone(), range: None, started_at, attempt: 0 };
+            self.deps.store.start_step(&begins).await?;
+            remember(self.deps, self.id, &row, &report, self.ctx).await?;
+        }
+        let (word, figures) = (report.ended.word(), report.figures.clone());
+        self.deps.progress.tell(Event::Ended { name, word, figures });
+        Ok(report)
+    }
+}
+
+/// A try that ended before its step began.
+fn failed_early(name: AssetName, attempt: u32, error: Error) -> StepReport {
+    StepReport {
+        name,
+        ended: Ended::of(error),
+        figures: Figures::default(),
+        notes: Vec::new(),
+        attempts: attempt,
+        ranges: Vec::new(),
+        parked_until: None,
+    }
+}
+
+/// What the machine needs to know of an end.
+fn verdict(ended: &Ended) -> Verdict {
+    match ended {
+        Ended::Done => Verdict::Done,
+        Ended::Partial => Verdict::Partial,
+        Ended::Cancelled => Verdict::Cancelled,
+        Ended::Skipped { .. } => Verdict::Skipped,
+        Ended::Failed(error) => Verdict::Failed {
+            kind: error.kind(),
+            delay: error.delay(),
+            // A conflict that has a page is one that a person has to settle; one without came from a race, and the next try wins.
+            is_final: error.kind() == Kind::Conflict && error.error_code().is_some_and(|code| code != LEASE_LOST),
+        },
+    }
+}
+
+/// A later try's report with what the earlier ones used and wrote.
+fn joined(before: StepReport, after: StepReport) -> StepReport {
+    let (b, mut figures) = (before.figures, after.figures.clone());
+    let sum = |a: Option<u64>, b: Option<u64>| a.zip(b).map(|(a, b)| a + b).or(a).or(b);
+    figures.rows_in = sum(b.rows_in, figures.rows_in);
+    figures.rows_written += b.rows_written;
+    figures.rows_changed += b.rows_changed;
+    figures.rows_quarantined += b.rows_quarantined;
+    figures.rows_doubled += b.rows_doubled;
+    figures.bytes_in = sum(b.bytes_in, figures.bytes_in);
+    figures.bytes_written += b.bytes_written;
+    figures.calls = sum(b.calls, figures.calls);
+    figures.cpu = b.cpu.zip(figures.cpu).map(|(a, b)| a + b).or(b.cpu).or(figures.cpu);
+    figures.peak_memory = b.peak_memory.max(figures.peak_memory);
+    figures.duration += b.duration;
+    figures.commits += b.commits;
+    figures.slices.done += b.slices.done;
+    figures.slices.closed += b.slices.closed;
+    let mut notes = before.notes;
+    notes.extend(after.notes.iter().filter(|n| !notes.contains(n)).cloned().collect::<Vec<_>>());
+    StepReport { figures, notes, ..after }
+}
+
+/// Writes down how a try ended, and what it said.
+async fn remember(deps: &Deps, run: RunId, row: &segue_store::AssetRow, report: &StepReport, ctx: &Ctx) -> Result<()> {
+    let (figures, at) = (&report.figures, ctx.clock.now());
+    let micros = |d: Duration| u64::try_from(d.as_micros()).unwrap_or(u64::MAX);
+    let (message, error) = match &report.ended {
+        Ended::Failed(error) => (Some(error.to_string()), Some(error.to_json())),
+        Ended::Skipped { because } => (Some(because.clone()), None),
+        _ => (report.notes.first().cloned(), None),
+    };
+    let slices = |n: u64| (figures.slices.listed > 0).then_some(n);
+    let began = report.attempts > 0;
+    let end = StepEnd {
+        ended_at: at,
+        outcome: report.ended.word().to_string(),
+        message,
+        error,
+        rows_in: figures.rows_in,
+        rows_written: began.then_some(figures.rows_written),
+        rows_changed: began.then_some(figures.rows_changed),
+        rows_quarantined: began.then_some(figures.rows_quarantined),
+        bytes_in: figures.bytes_in,
+        bytes_written: began.then_some(figures.bytes_written),
+        calls: figures.calls,
+        cpu_us: figures.cpu.map(micros),
+        peak_memory: figures.peak_memory,
+        duration_us: began.then_some(micros(figures.duration)),
+        slices_done: slices(figures.slices.done),
+        slices_parked: slices(figures.slices.parked),
+        slices_failed: slices(figures.slices.failed),
+        slices_closed: slices(figures.slices.closed),
+        notes: report.notes.clone(),
+    };
+    deps.store.end_step(run, row.id, &end).await?;
+    let line = |level: &str, message: String| LogRow { run, step: Some(row.name.to_string()), level: level.into(), message, at };
+    let mut lines: Vec<LogRow> = report.notes.iter().map(|note| line("info", note.clone())).collect();
+    if let Ended::Failed(error) = &report.ended {
+        lines.push(line("error", error.to_text()));
+    }
+    if lines.is_empty() { Ok(()) } else { deps.store.log(&lines).await }
+}

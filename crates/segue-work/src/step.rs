@@ -1,0 +1,140 @@
+//! One asset's step: look at what there is to do, read or compute it at pinned versions, commit it, and say how it ended.
+
+pub mod aside;
+mod count;
+mod distinct;
+mod gather;
+mod grains;
+mod group;
+mod inputs;
+mod judge;
+pub mod known;
+mod land;
+mod pages;
+pub(crate) mod query;
+mod read;
+mod shelf;
+pub(crate) mod slices;
+pub mod survey;
+mod take;
+mod work;
+
+pub use land::Rejudge;
+pub use read::Batching;
+pub use survey::{Survey, Wanted, survey};
+
+use crate::deps::Deps;
+use crate::names::asset_name;
+use crate::report::{Ended, Figures, StepReport};
+use segue_core::fault::{Boundary, reach};
+use segue_core::{Ctx, Error, Kind, Result, Span};
+use segue_spec::model::Asset;
+use segue_store::{AssetRow, LeaseGuard};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// How a step is carried out.
+#[derive(Clone, Debug, Default)]
+pub struct How {
+    /// What was asked for.
+    pub wanted: Wanted,
+    /// How long to wait for a lease that somebody else holds.
+    pub wait: Duration,
+    /// When what is complete is committed.
+    pub batching: Batching,
+    /// Which try of the run this is, from 1.
+    pub attempt: u32,
+    /// The data hash that the run began with, where it is resumed: another one is refused.
+    pub resumed_hash: Option<String>,
+}
+
+/// Carries one try of an asset's step out. It never fails: how it ended is in the report.
+pub async fn step(deps: &Deps, asset: &Asset, how: &How, ctx: &Ctx) -> StepReport {
+    let mut report = StepReport {
+        name: asset_name(&asset.name),
+        ended: Ended::Done,
+        figures: Figures::default(),
+        notes: Vec::new(),
+        attempts: how.attempt,
+        ranges: Vec::new(),
+        parked_until: None,
+    };
+    let started = ctx.clock.elapsed();
+    let ended = attempt(deps, asset, how, ctx, &mut report).await;
+    report.ended = ended.unwrap_or_else(Ended::of);
+    let usage = ctx.meter.usage();
+    let figures = &mut report.figures;
+    figures.duration = ctx.clock.elapsed().saturating_sub(started);
+    figures.rows_in = figures.rows_in.or((usage.rows_in > 0).then_some(usage.rows_in));
+    figures.bytes_in = (usage.bytes_in > 0).then_some(usage.bytes_in);
+    figures.calls = survey::source_copy(asset).map(|_| usage.calls);
+    figures.cpu = (!usage.cpu.is_zero()).then_some(usage.cpu);
+    figures.peak_memory = usage.peak_memory;
+    report
+}
+
+async fn attempt(deps: &Deps, asset: &Asset, how: &How, ctx: &Ctx, report: &mut StepReport) -> Result<Ended> {
+    let row = known::register(deps, asset, ctx).await?;
+    let lease = take::lease(deps, &row, how.wait, ctx).await?;
+    reach(Boundary::LeaseTaken);
+    // Another worker may have run it while we waited.
+    let row = deps.store.asset_by_id(row.id).await?.unwrap_or(row);
+    work::work(deps, asset, row, &lease, how, ctx, report).await
+}
+
+/// A context that a commit is carried out in: it outlives a step that was asked to stop.
+fn uncancelled(ctx: &Ctx) -> Ctx {
+    Ctx {
+        cancel: CancellationToken::new(),
+        ..ctx.clone()
+    }
+}
+
+/// A stretch that was asked for with `--from` and `--to`, each in RFC 3339 or as a local day or time of this zone.
+///
+/// # Errors
+/// `Invalid` for what is no time, and for an end that is not after the start.
+pub fn stretch(from: Option<&str>, to: Option<&str>, timezone: &str, now: jiff::Timestamp) -> Result<Option<Span>> {
+    let zone = crate::ranges::zone(timezone)?;
+    let instant = |text: &str| -> Result<i64> {
+        if let Ok(at) = text.parse::<jiff::Timestamp>() {
+            return Ok(at.as_microsecond());
+        }
+        let local = text
+            .parse::<jiff::civil::DateTime>()
+            .or_else(|_| text.parse::<jiff::civil::Date>().map(|d| d.at(0, 0, 0, 0)));
+        let local = local.map_err(|e| {
+            Error::new(Kind::Invalid, format!("`{text}` is no time"))
+                .hint("write 2024-01-31, 2024-01-31T06:00 or 2024-01-31T06:00:00Z")
+                .caused_by(e)
+        })?;
+        crate::ranges::instant(&zone, local)
+    };
+    let (Some(from), to) = (from, to) else {
+        return match to {
+            None => Ok(None),
+            Some(_) => Err(Error::new(Kind::Invalid, "--to is given without --from")
+                .hint("say where it begins: --from 2024-01-01")),
+        };
+    };
+    let to = to.map_or(Ok(now.as_microsecond()), instant)?;
+    let stretch = Span::new(instant(from)?, to);
+    if stretch.is_empty() {
+        return Err(Error::new(Kind::Invalid, "--to is not after --from"));
+    }
+    Ok(Some(stretch))
+}
+
+/// What the functions of one try share.
+pub(crate) struct Step<'a> {
+    pub deps: &'a Deps,
+    pub asset: &'a Asset,
+    pub row: AssetRow,
+    pub lease: &'a LeaseGuard,
+    pub how: &'a How,
+    pub ctx: &'a Ctx,
+    pub commit_ctx: Ctx,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,412 @@
+//! From rows as they come, of many parts at once, to rows that lie ready: small parts share a staged piece, large ones stream into their own.
+
+use super::aside::{SetAside, cut, part_key};
+use super::distinct::Distinct;
+use super::group::{DonePart, Group};
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use futures::{StreamExt, TryStreamExt};
+use jiff::Timestamp;
+use segue_core::sink::{Rows, Sink, Staged, Target};
+use segue_core::{Ctx, Error, Labels, Result, RunId, Span, align};
+use std::collections::HashMap;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+/// A part that holds more than this streams into a staged piece of its own.
+const LARGE: usize = 8 << 20;
+
+/// Complete parts are staged together once they hold this much.
+const PIECE: usize = 16 << 20;
+
+/// Which part rows belong to.
+#[derive(Clone, Debug, Default)]
+pub struct Whose {
+    /// The stretch.
+    pub range: Option<Span>,
+    /// The slice.
+    pub labels: Labels,
+}
+
+/// Where rows are gathered.
+pub struct Gather {
+    sink: Arc<dyn Sink>,
+    target: Target,
+    pages: Option<(Arc<dyn Sink>, Target)>,
+    key: Vec<String>,
+    run: Option<RunId>,
+    ctx: Ctx,
+    open: HashMap<usize, Open>,
+    group: Group,
+    ready: Vec<RecordBatch>,
+    ready_bytes: usize,
+    page_rows: Vec<RecordBatch>,
+    page_bytes: usize,
+}
+
+/// A part under way.
+#[derive(Default)]
+struct Open {
+    whose: Whose,
+    rows: Vec<RecordBatch>,
+    bytes: usize,
+    writer: Option<Writer>,
+    pieces: Vec<(Staged, SchemaRef)>,
+    distinct: Distinct,
+    aside: Vec<SetAside>,
+}
+
+/// A stream of rows into a staged piece.
+struct Writer {
+    schema: SchemaRef,
+    rows: mpsc::Sender<Result<Rows>>,
+    staged: JoinHandle<Result<Staged>>,
+}
+
+impl Gather {
+    /// Rows for this table; `pages` is where answers are kept, if they are.
+    pub fn new(
+        sink: Arc<dyn Sink>,
+        target: Target,
+        pages: Option<(Arc<dyn Sink>, Target)>,
+        key: &[String],
+        run: Option<RunId>,
+        ctx: &Ctx,
+    ) -> Gather {
+        Gather {
+            sink,
+            target,
+            pages,
+            key: key.to_vec(),
+            run,
+            ctx: ctx.clone(),
+            open: HashMap::new(),
+            group: Group::default(),
+            ready: Vec::new(),
+            ready_bytes: 0,
+            page_rows: Vec::new(),
+            page_bytes: 0,
+        }
+    }
+
+    /// Takes rows of a part in.
+    ///
+    /// # Errors
+    /// `Unsupported` for a column that no Segue type keeps, `BadData` without the key's columns, the sink's own.
+    pub async fn rows(&mut self, part: usize, whose: &Whose, batch: RecordBatch) -> Result<()> {
+        let schema = align::kept(&batch.schema())?;
+        let batch = align::align(&batch, &schema)?;
+        let open = self.open.entry(part).or_insert_with(|| Open {
+            whose: whose.clone(),
+            ..Open::default()
+        });
+        let batch = if self.key.is_empty() {
+            batch
+        } else {
+            let (fresh, keyless) = open.distinct.take(&batch, &self.key, self.ctx.limits.memory / 4)?;
+            if let Some(keyless) = keyless {
+                let now = self.ctx.clock.now();
+                for (row, column) in keyless.columns.iter().enumerate() {
+                    open.aside.push(row_aside(
+                        whose,
+                        format!("key column `{column}` is empty"),
+                        &keyless.rows,
+                        row,
+                        now,
+                        self.run,
+                    ));
+                }
+            }
+            fresh
+        };
+        open.bytes += batch.get_array_memory_size();
+        open.rows.push(batch);
+        if open.bytes > LARGE {
+            open.stream(&self.sink, &self.target, &self.ctx).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes rows in that were set aside.
+    pub fn aside(&mut self, part: usize, whose: &Whose, rows: impl IntoIterator<Item = SetAside>) {
+        let open = self.open.entry(part).or_insert_with(|| Open {
+            whose: whose.clone(),
+            ..Open::default()
+        });
+        open.aside.extend(rows);
+    }
+
+    /// Takes rows in that were set aside and belong to no part that could be told.
+    pub fn stray(&mut self, rows: impl IntoIterator<Item = SetAside>) {
+        self.group.aside.extend(rows);
+    }
+
+    /// Takes an answer in that is kept.
+    ///
+    /// # Errors
+    /// The sink's own.
+    pub async fn page(&mut self, batch: RecordBatch) -> Result<()> {
+        self.page_bytes += batch.get_array_memory_size();
+        self.page_rows.push(batch);
+        if self.page_bytes > LARGE {
+            self.stage_pages().await
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The part is complete: what came of it counts.
+    ///
+    /// # Errors
+    /// The sink's own.
+    pub async fn done(&mut self, part: usize, done: DonePart) -> Result<()> {
+        if let Some(mut open) = self.open.remove(&part) {
+            if let Some(writer) = open.writer.take() {
+                open.pieces.push(writer.close().await?);
+            }
+            if open.distinct.has_conflicts() {
+                self.set_conflicts_aside(&mut open).await?;
+            }
+            self.group.doubled += open.distinct.doubled;
+            self.group.aside.append(&mut open.aside);
+            for (staged, schema) in open.pieces {
+                self.group.add_staged(staged, &schema)?;
+            }
+            for batch in open.rows {
+                self.group.widen(&batch.schema())?;
+                self.ready_bytes += batch.get_array_memory_size();
+                self.ready.push(batch);
+            }
+        }
+        self.group.parts.push(done);
+        if self.ready_bytes > PIECE {
+            self.stage_ready().await
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The part does not count: what came of it is forgotten.
+    pub async fn forget(&mut self, part: usize) {
+        let Some(mut open) = self.open.remove(&part) else {
+            return;
+        };
+        let mut pieces: Vec<Staged> = open.pieces.drain(..).map(|(s, _)| s).collect();
+        if let Some(writer) = open.writer.take() {
+            match writer.close().await {
+                Ok((staged, _)) => pieces.push(staged),
+                Err(error) => tracing::debug!(%error, "rows of a part that does not count were not staged"),
+            }
+        }
+        if let Err(error) = self.sink.discard(&self.target, &pieces, None, &self.ctx).await {
+            tracing::warn!(table = %self.target.name, %error, "staged rows that no commit will name were left behind");
+        }
+    }
+
+    /// Forgets every part that is under way.
+    pub async fn forget_all(&mut self) {
+        let parts: Vec<usize> = self.open.keys().copied().collect();
+        for part in parts {
+            self.forget(part).await;
+        }
+    }
+
+    /// How large what is complete is, in bytes.
+    pub fn complete_bytes(&self) -> u64 {
+        self.group.bytes + self.ready_bytes as u64
+    }
+
+    /// Whether nothing is complete.
+    pub fn is_empty(&self) -> bool {
+        self.group.is_empty()
+    }
+
+    /// Makes the table's columns known where no row tells them.
+    ///
+    /// # Errors
+    /// As [`Group::widen`].
+    pub fn columns(&mut self, schema: &SchemaRef) -> Result<()> {
+        self.group.widen(schema)
+    }
+
+    /// What is complete, all of it lying ready.
+    ///
+    /// # Errors
+    /// The sink's own.
+    pub async fn take(&mut self) -> Result<Group> {
+        self.stage_ready().await?;
+        self.stage_pages().await?;
+        Ok(std::mem::take(&mut self.group))
+    }
+
+    async fn stage_ready(&mut self) -> Result<()> {
+        if self.ready.is_empty() {
+            return Ok(());
+        }
+        let schema = self
+            .group
+            .schema
+            .clone()
+            .ok_or_else(|| Error::bug("rows without a schema"))?;
+        let batches = std::mem::take(&mut self.ready);
+        self.ready_bytes = 0;
+        if batches.iter().all(|b| b.num_rows() == 0) {
+            return Ok(());
+        }
+        let rows = batches
+            .iter()
+            .map(|b| {
+                Ok(Rows {
+                    batch: align::align(b, &schema)?,
+                    deletes: None,
+                })
+            })
+            .collect::<Vec<_>>();
+        let staged = self
+            .sink
+            .stage(
+                &self.target,
+                schema.clone(),
+                futures::stream::iter(rows).boxed(),
+                &self.ctx,
+            )
+            .await?;
+        self.group.add_staged(staged, &schema)
+    }
+
+    async fn stage_pages(&mut self) -> Result<()> {
+        let batches = std::mem::take(&mut self.page_rows);
+        self.page_bytes = 0;
+        let (Some((sink, target)), Some(first)) = (&self.pages, batches.first()) else {
+            return Ok(());
+        };
+        let schema = first.schema();
+        let rows = batches.into_iter().map(|batch| Ok(Rows { batch, deletes: None }));
+        let staged = sink
+            .stage(
+                target,
+                schema,
+                futures::stream::iter(rows.collect::<Vec<_>>()).boxed(),
+                &self.ctx,
+            )
+            .await?;
+        self.group.pages.push(staged);
+        Ok(())
+    }
+
+    /// Takes all rows out whose key has unequal rows, also from what is staged already.
+    async fn set_conflicts_aside(&self, open: &mut Open) -> Result<()> {
+        let now = self.ctx.clock.now();
+        let mut kept = Vec::new();
+        let pieces: Vec<(Staged, SchemaRef)> = open.pieces.drain(..).collect();
+        for (staged, schema) in pieces {
+            let relation = self
+                .sink
+                .staged(&self.target, std::slice::from_ref(&staged), &self.ctx)
+                .await?;
+            let mut batches = relation.scan(None).await?;
+            let mut writer = Writer::open(&self.sink, &self.target, schema, &self.ctx);
+            while let Some(batch) = batches.try_next().await? {
+                let (good, bad) = open.distinct.split(&batch, &self.key)?;
+                self.push_conflicts(&open.whose, &bad, now, &mut open.aside);
+                writer.push(good).await?;
+            }
+            kept.push(writer.close().await?);
+            self.sink.discard(&self.target, &[staged], None, &self.ctx).await?;
+        }
+        open.pieces = kept;
+        for batch in &mut open.rows {
+            let (good, bad) = open.distinct.split(batch, &self.key)?;
+            self.push_conflicts(&open.whose, &bad, now, &mut open.aside);
+            *batch = good;
+        }
+        Ok(())
+    }
+
+    fn push_conflicts(&self, whose: &Whose, bad: &RecordBatch, now: Timestamp, aside: &mut Vec<SetAside>) {
+        for row in 0..bad.num_rows() {
+            let reason = format!(
+                "another row of the same read has the same key ({}) and other values",
+                self.key.join(", ")
+            );
+            aside.push(row_aside(whose, reason, bad, row, now, self.run));
+        }
+    }
+}
+
+/// A row that is set aside, as JSON.
+pub fn row_aside(
+    whose: &Whose,
+    reason: String,
+    batch: &RecordBatch,
+    row: usize,
+    at: Timestamp,
+    run: Option<RunId>,
+) -> SetAside {
+    SetAside {
+        part: part_key(&whose.labels, whose.range),
+        labels: whose.labels.clone(),
+        range: whose.range,
+        reason,
+        path: None,
+        check: None,
+        row: cut(serde_json::Value::Object(crate::json::row(batch, row)).to_string()),
+        at,
+        run,
+    }
+}
+
+impl Open {
+    /// Sends what is held on into a staged piece of this part's own.
+    async fn stream(&mut self, sink: &Arc<dyn Sink>, target: &Target, ctx: &Ctx) -> Result<()> {
+        self.bytes = 0;
+        for batch in std::mem::take(&mut self.rows) {
+            let schema = batch.schema();
+            if self.writer.as_ref().is_some_and(|w| w.schema != schema)
+                && let Some(before) = self.writer.take()
+            {
+                self.pieces.push(before.close().await?);
+            }
+            let writer = self
+                .writer
+                .get_or_insert_with(|| Writer::open(sink, target, schema, ctx));
+            if let Err(error) = writer.push(batch).await {
+                self.writer = None;
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Writer {
+    fn open(sink: &Arc<dyn Sink>, target: &Target, schema: SchemaRef, ctx: &Ctx) -> Writer {
+        let (rows, coming) = mpsc::channel(2);
+        let coming = futures::stream::unfold(coming, |mut c| async move { c.recv().await.map(|r| (r, c)) }).boxed();
+        let (sink, target, ctx, of) = (sink.clone(), target.clone(), ctx.clone(), schema.clone());
+        let staged = segue_core::meter::spawn(async move { sink.stage(&target, of, coming, &ctx).await });
+        Writer { schema, rows, staged }
+    }
+
+    async fn push(&mut self, batch: RecordBatch) -> Result<()> {
+        if self.rows.send(Ok(Rows { batch, deletes: None })).await.is_ok() {
+            return Ok(());
+        }
+        // The sink stopped taking rows: its own error says why.
+        match (&mut self.staged).await {
+            Ok(Err(error)) => Err(error),
+            Ok(Ok(_)) => Err(Error::bug("a sink stopped taking rows before their end")),
+            Err(e) => Err(Error::bug("a task that stages rows did not finish").caused_by(e)),
+        }
+    }
+
+    async fn close(self) -> Result<(Staged, SchemaRef)> {
+        drop(self.rows);
+        let staged = self
+            .staged
+            .await
+            .map_err(|e| Error::bug("a task that stages rows did not finish").caused_by(e))??;
+        Ok((staged, self.schema))
+    }
+}

@@ -1,0 +1,101 @@
+//! What was gathered for one commit: the parts that are complete, and where their rows lie ready.
+
+use super::aside::SetAside;
+use arrow_schema::SchemaRef;
+use jiff::Timestamp;
+use segue_core::commit::Outcome;
+use segue_core::sink::Staged;
+use segue_core::{Labels, Result, Span, align};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A part that is complete.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DonePart {
+    /// The stretch.
+    pub range: Option<Span>,
+    /// The slice.
+    pub labels: Labels,
+    /// The hash of its values and parameters.
+    pub values_hash: String,
+    /// When the read began that it is the state of.
+    pub read_at: Timestamp,
+    /// Whether its rows are there, or it is not ours to read.
+    pub outcome: Outcome,
+    /// False for an open range: computed because it was asked for, and never done.
+    pub is_entered: bool,
+}
+
+/// What one commit will carry.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Group {
+    /// The parts that it completes.
+    pub parts: Vec<DonePart>,
+    /// Their rows.
+    pub staged: Vec<Staged>,
+    /// The schema that takes all those rows; `None` where nothing tells the columns.
+    pub schema: Option<SchemaRef>,
+    /// Rows that were set aside with these parts.
+    pub aside: Vec<SetAside>,
+    /// Answers to keep.
+    pub pages: Vec<Staged>,
+    /// How many rows are staged.
+    pub rows: u64,
+    /// How large they are.
+    pub bytes: u64,
+    /// Rows that were equal to another of their read.
+    pub doubled: u64,
+    /// Where the source was read to, when this is all of what came before.
+    pub position: Option<Value>,
+}
+
+impl Group {
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.parts.is_empty() && self.staged.is_empty() && self.aside.is_empty()
+    }
+
+    /// Adds rows that lie ready.
+    ///
+    /// # Errors
+    /// `BadData` when their columns and those of the rows before have no common type.
+    pub fn add_staged(&mut self, staged: Staged, schema: &SchemaRef) -> Result<()> {
+        self.widen(schema)?;
+        self.rows += staged.rows;
+        self.bytes += staged.bytes;
+        self.staged.push(staged);
+        Ok(())
+    }
+
+    /// Makes the schema take rows of this one too.
+    ///
+    /// # Errors
+    /// `BadData` when there is no common type for a column.
+    pub fn widen(&mut self, schema: &SchemaRef) -> Result<()> {
+        self.schema = Some(match &self.schema {
+            None => schema.clone(),
+            Some(mine) if mine == schema => return Ok(()),
+            Some(mine) => align::common(mine, schema)?,
+        });
+        Ok(())
+    }
+
+    /// Takes another group into this one.
+    ///
+    /// # Errors
+    /// As [`Group::widen`].
+    pub fn join(&mut self, other: Group) -> Result<()> {
+        if let Some(schema) = &other.schema {
+            self.widen(schema)?;
+        }
+        self.parts.extend(other.parts);
+        self.staged.extend(other.staged);
+        self.aside.extend(other.aside);
+        self.pages.extend(other.pages);
+        self.rows += other.rows;
+        self.bytes += other.bytes;
+        self.doubled += other.doubled;
+        self.position = other.position.or(self.position.take());
+        Ok(())
+    }
+}

@@ -1,0 +1,296 @@
+//! Checks, judged: rows set aside before a commit is worked out, and the table as it would be after it.
+
+use super::aside::{EVIDENCE, SetAside, cut};
+use super::gather::{Whose, row_aside};
+use super::inputs::Inputs;
+use crate::checks::{self, CHANGED, When};
+use crate::deps::Deps;
+use crate::names::asset_name;
+use crate::rows::{first_number, first_rows};
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use futures::{StreamExt, TryStreamExt};
+use segue_core::engine::{Query, Relation, TableKey};
+use segue_core::sink::{Rows, Sink, Staged, Target};
+use segue_core::{Batches, Ctx, Error, Kind, Labels, Result, Span};
+use segue_diag::CHECK_FAILED;
+use segue_spec::model::{Asset, Check, CheckKind, OnFailure, Scope};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The most offenders that are kept as evidence of one check.
+const MOST_EVIDENCE: usize = 1000;
+
+/// The checks of one asset, and what they are asked with.
+pub struct Judge<'a> {
+    /// Where queries run.
+    pub deps: &'a Deps,
+    /// Whose checks.
+    pub asset: &'a Asset,
+    /// The step's context.
+    pub ctx: &'a Ctx,
+    /// The ranges that the rows belong to, each with the stretch that the output column holds for it; none for assets without ranges.
+    pub ranges: Vec<(Span, Span)>,
+}
+
+/// What the checks of a table say.
+#[derive(Debug, Default)]
+pub struct Judgement {
+    /// Those that do not hold and only warn.
+    pub warnings: Vec<String>,
+    /// The first that does not hold and fails, with its offenders.
+    pub failure: Option<Failure>,
+}
+
+/// A check that does not hold.
+#[derive(Debug)]
+pub struct Failure {
+    /// Its name.
+    pub check: String,
+    /// What was found, for people.
+    pub found: String,
+    /// The offenders, or the first thousand of them.
+    pub evidence: Vec<SetAside>,
+}
+
+impl Failure {
+    /// The error that ends the step. `already` is how many commits of it have landed.
+    pub fn error(&self, asset: &Asset, already: u64) -> Error {
+        let before = match already {
+            0 => "nothing was committed".to_string(),
+            1 => "one commit of this step had landed before, and stays".to_string(),
+            n => format!("{n} commits of this step had landed before, and stay"),
+        };
+        Error::new(
+            Kind::BadData,
+            format!("check `{}` of {} does not hold: {}", self.check, asset.name, self.found),
+        )
+        .code(CHECK_FAILED)
+        .with("committed", before)
+        .hint(format!("the offenders are kept: segue quarantine show {}", asset.name))
+    }
+}
+
+impl Judge<'_> {
+    fn table(&self) -> TableKey {
+        TableKey::from(&asset_name(&self.asset.name))
+    }
+
+    async fn ask(&self, sql: String, tables: BTreeMap<TableKey, Arc<dyn Relation>>) -> Result<(SchemaRef, Batches)> {
+        let query = Query {
+            sql,
+            params: BTreeMap::new(),
+            tables,
+            timezone: self.deps.project.timezone.clone(),
+        };
+        let answer = self.deps.engine.run(&query, self.ctx).await?;
+        Ok((answer.schema, answer.rows))
+    }
+
+    /// Takes the rows out that offend a check whose offenders are set aside: gives the pieces without them, and the rows.
+    ///
+    /// # Errors
+    /// Those of the engine and the sink.
+    pub async fn set_aside(
+        &self,
+        sink: &Arc<dyn Sink>,
+        target: &Target,
+        staged: Vec<Staged>,
+    ) -> Result<(Vec<Staged>, Vec<SetAside>)> {
+        let checks: Vec<&Check> = self
+            .asset
+            .checks
+            .iter()
+            .filter(|c| checks::when(c) == When::OnRows)
+            .collect();
+        if checks.is_empty() {
+            return Ok((staged, Vec::new()));
+        }
+        let (mut good_pieces, mut aside) = (Vec::new(), Vec::new());
+        for piece in staged {
+            let rows = sink.staged(target, std::slice::from_ref(&piece), self.ctx).await?;
+            let schema = rows.schema();
+            let table = self.table();
+            let tables = BTreeMap::from([(table.clone(), rows)]);
+            let (_, mut bad) = self.ask(checks::bad_rows(&checks, &table), tables.clone()).await?;
+            let before = aside.len();
+            while let Some(batch) = bad.try_next().await? {
+                self.push_bad(&checks, &batch, &mut aside)?;
+            }
+            if aside.len() == before {
+                good_pieces.push(piece);
+                continue;
+            }
+            let (_, good) = self.ask(checks::good_rows(&checks, &table), tables).await?;
+            let to = schema.clone();
+            let good = good.map(move |b| {
+                Ok(Rows {
+                    batch: segue_core::align::align(&b?, &to)?,
+                    deletes: None,
+                })
+            });
+            good_pieces.push(sink.stage(target, schema, good.boxed(), self.ctx).await?);
+            sink.discard(target, &[piece], None, self.ctx).await?;
+        }
+        Ok((good_pieces, aside))
+    }
+
+    fn push_bad(&self, checks: &[&Check], batch: &RecordBatch, aside: &mut Vec<SetAside>) -> Result<()> {
+        let at = batch
+            .schema_ref()
+            .index_of("_segue_check")
+            .map_err(|e| Error::bug("no column says which check").caused_by(e))?;
+        let rows = batch.project(&(0..batch.num_columns()).filter(|c| *c != at).collect::<Vec<_>>());
+        let rows = rows.map_err(|e| Error::bug("rows cannot be projected").caused_by(e))?;
+        let now = self.ctx.clock.now();
+        for row in 0..batch.num_rows() {
+            let which = crate::json::value(batch.column(at), row).as_u64().unwrap_or(0) as usize;
+            let Some(check) = checks.get(which) else { continue };
+            let whose = Whose {
+                labels: self.labels_of(&rows, row),
+                range: self.range_of(&rows, row),
+            };
+            let reason = format!("check `{}` does not hold", check.name);
+            aside.push(SetAside {
+                check: Some(check.name.clone()),
+                ..row_aside(&whose, reason, &rows, row, now, self.ctx.trace.run)
+            });
+        }
+        Ok(())
+    }
+
+    fn labels_of(&self, rows: &RecordBatch, row: usize) -> Labels {
+        let segue_spec::model::How::Copy(copy) = &self.asset.how else {
+            return Labels::none();
+        };
+        let of = |c: &String| Some((c.clone(), crate::json::value(rows.column_by_name(c)?, row)));
+        Labels(copy.slice.iter().filter_map(of).collect())
+    }
+
+    fn range_of(&self, rows: &RecordBatch, row: usize) -> Option<Span> {
+        let column = rows.column_by_name(&self.asset.range.as_ref()?.output)?;
+        let at = crate::rows::instant(column, row)?;
+        self.ranges
+            .iter()
+            .find(|(_, held)| held.from <= at && at < held.to)
+            .map(|(range, _)| *range)
+    }
+
+    /// Judges the table as it would be: every check that is not answered by setting rows aside.
+    ///
+    /// # Errors
+    /// Those of the engine, and of tables that a check names and that are not there.
+    pub async fn table_as_it_would_be(
+        &self,
+        view: Arc<dyn Relation>,
+        changed: Option<Arc<dyn Relation>>,
+    ) -> Result<Judgement> {
+        let mut judgement = Judgement::default();
+        for check in self.asset.checks.iter().filter(|c| checks::when(c) != When::OnRows) {
+            if check.scope == Scope::Changed && changed.is_none() && !matches!(check.kind, CheckKind::Sql(_)) {
+                continue;
+            }
+            let Some((found, offenders)) = self.offenders(check, &view, &changed).await? else {
+                continue;
+            };
+            if check.on_failure == OnFailure::Warn {
+                judgement
+                    .warnings
+                    .push(format!("check `{}` does not hold: {found}", check.name));
+            } else if judgement.failure.is_none() {
+                judgement.failure = Some(Failure {
+                    evidence: self.evidence(check, &found, &offenders),
+                    check: check.name.clone(),
+                    found,
+                });
+            }
+        }
+        Ok(judgement)
+    }
+
+    /// What offends a check: in words, and the first rows; `None` when it holds.
+    async fn offenders(
+        &self,
+        check: &Check,
+        view: &Arc<dyn Relation>,
+        changed: &Option<Arc<dyn Relation>>,
+    ) -> Result<Option<(String, Vec<RecordBatch>)>> {
+        let mut tables = self.others(check).await?;
+        tables.insert(self.table(), view.clone());
+        if let Some(changed) = changed {
+            tables.insert(TableKey::new(CHANGED.0, CHANGED.1), changed.clone());
+        }
+        let (_, rows) = self.ask(checks::offenders(check, &self.table()), tables).await?;
+        let offenders = first_rows(rows, MOST_EVIDENCE + 1).await?;
+        let count: usize = offenders.iter().map(RecordBatch::num_rows).sum();
+        if count == 0 {
+            return Ok(None);
+        }
+        let many = if count > MOST_EVIDENCE {
+            format!("more than {MOST_EVIDENCE}")
+        } else {
+            count.to_string()
+        };
+        let found = match &check.kind {
+            CheckKind::RowCount { min, max } => {
+                let rows = first_number(&offenders).unwrap_or(0);
+                let bound = match (min, max) {
+                    (Some(min), Some(max)) => format!("between {min} and {max}"),
+                    (Some(min), None) => format!("at least {min}"),
+                    (None, Some(max)) => format!("at most {max}"),
+                    (None, None) => "any number".into(),
+                };
+                format!("there are {rows} rows where {bound} are wanted")
+            }
+            CheckKind::Unique(columns) => format!("{many} values of {} occur more than once", columns.join(", ")),
+            _ => format!("{many} rows offend it"),
+        };
+        Ok(Some((found, offenders)))
+    }
+
+    /// The other tables that a check names, in their newest version.
+    async fn others(&self, check: &Check) -> Result<BTreeMap<TableKey, Arc<dyn Relation>>> {
+        let own = asset_name(&self.asset.name);
+        let named: Vec<segue_core::AssetName> = match &check.kind {
+            CheckKind::References { table, .. } => vec![asset_name(table)],
+            CheckKind::Sql(sql) => {
+                let rows = self.deps.store.assets().await?;
+                let names = rows
+                    .into_iter()
+                    .filter(|r| !r.dropped && r.connection.is_none())
+                    .map(|r| r.name);
+                names.filter(|n| *n != own && mentions(sql, n)).collect()
+            }
+            _ => Vec::new(),
+        };
+        Ok(Inputs::pin(self.deps, named, self.ctx).await?.tables())
+    }
+
+    fn evidence(&self, check: &Check, found: &str, offenders: &[RecordBatch]) -> Vec<SetAside> {
+        let now = self.ctx.clock.now();
+        let mut rows = Vec::new();
+        for batch in offenders {
+            for row in 0..batch.num_rows().min(MOST_EVIDENCE - rows.len()) {
+                let values = crate::json::row(batch, row);
+                rows.push(SetAside {
+                    part: EVIDENCE.into(),
+                    labels: self.labels_of(batch, row),
+                    range: None,
+                    reason: format!("check `{}` does not hold: {found}", check.name),
+                    path: None,
+                    check: Some(check.name.clone()),
+                    row: cut(serde_json::Value::Object(values).to_string()),
+                    at: now,
+                    run: self.ctx.trace.run,
+                });
+            }
+        }
+        rows
+    }
+}
+
+/// Whether a statement could name this table: both words occur in it. Naming too many costs a look at a table, naming too few a failure.
+fn mentions(sql: &str, name: &segue_core::AssetName) -> bool {
+    let sql = sql.to_lowercase();
+    sql.contains(name.schema()) && sql.contains(name.table())
+}

@@ -1,0 +1,157 @@
+//! Which table is an asset's: found by its name, its former name, or made up for a new one; never another's.
+
+use crate::definition::Definition;
+use crate::deps::Deps;
+use crate::names::asset_name;
+use segue_core::commit::Role;
+use segue_core::hash::sha256;
+use segue_core::sink::Target;
+use segue_core::{AssetId, AssetName, Ctx, Error, Kind, Result, TableId};
+use segue_diag::{FOREIGN_TABLE, UNKNOWN_TABLE};
+use segue_spec::model::Asset;
+use segue_store::AssetRow;
+use uuid::Uuid;
+
+/// The asset as the state knows it, under its present or its former name; `None` when it never ran.
+///
+/// # Errors
+/// Those of the state.
+pub async fn row(deps: &Deps, asset: &Asset) -> Result<Option<AssetRow>> {
+    if let Some(row) = deps.store.asset(&asset_name(&asset.name)).await? {
+        return Ok(Some(row));
+    }
+    match &asset.renamed_from {
+        Some(before) => deps.store.asset(&asset_name(before)).await,
+        None => Ok(None),
+    }
+}
+
+/// The asset's row, written down if it is new, renamed if it was renamed.
+///
+/// # Errors
+/// `Conflict` when there is a table at its place that this state does not know.
+pub async fn register(deps: &Deps, asset: &Asset, ctx: &Ctx) -> Result<AssetRow> {
+    let name = asset_name(&asset.name);
+    if let Some(found) = row(deps, asset).await? {
+        if found.name == name {
+            return Ok(found);
+        }
+        deps.store.rename(found.id, &name).await?;
+        return Ok(AssetRow { name, ..found });
+    }
+    let id = AssetId::random();
+    let connection = asset.into.as_ref().map(|into| into.connection.clone());
+    let plain = match &asset.into {
+        Some(into) => into.table.clone(),
+        None => format!("{}/{}", name.schema(), name.table()),
+    };
+    let is_anothers = deps
+        .store
+        .assets()
+        .await?
+        .iter()
+        .any(|a| !a.dropped && a.place == plain && a.connection == connection);
+    let place = match is_anothers {
+        true if connection.is_some() => {
+            return Err(Error::new(
+                Kind::Conflict,
+                format!("the table `{plain}` of the connection is already another asset's"),
+            )
+            .code(FOREIGN_TABLE)
+            .hint("give this asset another `table:` in `into:`"));
+        }
+        true => format!("{plain}-{}", &id.to_string()[..8]),
+        false => plain,
+    };
+    let definition = Definition::of(asset, &deps.project.timezone);
+    let row = AssetRow {
+        id,
+        table: TableId::random(),
+        name,
+        place,
+        connection,
+        schema: None,
+        definition: Some(definition.to_json()?),
+        data_hash: Some(definition.data_hash()),
+        metadata_hash: Some(definition.metadata_hash()),
+        source: None,
+        dropped: false,
+    };
+    refuse_foreign(deps, &row, ctx).await?;
+    deps.store.register(&row).await?;
+    Ok(row)
+}
+
+/// Fails when there is a table where a new one is to be.
+async fn refuse_foreign(deps: &Deps, row: &AssetRow, ctx: &Ctx) -> Result<()> {
+    use crate::commit::Sinks;
+    let own = own(row);
+    let head = deps.places.of(&own)?.head(&own, ctx).await?;
+    if head.version == 0 && head.n == 0 && head.schema.is_none() {
+        return Ok(());
+    }
+    let ours = head.n > 0 || head.table.is_some();
+    let error = Error::new(
+        Kind::Conflict,
+        format!("there is a table at {} that this state does not know", own.place),
+    )
+    .with("asset", &row.name);
+    Err(if ours {
+        error.code(UNKNOWN_TABLE).hint(
+            "run `segue state rebuild`, which reads what was done from the tables themselves, or `segue asset drop` it",
+        )
+    } else {
+        error
+            .code(FOREIGN_TABLE)
+            .hint("another program made it: name the asset otherwise, or move that table away")
+    })
+}
+
+/// The asset's own table.
+pub fn own(row: &AssetRow) -> Target {
+    Target {
+        asset: row.id,
+        table: row.table,
+        name: row.name.clone(),
+        place: row.place.clone(),
+        connection: row.connection.clone(),
+    }
+}
+
+/// A companion of the asset's table: its quarantine or its kept pages, always in the lake. Its id and place follow from the own
+/// table's, so that every process finds the same.
+pub fn companion(row: &AssetRow, role: Role) -> Target {
+    let folder = match role {
+        Role::Table => return own(row),
+        Role::Quarantine => "quarantine",
+        Role::Pages => "pages",
+    };
+    let of_table = match &row.connection {
+        None => row.place.replace('/', "."),
+        Some(connection) => format!("into-{connection}-{}", &row.table.to_string()[..8]),
+    };
+    let digest = sha256(format!("{}/{folder}", row.table));
+    let id = u128::from_str_radix(&digest[..32], 16).unwrap_or_else(|e| unreachable!("a digest is hexadecimal: {e}"));
+    Target {
+        asset: row.id,
+        table: TableId(Uuid::from_u128(id)),
+        name: row.name.clone(),
+        place: format!("{folder}/{of_table}"),
+        connection: None,
+    }
+}
+
+/// A lake table that is read, by its asset's name.
+///
+/// # Errors
+/// `NotFound` when the asset never ran.
+pub async fn input(deps: &Deps, name: &AssetName) -> Result<AssetRow> {
+    deps.store.asset(name).await?.ok_or_else(|| not_yet(name))
+}
+
+/// The error for an input that has no table yet.
+pub fn not_yet(name: &AssetName) -> Error {
+    Error::new(Kind::NotFound, format!("{name} has no table yet"))
+        .code(segue_diag::NO_INPUT)
+        .hint(format!("run it first: segue run {name}"))
+}

@@ -1,0 +1,707 @@
+//! From a group that lies ready to a commit that landed: worked out, judged, carried out with its companions, and entered in the ledger.
+
+use super::aside::{self, EVIDENCE, SetAside, part_key, part_labels};
+use super::group::{DonePart, Group};
+use super::inputs::Inputs;
+use super::judge::{Failure, Judge};
+use super::known;
+use crate::commit::{Draft, DraftPart, Protocol, Recheck, Rules, Settled, Sinks, carry_out, settle};
+use crate::deps::Deps;
+use crate::ledger::Values;
+use crate::names::asset_name;
+use crate::ranges::Calendar;
+use crate::report::Figures;
+use arrow_schema::SchemaRef;
+use async_trait::async_trait;
+use futures::{StreamExt, TryStreamExt};
+use segue_core::commit::{CommitRecord, Entry, Footprint, LedgerChange, Part, Role};
+use segue_core::sink::{Change, Grain, Rows, Sink, Staged, Target, WorkedOut};
+use segue_core::{Ctx, Error, Kind, Labels, Result, Span, Spans, Type, align};
+use segue_diag::{EMPTY_REPLACE, SCHEMA_CLASH};
+use segue_spec::model::{Asset, How, WriteMode};
+use segue_store::{AssetRow, LeaseGuard};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// How often a commit is worked out anew because another came first.
+const MOST_TRIES: u32 = 3;
+
+/// What the commits of one step have in common.
+pub struct Lander<'a> {
+    /// What the run works with.
+    pub deps: &'a Deps,
+    /// The step's asset.
+    pub asset: &'a Asset,
+    /// As the state knows it.
+    pub row: &'a AssetRow,
+    /// The right to commit.
+    pub lease: &'a LeaseGuard,
+    /// A context that is not cancelled with the step: a commit that began is finished.
+    pub ctx: &'a Ctx,
+    /// The definition's data hash.
+    pub data_hash: &'a str,
+    /// Where it is read from; `None` for the lake.
+    pub source: Option<&'a str>,
+    /// What it is computed from.
+    pub inputs: &'a Inputs,
+    /// Its ranges.
+    pub calendar: Option<&'a Calendar>,
+    /// Readers' grains on its table.
+    pub grains: &'a [Grain],
+    /// What was counted so far.
+    pub figures: &'a mut Figures,
+    /// What is worth saying.
+    pub notes: &'a mut Vec<String>,
+}
+
+/// How a group meets the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meets {
+    /// As the asset's write mode says.
+    AsWritten,
+    /// It is the table from now on: a rebuild that is swapped in.
+    Swap,
+}
+
+/// What is to be done to one table of the commit.
+struct Piece {
+    role: Role,
+    target: Target,
+    change: Change,
+    schema: SchemaRef,
+    staged: Vec<Staged>,
+    grains: Vec<Grain>,
+    worked: WorkedOut,
+}
+
+impl Lander<'_> {
+    /// Commits the group, or enters in the state alone that everything is as it was.
+    ///
+    /// # Errors
+    /// Those of checks (`BadData`, with evidence committed to the quarantine), of the sinks and of the state.
+    pub async fn land(&mut self, mut group: Group, meets: Meets) -> Result<()> {
+        let own = known::own(self.row);
+        let sink = self.deps.places.of(&own)?;
+        let (staged, mut bad) = self
+            .judge(&group)?
+            .set_aside(&sink, &own, std::mem::take(&mut group.staged))
+            .await?;
+        if !bad.is_empty() {
+            group.rows = staged.iter().map(|s| s.rows).sum();
+        }
+        group.staged = staged;
+        group.aside.append(&mut bad);
+        for tries in 1.. {
+            match self.try_to_land(&group, meets).await {
+                Err(error) if error.kind() == Kind::Conflict && tries < MOST_TRIES && !self.lease.is_lost() => {
+                    tracing::debug!(asset = %self.asset.name, %error, "another commit came first: working the change out anew");
+                }
+                done => return done,
+            }
+        }
+        Ok(())
+    }
+
+    async fn try_to_land(&mut self, group: &Group, meets: Meets) -> Result<()> {
+        let recheck = Rejudge {
+            deps: self.deps,
+            asset: self.asset,
+        };
+        let settled = self.settle(&recheck).await?;
+        let own = known::own(self.row);
+        let sink = self.deps.places.of(&own)?;
+        let change = self.change(group, meets, &settled)?;
+        let schema = schema_after(self.asset, &change, settled.schema.as_ref(), group.schema.as_ref())?;
+        let worked = sink
+            .work_out(&own, schema.clone(), &change, &group.staged, self.grains, self.ctx)
+            .await?;
+        if change == Change::ReplaceTable
+            && group.rows == 0
+            && worked.rows_removed > 0
+            && !self.asset.write.allow_empty
+            && meets == Meets::AsWritten
+        {
+            self.forget(&sink, &own, group, Some(&worked.plan)).await;
+            return Err(Error::new(
+                Kind::BadData,
+                format!(
+                    "{} would lose all its {} rows: nothing was read",
+                    self.asset.name, worked.rows_removed
+                ),
+            )
+            .code(EMPTY_REPLACE)
+            .hint("if that may be, write `allow_empty: true` in `write:`"));
+        }
+        let is_new = settled.schema.is_none();
+        let changes_rows = is_new || !worked.unchanged;
+        if changes_rows {
+            let view = sink.view(&own, &worked.plan, self.ctx).await?;
+            let changed = match group.staged.is_empty() {
+                true => None,
+                false => Some(sink.staged(&own, &group.staged, self.ctx).await?),
+            };
+            let judgement = self.judge(group)?.table_as_it_would_be(view, changed).await?;
+            for warning in judgement.warnings {
+                self.note(warning);
+            }
+            if let Some(failure) = judgement.failure {
+                self.forget(&sink, &own, group, Some(&worked.plan)).await;
+                return self.keep_evidence(failure, schema, &settled).await;
+            }
+        }
+        let (rows_written, rows_removed, bytes) = (worked.rows_written, worked.rows_removed, worked.bytes_written);
+        let mut pieces = vec![Piece {
+            role: Role::Table,
+            target: own.clone(),
+            change,
+            schema,
+            staged: group.staged.clone(),
+            grains: self.grains.to_vec(),
+            worked,
+        }];
+        let quarantine = self.quarantine(group, meets).await?;
+        let is_commit = changes_rows || quarantine.is_some();
+        if !is_commit {
+            self.forget(&sink, &own, group, Some(&pieces[0].worked.plan)).await;
+            self.enter_unchanged(group, &settled).await?;
+            return Ok(());
+        }
+        if !changes_rows {
+            self.forget(
+                &sink,
+                &own,
+                &Group {
+                    pages: Vec::new(),
+                    ..group.clone()
+                },
+                Some(&pieces[0].worked.plan),
+            )
+            .await;
+            pieces[0] = self.no_rows(&sink, &own, &settled, &pieces[0].schema).await?;
+        }
+        pieces.extend(quarantine);
+        pieces.extend(self.pages(group).await?);
+        let ledger = self.ledger_change(group, meets);
+        let footprint = if changes_rows {
+            pieces[0].worked.footprint.clone()
+        } else {
+            Footprint::nothing()
+        };
+        self.carry(&settled, pieces, ledger, footprint, &group.position, &recheck)
+            .await?;
+        self.figures.commits += 1;
+        self.figures.rows_quarantined += group.aside.len() as u64;
+        self.figures.rows_doubled += group.doubled;
+        if changes_rows {
+            self.figures.rows_written += group.rows;
+            // A row that is otherwise now is one that came and one that went.
+            self.figures.rows_changed += rows_written.max(rows_removed);
+            self.figures.bytes_written += bytes;
+        }
+        Ok(())
+    }
+
+    async fn settle(&self, recheck: &Rejudge<'_>) -> Result<Settled> {
+        settle(&self.protocol(recheck), &self.lease.lease, &known::own(self.row)).await
+    }
+
+    /// Deletes the rows of these slices, which are no longer listed.
+    ///
+    /// # Errors
+    /// As [`Lander::land`].
+    pub async fn delete(&mut self, gone: &[Labels]) -> Result<()> {
+        let recheck = Rejudge {
+            deps: self.deps,
+            asset: self.asset,
+        };
+        let settled = self.settle(&recheck).await?;
+        let Some(schema) = settled.schema.clone() else {
+            return Ok(());
+        };
+        let own = known::own(self.row);
+        let sink = self.deps.places.of(&own)?;
+        let slices: BTreeSet<Labels> = gone.iter().cloned().collect();
+        let change = Change::ReplaceSlices {
+            columns: slice_columns(self.asset).to_vec(),
+            slices: slices.clone(),
+        };
+        let worked = sink
+            .work_out(&own, schema.clone(), &change, &[], self.grains, self.ctx)
+            .await?;
+        let (footprint, removed) = (worked.footprint.clone(), worked.rows_removed);
+        let target = own.clone();
+        let mut pieces = vec![Piece {
+            role: Role::Table,
+            target,
+            change,
+            schema,
+            staged: Vec::new(),
+            grains: self.grains.to_vec(),
+            worked,
+        }];
+        let parts: BTreeSet<String> = slices.iter().map(|l| part_key(l, None)).collect();
+        pieces.extend(self.set_aside_piece(Vec::new(), replace_parts(&parts), &parts).await?);
+        let ledger = LedgerChange {
+            drop_labels: slices,
+            ..LedgerChange::default()
+        };
+        self.carry(&settled, pieces, ledger, footprint, &None, &recheck).await?;
+        self.figures.commits += 1;
+        self.figures.rows_changed += removed;
+        Ok(())
+    }
+
+    fn protocol<'p>(&'p self, recheck: &'p Rejudge<'p>) -> Protocol<'p> {
+        Protocol {
+            state: &self.deps.store,
+            sinks: &self.deps.places,
+            recheck,
+            ctx: self.ctx,
+            rules: Rules::default(),
+        }
+    }
+
+    fn judge(&self, group: &Group) -> Result<Judge<'_>> {
+        let mut ranges = Vec::new();
+        for range in group.parts.iter().filter_map(|p| p.range) {
+            ranges.push((range, self.in_output(range, group.schema.as_ref())?));
+        }
+        Ok(Judge {
+            deps: self.deps,
+            asset: self.asset,
+            ctx: self.ctx,
+            ranges,
+        })
+    }
+
+    /// A range as the output column holds it.
+    fn in_output(&self, range: Span, schema: Option<&SchemaRef>) -> Result<Span> {
+        let (Some(calendar), Some(written)) = (self.calendar, &self.asset.range) else {
+            return Ok(range);
+        };
+        let field = schema.and_then(|s| s.field_with_name(&written.output).ok());
+        match field {
+            Some(field) => calendar.in_column(range, &Type::of(field)?),
+            None => Ok(range),
+        }
+    }
+
+    /// What is to happen to the own table.
+    fn change(&self, group: &Group, meets: Meets, settled: &Settled) -> Result<Change> {
+        if meets == Meets::Swap {
+            return Ok(Change::ReplaceTable);
+        }
+        Ok(match self.asset.write.mode {
+            WriteMode::Append => Change::Append,
+            WriteMode::Merge => Change::Merge {
+                key: self.asset.write.key.clone(),
+            },
+            WriteMode::Replace => match (&self.asset.range, slice_columns(self.asset)) {
+                (Some(range), _) => {
+                    let schema = group.schema.as_ref().or(settled.schema.as_ref());
+                    let held = group
+                        .parts
+                        .iter()
+                        .filter_map(|p| p.range)
+                        .map(|r| self.in_output(r, schema))
+                        .collect::<Result<Vec<_>>>()?;
+                    Change::ReplaceRanges {
+                        column: range.output.clone(),
+                        ranges: Spans::of(held),
+                    }
+                }
+                (None, []) => Change::ReplaceTable,
+                (None, columns) => Change::ReplaceSlices {
+                    columns: columns.to_vec(),
+                    slices: group.parts.iter().map(|p| p.labels.clone()).collect(),
+                },
+            },
+        })
+    }
+
+    /// The own table's part of a commit that changes only companions: the number, and no rows.
+    async fn no_rows(
+        &self,
+        sink: &Arc<dyn Sink>,
+        own: &Target,
+        settled: &Settled,
+        schema: &SchemaRef,
+    ) -> Result<Piece> {
+        let schema = settled.schema.clone().unwrap_or_else(|| schema.clone());
+        let worked = sink
+            .work_out(own, schema.clone(), &Change::Append, &[], &[], self.ctx)
+            .await?;
+        Ok(Piece {
+            role: Role::Table,
+            target: own.clone(),
+            change: Change::Append,
+            schema,
+            staged: Vec::new(),
+            grains: Vec::new(),
+            worked,
+        })
+    }
+
+    /// The quarantine's part: what is set aside now in place of what was, with the evidence of the last failure gone. `None` when
+    /// nothing of it changes.
+    async fn quarantine(&self, group: &Group, meets: Meets) -> Result<Option<Piece>> {
+        let mut parts: BTreeSet<String> = group.parts.iter().map(|p| part_key(&p.labels, p.range)).collect();
+        parts.extend(group.aside.iter().map(|a| a.part.clone()));
+        parts.insert(EVIDENCE.into());
+        let adds_to_before =
+            self.asset.range.is_none() && slice_columns(self.asset).is_empty() && has_position(self.asset);
+        let change = match meets {
+            Meets::Swap => Change::ReplaceTable,
+            Meets::AsWritten if adds_to_before && !group.aside.is_empty() => Change::Append,
+            Meets::AsWritten => {
+                if adds_to_before {
+                    parts = BTreeSet::from([EVIDENCE.to_string()]);
+                }
+                replace_parts(&parts)
+            }
+        };
+        self.set_aside_piece(group.aside.clone(), change, &parts).await
+    }
+
+    async fn set_aside_piece(
+        &self,
+        mut rows: Vec<SetAside>,
+        change: Change,
+        parts: &BTreeSet<String>,
+    ) -> Result<Option<Piece>> {
+        let target = known::companion(self.row, Role::Quarantine);
+        let sink = self.deps.places.of(&target)?;
+        let head = sink.head(&target, self.ctx).await?;
+        if head.schema.is_none() && rows.is_empty() {
+            return Ok(None);
+        }
+        if head.schema.is_some() && !rows.is_empty() {
+            let there = sink.at(&target, head.version, self.ctx).await?;
+            let mut before = Vec::new();
+            let mut batches = there.scan(None).await?;
+            while let Some(batch) = batches.try_next().await? {
+                before.push(batch);
+            }
+            aside::keep_first(&mut rows, &before, parts)?;
+        }
+        let schema = aside::schema();
+        let mut staged = Vec::new();
+        if !rows.is_empty() {
+            let batch = aside::batch(&rows)?;
+            let stream = futures::stream::iter([Ok(Rows { batch, deletes: None })]).boxed();
+            staged.push(sink.stage(&target, schema.clone(), stream, self.ctx).await?);
+        }
+        let worked = sink
+            .work_out(&target, schema.clone(), &change, &staged, &[], self.ctx)
+            .await?;
+        if head.schema.is_some() && worked.unchanged {
+            self.discard(&sink, &target, &staged, Some(&worked.plan)).await;
+            return Ok(None);
+        }
+        Ok(Some(Piece {
+            role: Role::Quarantine,
+            target,
+            change,
+            schema,
+            staged,
+            grains: Vec::new(),
+            worked,
+        }))
+    }
+
+    /// The kept pages' part: this read's answers beside the older ones.
+    async fn pages(&self, group: &Group) -> Result<Option<Piece>> {
+        if group.pages.is_empty() {
+            return Ok(None);
+        }
+        let target = known::companion(self.row, Role::Pages);
+        let sink = self.deps.places.of(&target)?;
+        let schema = super::pages::schema();
+        let worked = sink
+            .work_out(&target, schema.clone(), &Change::Append, &group.pages, &[], self.ctx)
+            .await?;
+        let staged = group.pages.clone();
+        Ok(Some(Piece {
+            role: Role::Pages,
+            target,
+            change: Change::Append,
+            schema,
+            staged,
+            grains: Vec::new(),
+            worked,
+        }))
+    }
+
+    async fn carry(
+        &self,
+        settled: &Settled,
+        pieces: Vec<Piece>,
+        ledger: LedgerChange,
+        footprint: Footprint,
+        position: &Option<Value>,
+        recheck: &Rejudge<'_>,
+    ) -> Result<()> {
+        let read_at = ledger
+            .add
+            .iter()
+            .map(|e| e.read_at)
+            .min()
+            .unwrap_or_else(|| self.ctx.clock.now());
+        let position = match position {
+            Some(position) => Some(position.clone()),
+            None => self.deps.store.position(self.row.id).await?,
+        };
+        let draft = Draft {
+            asset: self.row.id,
+            name: self.row.name.clone(),
+            table: self.row.table,
+            read_at,
+            run: self.ctx.trace.run,
+            position,
+            inputs: self.inputs.versions(),
+            ledger,
+            footprint,
+            parts: pieces
+                .into_iter()
+                .map(|p| DraftPart {
+                    role: p.role,
+                    target: p.target,
+                    change: p.change,
+                    schema: p.schema,
+                    staged: p.staged,
+                    grains: p.grains,
+                    plan: p.worked.plan,
+                })
+                .collect(),
+        };
+        let before = self.deps.store.ledger(self.row.id).await?;
+        carry_out(&self.protocol(recheck), &self.lease.lease, settled, before, draft).await?;
+        Ok(())
+    }
+
+    /// What the commit says of the ledger: every part of the group is of this commit now.
+    fn ledger_change(&self, group: &Group, meets: Meets) -> LedgerChange {
+        let is_whole = self.asset.range.is_none() && slice_columns(self.asset).is_empty();
+        let mut change = LedgerChange {
+            drop_all: is_whole || meets == Meets::Swap,
+            ..LedgerChange::default()
+        };
+        change.drop_ranges = Spans::of(group.parts.iter().filter_map(|p| p.range));
+        if !change.drop_all && self.asset.range.is_none() {
+            change.drop_labels = group.parts.iter().map(|p| p.labels.clone()).collect();
+        }
+        change.add = group
+            .parts
+            .iter()
+            .filter(|p| p.is_entered)
+            .map(|p| self.entry(p, 0, p.values_hash.clone()))
+            .collect();
+        change
+    }
+
+    fn entry(&self, part: &DonePart, n: u64, values_hash: String) -> Entry {
+        Entry {
+            range: part.range,
+            labels: part.labels.clone(),
+            outcome: part.outcome,
+            n,
+            data_hash: self.data_hash.to_string(),
+            values_hash,
+            source: self.source.map(str::to_string),
+            read_at: part.read_at,
+            kept: false,
+        }
+    }
+
+    /// Nothing changed: the state alone remembers that these parts were read again, and what they were computed from.
+    async fn enter_unchanged(&mut self, group: &Group, settled: &Settled) -> Result<()> {
+        let ledger = self.deps.store.ledger(self.row.id).await?;
+        let before: BTreeMap<(Option<Span>, &Labels), &Entry> =
+            ledger.iter().map(|e| ((e.range, &e.labels), e)).collect();
+        let checked = self.inputs.versions();
+        let mut change = LedgerChange::default();
+        let mut touched = Vec::new();
+        for part in group.parts.iter().filter(|p| p.is_entered) {
+            let there = before.get(&(part.range, &part.labels));
+            let n = there.map_or(settled.n, |e| e.n);
+            // A source's slice needs no versions: its age alone makes it old.
+            let checked = if self.source.is_some() { &[][..] } else { &checked };
+            let entry = self.entry(part, n, Values::text(&part.values_hash, checked));
+            match there {
+                Some(same)
+                    if **same
+                        == (Entry {
+                            read_at: same.read_at,
+                            ..entry.clone()
+                        }) =>
+                {
+                    touched.push((part.range, part.labels.clone()))
+                }
+                _ => {
+                    match part.range {
+                        Some(range) => change.drop_ranges = change.drop_ranges.union(&Spans::of([range])),
+                        None => {
+                            change.drop_labels.insert(part.labels.clone());
+                        }
+                    }
+                    change.add.push(entry);
+                }
+            }
+        }
+        if !touched.is_empty() {
+            let read_at = group
+                .parts
+                .iter()
+                .map(|p| p.read_at)
+                .min()
+                .unwrap_or_else(|| self.ctx.clock.now());
+            self.deps.store.touch(&self.lease.lease, &touched, read_at).await?;
+        }
+        if !change.add.is_empty() {
+            self.deps.store.enter(&self.lease.lease, &change).await?;
+        }
+        self.figures.rows_doubled += group.doubled;
+        Ok(())
+    }
+
+    /// Commits a failed check's offenders to the quarantine, and nothing else; then fails.
+    async fn keep_evidence(&mut self, failure: Failure, schema: SchemaRef, settled: &Settled) -> Result<()> {
+        let error = failure.error(self.asset, self.figures.commits);
+        let parts = BTreeSet::from([EVIDENCE.to_string()]);
+        let own = known::own(self.row);
+        let sink = self.deps.places.of(&own)?;
+        if let Some(evidence) = self
+            .set_aside_piece(failure.evidence, replace_parts(&parts), &parts)
+            .await?
+        {
+            let pieces = vec![self.no_rows(&sink, &own, settled, &schema).await?, evidence];
+            let recheck = Rejudge {
+                deps: self.deps,
+                asset: self.asset,
+            };
+            self.carry(
+                settled,
+                pieces,
+                LedgerChange::default(),
+                Footprint::nothing(),
+                &None,
+                &recheck,
+            )
+            .await?;
+        }
+        Err(error)
+    }
+
+    fn note(&mut self, note: String) {
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+
+    async fn forget(&self, sink: &Arc<dyn Sink>, own: &Target, group: &Group, plan: Option<&Value>) {
+        self.discard(sink, own, &group.staged, plan).await;
+        if !group.pages.is_empty() {
+            let pages = known::companion(self.row, Role::Pages);
+            if let Ok(lake) = self.deps.places.of(&pages) {
+                self.discard(&lake, &pages, &group.pages, None).await;
+            }
+        }
+    }
+
+    async fn discard(&self, sink: &Arc<dyn Sink>, target: &Target, staged: &[Staged], plan: Option<&Value>) {
+        if let Err(error) = sink.discard(target, staged, plan, self.ctx).await {
+            tracing::warn!(table = %target.name, %error, "staged rows that no commit will name were left behind");
+        }
+    }
+}
+
+/// The columns that hold a slice's labels.
+pub fn slice_columns(asset: &Asset) -> &[String] {
+    match &asset.how {
+        How::Copy(copy) => &copy.slice,
+        How::Sql(_) => &[],
+    }
+}
+
+fn has_position(asset: &Asset) -> bool {
+    matches!(&asset.how, How::Copy(copy) if copy.position.is_some())
+}
+
+fn replace_parts(parts: &BTreeSet<String>) -> Change {
+    Change::ReplaceSlices {
+        columns: vec![aside::PART.into()],
+        slices: parts.iter().map(|p| part_labels(p)).collect(),
+    }
+}
+
+/// The table's schema after the change.
+fn schema_after(
+    asset: &Asset,
+    change: &Change,
+    before: Option<&SchemaRef>,
+    coming: Option<&SchemaRef>,
+) -> Result<SchemaRef> {
+    let schema = match (before, coming) {
+        (None, Some(coming)) => coming.clone(),
+        (Some(_), Some(coming)) if *change == Change::ReplaceTable => coming.clone(),
+        (Some(before), None) => before.clone(),
+        (Some(before), Some(coming)) => align::common(before, coming).map_err(|e| {
+            Error::new(
+                Kind::BadData,
+                format!(
+                    "the table of {} cannot hold its old rows and the new ones together",
+                    asset.name
+                ),
+            )
+            .code(SCHEMA_CLASH)
+            .hint("build it anew: segue run --rebuild")
+            .caused_by(e)
+        })?,
+        (None, None) => {
+            return Err(Error::new(
+                Kind::BadData,
+                format!(
+                    "nothing tells the columns of {}: no row came, and none are declared",
+                    asset.name
+                ),
+            )
+            .hint("declare them under `columns:`"));
+        }
+    };
+    Ok(schema)
+}
+
+/// Judges an asset's checks again on a table that moved between preparing and committing.
+pub struct Rejudge<'a> {
+    /// What the run works with.
+    pub deps: &'a Deps,
+    /// Whose checks.
+    pub asset: &'a Asset,
+}
+
+#[async_trait]
+impl Recheck for Rejudge<'_> {
+    async fn judge(&self, record: &CommitRecord, part: &Part, ctx: &Ctx) -> Result<()> {
+        let changes_nothing = part.change == Change::Append && part.staged.is_empty();
+        if part.role != Role::Table || changes_nothing || record.name != asset_name(&self.asset.name) {
+            return Ok(());
+        }
+        let sink = self.deps.places.of(&part.target)?;
+        let view = sink.view(&part.target, &part.plan, ctx).await?;
+        let changed = match part.staged.is_empty() {
+            true => None,
+            false => Some(sink.staged(&part.target, &part.staged, ctx).await?),
+        };
+        let judge = Judge {
+            deps: self.deps,
+            asset: self.asset,
+            ctx,
+            ranges: Vec::new(),
+        };
+        match judge.table_as_it_would_be(view, changed).await?.failure {
+            Some(failure) => Err(failure.error(self.asset, 0)),
+            None => Ok(()),
+        }
+    }
+}

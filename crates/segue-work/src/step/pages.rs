@@ -1,0 +1,182 @@
+//! Kept pages: the answers of a source as they came, from which a changed mapping is computed without asking again.
+
+use super::known;
+use crate::deps::Deps;
+use arrow_array::{BooleanArray, RecordBatch, TimestampMicrosecondArray};
+use arrow_schema::{Schema, SchemaRef};
+use arrow_select::filter::filter_record_batch;
+use futures::{StreamExt, TryStreamExt};
+use jiff::Timestamp;
+use segue_core::commit::Role;
+use segue_core::engine::{Query, TableKey};
+use segue_core::source::page_schema;
+use segue_core::{Batches, Ctx, Error, Result, Type, align};
+use segue_store::AssetRow;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+/// When the read began that a page belongs to: pages of one read stand together.
+const READ_AT: &str = "read_at";
+
+/// The columns of a table of kept pages.
+pub fn schema() -> SchemaRef {
+    let mut fields: Vec<_> = page_schema().fields().iter().map(|f| f.as_ref().clone()).collect();
+    fields.push(Type::Timestamp.field(READ_AT, false));
+    Arc::new(Schema::new(fields))
+}
+
+/// Pages as they are kept.
+///
+/// # Errors
+/// `BadData` for a batch that is not of pages.
+pub fn of_read(batch: &RecordBatch, read_at: Timestamp) -> Result<RecordBatch> {
+    let pages = align::align(batch, &page_schema())?;
+    let column = TimestampMicrosecondArray::from(vec![read_at.as_microsecond(); pages.num_rows()]).with_timezone("UTC");
+    let column = crate::rows::cast(&(Arc::new(column) as _), schema().field(pages.num_columns()))?;
+    let columns = pages.columns().iter().cloned().chain([column]).collect();
+    RecordBatch::try_new(schema(), columns).map_err(|e| Error::bug("pages do not make a batch").caused_by(e))
+}
+
+/// Pages that can stand for a read.
+pub struct Kept {
+    /// The slices, by their labels' key, whose newest read is complete.
+    pub slices: HashSet<String>,
+    /// Their pages, by slice and page.
+    pub pages: Batches,
+}
+
+/// The kept pages of those of these slices whose newest complete read, from this source, is there in full. `None` when there are none.
+///
+/// # Errors
+/// Those of the lake and the engine.
+pub async fn complete(
+    deps: &Deps,
+    row: &AssetRow,
+    wanted: &HashSet<String>,
+    source: &str,
+    ctx: &Ctx,
+) -> Result<Option<Kept>> {
+    let target = known::companion(row, Role::Pages);
+    let head = deps.places.lake.head(&target, ctx).await?;
+    if head.schema.is_none() || wanted.is_empty() {
+        return Ok(None);
+    }
+    let pages = deps.places.lake.at(&target, head.version, ctx).await?;
+    let columns: Vec<usize> = ["slices", "page", "last", "source", READ_AT]
+        .iter()
+        .map(|c| {
+            pages
+                .schema()
+                .index_of(c)
+                .map_err(|e| Error::bug("kept pages without a column").caused_by(e))
+        })
+        .collect::<Result<_>>()?;
+    let mut reads = Reads::default();
+    let mut index = pages.scan(Some(&columns)).await?;
+    while let Some(batch) = index.try_next().await? {
+        reads.add(&batch, source)?;
+    }
+    let chosen = reads.choose(wanted);
+    if chosen.is_empty() {
+        return Ok(None);
+    }
+    let slices = chosen.keys().flat_map(|list| keys(list)).collect();
+    let key = TableKey::new("pages", row.name.to_string());
+    let query = Query {
+        sql: format!("select * from {key} order by slices, {READ_AT}, page"),
+        params: BTreeMap::new(),
+        tables: BTreeMap::from([(key, pages)]),
+        timezone: deps.project.timezone.clone(),
+    };
+    let answer = deps.engine.run(&query, ctx).await?;
+    let chosen = Arc::new(chosen);
+    let pages = answer.rows.map(move |batch| only(&batch?, &chosen)).boxed();
+    Ok(Some(Kept { slices, pages }))
+}
+
+/// The reads that pages belong to: by the list of slices and the read's start, which pages there are, and the number of the last.
+#[derive(Default)]
+struct Reads(HashMap<(String, Timestamp), (BTreeSet<i64>, Option<i64>)>);
+
+impl Reads {
+    fn add(&mut self, batch: &RecordBatch, source: &str) -> Result<()> {
+        for at in 0..batch.num_rows() {
+            let row = crate::json::row(batch, at);
+            if row["source"].as_str() != Some(source) {
+                continue;
+            }
+            let list = row["slices"].as_str().unwrap_or_default().to_string();
+            let (pages, last) = self
+                .0
+                .entry((list, crate::rows::timestamp(batch, READ_AT, at)?))
+                .or_default();
+            let page = row["page"].as_i64().unwrap_or(-1);
+            pages.insert(page);
+            if row["last"] == Value::Bool(true) {
+                *last = Some(page);
+            }
+        }
+        Ok(())
+    }
+
+    /// For each list of slices the read that stands for all of them: complete, and for every one of its slices the newest.
+    fn choose(self, wanted: &HashSet<String>) -> HashMap<String, Timestamp> {
+        let is_complete =
+            |pages: &BTreeSet<i64>, last: Option<i64>| last.is_some_and(|last| (0..=last).all(|p| pages.contains(&p)));
+        let mut newest: HashMap<String, (Timestamp, String)> = HashMap::new();
+        for ((list, read_at), (pages, last)) in &self.0 {
+            if !is_complete(pages, *last) {
+                continue;
+            }
+            for slice in keys(list) {
+                let there = newest.entry(slice).or_insert_with(|| (*read_at, list.clone()));
+                if there.0 < *read_at {
+                    *there = (*read_at, list.clone());
+                }
+            }
+        }
+        let mut chosen = HashMap::new();
+        for (slice, (read_at, list)) in &newest {
+            let stands_for_all = keys(list)
+                .iter()
+                .all(|k| wanted.contains(k) && newest.get(k) == Some(&(*read_at, list.clone())));
+            if wanted.contains(slice) && stands_for_all {
+                chosen.insert(list.clone(), *read_at);
+            }
+        }
+        chosen
+    }
+}
+
+fn keys(list: &str) -> Vec<String> {
+    serde_json::from_str(list).unwrap_or_default()
+}
+
+/// The pages of the chosen reads, as a source takes them.
+fn only(batch: &RecordBatch, chosen: &HashMap<String, Timestamp>) -> Result<RecordBatch> {
+    let mut keep = Vec::with_capacity(batch.num_rows());
+    let lists = batch
+        .column_by_name("slices")
+        .ok_or_else(|| Error::bug("kept pages without a column"))?;
+    for at in 0..batch.num_rows() {
+        let list = crate::json::value(lists, at);
+        let read = list.as_str().and_then(|l| chosen.get(l));
+        keep.push(read == Some(&crate::rows::timestamp(batch, READ_AT, at)?));
+    }
+    let kept = filter_record_batch(batch, &BooleanArray::from(keep))
+        .map_err(|e| Error::bug("rows cannot be filtered").caused_by(e))?;
+    let wanted: Vec<usize> = page_schema()
+        .fields()
+        .iter()
+        .map(|f| {
+            kept.schema_ref()
+                .index_of(f.name())
+                .map_err(|e| Error::bug("kept pages without a column").caused_by(e))
+        })
+        .collect::<Result<_>>()?;
+    let pages = kept
+        .project(&wanted)
+        .map_err(|e| Error::bug("rows cannot be projected").caused_by(e))?;
+    align::align(&pages, &page_schema())
+}

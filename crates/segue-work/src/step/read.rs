@@ -1,0 +1,322 @@
+//! A copy from a source: what it hands out, slice by slice, until everything that was asked for has an end.
+
+use super::aside::{SetAside, cut, part_key};
+use super::gather::{Gather, Whose};
+use super::group::DonePart;
+use super::pages;
+use crate::ledger::Part;
+use arrow_schema::SchemaRef;
+use futures::StreamExt;
+use jiff::Timestamp;
+use segue_core::commit::Outcome;
+use segue_core::source::{Read, ReadRequest, Rejected, Source};
+use segue_core::{Ctx, Error, Kind, Result};
+use segue_store::Parked;
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What became of a slice.
+#[derive(Debug)]
+pub enum Fate {
+    /// Nothing yet.
+    Open,
+    /// Its rows are complete.
+    Done,
+    /// It may go on later.
+    Parked {
+        /// When, if that is known.
+        until: Option<Timestamp>,
+        /// Why.
+        reason: String,
+    },
+    /// It is not ours to read.
+    Closed,
+    /// It failed.
+    Failed(Error),
+}
+
+/// When what is complete is committed.
+#[derive(Clone, Copy, Debug)]
+pub struct Batching {
+    /// Once this much is staged, in bytes.
+    pub bytes: u64,
+    /// Once the first of it has waited so long.
+    pub time: Duration,
+}
+
+impl Default for Batching {
+    fn default() -> Batching {
+        Batching {
+            bytes: 64 << 20,
+            time: Duration::from_secs(30),
+        }
+    }
+}
+
+/// A read under way.
+pub struct Reading<'a> {
+    /// The parts that were asked for, in the request's order.
+    pub parts: &'a [Part],
+    /// What became of each.
+    pub fates: Vec<Fate>,
+    /// When the read began.
+    pub read_at: Timestamp,
+    /// What each part is the state of: the read's own start, or that of the read whose kept answers are read again.
+    pub state_of: Vec<Timestamp>,
+    /// The source's last word on how far it was read.
+    pub position: Option<Value>,
+    /// Rows that came.
+    pub rows: u64,
+    /// Whether answers are kept.
+    pub keep_pages: bool,
+    /// What is worth saying.
+    pub notes: Vec<String>,
+}
+
+/// Why reading paused.
+#[derive(Debug)]
+pub enum Pause {
+    /// Enough is complete to be committed.
+    Full,
+    /// The source has said all.
+    Ended,
+    /// The source failed; what is complete counts.
+    Broken(Error),
+}
+
+/// A source's answers as they come, and when the group that they go into was begun.
+pub struct Answers {
+    stream: futures::stream::BoxStream<'static, Result<Read>>,
+    begun: Option<Duration>,
+}
+
+impl Answers {
+    /// Begins to read.
+    ///
+    /// # Errors
+    /// The source's own.
+    pub async fn of(source: &Arc<dyn Source>, request: ReadRequest, ctx: &Ctx) -> Result<Answers> {
+        Ok(Answers {
+            stream: source.read(request, ctx).await?,
+            begun: None,
+        })
+    }
+}
+
+impl Reading<'_> {
+    /// A read of these parts that begins now.
+    pub fn new(parts: &[Part], read_at: Timestamp, keep_pages: bool) -> Reading<'_> {
+        Reading {
+            parts,
+            fates: parts.iter().map(|_| Fate::Open).collect(),
+            read_at,
+            state_of: vec![read_at; parts.len()],
+            position: None,
+            rows: 0,
+            keep_pages,
+            notes: Vec::new(),
+        }
+    }
+
+    /// Takes in what comes, until there is enough for a commit or nothing more.
+    ///
+    /// # Errors
+    /// Those of staging. What the source fails with is a [`Pause`].
+    pub async fn on(
+        &mut self,
+        answers: &mut Answers,
+        gather: &mut Gather,
+        batching: Batching,
+        ctx: &Ctx,
+    ) -> Result<Pause> {
+        loop {
+            let now = ctx.clock.elapsed();
+            if gather.is_empty() {
+                answers.begun = None;
+            } else {
+                let begun = *answers.begun.get_or_insert(now);
+                if gather.complete_bytes() >= batching.bytes || now.saturating_sub(begun) >= batching.time {
+                    answers.begun = None;
+                    return Ok(Pause::Full);
+                }
+            }
+            let left = answers
+                .begun
+                .map_or(Duration::MAX, |begun| (begun + batching.time).saturating_sub(now));
+            let next = tokio::select! {
+                biased;
+                () = ctx.cancel.cancelled() => return Ok(Pause::Broken(Error::new(Kind::Cancelled, "stopped, as asked"))),
+                next = answers.stream.next() => next,
+                () = ctx.clock.sleep(left), if answers.begun.is_some() => continue,
+            };
+            match next {
+                None => return Ok(Pause::Ended),
+                Some(Err(error)) => return Ok(Pause::Broken(error)),
+                Some(Ok(read)) => self.take(read, gather, ctx).await?,
+            }
+        }
+    }
+
+    async fn take(&mut self, read: Read, gather: &mut Gather, ctx: &Ctx) -> Result<()> {
+        match read {
+            Read::Rows { slice, batch } => {
+                self.rows += batch.num_rows() as u64;
+                let whose = self.whose(slice)?;
+                gather.rows(slice, &whose, batch).await
+            }
+            Read::Rejected { slice, rows } => {
+                self.rows += rows.len() as u64;
+                let whose = slice.map(|s| self.whose(s)).transpose()?;
+                let aside: Vec<SetAside> = rows.into_iter().map(|r| rejected(whose.as_ref(), r, ctx)).collect();
+                match (slice, &whose) {
+                    (Some(slice), Some(whose)) => gather.aside(slice, whose, aside),
+                    _ => gather.stray(aside),
+                }
+                Ok(())
+            }
+            Read::Page { batch, .. } if self.keep_pages => gather.page(pages::of_read(&batch, self.read_at)?).await,
+            Read::Page { .. } => Ok(()),
+            Read::Position(position) => {
+                self.position = Some(position);
+                Ok(())
+            }
+            Read::Done { slice } => {
+                let part = self.part(slice)?;
+                let done = done_part(part, self.state_of[slice], Outcome::Done);
+                self.end(slice, Fate::Done)?;
+                gather.done(slice, done).await
+            }
+            Read::Parked { slice, until, reason } => {
+                gather.forget(slice).await;
+                self.end(slice, Fate::Parked { until, reason })
+            }
+            Read::Closed { slice, reason } => {
+                gather.forget(slice).await;
+                tracing::info!(slice = %self.part(slice)?.labels, %reason, "closed: not ours to read");
+                self.end(slice, Fate::Closed)
+            }
+            Read::Failed { slice, error } => {
+                gather.forget(slice).await;
+                self.end(slice, Fate::Failed(error))
+            }
+            Read::Note(note) => {
+                if !self.notes.contains(&note) {
+                    self.notes.push(note);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn part(&self, slice: usize) -> Result<&Part> {
+        self.parts.get(slice).ok_or_else(|| {
+            Error::bug(format!(
+                "the source speaks of slice {slice}, and {} were asked for",
+                self.parts.len()
+            ))
+        })
+    }
+
+    fn whose(&self, slice: usize) -> Result<Whose> {
+        let part = self.part(slice)?;
+        if !matches!(self.fates[slice], Fate::Open) {
+            return Err(Error::bug(format!(
+                "the source hands out more of slice {} after its end",
+                part.labels
+            )));
+        }
+        Ok(Whose {
+            range: part.range,
+            labels: part.labels.clone(),
+        })
+    }
+
+    fn end(&mut self, slice: usize, fate: Fate) -> Result<()> {
+        self.part(slice)?;
+        self.fates[slice] = fate;
+        Ok(())
+    }
+
+    /// The parts that end as closed, for the ledger.
+    pub fn closed(&self) -> Vec<DonePart> {
+        let closed = |at: &usize| matches!(self.fates[*at], Fate::Closed);
+        (0..self.parts.len())
+            .filter(closed)
+            .map(|at| done_part(&self.parts[at], self.read_at, Outcome::Closed))
+            .collect()
+    }
+
+    /// What is to be parked: what the source parked, and what failed on its own, which the next run tries again.
+    pub fn parked(&self, before: &[Parked]) -> Vec<Parked> {
+        let mut parked = Vec::new();
+        for (part, fate) in self.parts.iter().zip(&self.fates) {
+            let (until, reason) = match fate {
+                Fate::Parked { until, reason } => (*until, reason.clone()),
+                Fate::Failed(error) => (None, error.to_string()),
+                Fate::Open | Fate::Done | Fate::Closed => continue,
+            };
+            let attempts = before
+                .iter()
+                .find(|p| p.labels == part.labels)
+                .map_or(0, |p| p.attempts)
+                + 1;
+            parked.push(Parked {
+                labels: part.labels.clone(),
+                until,
+                reason,
+                attempts,
+            });
+        }
+        parked
+    }
+
+    /// What ended with rows or was found closed: it no longer waits.
+    pub fn no_longer_parked(&self) -> Vec<segue_core::Labels> {
+        let ended = |fate: &Fate| matches!(fate, Fate::Done | Fate::Closed);
+        self.parts
+            .iter()
+            .zip(&self.fates)
+            .filter(|(_, f)| ended(f))
+            .map(|(p, _)| p.labels.clone())
+            .collect()
+    }
+}
+
+/// A part that is complete, as the ledger will know it.
+pub fn done_part(part: &Part, read_at: Timestamp, outcome: Outcome) -> DonePart {
+    DonePart {
+        range: part.range,
+        labels: part.labels.clone(),
+        values_hash: part.values_hash.clone(),
+        read_at,
+        outcome,
+        is_entered: true,
+    }
+}
+
+fn rejected(whose: Option<&Whose>, record: Rejected, ctx: &Ctx) -> SetAside {
+    let nobodys = Whose::default();
+    let whose = whose.unwrap_or(&nobodys);
+    SetAside {
+        part: part_key(&whose.labels, whose.range),
+        labels: whose.labels.clone(),
+        range: whose.range,
+        reason: record.reason,
+        path: record.path,
+        check: None,
+        row: cut(record.raw),
+        at: ctx.clock.now(),
+        run: ctx.trace.run,
+    }
+}
+
+/// The columns of a request as a table holds them; `None` where they are inferred.
+///
+/// # Errors
+/// None that a project's columns can cause.
+pub fn declared_schema(columns: Option<&[segue_core::source::Column]>) -> Option<SchemaRef> {
+    let columns = columns?;
+    let fields: Vec<_> = columns.iter().map(|c| c.of.field(&c.name, !c.required)).collect();
+    Some(Arc::new(arrow_schema::Schema::new(fields)))
+}

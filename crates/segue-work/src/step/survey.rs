@@ -1,0 +1,320 @@
+//! What there is to do for an asset: its parts and their states, as a plan shows them and a step acts on them.
+
+use super::inputs::Inputs;
+use super::slices;
+use crate::definition::Definition;
+use crate::deps::Deps;
+use crate::ledger::{ParkedUntil, Part, Question, Reading, State, values_hash};
+use crate::names::asset_name;
+use crate::plan::class::{Action, DefinitionChange, classify};
+use crate::ranges::Calendar;
+use futures::TryStreamExt;
+use jiff::{SignedDuration, Timestamp};
+use segue_core::commit::{Entry, InputVersion};
+use segue_core::engine::Query;
+use segue_core::{AssetName, Ctx, Error, Kind, Labels, Result, Slice, Span};
+use segue_spec::model::{Asset, Copy, ForEach, From, How, Param};
+use segue_store::{AssetRow, Parked};
+use serde_json::{Map, Value};
+use std::collections::{BTreeSet, HashMap};
+
+/// What was asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Read and compute though fresh.
+    pub again: bool,
+    /// Build the whole table anew and swap it in.
+    pub rebuild: bool,
+    /// Only what meets this stretch, of assets with ranges; also before their start.
+    pub stretch: Option<Span>,
+    /// Parameters that were given.
+    pub params: Map<String, Value>,
+    /// When the run began that asks: what was read since is not read again.
+    pub since: Option<Timestamp>,
+}
+
+/// An asset's parts, and what each is.
+pub struct Survey {
+    /// What the asset is now.
+    pub definition: Definition,
+    /// Its data hash.
+    pub data_hash: String,
+    /// What changed since it last ran.
+    pub change: DefinitionChange,
+    /// Its parameters.
+    pub params: Map<String, Value>,
+    /// The inputs, pinned: those that rows are computed from.
+    pub inputs: Inputs,
+    /// The asset's ranges.
+    pub calendar: Option<Calendar>,
+    /// What is done.
+    pub ledger: Vec<Entry>,
+    /// What is parked.
+    pub parked: Vec<Parked>,
+    /// The slices, for a copy from a source; one whole without `for_each`.
+    pub slices: Vec<Slice>,
+    /// All parts; of a copy from a source those of `slices`, in their order.
+    pub parts: Vec<Part>,
+    /// Their states.
+    pub states: Vec<State>,
+    /// Slices that are done and no longer listed.
+    pub gone: Vec<Labels>,
+    /// When it was looked at.
+    pub now: Timestamp,
+}
+
+/// The source copy that this asset is; `None` for what is computed from the lake.
+pub fn source_copy(asset: &Asset) -> Option<&Copy> {
+    match &asset.how {
+        How::Copy(copy) if !matches!(copy.from, From::Lake(_)) => Some(copy),
+        _ => None,
+    }
+}
+
+/// The lake tables whose rows this asset is computed from; the list of a `for_each` is not among them.
+pub fn computed_from(asset: &Asset) -> Vec<AssetName> {
+    if source_copy(asset).is_some() {
+        Vec::new()
+    } else {
+        asset.reads.iter().map(asset_name).collect()
+    }
+}
+
+/// Looks at an asset. `row` is what the state knows of it.
+///
+/// # Errors
+/// `NotFound` for an input that has no table yet, `Invalid` for parameters and lists that do not fit, those of state, lake and engine.
+pub async fn survey(deps: &Deps, asset: &Asset, row: Option<&AssetRow>, wanted: &Wanted, ctx: &Ctx) -> Result<Survey> {
+    let definition = Definition::of(asset, &deps.project.timezone);
+    let data_hash = definition.data_hash();
+    let old = row.and_then(|r| r.definition.as_ref());
+    let change = match old.map(Definition::from_json) {
+        None => DefinitionChange::none(),
+        Some(Some(old)) => classify(&old, &definition),
+        Some(None) if row.and_then(|r| r.data_hash.as_ref()) == Some(&data_hash) => DefinitionChange::none(),
+        Some(None) => DefinitionChange {
+            action: Action::Recompute,
+            ..DefinitionChange::none()
+        },
+    };
+    let params = params(&asset.name.to_string(), &asset.params, &wanted.params)?;
+    let calendar = asset
+        .range
+        .as_ref()
+        .map(|r| Calendar::new(r, &deps.project.timezone))
+        .transpose()?;
+    let (ledger, parked) = match row {
+        Some(row) => (deps.store.ledger(row.id).await?, deps.store.parked(row.id).await?),
+        None => (Vec::new(), Vec::new()),
+    };
+    let inputs = Inputs::pin(deps, computed_from(asset), ctx).await?;
+    let now = ctx.clock.now();
+    let mut survey = Survey {
+        definition,
+        data_hash,
+        change,
+        params,
+        inputs,
+        calendar,
+        ledger,
+        parked,
+        slices: Vec::new(),
+        parts: Vec::new(),
+        states: Vec::new(),
+        gone: Vec::new(),
+        now,
+    };
+    survey.list(deps, asset, wanted, ctx).await?;
+    survey.judge(deps, asset, row, wanted, ctx).await?;
+    Ok(survey)
+}
+
+impl Survey {
+    /// Finds the parts.
+    async fn list(&mut self, deps: &Deps, asset: &Asset, wanted: &Wanted, ctx: &Ctx) -> Result<()> {
+        if let Some(copy) = source_copy(asset) {
+            let elements = elements(deps, copy, &self.params, ctx).await?;
+            self.slices = slices::slices(asset, copy, elements, &self.params)?;
+            let params = slices::other_params(copy, &self.params);
+            self.parts = self
+                .slices
+                .iter()
+                .map(|s| Part {
+                    range: None,
+                    labels: s.labels.clone(),
+                    values_hash: values_hash(&slices::other_values(copy, s), &params),
+                })
+                .collect();
+            let listed: BTreeSet<&Labels> = self.parts.iter().map(|p| &p.labels).collect();
+            self.gone = self
+                .ledger
+                .iter()
+                .map(|e| &e.labels)
+                .filter(|l| !l.is_none() && !listed.contains(l))
+                .cloned()
+                .collect();
+            return Ok(());
+        }
+        let hash = values_hash(&Map::new(), &self.params);
+        let ranges = match (&self.calendar, wanted.stretch) {
+            (None, _) => vec![None],
+            (Some(calendar), None) => calendar.due(self.now)?.into_iter().map(Some).collect(),
+            (Some(calendar), Some(stretch)) => calendar.meeting(stretch)?.into_iter().map(Some).collect(),
+        };
+        self.parts = ranges
+            .into_iter()
+            .map(|range| Part {
+                range,
+                labels: Labels::none(),
+                values_hash: hash.clone(),
+            })
+            .collect();
+        Ok(())
+    }
+
+    /// Asks the ledger.
+    async fn judge(
+        &mut self,
+        deps: &Deps,
+        asset: &Asset,
+        row: Option<&AssetRow>,
+        wanted: &Wanted,
+        ctx: &Ctx,
+    ) -> Result<()> {
+        let from = computed_from_versions(deps, row, &self.ledger).await?;
+        let histories = self.inputs.history(deps, asset, &from, ctx).await?;
+        let parked: Vec<ParkedUntil> = self
+            .parked
+            .iter()
+            .map(|p| ParkedUntil {
+                labels: p.labels.clone(),
+                until: p.until,
+            })
+            .collect();
+        let reading = match source_copy(asset) {
+            Some(copy) => {
+                let fresh = asset.fresh.filter(|_| copy.position.is_none());
+                Reading::Source {
+                    fresh: fresh.map(|d| SignedDuration::try_from(d.get()).unwrap_or(SignedDuration::MAX)),
+                }
+            }
+            None => Reading::Inputs {
+                inputs: &histories,
+                calendar: self.calendar.as_ref(),
+                computed_from: &from,
+            },
+        };
+        // What only has to be marked is not stale: the step marks it before anything else.
+        let marked: Vec<Entry>;
+        let ledger = if self.change.action == Action::Mark {
+            marked = self
+                .ledger
+                .iter()
+                .map(|e| Entry {
+                    data_hash: self.data_hash.clone(),
+                    ..e.clone()
+                })
+                .collect();
+            &marked
+        } else {
+            &self.ledger
+        };
+        let question = Question {
+            ledger,
+            parked: &parked,
+            data_hash: &self.data_hash,
+            reading,
+            since: wanted.since,
+            again: wanted.again || wanted.rebuild || self.change.action == Action::Rebuild,
+            now: self.now,
+        };
+        self.states = question.answer(&self.parts)?;
+        Ok(())
+    }
+
+    /// The parts that a run does now, by their index.
+    pub fn due(&self) -> Vec<usize> {
+        (0..self.parts.len()).filter(|i| self.states[*i].is_due()).collect()
+    }
+}
+
+/// The versions that each commit in the ledger was computed from.
+async fn computed_from_versions(
+    deps: &Deps,
+    row: Option<&AssetRow>,
+    ledger: &[Entry],
+) -> Result<HashMap<u64, Vec<InputVersion>>> {
+    let mut from = HashMap::new();
+    let Some(row) = row else { return Ok(from) };
+    let numbers: BTreeSet<u64> = ledger.iter().map(|e| e.n).filter(|n| *n > 0).collect();
+    for n in numbers {
+        if let Some(record) = deps.store.record(row.id, n).await? {
+            from.insert(n, record.inputs);
+        }
+    }
+    Ok(from)
+}
+
+/// The elements of a copy's list; `None` without one.
+async fn elements(
+    deps: &Deps,
+    copy: &Copy,
+    params: &Map<String, Value>,
+    ctx: &Ctx,
+) -> Result<Option<Vec<Map<String, Value>>>> {
+    match &copy.for_each {
+        None => Ok(None),
+        Some(ForEach::List { list, .. }) => {
+            let element = |v: &Value| match v {
+                Value::Object(map) => map.clone(),
+                plain => Map::from_iter([("value".to_string(), plain.clone())]),
+            };
+            Ok(Some(list.iter().map(element).collect()))
+        }
+        Some(ForEach::Sql { sql, reads, .. }) => {
+            let tables = Inputs::pin(deps, reads.iter().map(asset_name), ctx).await?.tables();
+            let params = params
+                .iter()
+                .map(|(k, v)| (k.clone(), segue_core::engine::Param::Value(v.clone())))
+                .collect();
+            let query = Query {
+                sql: sql.clone(),
+                params,
+                tables,
+                timezone: deps.project.timezone.clone(),
+            };
+            let mut rows = deps.engine.run(&query, ctx).await?.rows;
+            let mut elements = Vec::new();
+            while let Some(batch) = rows.try_next().await? {
+                elements.extend((0..batch.num_rows()).map(|row| crate::json::row(&batch, row)));
+                if elements.len() > MOST_SLICES {
+                    return Err(Error::new(
+                        Kind::Unsupported,
+                        format!("a `for_each` lists more than {MOST_SLICES} slices"),
+                    ));
+                }
+            }
+            Ok(Some(elements))
+        }
+    }
+}
+
+/// The most slices of one asset: all of them are in memory while it runs.
+const MOST_SLICES: usize = 5_000_000;
+
+/// The values of an asset's parameters: those given, else their defaults.
+fn params(
+    name: &str,
+    declared: &std::collections::BTreeMap<String, Param>,
+    given: &Map<String, Value>,
+) -> Result<Map<String, Value>> {
+    let mut params = Map::new();
+    for (param, says) in declared {
+        let value = given.get(param).or(says.default.as_ref()).cloned().ok_or_else(|| {
+            Error::new(Kind::Invalid, format!("{name} needs the parameter `{param}`"))
+                .hint(format!("give it: --param {param}=…"))
+        })?;
+        params.insert(param.clone(), value);
+    }
+    Ok(params)
+}
