@@ -5,11 +5,13 @@
 
 mod bounds;
 mod expr;
+mod from;
 mod header;
 mod names;
 mod parse;
 mod resolve;
 mod scope;
+mod select;
 
 pub use header::{Header, header};
 pub use parse::{Condition, Mistake, Statement, parse_condition, parse_query};

@@ -79,6 +79,8 @@ fn right_queries_say_what_they_read_and_answer() {
     assert_snapshot!(report("with recursive r as (select 1 as n union all select n + 1 from r where n < 5) select n from r"), @r#"reads ; columns n"#);
     assert_snapshot!(report("select n.id, n.distance from nearest(raw.artists, 'features', 10) n"), @r#"reads raw.artists; columns id, distance"#);
     assert_snapshot!(report("select * from nearest('raw.artists', vec, k => 10)"), @r#"reads raw.artists; columns unknown"#);
+    assert_snapshot!(report("select * from read_csv('data.csv') c, raw.open o, generate_series(o.low, o.high) g"), @r#"reads raw.open; columns unknown"#);
+    assert_snapshot!(report("select * from nearest((select id, name from raw.artists), 'id', 'name', 3)"), @r#"reads raw.artists; columns unknown"#);
     assert_snapshot!(report("select anything, o.more from raw.open o"), @r#"reads raw.open; columns anything, more"#);
     assert_snapshot!(report("select column1 as a from (values (1), (2))"), @r#"reads ; columns a"#);
     assert_snapshot!(report("select v.a from (values (1, 'x')) as v(a, b)"), @r#"reads ; columns a"#);
@@ -93,6 +95,11 @@ fn right_queries_say_what_they_read_and_answer() {
     assert_snapshot!(report("select rows, value, \"date\", timestamp from raw.open"), @r#"reads raw.open; columns rows, value, date, timestamp"#);
     assert_snapshot!(report("select sum(amount) filter (where store = 'x') as s, first_value(id order by created_at) as f from raw.orders"), @r#"reads raw.orders; columns s, f"#);
     assert_snapshot!(report("select distinct on (store) store, id from raw.orders order by store, created_at desc"), @r#"reads raw.orders; columns store, id"#);
+    assert_snapshot!(report("select id from (from raw.artists) x"), @r#"reads raw.artists; columns id"#);
+    assert_snapshot!(report("from raw.artists |> where anything > 1 |> select other"), @r#"reads raw.artists; columns unknown"#);
+    assert_snapshot!(report("select id, case when exists (select 1 from raw.tracks where artist_id = a.id) then 1 end as has from raw.artists a group by all"), @r#"reads raw.tracks, raw.artists; columns id, has"#);
+    assert_snapshot!(report("select store, sum(amount) as amount from raw.orders group by rollup (store) having sum(amount) > 1 order by sum(amount)"), @r#"reads raw.orders; columns store, amount"#);
+    assert_snapshot!(report("select id, lag(amount) over w as before from raw.orders window w as (partition by store order by created_at)"), @r#"reads raw.orders; columns id, before"#);
 }
 
 #[test]
@@ -152,6 +159,11 @@ fn every_unknown_table_and_column_is_found_at_its_place() {
     SG0204 at `artist`: `t` has no column `artist` — there are: `id`, `artist_id`, `name`, `album`
     SG0204 at `idd`: `a` has no column `idd` — did you mean `id`?
     "#);
+    assert_snapshot!(report("select * from nearest('raw.artist', 'id', 'x', 3) a, nearest(rew.tracks, id, x, 3) b"), @r#"
+    reads ; columns unknown
+    SG0203 at `'raw.artist'`: there is no table `raw.artist` — did you mean `raw.artists`?
+    SG0203 at `rew.tracks`: there is no table `rew.tracks` — did you mean `raw.tracks`?
+    "#);
     assert_snapshot!(report("select foo"), @r#"
     reads ; columns foo
     SG0204 at `foo`: there is no column `foo`
@@ -206,7 +218,7 @@ fn what_is_not_one_query_is_refused_at_its_place() {
     SG0202 at `drop`: `drop` is no query — an asset is the answer of one `select`; how its rows are written is said by `write:`
     SG0201 at `selct`: expected `select` or `with`, found `selct` — did you mean `select`?
     SG0202 at `select`: there is more than one statement — an asset is the answer of one query; put the other into an asset of its own
-    reads ; columns 
+    reads ; columns unknown
     SG0203 at `where`: there is no table `where` — a table is named with its schema: `schema.table`
     SG0201 at `c`: expected the end of the statement, found `c`
     SG0201 at `'`: unterminated string literal

@@ -238,6 +238,18 @@ fn files_of_others_are_left_alone() {
 }
 
 #[test]
+fn a_file_that_is_no_text() {
+    let mut files: crate::Files = shop().into_iter().collect();
+    files.insert("assets/x.yaml", b"asset: raw.x\ndescription: \xff\n".to_vec());
+    let (project, found) = crate::check(&files, &super::connectors());
+    assert_snapshot!(lines(&found, &files), @r#"SG0105 assets/x.yaml:1 `?`: assets/x.yaml is not UTF-8 text, from byte 26 on — save it as UTF-8 text"#);
+    assert_eq!(project.unwrap().assets.len(), 4);
+    let mut files = crate::Files::new();
+    files.insert("segue.yaml", vec![0xff]);
+    assert_snapshot!(lines(&crate::check(&files, &[]).1, &files), @r#"SG0105 segue.yaml:1 ``: segue.yaml is not UTF-8 text, from byte 0 on — save it as UTF-8 text"#);
+}
+
+#[test]
 fn no_text_makes_it_fall_over() {
     let shop = shop();
     let pieces = [
