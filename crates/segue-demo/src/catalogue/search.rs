@@ -4,6 +4,7 @@
 
 use super::Artist;
 use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 
 /// Less alike than this is not found.
 const LEAST_LIKENESS: f64 = 0.18;
@@ -14,13 +15,15 @@ const MOST_CHARS: usize = 200;
 #[derive(Debug)]
 pub(super) struct Index {
     names: Vec<Name>,
+    /// Which names have a piece. Names without one in common with the query are never looked at.
+    with_piece: HashMap<[char; 3], Vec<usize>>,
 }
 
 #[derive(Debug)]
 struct Name {
     /// In plain letters, with a space at each end, so that whole words are found.
     spaced: String,
-    pieces: Vec<[char; 3]>,
+    pieces: usize,
     popularity: u8,
     listed: bool,
 }
@@ -28,28 +31,37 @@ struct Name {
 impl Index {
     /// An index of these artists, of whom the first `listed` are real.
     pub(super) fn new(artists: &[Artist], listed: usize) -> Index {
+        let mut with_piece: HashMap<[char; 3], Vec<usize>> = HashMap::new();
         let names = artists.iter().enumerate().map(|(i, artist)| {
             let plain = plain(&artist.name);
+            let pieces = pieces(&plain);
+            pieces.iter().for_each(|p| with_piece.entry(*p).or_default().push(i));
             Name {
-                pieces: pieces(&plain),
                 spaced: format!(" {plain} "),
+                pieces: pieces.len(),
                 popularity: artist.popularity,
                 listed: i < listed,
             }
         });
-        Index { names: names.collect() }
+        Index {
+            names: names.collect(),
+            with_piece,
+        }
     }
 
     /// Places of the names that are like the query, best first.
     pub(super) fn search(&self, query: &str) -> Vec<usize> {
         let query = plain(&query.chars().take(MOST_CHARS).collect::<String>());
-        if query.is_empty() {
-            return Vec::new();
+        let wanted = pieces(&query);
+        let query = format!(" {query} ");
+        let mut common: BTreeMap<usize, usize> = BTreeMap::new();
+        for place in wanted.iter().filter_map(|p| self.with_piece.get(p)).flatten() {
+            *common.entry(*place).or_default() += 1;
         }
-        let (wanted, query) = (pieces(&query), format!(" {query} "));
         let mut found: Vec<(u64, bool, usize)> = Vec::new();
-        for (place, name) in self.names.iter().enumerate() {
-            let likeness = likeness(&query, &wanted, name);
+        for (place, common) in common {
+            let name = &self.names[place];
+            let likeness = likeness(&query, wanted.len(), common, name);
             if likeness >= LEAST_LIKENESS {
                 let weight = likeness + f64::from(name.popularity) / 100.0;
                 found.push(((weight * 1e6) as u64, name.listed, place));
@@ -60,8 +72,8 @@ impl Index {
     }
 }
 
-/// From 0 (nothing alike) to 1 (the same but for case, marks and spaces).
-fn likeness(query: &str, wanted: &[[char; 3]], name: &Name) -> f64 {
+/// From 0 (nothing alike) to 1 (the same but for case, marks and spaces). `wanted` pieces has the query, `common` of them the name.
+fn likeness(query: &str, wanted: usize, common: usize, name: &Name) -> f64 {
     if query == name.spaced {
         return 1.0;
     }
@@ -71,9 +83,7 @@ fn likeness(query: &str, wanted: &[[char; 3]], name: &Name) -> f64 {
     if query.contains(&name.spaced) {
         return 0.6;
     }
-    let common = wanted.iter().filter(|p| name.pieces.binary_search(p).is_ok()).count();
-    let all = wanted.len() + name.pieces.len();
-    0.75 * (2 * common) as f64 / all.max(1) as f64
+    0.75 * (2 * common) as f64 / (wanted + name.pieces) as f64
 }
 
 /// Lower case, single spaces, without the marks of Latin letters.
