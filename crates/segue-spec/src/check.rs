@@ -24,6 +24,7 @@ use crate::schema::{ConnectorSchema, Shapes};
 use segue_diag::{Code, Diagnostic, Span};
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Reads a project's files: the project as far as it can be read (`None` without a readable `segue.yaml`), and every mistake.
 ///
@@ -32,9 +33,9 @@ use std::ops::Range;
 pub fn check(files: &Files, schemas: &[ConnectorSchema]) -> (Option<Project>, Vec<Diagnostic>) {
     let mut all = All {
         files,
-        shapes: Shapes::new(schemas),
+        shapes: Arc::new(Shapes::new(schemas)),
         found: Vec::new(),
-        connections: BTreeMap::new(),
+        connections: Arc::default(),
         unread_connections: Vec::new(),
         assets: Vec::new(),
         unread_assets: Vec::new(),
@@ -44,9 +45,7 @@ pub fn check(files: &Files, schemas: &[ConnectorSchema]) -> (Option<Project>, Ve
     for file in sorted.connections {
         connection::read(&mut all, file);
     }
-    for file in sorted.assets {
-        asset::read(&mut all, file);
-    }
+    read_assets(&mut all, &sorted.assets);
     asset::once_each(&mut all);
     let order = graph::draft_order(&mut all);
     columns::look_up(&mut all, &order);
@@ -58,7 +57,7 @@ pub fn check(files: &Files, schemas: &[ConnectorSchema]) -> (Option<Project>, Ve
     found.sort_by(|a, b| (place(a), &a.message, a.hint.is_none()).cmp(&(place(b), &b.message, b.hint.is_none())));
     found.dedup_by(|b, a| place(a) == place(b) && a.message == b.message);
     let project = project.map(|project| Project {
-        connections: all.connections,
+        connections: Arc::unwrap_or_clone(all.connections),
         assets,
         ..project
     });
@@ -74,12 +73,49 @@ fn place(d: &Diagnostic) -> (Option<&str>, Option<(usize, usize)>, Code) {
     )
 }
 
+/// Fewer files than this are read faster than a thread is started.
+const FILES_PER_THREAD: usize = 100;
+
+/// Reads the files of assets, on several threads where there are many: each file is read by itself.
+fn read_assets<'a>(all: &mut All<'a>, files: &[&'a str]) {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = (files.len() / FILES_PER_THREAD).clamp(1, processors);
+    let mut parts = files.chunks(files.len().div_ceil(threads).max(1));
+    let own = parts.next().unwrap_or_default();
+    std::thread::scope(|scope| {
+        let others: Vec<_> = parts
+            .map(|part| {
+                let mut apart = All {
+                    files: all.files,
+                    shapes: all.shapes.clone(),
+                    connections: all.connections.clone(),
+                    unread_connections: all.unread_connections.clone(),
+                    found: Vec::new(),
+                    assets: Vec::new(),
+                    unread_assets: Vec::new(),
+                };
+                scope.spawn(move || {
+                    part.iter().for_each(|file| asset::read(&mut apart, file));
+                    apart
+                })
+            })
+            .collect();
+        own.iter().for_each(|file| asset::read(all, file));
+        for other in others {
+            let mut part = other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            all.found.append(&mut part.found);
+            all.assets.append(&mut part.assets);
+            all.unread_assets.append(&mut part.unread_assets);
+        }
+    });
+}
+
 /// What is known while a project is read.
 pub(crate) struct All<'a> {
     pub files: &'a Files,
-    pub shapes: Shapes,
+    pub shapes: Arc<Shapes>,
     pub found: Vec<Diagnostic>,
-    pub connections: BTreeMap<String, Connection>,
+    pub connections: Arc<BTreeMap<String, Connection>>,
     /// Names of connections whose file could not be read to its end.
     pub unread_connections: Vec<String>,
     pub assets: Vec<asset::Draft<'a>>,

@@ -147,7 +147,7 @@ fn how(all: &mut All<'_>, draft: &mut Draft<'_>) {
 }
 
 /// `assets/raw/orders.yaml` most likely is `raw.orders`.
-fn from_path(file: &str) -> Option<String> {
+pub(super) fn from_path(file: &str) -> Option<String> {
     let (folder, name) = file.rsplit_once('/')?;
     let (stem, _) = name.rsplit_once('.')?;
     let schema = folder.rsplit('/').next()?;

@@ -9,6 +9,7 @@ use segue_diag::{
     BAD_NAME, DUPLICATE_CONNECTION, Diagnostic, LITERAL_SECRET, MISSING_KEY, Text, UNKNOWN_CONNECTOR, URL_CREDENTIALS,
     WRONG_TYPE, closest,
 };
+use std::sync::Arc;
 
 /// Connections that are there without a file.
 pub(super) const BUILT_IN: [&str; 2] = ["files", "lake"];
@@ -105,7 +106,7 @@ fn add(all: &mut All<'_>, file: &str, name: String, kind: String, place: &Node, 
         start: place.bytes.start,
         end: place.bytes.end,
     };
-    all.connections.insert(
+    Arc::make_mut(&mut all.connections).insert(
         name.clone(),
         Connection {
             name,

@@ -1,6 +1,6 @@
 //! Which file is what, by where it stands.
 
-use super::{All, span};
+use super::{All, asset, span};
 use crate::sql::header;
 use segue_diag::{Diagnostic, NO_HEADER, NO_PROJECT_FILE, NOT_IN_THIS_VERSION, NOT_UTF8, STRAY_FILE, Text};
 
@@ -33,6 +33,13 @@ pub(super) fn sort<'a>(all: &mut All<'a>) -> Sorted<'a> {
         );
         if path == "segue.yaml" {
             sorted.project = Some(path);
+        }
+        // What it would have made is not missed elsewhere.
+        if path.starts_with("assets/") {
+            all.unread_assets.extend(asset::from_path(path));
+        }
+        if let Some(name) = path.strip_prefix("connections/").and_then(|p| p.strip_suffix(".yaml")) {
+            all.unread_connections.push(name.to_string());
         }
     }
     for path in files.paths() {

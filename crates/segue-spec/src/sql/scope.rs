@@ -1,10 +1,10 @@
 //! What a name in a query can mean: the relations that are in sight, and their columns where they are known.
 
 use std::collections::HashSet;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// The names of a relation's columns; `None` when they cannot be known before it runs.
-pub type Columns = Option<Rc<[String]>>;
+pub type Columns = Option<Arc<[String]>>;
 
 /// One relation of a `from`.
 #[derive(Clone, Debug)]
