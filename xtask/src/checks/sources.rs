@@ -105,11 +105,15 @@ fn hidden_inputs(path: &str, text: &str) -> Vec<String> {
         .collect()
 }
 
+/// The home of nobody, for examples.
+const EXAMPLE_HOME: &str = "ada/";
+
 /// Whether the line names a path that begins so, and not one that merely goes on so: `https://host/work/x` is none.
 fn names_path(line: &str, start: &str) -> bool {
     let goes_on = |c: char| c.is_ascii_alphanumeric() || "._-}/:".contains(c);
-    line.match_indices(start)
-        .any(|(at, _)| !line[..at].chars().next_back().is_some_and(goes_on))
+    line.match_indices(start).any(|(at, _)| {
+        !line[..at].chars().next_back().is_some_and(goes_on) && !line[at + start.len()..].starts_with(EXAMPLE_HOME)
+    })
 }
 
 mod tests {

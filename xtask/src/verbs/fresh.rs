@@ -59,7 +59,7 @@ fn clone_and_run(folder: &Path) -> Result<(), Failure> {
         eprintln!("xtask: fresh clone: {command}");
         let begun = Instant::now();
         let mut shell = Command::new("sh");
-        shell.current_dir(folder).args(["-c", command]);
+        shell.current_dir(folder).args(["-c", &ending(command)]);
         // The clone must stand on its own: not on what was built here, nor on how this run was configured.
         for (name, _) in std::env::vars_os() {
             if NOT_INHERITED
@@ -76,6 +76,14 @@ fn clone_and_run(folder: &Path) -> Result<(), Failure> {
         );
     }
     Ok(())
+}
+
+/// The demo leaves its stand-in running for whoever wants to look around; here it is to end.
+fn ending(command: &str) -> String {
+    match command {
+        "cargo xtask demo" => format!("{command} --once"),
+        _ => command.to_string(),
+    }
 }
 
 /// The lines of the README's console blocks that start with `cargo xtask`, without prompt.
