@@ -121,7 +121,7 @@ fn line_end(text: &str, at: usize) -> usize {
 
 /// How many bytes of line break stand at `at`. A lone `\r` at the end of the text is one too.
 fn line_break(text: &str, at: usize) -> usize {
-    match text[at..].as_bytes() {
+    match &text.as_bytes()[at..] {
         [b'\r', b'\n', ..] => 2,
         [b'\r' | b'\n', ..] => 1,
         _ => 0,

@@ -164,10 +164,8 @@ fn drop_unlisted(artists: &mut [Artist], tracks: &mut Vec<Track>) {
     for place in artists.iter().flat_map(|a| &a.tracks) {
         places[*place] = 0;
     }
-    let mut next = 0;
-    for place in places.iter_mut().filter(|p| **p == 0) {
+    for (next, place) in places.iter_mut().filter(|p| **p == 0).enumerate() {
         *place = next;
-        next += 1;
     }
     let mut old = 0;
     tracks.retain(|_| {

@@ -83,8 +83,10 @@ pub(super) fn file(folder: &Path, name: &str) -> Result<String> {
 
 /// Artists and genres, or everything that is wrong with both texts.
 pub(super) fn parse(artists: &str, genres: &str) -> Result<(Vec<Listed>, Genres), Vec<Diagnostic>> {
-    let mut mistakes = Mistakes::default();
-    mistakes.file = GENRES_FILE;
+    let mut mistakes = Mistakes {
+        file: GENRES_FILE,
+        list: Vec::new(),
+    };
     let genres = read_genres(genres, &mut mistakes);
     mistakes.file = ARTISTS_FILE;
     let artists = read_artists(artists, &genres, &mut mistakes);
@@ -310,7 +312,6 @@ fn lines(text: &str, columns: &[&str], mistakes: &mut Mistakes) -> Vec<Record> {
     lines
 }
 
-#[derive(Default)]
 struct Mistakes {
     file: &'static str,
     list: Vec<Diagnostic>,

@@ -178,7 +178,8 @@ impl Pairs {
 
 /// Undoes percent encoding, and `+` for a space where `plus`. What is no valid escape stays; what is no UTF-8 becomes U+FFFD.
 fn decode(text: &str, plus: bool) -> Cow<'_, str> {
-    if !text.contains('%') && !(plus && text.contains('+')) {
+    let escaped = text.contains('%') || (plus && text.contains('+'));
+    if !escaped {
         return Cow::Borrowed(text);
     }
     let digit = |b: Option<&u8>| b.and_then(|b| (*b as char).to_digit(16)).map(|d| d as u8);

@@ -12,6 +12,7 @@ use std::time::Duration;
 mod api;
 mod faults;
 mod gate;
+mod hostile;
 mod socket;
 
 static EMBEDDED: LazyLock<Arc<Catalogue>> = LazyLock::new(|| Arc::new(Catalogue::embedded()));
