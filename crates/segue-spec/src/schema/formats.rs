@@ -59,6 +59,9 @@ pub(super) fn expected_format(format: &str) -> Option<&'static str> {
 
 /// A JSONPath (RFC 9535).
 pub(crate) fn json_path(text: &str) -> Option<(Code, String, Option<String>)> {
+    if is_plain_path(text) {
+        return None;
+    }
     let error = serde_json_path::JsonPath::parse(text).err()?;
     let at = text
         .char_indices()
@@ -73,6 +76,30 @@ pub(crate) fn json_path(text: &str) -> Option<(Code, String, Option<String>)> {
         message,
         Some("a path begins with `$`: `$.items[*].id`".into()),
     ))
+}
+
+/// `$.items[*].id`: nearly all paths, which need no parser to be seen to be right.
+fn is_plain_path(text: &str) -> bool {
+    let Some(mut rest) = text.strip_prefix('$') else {
+        return false;
+    };
+    while !rest.is_empty() {
+        let step = match rest.strip_prefix('.') {
+            Some(name) => {
+                let letters = |c: char| c.is_ascii_alphanumeric() || c == '_';
+                let length = name.find(|c| !letters(c)).unwrap_or(name.len());
+                if length == 0 || name.as_bytes()[0].is_ascii_digit() {
+                    return false;
+                }
+                length + 1
+            }
+            None if rest.starts_with("[*]") => 3,
+            None if rest.starts_with("[0]") => 3,
+            None => return false,
+        };
+        rest = &rest[step..];
+    }
+    true
 }
 
 fn timezone(text: &str) -> Option<(Code, String, Option<String>)> {

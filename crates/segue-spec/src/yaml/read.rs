@@ -67,6 +67,7 @@ struct Open {
     anchor: usize,
     /// A key that waits for its value.
     key: Option<Entry>,
+    /// The keys of a mapping with many of them.
     keys: HashSet<String>,
     value: Value,
 }
@@ -345,7 +346,7 @@ impl<'a, 'd> Builder<'a, 'd> {
                     value,
                 });
             }
-            Some(entry) if !open.keys.insert(entry.key.clone()) => {
+            Some(entry) if is_taken(&entry.key, entries, &mut open.keys) => {
                 let first = entries
                     .iter()
                     .find(|e| e.key == entry.key)
@@ -365,6 +366,20 @@ impl<'a, 'd> Builder<'a, 'd> {
         }
         Ok(())
     }
+}
+
+/// Mappings of up to so many keys are looked through; of larger ones the keys are kept beside.
+const FEW_KEYS: usize = 32;
+
+/// Whether a mapping has this key; from now on it does.
+fn is_taken(key: &str, entries: &[Entry], keys: &mut HashSet<String>) -> bool {
+    if entries.len() < FEW_KEYS {
+        return entries.iter().any(|e| e.key == key);
+    }
+    if keys.is_empty() {
+        keys.extend(entries.iter().map(|e| e.key.clone()));
+    }
+    !keys.insert(key.to_string())
 }
 
 /// How many nodes it has, and how deep they stand.

@@ -176,6 +176,20 @@ fn what_is_broken_has_a_place_and_the_rest_is_kept() {
 }
 
 #[test]
+fn a_mapping_with_many_keys_has_each_once() {
+    let mut text: String = (0..100).map(|i| format!("k{i}: {i}\n")).collect();
+    text.push_str("k3: 1\nk99: 2\nk100: 3\n");
+    let mut found = Vec::new();
+    let parsed = parse("a.yaml", &text, &mut found);
+    assert_eq!(parsed.root.unwrap().entries().len(), 101);
+    let messages: Vec<&str> = found.iter().map(|d| d.message.as_str()).collect();
+    assert_eq!(
+        messages,
+        ["the key `k3` stands here twice", "the key `k99` stands here twice"]
+    );
+}
+
+#[test]
 fn aliases_are_expanded_within_bounds() {
     assert_snapshot!(report("a: &x {k: 1}\nb: *x\n"), @r#"
     mapping at "a: &x {k: 1}\nb"
