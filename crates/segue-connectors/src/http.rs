@@ -212,6 +212,8 @@ impl Http {
                     // Whoever it covers waits with us, instead of being told one by one.
                     let until = self.clock.elapsed() + told;
                     let mut known = self.known.lock();
+                    let now = self.clock.elapsed();
+                    known.pauses.retain(|_, until| *until > now);
                     let pause = known.pauses.entry(call.blocks.clone()).or_default();
                     *pause = until.max(*pause);
                     Duration::ZERO
@@ -284,7 +286,12 @@ impl Http {
             until,
             reason: error.message().to_string(),
         };
-        self.known.lock().blocks.insert(key.to_string(), block.clone());
+        {
+            let mut known = self.known.lock();
+            let now = self.clock.now();
+            known.blocks.retain(|_, block| block.until > now);
+            known.blocks.insert(key.to_string(), block.clone());
+        }
         self.gate.block(key, block.clone()).await?;
         Ok(block)
     }

@@ -42,12 +42,25 @@ pub fn read(
         let Some(header) = file.header(copy, columns.as_deref())? else {
             continue;
         };
-        let known = match &columns {
-            Some(columns) => columns.clone(),
-            None => columns.insert(infer(path, &name, copy, &header)?).clone(),
+        let mut known = match columns.take() {
+            Some(columns) => columns,
+            None => infer(path, &name, copy, &header)?,
         };
-        let places = places(&header, &known, request, &name, copy.header)?;
-        file.rows(&known, &places, header.len(), &mut left, request, ctx, out)?;
+        let alien = new_columns(path, &name, copy, &header, &mut known, request, out)?;
+        let places = places(&header, &known, &name, copy.header)?;
+        file.rows(
+            &Shape {
+                columns: &known,
+                places,
+                width: header.len(),
+                alien,
+            },
+            &mut left,
+            request,
+            ctx,
+            out,
+        )?;
+        columns = Some(known);
         if left == 0 {
             return Ok(());
         }
@@ -153,17 +166,22 @@ impl Opened {
         Ok(Some(names))
     }
 
-    #[allow(clippy::too_many_arguments, reason = "what one file needs, from one caller")]
+    /// The line on which the record begins. The reader counts the empty lines before it as its own; they are taken off by its end.
+    fn line(&self) -> u64 {
+        let begin = self.record.position().map_or(0, ::csv::Position::line);
+        let inside = self.record.as_slice().iter().filter(|b| **b == b'\n').count() as u64;
+        begin.max(self.reader.position().line().saturating_sub(inside + 1))
+    }
+
     fn rows(
         &mut self,
-        columns: &[Column],
-        places: &[Option<usize>],
-        width: usize,
+        shape: &Shape<'_>,
         left: &mut u64,
         request: &ReadRequest,
         ctx: &Ctx,
         out: &Sender<Read>,
     ) -> Result<()> {
+        let columns = shape.columns;
         let schema = columns::schema(columns);
         let fresh = || columns.iter().map(|c| Builder::new(&c.of)).collect::<Vec<_>>();
         let (mut builders, mut rejected, mut bytes) = (fresh(), Vec::new(), 0);
@@ -171,22 +189,14 @@ impl Opened {
         loop {
             let more = *left > 0 && self.next()?;
             if more {
-                let line = self.record.position().map_or(0, ::csv::Position::line);
+                let line = self.line();
                 let size = self.record.as_slice().len();
                 bytes += size;
                 ctx.meter
                     .bytes_in
                     .fetch_add(size as u64 + self.record.len() as u64, Ordering::Relaxed);
                 ctx.meter.rows_in.fetch_add(1, Ordering::Relaxed);
-                match row(
-                    &self.record,
-                    columns,
-                    places,
-                    width,
-                    &mut builders,
-                    request,
-                    &mut dropped,
-                ) {
+                match row(&self.record, shape, &mut builders, request, &mut dropped) {
                     Ok(()) => *left -= 1,
                     Err((reason, path)) => {
                         let reason = format!("{} line {line}: {reason}", self.name);
@@ -233,22 +243,35 @@ impl Opened {
     }
 }
 
+/// How a file's fields become columns.
+struct Shape<'a> {
+    columns: &'a [Column],
+    /// Which field each column is.
+    places: Vec<Option<usize>>,
+    /// The fields of a line.
+    width: usize,
+    /// A field for which there is no column, and none may be made: no line of the file fits.
+    alien: Option<String>,
+}
+
 /// One record into the columns, or why it does not fit.
 fn row(
     record: &ByteRecord,
-    columns: &[Column],
-    places: &[Option<usize>],
-    width: usize,
+    shape: &Shape<'_>,
     builders: &mut [Builder],
     request: &ReadRequest,
     dropped: &mut u64,
 ) -> std::result::Result<(), (String, Option<String>)> {
+    let width = shape.width;
     let rows = builders.first().map_or(0, Builder::len);
     let fill = |builders: &mut [Builder], dropped: &mut u64| {
+        if let Some(alien) = &shape.alien {
+            return Err(("a column that the table does not have".to_string(), Some(alien.clone())));
+        }
         if record.len() != width {
             return Err((format!("{} fields where {width} belong", record.len()), None));
         }
-        for ((column, place), builder) in columns.iter().zip(places).zip(&mut *builders) {
+        for ((column, place), builder) in shape.columns.iter().zip(&shape.places).zip(&mut *builders) {
             let field = place.and_then(|at| record.get(at)).unwrap_or_default();
             let here = || Some(column.name.clone());
             let text = std::str::from_utf8(field).map_err(|_| ("not UTF-8".to_string(), here()))?;
@@ -276,21 +299,65 @@ fn row(
     filled
 }
 
-/// Where each column stands in the file; a field that no column takes is said where columns were not declared.
-fn places(
+/// The name of a column's field in the file.
+fn field(column: &Column) -> &str {
+    column.path.as_deref().unwrap_or(&column.name)
+}
+
+/// Fields that no column takes, where columns were not declared: each becomes a column, or is said, or lets no line fit.
+fn new_columns(
+    path: &Path,
+    name: &str,
+    copy: &FilesCopy,
     header: &[String],
-    columns: &[Column],
+    columns: &mut Vec<Column>,
     request: &ReadRequest,
-    file: &str,
-    named: bool,
-) -> Result<Vec<Option<usize>>> {
-    let wanted = |c: &Column| c.path.clone().unwrap_or_else(|| c.name.clone());
+    out: &Sender<Read>,
+) -> Result<Option<String>> {
+    let new: Vec<&String> = header
+        .iter()
+        .filter(|h| !columns.iter().any(|c| field(c) == **h))
+        .collect();
+    let Some(first) = new.first().filter(|_| !request.schema.declared) else {
+        return Ok(None);
+    };
+    match request.schema.on_new_column {
+        OnChange::Evolve => {
+            let found = infer(path, name, copy, header)?;
+            for column in found.iter().filter(|c| new.iter().any(|n| field(c) == **n)) {
+                let named = named(field(column), column.of.clone(), columns);
+                columns.push(named);
+            }
+            Ok(None)
+        }
+        OnChange::Freeze => {
+            let what =
+                format!("the file {name} has a column that the table does not, and the schema is frozen: `{first}`");
+            Err(Error::new(Kind::BadData, what).code(segue_diag::SCHEMA_FROZEN))
+        }
+        OnChange::Quarantine => Ok(Some((*first).clone())),
+        OnChange::DropValue => {
+            let names: Vec<&str> = new.iter().map(|n| n.as_str()).collect();
+            send(
+                out,
+                Read::Note(format!(
+                    "columns of {name} were left out, as `drop_value` says: {}",
+                    names.join(", ")
+                )),
+            )?;
+            Ok(None)
+        }
+    }
+}
+
+/// Where each column stands in the file.
+fn places(header: &[String], columns: &[Column], file: &str, named: bool) -> Result<Vec<Option<usize>>> {
     let mut places = Vec::new();
     for column in columns {
-        let place = header.iter().position(|h| *h == wanted(column));
+        let place = header.iter().position(|h| *h == field(column));
         if place.is_none() && column.value.is_none() && named {
-            let lacks = format!("lacks the column {}", crate::json::quoted(&wanted(column)));
-            let meant = segue_diag::closest(&wanted(column), header.iter().map(String::as_str));
+            let lacks = format!("lacks the column {}", crate::json::quoted(&field(column)));
+            let meant = segue_diag::closest(&field(column), header.iter().map(String::as_str));
             let hint = meant.map_or_else(
                 || format!("it has: {}", header.join(", ")),
                 |m| format!("did you mean `{m}`?"),
@@ -299,15 +366,7 @@ fn places(
         }
         places.push(place);
     }
-    let new = header.iter().find(|h| !columns.iter().any(|c| wanted(c) == **h));
-    match (new, request.schema.declared, request.schema.on_new_column) {
-        (Some(new), false, OnChange::Freeze) => {
-            let what =
-                format!("the file {file} has a column that the table does not, and the schema is frozen: `{new}`");
-            Err(Error::new(Kind::BadData, what).code(segue_diag::SCHEMA_FROZEN))
-        }
-        _ => Ok(places),
-    }
+    Ok(places)
 }
 
 fn header_error(file: &str, what: &str) -> Error {

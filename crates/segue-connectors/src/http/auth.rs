@@ -9,6 +9,9 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use url::Url;
 
+/// No token is larger, in bytes.
+const MOST_TOKEN: u64 = 1 << 20;
+
 /// Who asks.
 #[derive(Clone, Debug)]
 pub enum Credentials {
@@ -238,7 +241,7 @@ impl Provider {
                 None => error,
             });
         }
-        let body = response.bytes().await.map_err(|e| http.failed(e, token_url))?;
+        let body = http.body(response, token_url, MOST_TOKEN, None).await?;
         let answer: TokenAnswer = serde_json::from_slice(&body).map_err(|_| {
             about(Error::new(
                 Kind::Unavailable,

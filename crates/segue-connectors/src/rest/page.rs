@@ -1,7 +1,7 @@
 //! One answer: its records found, picked, decoded, and told apart by slice.
 
 use super::plan::Plan;
-use super::template::Words;
+use super::template::{Words, scalar};
 use crate::http::{Answer, Verdict, status_error};
 use crate::json::decode::{Decoder, Given, Layout, Outcome};
 use crate::json::find::{self, Broken, Found};
@@ -115,6 +115,20 @@ pub struct Picked {
     pub candidates: String,
 }
 
+/// A record that was set aside, with what is needed to tell whose it is.
+pub struct Aside {
+    /// The record.
+    pub row: Rejected,
+    /// The values of the parents' columns above it, as text.
+    pub above: Vec<(String, String)>,
+}
+
+impl From<Rejected> for Aside {
+    fn from(row: Rejected) -> Aside {
+        Aside { row, above: Vec::new() }
+    }
+}
+
 /// The rows of a page.
 pub struct PageRows {
     /// The rows.
@@ -122,7 +136,7 @@ pub struct PageRows {
     /// The records that the rows came from.
     pub records: Vec<Range<usize>>,
     /// The records that do not fit.
-    pub rejected: Vec<Rejected>,
+    pub rejected: Vec<Aside>,
     /// Values that were left out.
     pub dropped: u64,
     /// Records that were null.
@@ -183,11 +197,17 @@ pub fn decode(
         };
         match decoder.record(raw, &mut given) {
             Outcome::Taken => taken.push(range),
-            Outcome::Rejected { reason, path } => rejected.push(Rejected {
-                reason,
-                path: Some(path),
-                raw: raw_text(raw),
-            }),
+            Outcome::Rejected { reason, path } => {
+                let row = Rejected {
+                    reason,
+                    path: Some(path),
+                    raw: raw_text(raw),
+                };
+                rejected.push(Aside {
+                    row,
+                    above: texts_above(plan, page, above, body),
+                });
+            }
             Outcome::Widen(columns) => return Ok(Decoding::Widen(columns)),
             Outcome::Frozen(what) => {
                 return Err(Error::new(
@@ -210,6 +230,18 @@ pub fn decode(
     }))
 }
 
+/// What stands above a record, by the column that it goes to.
+fn texts_above(plan: &Plan, page: &Page, above: usize, body: &[u8]) -> Vec<(String, String)> {
+    let Some(ranges) = page.found.parents.get(above) else {
+        return Vec::new();
+    };
+    let texts = plan.parents.iter().zip(ranges).filter_map(|((name, _), range)| {
+        let value: Value = serde_json::from_slice(&body[range.clone()?]).ok()?;
+        Some((name.clone(), scalar(&value)))
+    });
+    texts.collect()
+}
+
 /// Which column each parent's value goes to.
 fn parent_columns(plan: &Plan, layout: &Layout) -> Vec<(usize, usize)> {
     let columns = layout.columns();
@@ -227,7 +259,7 @@ fn pick(
     records: Vec<(Range<usize>, usize)>,
     words: &Words,
     picked: &mut Picked,
-    rejected: &mut Vec<Rejected>,
+    rejected: &mut Vec<Aside>,
 ) -> Result<Vec<(Range<usize>, usize)>> {
     let Some((pick, condition)) = &plan.pick else {
         return Ok(records);
@@ -256,11 +288,15 @@ fn pick(
             }
             Ok(false) => {}
             Err(why) => {
-                rejected.push(Rejected {
-                    reason: format!("the pick cannot be judged: {why}"),
-                    path: None,
-                    raw: raw_text(raw),
-                });
+                let reason = format!("the pick cannot be judged: {why}");
+                rejected.push(
+                    Rejected {
+                        reason,
+                        path: None,
+                        raw: raw_text(raw),
+                    }
+                    .into(),
+                );
             }
         }
     }

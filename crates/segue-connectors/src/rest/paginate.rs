@@ -2,6 +2,7 @@
 
 use super::copy::{Cursor, Offset, PageNumber, Paginate};
 use crate::json::Path;
+use bytes::Bytes;
 use segue_core::hash::sha256;
 use segue_core::{Error, Kind, Result};
 use serde_json::Value;
@@ -89,7 +90,7 @@ pub struct Paging {
     /// How many pages have come.
     pub pages: u64,
     seen: HashSet<[u8; 16]>,
-    last_body: Option<String>,
+    last_body: Option<Bytes>,
 }
 
 #[derive(Debug)]
@@ -154,17 +155,16 @@ impl Paging {
     ///
     /// # Errors
     /// `BadData` when the page is the one before again; `Invalid` when the next one is on another server.
-    pub fn advance(&mut self, paginator: &Paginator, at: &Url, body: &[u8], records: u64) -> Result<Next> {
+    pub fn advance(&mut self, paginator: &Paginator, at: &Url, body: &Bytes, records: u64) -> Result<Next> {
         self.pages += 1;
         if !paginator.is_single() && records > 0 {
-            let digest = sha256(body);
-            if self.last_body.as_ref() == Some(&digest) {
+            if self.last_body.as_ref() == Some(body) {
                 return Err(Error::new(Kind::BadData, "the same page came twice")
                     .code(segue_diag::REST_PAGE_LOOP)
                     .with("page", self.pages)
                     .hint("look at `paginate`: the server does not seem to know its parameters"));
             }
-            self.last_body = Some(digest);
+            self.last_body = Some(body.clone());
         }
         let turn = match &paginator.kind {
             Kinds::Single => None,

@@ -8,6 +8,7 @@ use super::route::route;
 use super::schema::{PAGES, RECORDS, SharedSchema};
 use super::template::{Templates, Words};
 use crate::http::Http;
+use crate::json::decode::Layout;
 use arrow_schema::SchemaRef;
 use futures::stream::{self, BoxStream, StreamExt};
 use parking_lot::Mutex;
@@ -246,24 +247,19 @@ impl Reading {
         *picked = std::mem::take(&mut rows.picked);
         self.dropped.fetch_add(rows.dropped, Ordering::Relaxed);
         self.nulls.fetch_add(rows.nulls, Ordering::Relaxed);
-        self.hand_out(group, fetched, rows).await?;
+        self.hand_out(group, fetched, &layout, rows).await?;
         self.warn_of_a_full_page(fetched).await
     }
 
-    async fn hand_out(&self, group: &Group, fetched: &Fetched, mut rows: PageRows) -> Result<()> {
+    async fn hand_out(&self, group: &Group, fetched: &Fetched, layout: &Layout, rows: PageRows) -> Result<()> {
         let body = &fetched.page.answer.body;
-        let parts = route(&group.slices, &self.slices, &self.slice_columns, &mut rows, body)?;
         let count = rows.batch.num_rows() as u64 + rows.rejected.len() as u64;
         self.ctx.meter.rows_in.fetch_add(count, Ordering::Relaxed);
-        if !rows.rejected.is_empty() {
-            let slice = (group.slices.len() == 1).then(|| group.slices[0]);
-            self.send(Read::Rejected {
-                slice,
-                rows: rows.rejected,
-            })
-            .await?;
+        let shared = route(&group.slices, &self.slices, &self.slice_columns, layout, rows, body)?;
+        for (slice, rows) in shared.rejected {
+            self.send(Read::Rejected { slice, rows }).await?;
         }
-        for (slice, batch) in parts {
+        for (slice, batch) in shared.rows {
             let before = self.rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
             let room = self.limit.map_or(u64::MAX, |limit| limit.saturating_sub(before));
             let taken = (batch.num_rows() as u64).min(room) as usize;

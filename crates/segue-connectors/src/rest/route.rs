@@ -1,17 +1,28 @@
 //! Whose rows they are: told by the columns that hold the slices' labels.
 
-use super::page::{PageRows, raw_text};
+use super::page::{Aside, PageRows, raw_text};
 use super::template::scalar;
+use crate::json::Path;
+use crate::json::decode::Layout;
 use arrow_array::{Array, RecordBatch, StringArray, UInt64Array};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
-use segue_core::source::Rejected;
+use segue_core::source::{Column, Rejected};
 use segue_core::{Error, Result, Slice};
+use serde_json::Value;
 use std::collections::HashMap;
 
 /// Between the texts of several labels; no label has it.
 const BETWEEN: char = '\u{1f}';
 
-/// Shares a page's rows out to its slices, each slice's rows in one batch. A record of a slice that was not asked for is set aside.
+/// A page's rows and the records that were set aside, shared out to its slices.
+pub struct Shared {
+    /// Each slice's rows in one batch.
+    pub rows: Vec<(usize, RecordBatch)>,
+    /// Records that were set aside, with their slice where it can be told.
+    pub rejected: Vec<(Option<usize>, Vec<Rejected>)>,
+}
+
+/// Shares a page out. A record of a slice that was not asked for is set aside.
 ///
 /// # Errors
 /// `Bug` when the rows cannot be taken apart.
@@ -19,33 +30,95 @@ pub fn route(
     group: &[usize],
     slices: &[Slice],
     columns: &[String],
-    rows: &mut PageRows,
+    layout: &Layout,
+    page: PageRows,
     body: &[u8],
-) -> Result<Vec<(usize, RecordBatch)>> {
-    let present: Vec<&String> = columns
+) -> Result<Shared> {
+    let alone = (group.len() == 1).then(|| group[0]);
+    let present: Vec<&Column> = columns
         .iter()
-        .filter(|c| rows.batch.schema().index_of(c).is_ok())
+        .filter_map(|c| layout.columns().iter().find(|l| l.name == **c))
         .collect();
-    if present.is_empty() || rows.batch.num_rows() == 0 {
-        let all = group.first().filter(|_| rows.batch.num_rows() > 0);
-        return Ok(all.map(|slice| (*slice, rows.batch.clone())).into_iter().collect());
-    }
     let mut wanted: HashMap<String, usize> = HashMap::with_capacity(group.len());
     for slice in group {
         let labels: Vec<String> = present
             .iter()
-            .map(|c| slices[*slice].labels.0.get(*c).map_or_else(String::new, scalar))
+            .map(|c| slices[*slice].labels.0.get(&c.name).map_or_else(String::new, scalar))
             .collect();
         wanted.entry(labels.join(&BETWEEN.to_string())).or_insert(*slice);
     }
-    let texts = present
+    let mut rejected: Vec<(Option<usize>, Vec<Rejected>)> = Vec::new();
+    let mut aside = |whose: Option<usize>, row: Rejected| match rejected.iter_mut().find(|(slice, _)| *slice == whose) {
+        Some((_, rows)) => rows.push(row),
+        None => rejected.push((whose, vec![row])),
+    };
+    for record in page.rejected {
+        let whose = alone.or_else(|| wanted.get(&labels_of(&record, &present)?).copied());
+        aside(whose, record.row);
+    }
+    let rows = share(alone, &wanted, &present, &page.batch, |row, key| {
+        let reason = format!(
+            "a record of {}, which was not asked for",
+            crate::columns::short(&key.replace(BETWEEN, " "))
+        );
+        let raw = page
+            .records
+            .get(row)
+            .map(|r| raw_text(&body[r.clone()]))
+            .unwrap_or_default();
+        aside(
+            alone,
+            Rejected {
+                reason,
+                path: None,
+                raw,
+            },
+        );
+    })?;
+    Ok(Shared { rows, rejected })
+}
+
+/// The labels of a record that is no row, as far as they can be read.
+fn labels_of(record: &Aside, columns: &[&Column]) -> Option<String> {
+    let tree: Option<Value> = serde_json::from_str(&record.row.raw).ok();
+    let mut labels = Vec::new();
+    for column in columns {
+        let above = record
+            .above
+            .iter()
+            .find(|(name, _)| *name == column.name)
+            .map(|(_, text)| text.clone());
+        let label = above.or_else(|| {
+            let path = Path::parse(column.path.as_deref().unwrap_or(&column.name)).ok()?;
+            path.first(tree.as_ref()?).map(scalar)
+        });
+        labels.push(label?);
+    }
+    Some(labels.join(&BETWEEN.to_string()))
+}
+
+/// Each slice's rows in one batch; `unasked` is told of those that are nobody's.
+fn share(
+    alone: Option<usize>,
+    wanted: &HashMap<String, usize>,
+    columns: &[&Column],
+    batch: &RecordBatch,
+    mut unasked: impl FnMut(usize, &str),
+) -> Result<Vec<(usize, RecordBatch)>> {
+    if batch.num_rows() == 0 {
+        return Ok(Vec::new());
+    }
+    // Where labels come from the slice itself, there is nothing to tell apart.
+    if let Some(slice) = alone.filter(|_| columns.iter().all(|c| c.value.is_some())) {
+        return Ok(vec![(slice, batch.clone())]);
+    }
+    let texts = columns
         .iter()
-        .map(|c| Texts::new(&rows.batch, c))
+        .map(|c| Texts::new(batch, &c.name))
         .collect::<Result<Vec<_>>>()?;
-    // For each row the slice, and where all rows of one slice are beside each other, no copy is made.
-    let mut whose: Vec<(usize, u64)> = Vec::with_capacity(rows.batch.num_rows());
+    let mut whose: Vec<(usize, u64)> = Vec::with_capacity(batch.num_rows());
     let mut key = String::new();
-    for row in 0..rows.batch.num_rows() {
+    for row in 0..batch.num_rows() {
         key.clear();
         for (i, text) in texts.iter().enumerate() {
             if i > 0 {
@@ -55,27 +128,17 @@ pub fn route(
         }
         match wanted.get(&key) {
             Some(slice) => whose.push((*slice, row as u64)),
-            None => rows.rejected.push(Rejected {
-                reason: format!(
-                    "a record of {}, which was not asked for",
-                    crate::columns::short(&key.replace(BETWEEN, " "))
-                ),
-                path: None,
-                raw: rows
-                    .records
-                    .get(row)
-                    .map(|r| raw_text(&body[r.clone()]))
-                    .unwrap_or_default(),
-            }),
+            None => unasked(row, &key),
         }
     }
+    // Where all rows of one slice are beside each other already, no copy is made.
     let sorted = whose.is_sorted();
     whose.sort();
-    let batch = if sorted && whose.len() == rows.batch.num_rows() {
-        rows.batch.clone()
+    let batch = if sorted && whose.len() == batch.num_rows() {
+        batch.clone()
     } else {
         let order = UInt64Array::from_iter_values(whose.iter().map(|(_, row)| *row));
-        arrow_select::take::take_record_batch(&rows.batch, &order)
+        arrow_select::take::take_record_batch(batch, &order)
             .map_err(|e| Error::bug("rows cannot be shared out").caused_by(e))?
     };
     let mut parts = Vec::new();

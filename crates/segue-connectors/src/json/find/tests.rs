@@ -1,1 +1,142 @@
-//! Tests.
+//! Finding records by brackets and quotes.
+
+use super::super::Path;
+use super::*;
+use proptest::prelude::*;
+
+fn found(body: &str, records: &str, parents: &[&str]) -> String {
+    let path = |p: &str| Path::parse(p).unwrap().steps().unwrap().to_vec();
+    let parents: Vec<Vec<Step>> = parents.iter().map(|p| path(p)).collect();
+    let parents: Vec<&[Step]> = parents.iter().map(Vec::as_slice).collect();
+    match find(body.as_bytes(), &path(records), &parents) {
+        Ok(found) => {
+            let lines = found.records.iter().map(|(range, above)| {
+                let above: Vec<&str> = found.parents[*above]
+                    .iter()
+                    .map(|r| r.clone().map_or("-", |r| &body[r]))
+                    .collect();
+                format!("{} {}", &body[range.clone()], above.join(" "))
+                    .trim_end()
+                    .to_string()
+            });
+            lines.collect::<Vec<_>>().join("\n")
+        }
+        Err(broken) => format!("{broken:?}"),
+    }
+}
+
+#[test]
+fn records_are_found_where_they_are() {
+    assert_eq!(
+        found(
+            r#" { "a" : { "b" : [ 1 , {"x":"]"} , "s\"]" ] , "c": 2 } } "#,
+            "$.a.b[*]",
+            &[]
+        ),
+        "1\n{\"x\":\"]\"}\n\"s\\\"]\""
+    );
+    assert_eq!(found("[[1,2],[3]]", "$[*][*]", &[]), "1\n2\n3");
+    assert_eq!(found("[[1,2],[3]]", "$[1]", &[]), "[3]");
+    assert_eq!(found("{\"a\": 1}", "$", &[]), "{\"a\": 1}");
+    assert_eq!(found("{\"a\": 1, \"b\": 2}", "$[*]", &[]), "1\n2");
+    assert_eq!(found(r#"{"\u0061b": [1]}"#, "$.ab[*]", &[]), "1");
+    for (body, path) in [
+        ("{}", "$.a[*]"),
+        ("[]", "$.a"),
+        ("{\"a\": null}", "$.a[*]"),
+        ("{\"a\": {\"b\": 3}}", "$.a[0]"),
+        ("7", "$.x"),
+    ] {
+        assert_eq!(found(body, path, &[]), "");
+    }
+}
+
+#[test]
+fn parents_are_of_the_same_element_and_may_come_after() {
+    let body = r#"{"p": 0, "a": [{"g": [1, 2], "id": "x"}, {"id": "y", "g": [3]}, {"g": []}, {"g": [4]}]}"#;
+    assert_eq!(
+        found(body, "$.a[*].g[*]", &["$.a[*].id", "$.p"]),
+        "1 \"x\" 0\n2 \"x\" 0\n3 \"y\" 0\n4 - 0"
+    );
+    assert_eq!(found(body, "$.a[*]", &["$.a[*].id"]).lines().count(), 4);
+}
+
+#[test]
+fn what_is_broken_is_said() {
+    for (body, broken) in [
+        ("", "Cut"),
+        ("{\"a\": [1, 2", "Cut"),
+        ("{\"a\": [\"x", "Cut"),
+        ("{\"a\": [1, 2}", "NotJson(11)"),
+        ("{\"a\" [1]}", "NotJson(5)"),
+        ("{a: [1]}", "NotJson(1)"),
+        ("{\"a\": [1]} x", "NotJson(11)"),
+        ("{\"a\": [1], \"a\": [2]}", "Twice(11)"),
+        ("{\"a\": [1] \"b\": 2}", "NotJson(10)"),
+        ("{\"a\": [{\"x\": ]]}", "NotJson(13)"),
+    ] {
+        assert_eq!(found(body, "$.a[*]", &[]), broken, "{body}");
+    }
+}
+
+#[test]
+fn depth_costs_no_stack() {
+    let deep = format!("{{\"a\": [{}{}, 1]}}", "[{\"k\":".repeat(50_000), "}]".repeat(50_000));
+    assert_eq!(
+        found(&deep.replace("\"k\":}", "\"k\":1}"), "$.a[*]", &[])
+            .lines()
+            .count(),
+        2
+    );
+    assert_eq!(found(&deep[..deep.len() / 2], "$.a[*]", &[]), "Cut");
+    assert!(found(&deep.replacen("}]", "]}", 1), "$.a[*]", &[]).starts_with("NotJson"));
+}
+
+fn tree() -> impl Strategy<Value = serde_json::Value> {
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(Into::into),
+        any::<i64>().prop_map(Into::into),
+        "[a-z\\[\\]{}\",\\\\ é]{0,6}".prop_map(Into::into),
+    ];
+    leaf.prop_recursive(4, 40, 5, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..5).prop_map(Into::into),
+            proptest::collection::btree_map("[ab]", inner, 0..3)
+                .prop_map(|m| m.into_iter().collect::<serde_json::Map<_, _>>().into()),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The same as a query on a tree finds, whatever stands where, pretty or not.
+    #[test]
+    fn as_a_tree_would_say(tree in tree(), path in "\\$(\\.a|\\.b|\\[\\*\\]|\\[0\\]|\\[1\\]){0,4}", pretty: bool) {
+        let text = if pretty { serde_json::to_string_pretty(&tree).unwrap() } else { tree.to_string() };
+        let full = serde_json_path::JsonPath::parse(&path).unwrap();
+        let wanted: Vec<&serde_json::Value> = full.query(&tree).all();
+        let steps = Path::parse(&path).unwrap().steps().unwrap().to_vec();
+        let found = find(text.as_bytes(), &steps, &[]).unwrap();
+        let values: Vec<serde_json::Value> = found.records.iter().map(|(r, _)| serde_json::from_str(&text[r.clone()]).unwrap()).collect();
+        prop_assert_eq!(values.iter().collect::<Vec<_>>(), wanted);
+    }
+
+    /// Cut anywhere, it is cut; nothing panics on any bytes.
+    #[test]
+    fn no_bytes_are_too_wild(bytes in proptest::collection::vec(prop_oneof![Just(b'{'), Just(b'}'), Just(b'['), Just(b']'), Just(b'"'), Just(b','), Just(b':'), Just(b'\\'), any::<u8>()], 0..60)) {
+        let steps = Path::parse("$.a[*]").unwrap().steps().unwrap().to_vec();
+        let _any = find(&bytes, &steps, &[&steps[..1]]);
+        let _any = complete(&bytes);
+        let _any = first(&bytes, &steps);
+    }
+
+    #[test]
+    fn what_is_cut_is_known_to_be(tree in tree().prop_filter("scalars have no end", |t| t.is_object() || t.is_array()), part in 0.0f64..1.0) {
+        let text = tree.to_string();
+        let at = ((text.len() as f64) * part) as usize;
+        prop_assume!(at < text.len());
+        prop_assert_eq!(complete(&text.as_bytes()[..at]), Err(Broken::Cut));
+    }
+}

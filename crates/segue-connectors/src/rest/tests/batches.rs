@@ -114,3 +114,38 @@ async fn a_slice_alone_is_checked_as_well() {
     0 done
     "#);
 }
+
+#[tokio::test]
+async fn a_record_that_does_not_fit_belongs_to_its_slice() {
+    let f = Fixture::new(|_, _| {
+        Reply::json(
+            r#"{"items":[{"id":"b","n":"x","tags":["t", 1]},{"id":"a","n":1,"tags":[]},{"n":true},{"id":"c" 7}]}"#,
+        )
+    })
+    .await;
+    let request1 = in_batches(
+        for_each(request(copy(), &["id string!", "n int64"]), "id", &["a", "b"]),
+        10,
+    );
+    insta::assert_snapshot!(f.read(request1).await, @r#"
+    1 rejected at $.n: expected int64, found "x" <- {"id":"b","n":"x","tags":["t", 1]}
+    ? rejected at $.n: expected int64, found true <- {"n":true}
+    ? rejected at $: no comma where one belongs <- {"id":"c" 7}
+    0: a 1
+    0 done
+    1 done
+    "#);
+    let mut copy = copy();
+    copy["records"] = json!({ "path": "$.items[*].tags[*]", "parent": { "id": "$.items[*].id" } });
+    let f = Fixture::new(|_, _| Reply::json(r#"{"items":[{"id":"b","tags":["t", 1]},{"id":"a","tags":[]}]}"#)).await;
+    let request2 = in_batches(
+        for_each(request(copy, &["id string!", "tag string @ $"]), "id", &["a", "b"]),
+        10,
+    );
+    insta::assert_snapshot!(f.read(request2).await, @r"
+    1 rejected at $: expected string, found 1 <- 1
+    1: b t
+    0 done
+    1 done
+    ");
+}

@@ -149,7 +149,7 @@ async fn two_ways_at_once_are_refused() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Whatever the paginator, every slice asks each of its pages exactly once, and gets every record exactly once; also when several
     /// slices are under way at once.
