@@ -66,7 +66,7 @@ impl Metadata {
         // On another platform the packages of this one may not have been fetched yet.
         let text = ask(&["--offline"])
             .or_else(|| ask(&[]))
-            .expect("cargo metadata --locked answers");
+            .expect("Cargo.lock fits the manifests (if not: `cargo check`, and commit it)");
         serde_json::from_str(&text).expect("cargo metadata prints JSON of format 1")
     }
 }
