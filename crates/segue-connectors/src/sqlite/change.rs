@@ -1,0 +1,568 @@
+//! A change of a table, inside one transaction: the staged rows beside the table as a temporary one, what they replace, what differs, and
+//! the change itself. Working out, looking at and committing go the same way; only the last one keeps it.
+
+use super::errors::failed;
+use super::marks::{self, Mark};
+use super::staged;
+use super::table::{self, Column, Fit, Table};
+use super::types::{bound, encode, has_numbers, number};
+use crate::columns::Builder;
+use arrow_schema::{Schema, SchemaRef};
+use rusqlite::types::Value as Stored;
+use rusqlite::{Connection, params_from_iter};
+use segue_core::align::align;
+use segue_core::sink::{Change, Grain, Staged, Target, WorkedOut, grained};
+use segue_core::{Error, Footprint, Kind, Labels, Result, Spans};
+use segue_diag as codes;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// The plan of a change: all that is needed to carry it out, by any process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Plan {
+    /// What the table looked like; `None` where it did not exist.
+    pub on: Option<String>,
+    pub schema: SchemaRef,
+    pub change: Change,
+    pub staged: Vec<Staged>,
+}
+
+impl Plan {
+    pub fn read(plan: &Value) -> Result<Plan> {
+        serde_json::from_value(plan.clone())
+            .map_err(|e| Error::new(Kind::BadData, "cannot read the plan of a change").caused_by(e))
+    }
+
+    pub fn to_json(&self) -> Result<Value> {
+        serde_json::to_value(self).map_err(|e| Error::bug("a plan is not JSON").caused_by(e))
+    }
+}
+
+/// A change whose rows are loaded and whose table takes them.
+pub(super) struct Prepared<'a> {
+    db: &'a Connection,
+    change: &'a Change,
+    /// The table's name, for SQL.
+    pub quoted: String,
+    columns: Vec<Column>,
+    /// Whether there was no table.
+    is_new: bool,
+    /// Whether the table's columns changed.
+    altered: bool,
+    /// How many rows it lost when it was made anew.
+    lost: Option<u64>,
+    /// Whether the table is ours to drop.
+    pub created: bool,
+    rows: u64,
+}
+
+/// How many values of a column are gathered before they are put into their grain.
+const GATHERED: usize = 65_536;
+
+/// Loads the rows, makes or fits the table, and refuses rows that the change does not allow. Within a transaction that writes.
+pub(super) fn prepare<'a>(db: &'a Connection, dir: &Path, target: &Target, plan: &'a Plan) -> Result<Prepared<'a>> {
+    let Plan {
+        schema, change, staged, ..
+    } = plan;
+    let found = table::find(db, &target.place)?;
+    let quoted = super::file::quoted(&target.place)?;
+    let mark = mark(db, target)?;
+    let is_ours = mark.as_ref().is_some_and(|m| m.created) || found.is_none();
+    // A foreign table's declarations decide how it stores values; ours says what the types say.
+    let columns = table::columns_of(schema, found.as_ref().filter(|_| !is_ours))?;
+    let key: &[String] = match change {
+        Change::Merge { key } => key,
+        _ => &[],
+    };
+    let rows = load(db, dir, schema, &columns, staged)?;
+    let mut prepared = Prepared {
+        db,
+        change,
+        quoted,
+        columns,
+        is_new: found.is_none(),
+        altered: false,
+        lost: None,
+        created: is_ours,
+        rows,
+    };
+    prepared.load_parts()?;
+    prepared.check(target)?;
+    match found {
+        None => table::create(db, &prepared.quoted, schema, key)?,
+        Some(found) if !is_ours => table::check_foreign(&found, &target.place, schema)?,
+        Some(found) => prepared.fit(target, &found, mark.as_ref(), schema)?,
+    }
+    Ok(prepared)
+}
+
+/// The asset's mark.
+///
+/// # Errors
+/// `Conflict` when the table is another asset's.
+pub(super) fn mark(db: &Connection, target: &Target) -> Result<Option<Mark>> {
+    if !marks::exist(db)? {
+        return Ok(None);
+    }
+    match marks::of_place(db, &target.place)? {
+        Some(other) if other.asset != target.asset => Err(Error::new(
+            Kind::Conflict,
+            format!("the table `{}` belongs to another asset", target.place),
+        )
+        .code(codes::SQLITE_OTHER_TABLE)
+        .with("asset", other.asset)
+        .hint("give this asset another `table:` in `into:`, or drop the other one with `segue asset drop`")),
+        found => Ok(found),
+    }
+}
+
+/// The staged rows as a temporary table: `row`, `deletes`, then `c0`, `c1` … as the target declares them. How many there are.
+fn load(db: &Connection, dir: &Path, schema: &SchemaRef, columns: &[Column], staged: &[Staged]) -> Result<u64> {
+    let declared: Vec<String> = columns
+        .iter()
+        .enumerate()
+        .map(|(at, c)| format!(", c{at} {}", c.declared))
+        .collect();
+    db.execute_batch(&format!(
+        "drop table if exists temp.segue_incoming; create temp table segue_incoming (row integer primary key, deletes integer not null{})",
+        declared.concat()
+    ))
+    .map_err(failed("load staged rows"))?;
+    let names = ["deletes".to_string()]
+        .into_iter()
+        .chain((0..columns.len()).map(|at| format!("c{at}")));
+    let mut insert = table::insert_into(db, "temp.segue_incoming", names)?;
+    let mut count = 0;
+    for one in staged {
+        for pair in staged::read(&staged::path(dir, one)?)? {
+            let (batch, deletes) = pair?;
+            let batch = align(&batch, schema)?;
+            for row in 0..batch.num_rows() {
+                table::insert_row(&mut insert, columns, &batch, row, [i64::from(deletes.value(row))])?;
+            }
+            count += batch.num_rows() as u64;
+        }
+    }
+    Ok(count)
+}
+
+impl Prepared<'_> {
+    fn at(&self, name: &str) -> Result<usize> {
+        self.columns
+            .iter()
+            .position(|c| c.name == name)
+            .ok_or_else(|| Error::new(Kind::BadData, format!("the rows have no column `{name}`")))
+    }
+
+    /// The slices or ranges of the change as a temporary table, numbered as they are given.
+    fn load_parts(&self) -> Result<()> {
+        let doing = "load a change's parts";
+        let run = |sql: String| self.db.execute_batch(&sql).map_err(failed(doing));
+        match self.change {
+            Change::ReplaceSlices { columns, slices } => {
+                let at: Vec<usize> = columns.iter().map(|c| self.at(c)).collect::<Result<_>>()?;
+                let declared: Vec<String> = at
+                    .iter()
+                    .map(|at| format!(", l{at} {}", self.columns[*at].declared))
+                    .collect();
+                let names: Vec<String> = at.iter().map(|at| format!("l{at}")).collect();
+                run(format!(
+                    "create temp table segue_parts (id integer primary key{})",
+                    declared.concat()
+                ))?;
+                let mut insert = table::insert_into(
+                    self.db,
+                    "temp.segue_parts",
+                    ["id".to_string()].into_iter().chain(names.clone()),
+                )?;
+                for (id, slice) in slices.iter().enumerate() {
+                    let mut values = vec![Stored::Integer(id as i64)];
+                    for at in &at {
+                        values.push(label(&self.columns[*at], slice)?);
+                    }
+                    insert.execute(params_from_iter(values)).map_err(failed(doing))?;
+                }
+                run(format!(
+                    "create index temp.segue_parts_by_label on segue_parts ({})",
+                    names.join(", ")
+                ))
+            }
+            Change::ReplaceRanges { column, ranges } => {
+                let of = &self.columns[self.at(column)?].of;
+                run("create temp table segue_parts (id integer primary key, lo, hi)".into())?;
+                let mut insert = table::insert_into(
+                    self.db,
+                    "temp.segue_parts",
+                    ["id", "lo", "hi"].map(str::to_string).into_iter(),
+                )?;
+                for (id, range) in ranges.as_slice().iter().enumerate() {
+                    let (Some(lo), Some(hi)) = (bound(of, range.from), bound(of, range.to)) else {
+                        return Err(Error::new(
+                            Kind::Unsupported,
+                            format!("ranges of column `{column}` cannot be replaced in SQLite: it is {of}"),
+                        )
+                        .hint("use a date, a timestamp or a whole number as the output column"));
+                    };
+                    insert.execute((id as i64, lo, hi)).map_err(failed(doing))?;
+                }
+                Ok(())
+            }
+            Change::Append | Change::ReplaceTable | Change::Merge { .. } => Ok(()),
+        }
+    }
+
+    /// The condition under which a row belongs to part `p`; `column` names the row's column by its index.
+    fn in_part(&self, column: &dyn Fn(usize) -> String) -> Result<String> {
+        Ok(match self.change {
+            Change::ReplaceSlices { columns, .. } => {
+                let each: Vec<String> = columns
+                    .iter()
+                    .map(|c| self.at(c).map(|at| format!("p.l{at} is {}", column(at))))
+                    .collect::<Result<_>>()?;
+                each.join(" and ")
+            }
+            Change::ReplaceRanges { column: name, .. } => {
+                let of_row = column(self.at(name)?);
+                format!("{of_row} >= p.lo and {of_row} < p.hi")
+            }
+            _ => "0".into(),
+        })
+    }
+
+    /// The condition under which the change takes row `t` of the table away.
+    fn affected(&self) -> Result<String> {
+        Ok(match self.change {
+            Change::Append => "0".into(),
+            Change::ReplaceTable => "1".into(),
+            Change::Merge { key } => format!(
+                "exists (select 1 from temp.segue_incoming i where {})",
+                self.same_key(key)?
+            ),
+            _ => format!(
+                "exists (select 1 from temp.segue_parts p where {})",
+                self.in_part(&|at| format!("t.{}", self.columns[at].quoted))?
+            ),
+        })
+    }
+
+    /// The condition under which row `i` of the incoming ones has the key of row `t`.
+    fn same_key(&self, key: &[String]) -> Result<String> {
+        let each: Vec<String> = key
+            .iter()
+            .map(|k| self.at(k).map(|at| format!("i.c{at} = t.{}", self.columns[at].quoted)))
+            .collect::<Result<_>>()?;
+        Ok(each.join(" and "))
+    }
+
+    fn count(&self, sql: &str) -> Result<u64> {
+        let count: i64 = self
+            .db
+            .query_row(sql, [], |r| r.get(0))
+            .map_err(failed("look at staged rows"))?;
+        Ok(count as u64)
+    }
+
+    /// Refuses null and doubled keys, and rows outside of what is replaced.
+    fn check(&self, target: &Target) -> Result<()> {
+        let bad = |count: u64, what: String| {
+            if count == 0 {
+                Ok(())
+            } else {
+                Err(Error::new(
+                    Kind::BadData,
+                    format!("{count} rows for {} {what}", target.name),
+                ))
+            }
+        };
+        match self.change {
+            Change::Append | Change::ReplaceTable => Ok(()),
+            Change::Merge { key } => {
+                let at: Vec<String> = key
+                    .iter()
+                    .map(|k| self.at(k).map(|at| format!("c{at}")))
+                    .collect::<Result<_>>()?;
+                let keys = at.join(", ");
+                let nulls: Vec<String> = at.iter().map(|c| format!("{c} is null")).collect();
+                let empty = self.count(&format!(
+                    "select count(*) from temp.segue_incoming where {}",
+                    nulls.join(" or ")
+                ))?;
+                bad(empty, format!("have an empty key ({})", key.join(", ")))?;
+                let doubled = self.count(&format!(
+                    "select coalesce(sum(n), 0) from (select count(*) as n from temp.segue_incoming group by {keys} having count(*) > 1)"
+                ))?;
+                bad(doubled, format!("share a key ({}) with another", key.join(", ")))?;
+                self.db
+                    .execute_batch(&format!(
+                        "create index temp.segue_incoming_by_key on segue_incoming ({keys})"
+                    ))
+                    .map_err(failed("look at staged rows"))
+            }
+            Change::ReplaceSlices { columns, .. } => bad(
+                self.count(&self.outside()?)?,
+                format!("belong to other slices ({})", columns.join(", ")),
+            ),
+            Change::ReplaceRanges { column, .. } => bad(
+                self.count(&self.outside()?)?,
+                format!("lie outside the ranges of {column}"),
+            ),
+        }
+    }
+
+    fn outside(&self) -> Result<String> {
+        let inside = self.in_part(&|at| format!("i.c{at}"))?;
+        Ok(format!(
+            "select count(*) from temp.segue_incoming i where not exists (select 1 from temp.segue_parts p where {inside})"
+        ))
+    }
+
+    /// Brings a table of ours to the schema.
+    fn fit(&mut self, target: &Target, found: &Table, mark: Option<&Mark>, schema: &SchemaRef) -> Result<()> {
+        let old = found.schema(self.db, mark)?;
+        let is_whole = *self.change == Change::ReplaceTable;
+        let mut key = found.key();
+        let mut fit = table::fit(found, &old, schema, is_whole)?;
+        if is_whole && !key.is_empty() && self.breaks_key(&key)? {
+            (fit, key) = (Fit::Convert, Vec::new());
+        }
+        match fit {
+            Fit::Fits => return Ok(()),
+            Fit::Add => table::add_columns(self.db, found, &self.columns)?,
+            Fit::Convert => {
+                if is_whole {
+                    self.lost = Some(self.count(&format!("select count(*) from main.{}", self.quoted))?);
+                }
+                key.retain(|k| schema.field_with_name(k).is_ok());
+                table::convert(self.db, target, found, &old, schema, &key, !is_whole)?;
+            }
+        }
+        self.altered = true;
+        Ok(())
+    }
+
+    /// Whether the rows that are to be the table do not keep its key: the key is no longer what it was.
+    fn breaks_key(&self, key: &[String]) -> Result<bool> {
+        let Ok(at) = key
+            .iter()
+            .map(|k| self.at(k).map(|at| format!("c{at}")))
+            .collect::<Result<Vec<_>>>()
+        else {
+            return Ok(true);
+        };
+        let nulls: Vec<String> = at.iter().map(|c| format!("{c} is null")).collect();
+        let broken = self.count(&format!(
+            "select exists (select 1 from temp.segue_incoming where {} union all select 1 from temp.segue_incoming group by {} having count(*) > 1)",
+            nulls.join(" or "),
+            at.join(", ")
+        ))?;
+        Ok(broken > 0)
+    }
+
+    /// What the change does to the table, compared row by row, equal rows left out.
+    pub fn difference(&self, schema: &Schema, grains: &[Grain], bytes: u64, plan: Value) -> Result<WorkedOut> {
+        let mut out = WorkedOut {
+            unchanged: false,
+            unchanged_slices: BTreeSet::new(),
+            unchanged_ranges: Spans::none(),
+            rows_written: 0,
+            rows_removed: 0,
+            bytes_written: bytes,
+            footprint: Footprint::Everything,
+            plan,
+        };
+        if let Some(lost) = self.lost {
+            (out.rows_written, out.rows_removed) = (self.rows, lost);
+            return Ok(out);
+        }
+        let mut seen = Seen::new(schema, &self.columns, grains)?;
+        self.each_difference(&mut |weight, part, values| {
+            match weight {
+                0.. => out.rows_written += weight as u64,
+                _ => out.rows_removed += weight.unsigned_abs(),
+            }
+            seen.take(part, values);
+            Ok(())
+        })?;
+        let changed = std::mem::take(&mut seen.parts);
+        let mut labels = BTreeSet::new();
+        match self.change {
+            Change::ReplaceSlices { slices, .. } => {
+                for (id, slice) in slices.iter().enumerate() {
+                    let set = if changed.contains(&(id as i64)) {
+                        &mut labels
+                    } else {
+                        &mut out.unchanged_slices
+                    };
+                    set.insert(slice.clone());
+                }
+            }
+            Change::ReplaceRanges { ranges, .. } => {
+                let same = ranges
+                    .as_slice()
+                    .iter()
+                    .enumerate()
+                    .filter(|(id, _)| !changed.contains(&(*id as i64)));
+                out.unchanged_ranges = Spans::of(same.map(|(_, range)| *range));
+            }
+            _ => {}
+        }
+        let rows = out.rows_written + out.rows_removed;
+        out.unchanged = rows == 0 && !self.is_new && !self.altered;
+        out.footprint = Footprint::Parts {
+            labels,
+            columns: seen.columns(),
+            rows,
+        };
+        Ok(out)
+    }
+
+    /// Calls `each` with every row that is not there as often afterwards as before: by how much, of which part, and its values.
+    fn each_difference(&self, each: &mut dyn FnMut(i64, Option<i64>, &rusqlite::Row<'_>) -> Result<()>) -> Result<()> {
+        let doing = "compare rows";
+        let ours: Vec<String> = (0..self.columns.len()).map(|at| format!("c{at}")).collect();
+        let theirs: Vec<String> = self.columns.iter().map(|c| format!("t.{}", c.quoted)).collect();
+        let ours = ours.join(", ");
+        let part = match self.change {
+            Change::ReplaceSlices { .. } | Change::ReplaceRanges { .. } => {
+                format!(
+                    "(select min(p.id) from temp.segue_parts p where {})",
+                    self.in_part(&|at| format!("d.c{at}"))?
+                )
+            }
+            _ => "null".into(),
+        };
+        // The incoming rows stand first: their columns' collation, which tells all bytes apart, is the one that groups.
+        let sql = format!(
+            "select d.w, {part}, {ours} from (select sum(w) as w, {ours} from (
+                select 1 as w, {ours} from temp.segue_incoming where deletes = 0
+                union all select -1, {} from main.{} as t where {}
+             ) group by {ours} having sum(w) <> 0) d",
+            theirs.join(", "),
+            self.quoted,
+            self.affected()?
+        );
+        let mut select = self.db.prepare(&sql).map_err(failed(doing))?;
+        let mut rows = select.query([]).map_err(failed(doing))?;
+        while let Some(row) = rows.next().map_err(failed(doing))? {
+            each(
+                row.get(0).map_err(failed(doing))?,
+                row.get(1).map_err(failed(doing))?,
+                row,
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Carries it out.
+    pub fn apply(&self) -> Result<()> {
+        let table = format!("main.{}", self.quoted);
+        let names: Vec<&str> = self.columns.iter().map(|c| c.quoted.as_str()).collect();
+        let incoming: Vec<String> = (0..self.columns.len()).map(|at| format!("i.c{at}")).collect();
+        let (names, values) = (names.join(", "), incoming.join(", "));
+        let run = |sql: String| self.db.execute_batch(&sql).map_err(failed("change the table"));
+        if let Change::Merge { key } = self.change {
+            let same = self.same_key(key)?;
+            let rest: Vec<&Column> = self.columns.iter().filter(|c| !key.contains(&c.name)).collect();
+            run(format!(
+                "delete from {table} as t where exists (select 1 from temp.segue_incoming i where i.deletes = 1 and {same})"
+            ))?;
+            if !rest.is_empty() {
+                let (mut set, mut differs) = (Vec::new(), Vec::new());
+                for column in rest {
+                    let at = self.at(&column.name)?;
+                    set.push(format!("{} = i.c{at}", column.quoted));
+                    differs.push(format!("t.{} is not i.c{at}", column.quoted));
+                }
+                run(format!(
+                    "update {table} as t set {} from temp.segue_incoming i where i.deletes = 0 and {same} and ({})",
+                    set.join(", "),
+                    differs.join(" or ")
+                ))?;
+            }
+            let first = self.columns[self.at(&key[0])?].quoted.clone();
+            return run(format!(
+                "insert into {table} ({names}) select {values} from temp.segue_incoming i left join {table} as t on {same}
+                 where i.deletes = 0 and t.{first} is null order by i.row"
+            ));
+        }
+        if *self.change != Change::Append {
+            run(format!("delete from {table} as t where {}", self.affected()?))?;
+        }
+        run(format!(
+            "insert into {table} ({names}) select {values} from temp.segue_incoming i where deletes = 0 order by row"
+        ))
+    }
+}
+
+/// What readers will want to know of the rows that differ.
+struct Seen<'a> {
+    parts: BTreeSet<i64>,
+    /// For each column that is ranged over and holds numbers: its index, its values so far, and what they came to before.
+    grains: Vec<(&'a Grain, usize, Vec<i64>, Spans)>,
+    columns: &'a [Column],
+}
+
+impl<'a> Seen<'a> {
+    fn new(schema: &Schema, columns: &'a [Column], grains: &'a [Grain]) -> Result<Seen<'a>> {
+        let mut known = Vec::new();
+        for grain in grains {
+            // A column that is not kept is everything to its readers.
+            if let Ok(at) = schema.index_of(&grain.column)
+                && has_numbers(&columns[at].of)
+            {
+                known.push((grain, at, Vec::new(), Spans::none()));
+            }
+        }
+        Ok(Seen {
+            parts: BTreeSet::new(),
+            grains: known,
+            columns,
+        })
+    }
+
+    fn take(&mut self, part: Option<i64>, row: &rusqlite::Row<'_>) {
+        self.parts.extend(part);
+        for (grain, at, values, spans) in &mut self.grains {
+            let value = row.get_ref(*at + 2).ok().and_then(|v| number(&self.columns[*at].of, v));
+            values.extend(value);
+            if values.len() == GATHERED {
+                *spans = spans
+                    .union(&grained(values.drain(..), grain))
+                    .at_most(Footprint::MOST_SPANS);
+            }
+        }
+    }
+
+    fn columns(self) -> BTreeMap<String, Spans> {
+        let grains = self.grains.into_iter();
+        grains
+            .map(|(grain, _, values, spans)| {
+                let all = spans.union(&grained(values, grain)).at_most(Footprint::MOST_SPANS);
+                (grain.column.clone(), all)
+            })
+            .collect()
+    }
+}
+
+/// A slice's label as its column stores it.
+fn label(column: &Column, slice: &Labels) -> Result<Stored> {
+    let value = slice.0.get(&column.name).unwrap_or(&Value::Null);
+    let mut one = Builder::new(&column.of);
+    let pushed = match value {
+        Value::Null => {
+            one.push_null();
+            Ok(())
+        }
+        Value::String(text) => one.push_text(text),
+        other => one.push_text(&other.to_string()),
+    };
+    pushed.map_err(|misfit| {
+        Error::new(
+            Kind::BadData,
+            format!("slice `{slice}`: column `{}`: {}", column.name, misfit.reason),
+        )
+    })?;
+    encode(&column.of, &one.finish()?, 0)
+}

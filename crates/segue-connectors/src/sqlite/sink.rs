@@ -1,0 +1,438 @@
+//! The sink: what [`Sink`] promises, with one transaction as its decision.
+//!
+//! A commit opens a transaction that writes (BEGIN IMMEDIATE), reads the asset's mark in `_segue_heads`, and only if that is the
+//! predecessor changes the rows, moves the mark and keeps the record. SQLite makes it last, or not have been. Another writer waits.
+
+use super::change::{self, Plan, prepare};
+use super::errors::failed;
+use super::file::Database;
+use super::staged::{self, FileRows, Spool};
+use super::{marks, table};
+use crate::Deps;
+use arrow_schema::SchemaRef;
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use segue_core::commit::CommitRecord;
+use segue_core::engine::Relation;
+use segue_core::fault::{Boundary, reach};
+use segue_core::meter::blocking;
+use segue_core::sink::*;
+use segue_core::{Batches, Ctx, Error, Kind, Result};
+use segue_diag as codes;
+use serde_json::Value;
+use std::any::Any;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Tables in one SQLite database.
+#[derive(Clone)]
+pub(super) struct Sqlite {
+    database: Database,
+    /// Staged rows are below it, each asset's in a folder of its own.
+    staging: PathBuf,
+}
+
+impl Sqlite {
+    /// The database of this path. Nothing is opened yet.
+    pub fn new(path: &str, deps: &Deps) -> Result<Sqlite> {
+        if path.is_empty() || path.contains('\0') {
+            return Err(Error::new(Kind::Invalid, "the database has no path").with("connection", &deps.connection));
+        }
+        let path = deps.project_dir.join(path);
+        let path = std::path::absolute(&path).unwrap_or(path);
+        Ok(Sqlite {
+            database: Database {
+                path,
+                connection: deps.connection.clone(),
+            },
+            staging: deps.staging_dir.join("sqlite"),
+        })
+    }
+
+    /// Runs this on a blocking thread, with the target in what it says.
+    async fn work<T: Send + 'static>(
+        &self,
+        about: Option<&Target>,
+        work: impl FnOnce(&Sqlite) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let sink = self.clone();
+        let done = blocking(move || work(&sink)).await?;
+        done.map_err(|e| {
+            match (
+                about,
+                e.context()
+                    .iter()
+                    .any(|(name, _)| *name == "table" || *name == "database"),
+            ) {
+                (Some(target), false) => e
+                    .with("table", &target.place)
+                    .with("database", self.database.path.display()),
+                _ => e,
+            }
+        })
+    }
+
+    /// Writes all rows of a table into a file that goes with its last reader.
+    fn spooled(&self, db: &Connection, quoted: &str, schema: &SchemaRef) -> Result<FileRows> {
+        let spool = Spool::new(&self.staging, schema, |file| {
+            table::read(db, quoted, schema, &mut |batch| file.write(&batch))
+        })?;
+        Ok(FileRows::spool(schema.clone(), spool))
+    }
+
+    fn head_of(&self, db: &Connection, target: &Target) -> Result<Head> {
+        let (own, place) = match marks::exist(db)? {
+            true => (marks::of_asset(db, target.asset)?, marks::of_place(db, &target.place)?),
+            false => (None, None),
+        };
+        let found = table::find(db, &target.place)?;
+        let schema = found.map(|t| t.schema(db, place.as_ref())).transpose()?;
+        let n = own.as_ref().map_or(0, |m| m.n);
+        Ok(Head {
+            n,
+            id: own.as_ref().map(|m| m.id),
+            version: n,
+            schema,
+            table: own.or(place).map(|m| m.table),
+        })
+    }
+
+    /// The table as it would be, in a transaction that is taken back.
+    fn as_it_would_be(&self, target: &Target, plan: &Plan) -> Result<FileRows> {
+        let mut db = self.database.open()?;
+        let tx = immediate(&mut db)?;
+        let prepared = prepare(&tx, &self.staging, target, plan)?;
+        prepared.apply()?;
+        let rows = self.spooled(&tx, &prepared.quoted, &plan.schema)?;
+        drop(prepared);
+        tx.rollback().map_err(failed("take a transaction back"))?;
+        Ok(rows)
+    }
+
+    fn commit_part(&self, record: &CommitRecord, part: usize, now: jiff::Timestamp) -> Result<Committed> {
+        let part = record
+            .parts
+            .get(part)
+            .ok_or_else(|| Error::bug(format!("{record} has no part {part}")))?;
+        let target = &part.target;
+        let mut db = self.database.open()?;
+        let tx = immediate(&mut db)?;
+        marks::create(&tx)?;
+        if let Some(n) = marks::landed(&tx, record.asset, record.id)? {
+            drop(tx);
+            self.forget_files(part.staged.iter());
+            return Ok(Committed::AlreadyThere(n));
+        }
+        let head = marks::of_asset(&tx, record.asset)?;
+        if head.as_ref().map_or(0, |m| m.n) != part.predecessor
+            || head.as_ref().is_some_and(|m| m.table != target.table)
+        {
+            return Ok(Committed::ShutOut);
+        }
+        let plan = Plan::read(&part.plan)?;
+        if table::fingerprint(table::find(&tx, &target.place)?.as_ref()) != plan.on {
+            return Ok(Committed::Moved);
+        }
+        let prepared = prepare(&tx, &self.staging, target, &plan)?;
+        prepared.apply()?;
+        marks::write(&tx, target, record, prepared.created, now)?;
+        drop(prepared);
+        tx.commit().map_err(failed("commit"))?;
+        reach(Boundary::SqlCommitted);
+        // The rows are in the table: whoever finds this record again finds its mark.
+        self.forget_files(part.staged.iter());
+        Ok(Committed::Written(record.n))
+    }
+
+    fn forget_files<'s>(&self, staged: impl Iterator<Item = &'s Staged>) {
+        for path in staged.filter_map(|s| staged::path(&self.staging, s).ok()) {
+            staged::remove(&path);
+        }
+    }
+}
+
+fn immediate(db: &mut Connection) -> Result<Transaction<'_>> {
+    db.transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(failed("begin a transaction"))
+}
+
+#[async_trait]
+impl Sink for Sqlite {
+    fn identity(&self) -> String {
+        // The folder by its one true name, so that a link to it is no other place.
+        let path = &self.database.path;
+        let folder = path.parent().and_then(|f| f.canonicalize().ok());
+        let path = folder
+            .zip(path.file_name())
+            .map_or_else(|| path.clone(), |(folder, name)| folder.join(name));
+        format!("sqlite:{}", path.display())
+    }
+
+    fn claims(&self) -> bool {
+        false
+    }
+
+    async fn head(&self, target: &Target, _ctx: &Ctx) -> Result<Head> {
+        let about = target.clone();
+        self.work(Some(target), move |sink| match sink.database.open_existing()? {
+            Some(mut db) => {
+                let tx = db.transaction().map_err(failed("read the table"))?;
+                sink.head_of(&tx, &about)
+            }
+            None => Ok(Head {
+                n: 0,
+                id: None,
+                version: 0,
+                schema: None,
+                table: None,
+            }),
+        })
+        .await
+    }
+
+    async fn stage(
+        &self,
+        target: &Target,
+        schema: SchemaRef,
+        rows: BoxStream<'static, Result<Rows>>,
+        ctx: &Ctx,
+    ) -> Result<Staged> {
+        staged::write(&self.staging, target, schema, rows, ctx).await
+    }
+
+    async fn work_out(
+        &self,
+        target: &Target,
+        schema: SchemaRef,
+        change: &Change,
+        staged: &[Staged],
+        grains: &[Grain],
+        _ctx: &Ctx,
+    ) -> Result<WorkedOut> {
+        let (about, grains) = (target.clone(), grains.to_vec());
+        let mut plan = Plan {
+            on: None,
+            schema,
+            change: change.clone(),
+            staged: staged.to_vec(),
+        };
+        self.work(Some(target), move |sink| {
+            let mut db = sink.database.open()?;
+            // Taken back at the end: a table that does not exist yet, or has to change, is compared as it would be.
+            let tx = immediate(&mut db)?;
+            plan.on = table::fingerprint(table::find(&tx, &about.place)?.as_ref());
+            let bytes = plan.staged.iter().map(|s| s.bytes).sum();
+            let prepared = prepare(&tx, &sink.staging, &about, &plan)?;
+            let worked = prepared.difference(&plan.schema, &grains, bytes, plan.to_json()?)?;
+            drop(prepared);
+            tx.rollback().map_err(failed("take a transaction back"))?;
+            Ok(worked)
+        })
+        .await
+    }
+
+    async fn view(&self, target: &Target, plan: &Value, _ctx: &Ctx) -> Result<Arc<dyn Relation>> {
+        let plan = Plan::read(plan)?;
+        Ok(Arc::new(View {
+            sink: self.clone(),
+            target: target.clone(),
+            schema: plan.schema.clone(),
+            plan,
+            rows: tokio::sync::OnceCell::new(),
+        }))
+    }
+
+    async fn staged(&self, target: &Target, staged: &[Staged], _ctx: &Ctx) -> Result<Arc<dyn Relation>> {
+        let staged = staged.to_vec();
+        let rows = self.work(Some(target), move |sink| {
+            FileRows::staged(
+                staged
+                    .iter()
+                    .map(|s| staged::path(&sink.staging, s))
+                    .collect::<Result<_>>()?,
+            )
+        });
+        Ok(Arc::new(rows.await?))
+    }
+
+    async fn at(&self, target: &Target, version: u64, _ctx: &Ctx) -> Result<Arc<dyn Relation>> {
+        let about = target.clone();
+        let rows = self.work(Some(target), move |sink| {
+            let missing = || {
+                Error::new(
+                    Kind::NotFound,
+                    format!("{} has no version {version} in SQLite", about.name),
+                )
+                .hint("SQLite keeps the newest version alone")
+            };
+            let mut db = sink.database.open_existing()?.ok_or_else(missing)?;
+            let tx = db.transaction().map_err(failed("read the table"))?;
+            let head = sink.head_of(&tx, &about)?;
+            match (head.schema, table::find(&tx, &about.place)?) {
+                (Some(schema), Some(table)) if head.version == version => sink.spooled(&tx, &table.quoted, &schema),
+                _ => Err(missing()),
+            }
+        });
+        Ok(Arc::new(rows.await?))
+    }
+
+    async fn claim(&self, _record: &CommitRecord, _ctx: &Ctx) -> Result<Claim> {
+        Ok(Claim::Ours)
+    }
+
+    async fn highest(&self, target: &Target, ctx: &Ctx) -> Result<u64> {
+        Ok(self.head(target, ctx).await?.n)
+    }
+
+    async fn commit(&self, record: &CommitRecord, part: usize, ctx: &Ctx) -> Result<Committed> {
+        let (record, now) = (record.clone(), ctx.clock.now());
+        let target = record.parts.get(part).map(|p| p.target.clone());
+        self.work(target.as_ref(), move |sink| sink.commit_part(&record, part, now))
+            .await
+    }
+
+    async fn discard(&self, target: &Target, staged: &[Staged], _plan: Option<&Value>, _ctx: &Ctx) -> Result<()> {
+        let staged = staged.to_vec();
+        self.work(Some(target), move |sink| {
+            sink.forget_files(staged.iter());
+            Ok(())
+        })
+        .await
+    }
+
+    async fn records(&self, target: &Target, _ctx: &Ctx) -> Result<Vec<CommitRecord>> {
+        let about = target.clone();
+        self.work(Some(target), move |sink| {
+            let Some(db) = sink.database.open_existing()? else {
+                return Ok(Vec::new());
+            };
+            if !marks::exist(&db)? {
+                return Ok(Vec::new());
+            }
+            let mut n = marks::of_asset(&db, about.asset)?.map_or(0, |m| m.n);
+            let mut along = Vec::new();
+            for record in marks::records(&db, about.asset, 0)?.into_iter().rev() {
+                if record.n == n {
+                    n = record.predecessor;
+                    along.push(record);
+                }
+            }
+            along.reverse();
+            Ok(along)
+        })
+        .await
+    }
+
+    async fn tables(&self, _ctx: &Ctx) -> Result<Vec<Target>> {
+        self.work(None, |sink| {
+            let Some(db) = sink.database.open_existing()? else {
+                return Ok(Vec::new());
+            };
+            if !marks::exist(&db)? {
+                return Ok(Vec::new());
+            }
+            let mut found = Vec::new();
+            for mark in marks::all(&db)? {
+                if let Some(record) = marks::record(&db, mark.asset, mark.n)? {
+                    // The connection may be called otherwise in this project than in the one that wrote it.
+                    let connection = Some(sink.database.connection.clone());
+                    found.push(Target {
+                        connection,
+                        ..record.own().target.clone()
+                    });
+                }
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    async fn changes(&self, target: &Target, since: u64, until: u64, _ctx: &Ctx) -> Result<Vec<LoggedChange>> {
+        let about = target.clone();
+        self.work(Some(target), move |sink| {
+            let Some(db) = sink.database.open_existing()? else {
+                return Ok(Vec::new());
+            };
+            if !marks::exist(&db)? {
+                return Ok(Vec::new());
+            }
+            let records = marks::records(&db, about.asset, since)?
+                .into_iter()
+                .filter(|r| r.n <= until);
+            let changes = records.map(|r| LoggedChange {
+                version: r.n,
+                n: Some(r.n),
+                data_changed: !r.footprint.is_nothing(),
+            });
+            Ok(changes.collect())
+        })
+        .await
+    }
+
+    async fn drop_table(&self, target: &Target, _ctx: &Ctx) -> Result<()> {
+        let about = target.clone();
+        self.work(Some(target), move |sink| {
+            if let Some(mut db) = sink.database.open_existing()? {
+                let tx = immediate(&mut db)?;
+                let mark = change::mark(&tx, &about)?;
+                match (mark, table::find(&tx, &about.place)?) {
+                    (Some(mark), Some(table)) if mark.created => {
+                        tx.execute_batch(&format!("drop table main.{}", table.quoted))
+                            .map_err(failed("drop the table"))?;
+                    }
+                    (None, Some(_)) => {
+                        return Err(Error::new(
+                            Kind::Conflict,
+                            format!("the table `{}` has no mark of Segue", about.place),
+                        )
+                        .code(codes::SQLITE_OTHER_TABLE)
+                        .hint("another program made it; drop it there"));
+                    }
+                    // A table that was there before stays, with its rows.
+                    _ => {}
+                }
+                if marks::exist(&tx)? {
+                    marks::forget(&tx, about.asset)?;
+                }
+                tx.commit().map_err(failed("drop the table"))?;
+            }
+            match std::fs::remove_dir_all(sink.staging.join(about.asset.to_string())) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    Err(Error::new(Kind::Unavailable, "cannot remove the table's staged rows").caused_by(e))
+                }
+                _ => Ok(()),
+            }
+        })
+        .await
+    }
+}
+
+/// The table as it would be after a change: worked out when it is first read, and then kept in a file until nobody reads it any more.
+struct View {
+    sink: Sqlite,
+    target: Target,
+    schema: SchemaRef,
+    plan: Plan,
+    rows: tokio::sync::OnceCell<FileRows>,
+}
+
+#[async_trait]
+impl Relation for View {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    async fn scan(&self, columns: Option<&[usize]>) -> Result<Batches> {
+        let rows = self.rows.get_or_try_init(|| {
+            let (target, plan) = (self.target.clone(), self.plan.clone());
+            self.sink
+                .work(Some(&self.target), move |sink| sink.as_it_would_be(&target, &plan))
+        });
+        rows.await?.scan(columns).await
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}

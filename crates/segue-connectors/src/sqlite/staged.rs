@@ -1,0 +1,358 @@
+//! Rows that lie ready: files beside the state, synced, named by no table. Another process can commit or discard them.
+
+use crate::columns::short;
+use arrow_array::{BooleanArray, RecordBatch, cast::AsArray};
+use arrow_ipc::reader::StreamReader;
+use arrow_ipc::writer::StreamWriter;
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use async_trait::async_trait;
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
+use segue_core::align::{align, common};
+use segue_core::engine::Relation;
+use segue_core::fault::{Boundary, reach};
+use segue_core::meter::blocking;
+use segue_core::sink::{Rows, Staged, Target};
+use segue_core::{Batches, Ctx, Error, Kind, Result};
+use serde_json::json;
+use std::any::Any;
+use std::fs::File;
+use std::io::{BufReader, BufWriter};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// The last column of a staged file: true where the row deletes its key.
+const DELETES: &str = "_segue_deletes";
+
+/// Writes rows into a new file below `dir` and syncs it with its folders.
+pub(super) async fn write(
+    dir: &Path,
+    target: &Target,
+    schema: SchemaRef,
+    mut rows: BoxStream<'static, Result<Rows>>,
+    ctx: &Ctx,
+) -> Result<Staged> {
+    let name = format!("{}/{}.arrow", target.asset, Uuid::new_v4());
+    let path = dir.join(&name);
+    let with_deletes = with_deletes(&schema);
+    let mut writer = {
+        let (path, schema) = (path.clone(), with_deletes.clone());
+        blocking(move || Writer::new(&path, &schema)).await??
+    };
+    let mut count = 0;
+    loop {
+        let next = match ctx.or_cancelled(rows.try_next()).await {
+            Ok(Some(next)) => next,
+            Ok(None) => break,
+            Err(e) => {
+                remove(&path);
+                return Err(e);
+            }
+        };
+        count += next.batch.num_rows() as u64;
+        let batch = marked(&next, &with_deletes);
+        let written = blocking(move || {
+            writer.write(&batch?)?;
+            Ok::<_, Error>(writer)
+        });
+        writer = match written.await? {
+            Ok(writer) => writer,
+            Err(e) => {
+                remove(&path);
+                return Err(e);
+            }
+        };
+    }
+    let bytes = blocking(move || writer.finish()).await??;
+    reach(Boundary::SqlStaged);
+    Ok(Staged {
+        rows: count,
+        bytes,
+        place: json!({ "file": name }),
+    })
+}
+
+fn with_deletes(schema: &SchemaRef) -> SchemaRef {
+    let fields = schema
+        .fields()
+        .iter()
+        .cloned()
+        .chain([Arc::new(Field::new(DELETES, DataType::Boolean, false))]);
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+fn marked(rows: &Rows, schema: &SchemaRef) -> Result<RecordBatch> {
+    let deletes = match &rows.deletes {
+        Some(deletes) => deletes.iter().map(|d| Some(d == Some(true))).collect(),
+        None => BooleanArray::from(vec![false; rows.batch.num_rows()]),
+    };
+    let mut columns = rows.batch.columns().to_vec();
+    columns.push(Arc::new(deletes));
+    RecordBatch::try_new(schema.clone(), columns)
+        .map_err(|e| Error::bug("staged rows are not of the schema that was said").caused_by(e))
+}
+
+/// A file of batches that is being written.
+pub(super) struct Writer {
+    path: PathBuf,
+    file: StreamWriter<BufWriter<File>>,
+}
+
+impl Writer {
+    pub fn new(path: &Path, schema: &Schema) -> Result<Writer> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(|e| broken(folder, e))?;
+        }
+        let file = File::create_new(path).map_err(|e| broken(path, e))?;
+        let file = StreamWriter::try_new(BufWriter::new(file), schema).map_err(|e| broken(path, e))?;
+        Ok(Writer {
+            path: path.to_path_buf(),
+            file,
+        })
+    }
+
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.file.write(batch).map_err(|e| broken(&self.path, e))
+    }
+
+    /// Makes it last: the file, and the folders in which it is named. Its size in bytes.
+    fn finish(self) -> Result<u64> {
+        let path = self.path.clone();
+        let file = self.close()?;
+        let synced = || -> std::io::Result<u64> {
+            file.sync_all()?;
+            for folder in path.ancestors().skip(1).take(2) {
+                File::open(folder)?.sync_all()?;
+            }
+            Ok(file.metadata()?.len())
+        };
+        synced().map_err(|e| broken(&path, e))
+    }
+
+    /// Ends it without making it last.
+    pub fn close(mut self) -> Result<File> {
+        self.file.finish().map_err(|e| broken(&self.path, e))?;
+        let buffered = self.file.into_inner().map_err(|e| broken(&self.path, e))?;
+        buffered.into_inner().map_err(|e| broken(&self.path, e.into_error()))
+    }
+}
+
+fn broken(path: &Path, e: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    let e = e.into();
+    let full = e
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|e| e.kind() == std::io::ErrorKind::StorageFull);
+    let error = Error::new(Kind::Unavailable, format!("cannot keep rows in `{}`", path.display()));
+    if full {
+        error.hint("the disk is full: make room where the state is kept")
+    } else {
+        error
+    }
+    .caused_by(e)
+}
+
+/// Where a staged file is.
+///
+/// # Errors
+/// `BadData` for a note that this sink did not write.
+pub(super) fn path(dir: &Path, staged: &Staged) -> Result<PathBuf> {
+    let name = staged.place["file"].as_str().unwrap_or_default();
+    let is_ours = name.ends_with(".arrow")
+        && Path::new(name)
+            .components()
+            .all(|c| matches!(c, std::path::Component::Normal(_)));
+    if !is_ours {
+        return Err(Error::new(
+            Kind::BadData,
+            format!("`{}` is not a place of staged rows", short(&staged.place.to_string())),
+        ));
+    }
+    Ok(dir.join(name))
+}
+
+/// The batches of a staged file, each with the rows that delete.
+///
+/// # Errors
+/// `NotFound` when the file is gone.
+pub(super) fn read(path: &Path) -> Result<impl Iterator<Item = Result<(RecordBatch, BooleanArray)>> + use<>> {
+    let (path, reader) = (path.to_path_buf(), open(path)?);
+    Ok(reader.map(move |batch| {
+        let mut batch = batch.map_err(|e| unreadable(&path, e))?;
+        let last = batch.num_columns() - 1;
+        let deletes = batch.remove_column(last).as_boolean().clone();
+        Ok((batch, deletes))
+    }))
+}
+
+fn open(path: &Path) -> Result<StreamReader<BufReader<File>>> {
+    let file = File::open(path).map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => {
+            Error::new(Kind::NotFound, format!("the staged rows `{}` are gone", path.display()))
+                .hint("the step computes them again")
+                .caused_by(e)
+        }
+        _ => broken(path, e),
+    })?;
+    StreamReader::try_new(BufReader::new(file), None).map_err(|e| unreadable(path, e))
+}
+
+fn unreadable(path: &Path, e: arrow_schema::ArrowError) -> Error {
+    Error::new(
+        Kind::BadData,
+        format!("the staged rows `{}` cannot be read", path.display()),
+    )
+    .caused_by(e)
+}
+
+/// The schema of a staged file, without the mark.
+fn schema_of(path: &Path) -> Result<SchemaRef> {
+    let schema = open(path)?.schema();
+    let fields: Vec<_> = schema
+        .fields()
+        .iter()
+        .filter(|f| f.name() != DELETES)
+        .cloned()
+        .collect();
+    Ok(Arc::new(Schema::new(fields)))
+}
+
+/// Removes a file; one that is gone is no error.
+pub(super) fn remove(path: &Path) {
+    if let Err(e) = std::fs::remove_file(path)
+        && e.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::warn!("cannot remove `{}`: {e}", path.display());
+    }
+}
+
+/// The rows of files, read as they are asked for.
+pub(super) struct FileRows {
+    schema: SchemaRef,
+    files: Vec<PathBuf>,
+    staged: bool,
+    /// Removes the files when nothing reads them any more.
+    spool: Option<Arc<Spool>>,
+}
+
+/// A file that is only there to be read, and goes with its last reader. Its lock tells other processes that it is in use.
+pub(super) struct Spool {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Spool {
+    /// A new one below `dir`, of what `fill` writes. Those of processes that died are removed on the way.
+    pub fn new(dir: &Path, schema: &Schema, fill: impl FnOnce(&mut Writer) -> Result<()>) -> Result<Spool> {
+        std::fs::create_dir_all(dir).map_err(|e| broken(dir, e))?;
+        let path = dir.join(format!("read-{}.arrow", Uuid::new_v4()));
+        let mut writer = {
+            // One at a time: nobody sees a file of this kind before it is locked.
+            let one = File::create(dir.join("read.lock")).map_err(|e| broken(dir, e))?;
+            one.lock().map_err(|e| broken(dir, e))?;
+            remove_left_over(dir)?;
+            let writer = Writer::new(&path, schema)?;
+            writer.file.get_ref().get_ref().lock().map_err(|e| broken(&path, e))?;
+            writer
+        };
+        match fill(&mut writer).and_then(|()| writer.close()) {
+            Ok(lock) => Ok(Spool { path, _lock: lock }),
+            Err(e) => {
+                remove(&path);
+                Err(e)
+            }
+        }
+    }
+}
+
+impl Drop for Spool {
+    fn drop(&mut self) {
+        remove(&self.path);
+    }
+}
+
+fn remove_left_over(dir: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(dir).map_err(|e| broken(dir, e))? {
+        let path = entry.map_err(|e| broken(dir, e))?.path();
+        let is_spool = path
+            .file_name()
+            .and_then(|n| n.to_str())
+            .is_some_and(|n| n.starts_with("read-"));
+        if is_spool && File::open(&path).is_ok_and(|f| f.try_lock().is_ok()) {
+            remove(&path);
+        }
+    }
+    Ok(())
+}
+
+impl FileRows {
+    /// The rows of staged files, in the narrowest schema that takes them all.
+    pub fn staged(files: Vec<PathBuf>) -> Result<FileRows> {
+        let mut schema: Option<SchemaRef> = None;
+        for file in &files {
+            let of_file = schema_of(file)?;
+            schema = Some(match schema {
+                Some(schema) if schema == of_file => schema,
+                Some(schema) => common(&schema, &of_file)?,
+                None => of_file,
+            });
+        }
+        let schema = schema.unwrap_or_else(|| Arc::new(Schema::empty()));
+        Ok(FileRows {
+            schema,
+            files,
+            staged: true,
+            spool: None,
+        })
+    }
+
+    /// The rows of a spool.
+    pub fn spool(schema: SchemaRef, spool: Spool) -> FileRows {
+        FileRows {
+            schema,
+            files: vec![spool.path.clone()],
+            staged: false,
+            spool: Some(Arc::new(spool)),
+        }
+    }
+
+    fn batches(path: &Path, staged: bool) -> Result<Box<dyn Iterator<Item = Result<RecordBatch>> + Send>> {
+        if staged {
+            return Ok(Box::new(read(path)?.map(|pair| pair.map(|(batch, _)| batch))));
+        }
+        let named = path.to_path_buf();
+        Ok(Box::new(
+            open(path)?.map(move |batch| batch.map_err(|e| unreadable(&named, e))),
+        ))
+    }
+}
+
+#[async_trait]
+impl Relation for FileRows {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    async fn scan(&self, columns: Option<&[usize]>) -> Result<Batches> {
+        let (schema, staged, spool) = (self.schema.clone(), self.staged, self.spool.clone());
+        let columns = columns.map(<[usize]>::to_vec);
+        let rows = stream::iter(self.files.clone())
+            .map(move |path| Ok::<_, Error>(stream::iter(FileRows::batches(&path, staged)?)))
+            .try_flatten()
+            .map(move |batch| {
+                let _until_read = &spool;
+                let batch = align(&batch?, &schema)?;
+                match &columns {
+                    Some(columns) => batch
+                        .project(columns)
+                        .map_err(|e| Error::bug("a projection of columns that are not there").caused_by(e)),
+                    None => Ok(batch),
+                }
+            });
+        Ok(rows.boxed())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
