@@ -1,1 +1,143 @@
+use super::*;
+use crate::testing::*;
+use serde_json::json;
+use std::time::Duration;
 
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_microsecond(MORNING + seconds * 1_000_000).unwrap()
+}
+
+fn run_of(id: RunId, started: i64) -> RunRow {
+    RunRow {
+        id,
+        started_at: at(started),
+        selector: "raw.*".into(),
+        params: json!({"market": "US"}),
+        plan: json!({"assets": ["raw.a"]}),
+        kind: "run".into(),
+    }
+}
+
+fn step_of(run: RunId, attempt: u32) -> StepRow {
+    StepRow {
+        run,
+        asset: asset(1),
+        name: "raw.a".parse().unwrap(),
+        range: Some(Span::new(0, 0)),
+        started_at: at(i64::from(attempt)),
+        attempt,
+    }
+}
+
+#[tokio::test]
+async fn a_run_is_remembered_with_its_steps_and_words() {
+    let f = Fixture::new().await;
+    let id = RunId::random();
+    f.store.start_run(&run_of(id, 0)).await.unwrap();
+    f.store.start_step(&step_of(id, 1)).await.unwrap();
+    let failed = StepEnd {
+        ended_at: at(1),
+        outcome: "failed".into(),
+        error: Some(json!({"kind": "unavailable"})),
+        ..Default::default()
+    };
+    f.store.end_step(id, asset(1), &failed).await.unwrap();
+    f.store.start_step(&step_of(id, 2)).await.unwrap();
+    let done = StepEnd {
+        ended_at: at(3),
+        outcome: "done".into(),
+        message: Some("fine".into()),
+        error: None,
+        rows_in: Some(1),
+        rows_written: Some(2),
+        rows_changed: Some(3),
+        rows_quarantined: Some(4),
+        bytes_in: Some(5),
+        bytes_written: Some(6),
+        calls: Some(7),
+        cpu_us: None,
+        peak_memory: Some(9),
+        duration_us: Some(10),
+        slices_done: Some(11),
+        slices_parked: Some(12),
+        slices_failed: Some(13),
+        slices_closed: Some(14),
+        notes: vec!["a first page was full".into()],
+    };
+    f.store.end_step(id, asset(1), &done).await.unwrap();
+    let words = |step: Option<&str>, message: &str| LogRow {
+        run: id,
+        step: step.map(str::to_string),
+        level: "warn".into(),
+        message: message.into(),
+        at: at(2),
+    };
+    let said = [
+        words(None, "begun"),
+        words(Some("raw.a"), "slow"),
+        words(Some("raw.b"), "slow"),
+    ];
+    f.store.log(&said).await.unwrap();
+    f.store.end_run(id, "done", at(4)).await.unwrap();
+
+    let other = f.again().await;
+    let steps = other.steps(id).await.unwrap();
+    assert_eq!(
+        steps,
+        [
+            Step {
+                row: step_of(id, 1),
+                end: Some(failed)
+            },
+            Step {
+                row: step_of(id, 2),
+                end: Some(done)
+            }
+        ]
+    );
+    let run = other.run(id).await.unwrap().unwrap();
+    assert_eq!(
+        (run.outcome.as_deref(), run.ended_at, run.selector.as_str()),
+        (Some("done"), Some(at(4)), "raw.*")
+    );
+    assert_eq!(other.plan_of_run(id).await.unwrap(), Some(json!({"assets": ["raw.a"]})));
+    assert_eq!(other.logs(id, None).await.unwrap(), said);
+    assert_eq!(other.logs(id, Some("raw.a")).await.unwrap(), said[1..2]);
+    assert_eq!(std::fs::read_dir(f.path("runs")).unwrap().count(), 0, "no lock is left");
+    assert!(other.end_run(RunId::random(), "done", at(4)).await.is_err());
+}
+
+#[tokio::test]
+async fn runs_come_newest_first() {
+    let f = Fixture::new().await;
+    let ids: Vec<RunId> = (0..4).map(|_| RunId::random()).collect();
+    for (i, id) in ids.iter().enumerate() {
+        f.store.start_run(&run_of(*id, i as i64)).await.unwrap();
+    }
+    let found: Vec<RunId> = f.store.runs(3).await.unwrap().iter().map(|r| r.id).collect();
+    assert_eq!(found, [ids[3], ids[2], ids[1]]);
+}
+
+#[tokio::test]
+async fn a_run_whose_process_is_gone_was_interrupted_and_a_living_one_was_not() {
+    let f = Fixture::new().await;
+    let (dead, living) = (RunId::random(), RunId::random());
+    let first = f.again().await;
+    first.start_run(&run_of(dead, 0)).await.unwrap();
+    first.start_step(&step_of(dead, 1)).await.unwrap();
+    f.store.start_run(&run_of(living, 1)).await.unwrap();
+    f.clock.pass(Duration::from_secs(7));
+    // Another process looks while both are alive.
+    assert_eq!(f.again().await.run(dead).await.unwrap().unwrap().outcome, None);
+    // What the system does with a process that dies: its locks are free.
+    drop(first);
+    let next = f.again().await;
+    let run = next.run(dead).await.unwrap().unwrap();
+    assert_eq!(
+        (run.outcome.as_deref(), run.ended_at),
+        (Some("interrupted"), Some(at(7)))
+    );
+    let end = next.steps(dead).await.unwrap()[0].end.clone().unwrap();
+    assert_eq!(end.outcome, "interrupted");
+    assert_eq!(next.run(living).await.unwrap().unwrap().outcome, None);
+}
