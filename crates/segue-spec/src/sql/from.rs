@@ -294,7 +294,7 @@ fn aliased(columns: Columns, alias: Option<&TableAlias>) -> Relation {
     Relation {
         name: alias.map(|a| normal(&a.name)),
         schema: None,
-        columns: alias.map_or(columns.clone(), |a| renamed(columns, a)),
+        columns: alias.map_or_else(|| all_named(columns.clone()), |a| renamed(columns.clone(), a)),
         shown: true,
     }
 }
@@ -302,7 +302,7 @@ fn aliased(columns: Columns, alias: Option<&TableAlias>) -> Relation {
 /// The columns under the names that an alias gives them: `as t(a, b)`.
 pub(super) fn renamed(columns: Columns, alias: &TableAlias) -> Columns {
     if alias.columns.is_empty() {
-        return columns;
+        return all_named(columns);
     }
     let given = alias.columns.iter().map(|c| normal(&c.name));
     let width = columns.as_ref()?.len();
@@ -311,7 +311,12 @@ pub(super) fn renamed(columns: Columns, alias: &TableAlias) -> Columns {
         .into_iter()
         .flat_map(|c| c.iter().cloned())
         .skip(alias.columns.len());
-    (alias.columns.len() <= width).then(|| given.chain(rest).collect())
+    all_named((alias.columns.len() <= width).then(|| given.chain(rest).collect()))
+}
+
+/// The columns, if each has a name that is known; what the engine calls `sum(x)` is not, and is empty here.
+pub(super) fn all_named(columns: Columns) -> Columns {
+    columns.filter(|all| all.iter().all(|name| !name.is_empty()))
 }
 
 /// The tables that stand in this item of a `from` itself, with their aliases.

@@ -1,7 +1,7 @@
 //! A query looked through: the tables it reads, the columns it names, the columns it answers with.
 
 use super::expr::look_up;
-use super::from::renamed;
+use super::from::{all_named, renamed};
 use super::names::normal;
 use super::parse::{Condition, Lines, Mistake, Statement};
 use super::scope::{Columns, Relation, Scope};
@@ -122,7 +122,7 @@ impl<'a> Resolver<'a> {
         self.mistakes.sort_by_key(|m| m.bytes.start);
         Answer {
             reads: self.reads,
-            columns,
+            columns: all_named(columns),
             mistakes: self.mistakes,
         }
     }

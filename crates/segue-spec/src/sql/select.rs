@@ -40,9 +40,8 @@ impl Resolver<'_> {
         for item in &select.projection {
             let items = self.select_item(item, scope);
             for shown in items.iter().flatten() {
-                match (&mut all, &shown.name) {
-                    (Some(all), Some(name)) => all.push(name.clone()),
-                    _ => all = None,
+                if let Some(all) = &mut all {
+                    all.push(shown.name.clone().unwrap_or_default());
                 }
             }
             all = if items.is_some() { all } else { None };

@@ -4,6 +4,8 @@ use super::{
 use crate::name::AssetName;
 use insta::assert_snapshot;
 
+mod tpch;
+
 struct Shop;
 
 const TABLES: [(&str, Option<&[&str]>); 5] = [
