@@ -4,6 +4,7 @@
 //! the tests read `cargo metadata`, TOML and JSON.
 
 mod generate;
+mod measure;
 mod process;
 mod repository;
 mod setup;

@@ -1,5 +1,6 @@
 //! One file a verb.
 
+mod bench;
 pub mod demo;
 pub mod fresh;
 pub mod generate;

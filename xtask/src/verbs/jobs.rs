@@ -1,5 +1,6 @@
-//! `cargo xtask proof NAME` and `cargo xtask bench NAME`: a table of names, each with the command that runs it in full.
+//! `cargo xtask proof NAME` and `cargo xtask bench NAME`: a table of names, each with what runs it in full.
 
+use super::bench;
 use crate::process::{self, Failure};
 use crate::repository;
 
@@ -7,15 +8,112 @@ use crate::repository;
 struct Job {
     name: &'static str,
     about: &'static str,
-    /// Arguments of cargo. What follows the name on the command line is added at the end.
-    cargo: &'static [&'static str],
+    how: How,
+}
+
+enum How {
+    /// Cargo with these arguments and variables. What follows the name on the command line is added at the end.
+    Cargo {
+        args: &'static [&'static str],
+        variables: &'static [(&'static str, &'static str)],
+    },
+    /// A function here; it gets what follows the name.
+    Here(fn(&[String]) -> Result<(), Failure>),
+}
+
+/// The product's tests in release, alone in their process and one after another: they measure, and they kill.
+macro_rules! it {
+    ($filter:literal) => {
+        &[
+            "test",
+            "--release",
+            "--workspace",
+            "--test",
+            "it",
+            "--",
+            "--nocapture",
+            "--test-threads",
+            "1",
+            $filter,
+        ]
+    };
 }
 
 /// Each shows that something holds, in full; `cargo xtask test` runs the same small.
-const PROOFS: &[Job] = &[];
+const PROOFS: &[Job] = &[
+    Job {
+        name: "crash",
+        about: "kill -9 and freezing at every durable boundary, and 200 random kills",
+        how: How::Cargo {
+            args: it!("crash::"),
+            variables: &[
+                ("SEGUE_KILLS_EACH", "5"),
+                ("SEGUE_KILLS", "200"),
+                ("SEGUE_FREEZES", "5"),
+            ],
+        },
+    },
+    Job {
+        name: "simulation",
+        about: "100,000 seeds of the commit protocol; every rule taken out is found",
+        how: How::Cargo {
+            args: &[
+                "test",
+                "--release",
+                "-p",
+                "segue-work",
+                "--lib",
+                "--",
+                "--nocapture",
+                "commit::simulation",
+            ],
+            variables: &[("SEGUE_SEEDS", "100000")],
+        },
+    },
+    Job {
+        name: "rate",
+        about: "5,000 requests against 200/s: none refused, 25.0 to 26.3 s",
+        how: How::Cargo {
+            args: it!("limits::a_rate_is_used_and_never_exceeded"),
+            variables: &[("SEGUE_RATE_REQUESTS", "5000")],
+        },
+    },
+    Job {
+        name: "limits",
+        about: "an account or a path that is blocked for a day, before and after most was read",
+        how: How::Cargo {
+            args: it!("limits::"),
+            variables: &[],
+        },
+    },
+    Job {
+        name: "memory",
+        about: "an old state, none, a second one; another server, another lake, another parameter",
+        how: How::Cargo {
+            args: it!("memory::"),
+            variables: &[],
+        },
+    },
+];
 
-/// Each measures something beside its floor.
-const BENCHES: &[Job] = &[];
+/// Each measures something beside its floor. A word after the name says how many runs.
+const BENCHES: &[Job] = &[
+    Job {
+        name: "demo",
+        about: "the demo from nothing to answers: time and memory",
+        how: How::Here(bench::demo::run),
+    },
+    Job {
+        name: "rest",
+        about: "a million records from a web API into the lake, CPU beside the floor",
+        how: How::Here(bench::rest::run),
+    },
+    Job {
+        name: "check",
+        about: "`segue check` on 1,000 assets, cold and with two files edited",
+        how: How::Here(bench::check::run),
+    },
+];
 
 pub fn proof(args: &[String]) -> Result<(), Failure> {
     dispatch("proof", PROOFS, args)
@@ -30,13 +128,19 @@ fn dispatch(verb: &str, jobs: &[Job], args: &[String]) -> Result<(), Failure> {
         print!("{}", list(verb, jobs));
         return Ok(());
     };
-    let job = find(verb, jobs, name)?;
-    process::run(
-        process::cargo()
-            .current_dir(repository::root())
-            .args(job.cargo)
-            .args(rest),
-    )
+    match &find(verb, jobs, name)?.how {
+        How::Here(run) => run(rest),
+        How::Cargo { args, variables } => {
+            let mut cargo = process::cargo();
+            cargo
+                .current_dir(repository::root())
+                .envs(variables.iter().copied())
+                .args(*args)
+                .args(rest);
+            eprintln!("xtask: {}", process::show(&cargo));
+            process::run(&mut cargo)
+        }
+    }
 }
 
 fn find<'a>(verb: &str, jobs: &'a [Job], name: &str) -> Result<&'a Job, Failure> {
@@ -50,9 +154,6 @@ fn find<'a>(verb: &str, jobs: &'a [Job], name: &str) -> Result<&'a Job, Failure>
 }
 
 fn list(verb: &str, jobs: &[Job]) -> String {
-    if jobs.is_empty() {
-        return format!("There is no {verb} yet.\n");
-    }
     let mut text = format!("cargo xtask {verb} NAME [ARGS…]\n\n");
     for job in jobs {
         text.push_str(&format!("  {:16}{}\n", job.name, job.about));
@@ -67,7 +168,10 @@ mod tests {
     const SOME: &[Job] = &[Job {
         name: "crash",
         about: "200 random kills",
-        cargo: &["test", "--release"],
+        how: How::Cargo {
+            args: &["test", "--release"],
+            variables: &[],
+        },
     }];
 
     #[test]

@@ -7,6 +7,9 @@ use std::process::Command;
 /// The variable by which the tests learn of a Python that has the packages of `xtask/python.txt`.
 const PYTHON_VARIABLE: &str = "SEGUE_TEST_PYTHON";
 
+/// The variable by which they learn what is left out on purpose; without either variable they fail.
+const LEFT_OUT_VARIABLE: &str = "SEGUE_WITHOUT";
+
 pub fn run(args: &[String]) -> Result<(), Failure> {
     let python_wanted = !parse(args)?;
     setup::need(&[&setup::C_COMPILER, &setup::GIT])?;
@@ -27,7 +30,7 @@ pub fn run(args: &[String]) -> Result<(), Failure> {
     let mut tests = cargo(&["test", "--workspace", "--no-fail-fast"]);
     match &python {
         Some(python) => tests.env(PYTHON_VARIABLE, python),
-        None => tests.env_remove(PYTHON_VARIABLE),
+        None => tests.env(LEFT_OUT_VARIABLE, "python").env_remove(PYTHON_VARIABLE),
     };
     step("tests", tests)?;
     step(
