@@ -356,8 +356,8 @@ fn places(header: &[String], columns: &[Column], file: &str, named: bool) -> Res
     for column in columns {
         let place = header.iter().position(|h| *h == field(column));
         if place.is_none() && column.value.is_none() && named {
-            let lacks = format!("lacks the column {}", crate::json::quoted(&field(column)));
-            let meant = segue_diag::closest(&field(column), header.iter().map(String::as_str));
+            let lacks = format!("lacks the column {}", crate::json::quoted(field(column)));
+            let meant = segue_diag::closest(field(column), header.iter().map(String::as_str));
             let hint = meant.map_or_else(
                 || format!("it has: {}", header.join(", ")),
                 |m| format!("did you mean `{m}`?"),

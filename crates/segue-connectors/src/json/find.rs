@@ -20,16 +20,34 @@ pub enum Broken {
 pub struct Found {
     /// Where each record stands, with the index into `parents` that belongs to it.
     pub records: Vec<(Range<usize>, usize)>,
+    /// What else was looked for on the way, where it could be.
+    pub probe: Probe,
     /// What stands above the records: one list of texts an element that has its own; `None` where there is nothing.
     pub parents: Vec<Vec<Option<Range<usize>>>>,
+}
+
+/// A value beside the records that is looked for in the same pass: a link to the next page.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Probe {
+    /// Nothing was looked for.
+    #[default]
+    Unseen,
+    /// It is not there.
+    Missing,
+    /// Where it is.
+    At(Range<usize>),
 }
 
 /// The records at a plain path, and with them the values at the parents' paths. Paths that share the record's `[*]` mean the same element.
 ///
 /// # Errors
 /// What is wrong with the brackets. The inside of records is not looked at.
-pub fn find(bytes: &[u8], records: &[Step], parents: &[&[Step]]) -> Result<Found, Broken> {
+pub fn find(bytes: &[u8], records: &[Step], parents: &[&[Step]], probe: Option<&[Step]>) -> Result<Found, Broken> {
+    // A probe is looked for among the fields of the top, where the records do not stand.
+    let probe =
+        probe.filter(|p| matches!((p.first(), records.first()), (Some(Step::Name(a)), Some(Step::Name(b))) if a != b));
     let mut finder = Finder {
+        probe: probe.unwrap_or_default(),
         found: Found::default(),
         current: vec![None; parents.len()],
     };
@@ -38,7 +56,10 @@ pub fn find(bytes: &[u8], records: &[Step], parents: &[&[Step]]) -> Result<Found
     if parents.is_empty() {
         finder.found.parents.push(Vec::new());
     }
-    finder.walk(&mut scan, records, &parents)?;
+    if probe.is_some() {
+        finder.found.probe = Probe::Missing;
+    }
+    finder.walk(&mut scan, records, &parents, 0)?;
     scan.space();
     if scan.at < bytes.len() {
         Err(Broken::NotJson(scan.at))
@@ -71,14 +92,21 @@ pub fn complete(bytes: &[u8]) -> Result<(), Broken> {
     }
 }
 
-struct Finder {
+struct Finder<'p> {
+    probe: &'p [Step],
     found: Found,
     current: Vec<Option<Range<usize>>>,
 }
 
-impl Finder {
+impl Finder<'_> {
     /// Stands before a value; takes it. `parents`: those whose paths still go the same way, with what is left of them.
-    fn walk(&mut self, scan: &mut Scan<'_>, steps: &[Step], parents: &[(usize, &[Step])]) -> Result<(), Broken> {
+    fn walk(
+        &mut self,
+        scan: &mut Scan<'_>,
+        steps: &[Step],
+        parents: &[(usize, &[Step])],
+        depth: usize,
+    ) -> Result<(), Broken> {
         scan.space();
         let mut together = Vec::new();
         let mut parted = false;
@@ -114,21 +142,34 @@ impl Finder {
                             return Err(Broken::Twice(at));
                         }
                         seen = true;
-                        self.walk(scan, &steps[1..], &together)
+                        self.walk(scan, &steps[1..], &together, depth + 1)
+                    } else if depth == 0 && self.found.probe == Probe::Missing && probed(self.probe, key) {
+                        let mut ahead = Scan {
+                            bytes: scan.bytes,
+                            at: scan.at,
+                        };
+                        if let Some(range) = seek(&mut ahead, &self.probe[1..])? {
+                            self.found.probe = Probe::At(range);
+                        }
+                        scan.skip()
                     } else {
                         scan.skip()
                     }
                 })
             }
-            Some(Step::All) if scan.is(b'[') => scan.array(|_, scan| self.walk(scan, &steps[1..], &together)),
+            Some(Step::All) if scan.is(b'[') => {
+                scan.array(|_, scan| self.walk(scan, &steps[1..], &together, depth + 1))
+            }
             Some(Step::Index(index)) if scan.is(b'[') => scan.array(|i, scan| {
                 if i == *index {
-                    self.walk(scan, &steps[1..], &together)
+                    self.walk(scan, &steps[1..], &together, depth + 1)
                 } else {
                     scan.skip()
                 }
             }),
-            Some(Step::All) if scan.is(b'{') => scan.object(|_, _, scan| self.walk(scan, &steps[1..], &together)),
+            Some(Step::All) if scan.is(b'{') => {
+                scan.object(|_, _, scan| self.walk(scan, &steps[1..], &together, depth + 1))
+            }
             Some(_) => scan.skip(),
         }
     }
@@ -170,6 +211,10 @@ fn seek(scan: &mut Scan<'_>, steps: &[Step]) -> Result<Option<Range<usize>>, Bro
     Ok(found)
 }
 
+fn probed(probe: &[Step], key: &[u8]) -> bool {
+    matches!(probe.first(), Some(Step::Name(name)) if is_key(key, name))
+}
+
 /// Whether a key as it is written is this name.
 fn is_key(written: &[u8], name: &str) -> bool {
     if !written.contains(&b'\\') {
@@ -178,6 +223,30 @@ fn is_key(written: &[u8], name: &str) -> bool {
     let quoted = [b"\"", written, b"\""].concat();
     std::str::from_utf8(&quoted).is_ok_and(|text| Parser::new(text).string().is_ok_and(|s| s == name))
 }
+
+/// How many of eight bytes come before the first quote or backslash.
+fn stops(eight: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let Ok(eight) = <[u8; 8]>::try_from(eight) else {
+        return 0;
+    };
+    let word = u64::from_le_bytes(eight);
+    let zero = |w: u64| w.wrapping_sub(ONES) & !w & HIGH;
+    let found = zero(word ^ (ONES * u64::from(b'"'))) | zero(word ^ (ONES * u64::from(b'\\')));
+    (found.trailing_zeros() / 8) as usize
+}
+
+/// Bytes at which the brackets of a value must be looked at.
+static MATTERS: [bool; 256] = {
+    let mut table = [false; 256];
+    table[b'"' as usize] = true;
+    table[b'{' as usize] = true;
+    table[b'}' as usize] = true;
+    table[b'[' as usize] = true;
+    table[b']' as usize] = true;
+    table
+};
 
 /// Goes through bytes by brackets and quotes.
 struct Scan<'a> {
@@ -208,6 +277,14 @@ impl<'a> Scan<'a> {
         let start = self.at + 1;
         let mut at = start;
         loop {
+            // Eight bytes at a time, while none of them is a quote or a backslash.
+            while let Some(eight) = self.bytes.get(at..at + 8) {
+                let stop = stops(eight);
+                at += stop;
+                if stop < 8 {
+                    break;
+                }
+            }
             match self.bytes.get(at) {
                 Some(b'"') => break,
                 Some(b'\\') => at += 2,
@@ -248,6 +325,9 @@ impl<'a> Scan<'a> {
         // One bit a level says whether it is an object; only hostile answers go deeper and need a list.
         let (mut depth, mut objects, mut deep) = (0usize, 0u128, Vec::<u128>::new());
         loop {
+            while self.bytes.get(self.at).is_some_and(|b| !MATTERS[usize::from(*b)]) {
+                self.at += 1;
+            }
             match self.bytes.get(self.at) {
                 None => return Err(Broken::Cut),
                 Some(b'"') => {

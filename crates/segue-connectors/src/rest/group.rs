@@ -162,9 +162,7 @@ impl Reading {
         }
         let found = found.into_inner().unwrap_or_else(|| Ok(Default::default()))?;
         let number = run.paging.pages;
-        let next = run
-            .paging
-            .advance(&self.plan.paginator, &url, &answer.body, found.records.len() as u64)?;
+        let next = run.paging.advance(&self.plan.paginator, &url, &answer.body, &found)?;
         if next == Next::Stopped {
             let note = format!(
                 "reading stopped after {} pages, as max_pages says; there are more",

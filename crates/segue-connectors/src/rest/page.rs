@@ -32,7 +32,7 @@ pub struct Page {
 pub fn find_records(plan: &Plan, body: &[u8]) -> Result<Found> {
     let parents: Vec<&[Step]> = plan.parents.iter().filter_map(|(_, path)| path.steps()).collect();
     let found = match &plan.records {
-        Path::Plain(steps) => find::find(body, steps, &parents),
+        Path::Plain(steps) => find::find(body, steps, &parents, plan.paginator.probe()),
         Path::Full(path) => return by_tree(path, body),
     };
     found.map_err(|broken| unreadable(broken, body))

@@ -2,6 +2,8 @@
 
 use super::copy::{Cursor, Offset, PageNumber, Paginate};
 use crate::json::Path;
+use crate::json::find::{Found, Probe};
+use crate::json::path::Step;
 use bytes::Bytes;
 use segue_core::hash::sha256;
 use segue_core::{Error, Kind, Result};
@@ -63,6 +65,14 @@ impl Paginator {
     /// Whether there is one page whatever comes.
     pub fn is_single(&self) -> bool {
         matches!(self.kind, Kinds::Single)
+    }
+
+    /// What it wants to know of each answer, so that it is looked for together with the records.
+    pub fn probe(&self) -> Option<&[Step]> {
+        match &self.kind {
+            Kinds::NextLink(path) | Kinds::Cursor(_, path) | Kinds::Offset(_, Some(path)) => path.steps(),
+            _ => None,
+        }
     }
 
     /// Before the first page of a slice whose request has this URL.
@@ -151,12 +161,13 @@ impl Paging {
         url
     }
 
-    /// After a page with this body and so many records.
+    /// After a page with this body and these records.
     ///
     /// # Errors
     /// `BadData` when the page is the one before again; `Invalid` when the next one is on another server.
-    pub fn advance(&mut self, paginator: &Paginator, at: &Url, body: &Bytes, records: u64) -> Result<Next> {
+    pub fn advance(&mut self, paginator: &Paginator, at: &Url, body: &Bytes, found: &Found) -> Result<Next> {
         self.pages += 1;
+        let records = found.records.len() as u64;
         if !paginator.is_single() && records > 0 {
             if self.last_body.as_ref() == Some(body) {
                 return Err(Error::new(Kind::BadData, "the same page came twice")
@@ -168,8 +179,8 @@ impl Paging {
         }
         let turn = match &paginator.kind {
             Kinds::Single => None,
-            Kinds::NextLink(path) => link(path, at, body)?.map(Turn::Link),
-            Kinds::Offset(spec, total) => self.offset(spec, total.as_ref(), body, records),
+            Kinds::NextLink(path) => link(path, at, body, &found.probe)?.map(Turn::Link),
+            Kinds::Offset(spec, total) => self.offset(spec, total.as_ref(), body, found),
             Kinds::Page(spec) => {
                 let full = spec.size.map_or(records > 0, |size| records >= size);
                 match self.turn {
@@ -177,7 +188,7 @@ impl Paging {
                     _ => None,
                 }
             }
-            Kinds::Cursor(_, path) => match path.value_in(body) {
+            Kinds::Cursor(_, path) => match value(path, body, &found.probe) {
                 Some(Value::String(mark)) if !mark.is_empty() => Some(Turn::Mark(mark)),
                 Some(Value::Number(mark)) => Some(Turn::Mark(mark.to_string())),
                 _ => None,
@@ -191,11 +202,14 @@ impl Paging {
         }
     }
 
-    fn offset(&self, spec: &Offset, total: Option<&Path>, body: &[u8], records: u64) -> Option<Turn> {
+    fn offset(&self, spec: &Offset, total: Option<&Path>, body: &[u8], found: &Found) -> Option<Turn> {
+        let records = found.records.len() as u64;
         let Turn::Number(offset) = self.turn else { return None };
         // A server that gives fewer than it was asked for goes on after those; one that gives some twice, after the limit.
         let next = offset + records.min(spec.limit);
-        let total = total.and_then(|path| path.value_in(body)).and_then(|v| v.as_u64());
+        let total = total
+            .and_then(|path| value(path, body, &found.probe))
+            .and_then(|v| v.as_u64());
         let more = match total {
             Some(total) => records > 0 && next < total,
             None => records >= spec.limit,
@@ -204,8 +218,8 @@ impl Paging {
     }
 }
 
-fn link(path: &Path, at: &Url, body: &[u8]) -> Result<Option<Url>> {
-    let text = match path.value_in(body) {
+fn link(path: &Path, at: &Url, body: &[u8], probe: &Probe) -> Result<Option<Url>> {
+    let text = match value(path, body, probe) {
         Some(Value::String(text)) if !text.is_empty() => text,
         _ => return Ok(None),
     };
@@ -221,6 +235,15 @@ fn link(path: &Path, at: &Url, body: &[u8]) -> Result<Option<Url>> {
         .hint("put that server into the connection's base_url"));
     }
     Ok(Some(next))
+}
+
+/// What was looked for, or is now.
+fn value(path: &Path, body: &[u8], probe: &Probe) -> Option<Value> {
+    match probe {
+        Probe::Unseen => path.value_in(body),
+        Probe::Missing => None,
+        Probe::At(range) => serde_json::from_slice(&body[range.clone()]).ok(),
+    }
 }
 
 /// Sets a parameter, whatever it was.

@@ -8,7 +8,7 @@ fn found(body: &str, records: &str, parents: &[&str]) -> String {
     let path = |p: &str| Path::parse(p).unwrap().steps().unwrap().to_vec();
     let parents: Vec<Vec<Step>> = parents.iter().map(|p| path(p)).collect();
     let parents: Vec<&[Step]> = parents.iter().map(Vec::as_slice).collect();
-    match find(body.as_bytes(), &path(records), &parents) {
+    match find(body.as_bytes(), &path(records), &parents, None) {
         Ok(found) => {
             let lines = found.records.iter().map(|(range, above)| {
                 let above: Vec<&str> = found.parents[*above]
@@ -118,7 +118,7 @@ proptest! {
         let full = serde_json_path::JsonPath::parse(&path).unwrap();
         let wanted: Vec<&serde_json::Value> = full.query(&tree).all();
         let steps = Path::parse(&path).unwrap().steps().unwrap().to_vec();
-        let found = find(text.as_bytes(), &steps, &[]).unwrap();
+        let found = find(text.as_bytes(), &steps, &[], None).unwrap();
         let values: Vec<serde_json::Value> = found.records.iter().map(|(r, _)| serde_json::from_str(&text[r.clone()]).unwrap()).collect();
         prop_assert_eq!(values.iter().collect::<Vec<_>>(), wanted);
     }
@@ -127,7 +127,7 @@ proptest! {
     #[test]
     fn no_bytes_are_too_wild(bytes in proptest::collection::vec(prop_oneof![Just(b'{'), Just(b'}'), Just(b'['), Just(b']'), Just(b'"'), Just(b','), Just(b':'), Just(b'\\'), any::<u8>()], 0..60)) {
         let steps = Path::parse("$.a[*]").unwrap().steps().unwrap().to_vec();
-        let _any = find(&bytes, &steps, &[&steps[..1]]);
+        let _any = find(&bytes, &steps, &[&steps[..1]], Some(&steps));
         let _any = complete(&bytes);
         let _any = first(&bytes, &steps);
     }
@@ -139,4 +139,25 @@ proptest! {
         prop_assume!(at < text.len());
         prop_assert_eq!(complete(&text.as_bytes()[..at]), Err(Broken::Cut));
     }
+}
+
+#[test]
+fn what_stands_beside_the_records_is_found_in_the_same_pass() {
+    let probe = |body: &str, records: &str, probe: &str| {
+        let path = |p: &str| Path::parse(p).unwrap().steps().unwrap().to_vec();
+        match find(body.as_bytes(), &path(records), &[], Some(&path(probe)))
+            .unwrap()
+            .probe
+        {
+            Probe::At(range) => body[range].to_string(),
+            other => format!("{other:?}"),
+        }
+    };
+    let body = r#"{"meta": {"next": "x", "n": [1]}, "items": [{"next": 1}], "total": 7}"#;
+    assert_eq!(probe(body, "$.items[*]", "$.meta.next"), "\"x\"");
+    assert_eq!(probe(body, "$.items[*]", "$.total"), "7");
+    assert_eq!(probe(body, "$.items[*]", "$.gone"), "Missing");
+    assert_eq!(probe(body, "$.items[*]", "$.meta.gone"), "Missing");
+    assert_eq!(probe(body, "$.items[*]", "$.items[0].next"), "Unseen");
+    assert_eq!(probe("[1]", "$[*]", "$.next"), "Unseen");
 }
