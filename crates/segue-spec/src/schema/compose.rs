@@ -188,11 +188,13 @@ pub fn schemas(connectors: &[ConnectorSchema]) -> BTreeMap<&'static str, Json> {
         "oneOf": hoist("connection", connections, &mut definitions),
     });
     add_definitions(&mut connection, definitions);
-    BTreeMap::from([
+    let mut all = BTreeMap::from([
         ("project", own.project.clone()),
         ("connection", connection),
         ("asset", asset),
-    ])
+    ]);
+    all.values_mut().for_each(for_editors);
+    all
 }
 
 /// The schema in which a key is one word.
@@ -237,5 +239,36 @@ fn add_definitions(schema: &mut Json, definitions: Map<String, Json>) {
         if let Some(own) = own.as_object_mut() {
             own.extend(definitions);
         }
+    }
+}
+
+/// Our formats as patterns, which editors know; `duration` is even another thing in JSON Schema. A reference fits everywhere.
+const PATTERNS: [(&str, &str); 9] = [
+    ("duration", r"(\d+(ms|s|m|h|d|w))+"),
+    ("rate", r"\d+/(s|m|h|d)"),
+    ("size", r"\d+([kKMGT]i?)?B"),
+    ("percent", r"\d{1,3}(\.\d{1,2})?%"),
+    ("asset-name", r"[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*"),
+    ("name", r"[a-z_][a-z0-9_]*"),
+    ("range-input", r"[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*\.\w+"),
+    ("jsonpath", r"\$.*"),
+    ("url", r"https?://.+"),
+];
+
+fn for_editors(schema: &mut Json) {
+    match schema {
+        Json::Object(object) => {
+            let format = object.get("format").and_then(Json::as_str);
+            if let Some((_, pattern)) = PATTERNS.iter().find(|(name, _)| Some(*name) == format) {
+                object.shift_remove("format");
+                object.insert("pattern".into(), format!(r"^({pattern}|.*\$\{{.+)$").into());
+            }
+            if object.get("x-secret").is_some_and(|s| s == true) {
+                object.insert("pattern".into(), r"\$\{secret:".into());
+            }
+            object.values_mut().for_each(for_editors);
+        }
+        Json::Array(items) => items.iter_mut().for_each(for_editors),
+        _ => {}
     }
 }
