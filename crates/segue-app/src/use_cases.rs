@@ -1,3 +1,14 @@
 //! What a door may ask for, a file each.
 
+pub mod connection;
 pub mod init;
+pub mod lake;
+pub mod plan;
+pub mod preview;
+pub mod quarantine;
+pub mod run;
+pub mod runs;
+pub mod sql;
+pub mod state;
+pub mod status;
+pub mod words;

@@ -74,6 +74,23 @@ impl Error {
         self
     }
 
+    /// The same error with every text of it passed through this: for taking secrets out at the door.
+    pub fn rewritten(mut self, text: impl Fn(&str) -> String) -> Error {
+        let mut causes = Vec::new();
+        let mut cause = self.source();
+        while let Some(c) = cause {
+            causes.push(text(&c.to_string()));
+            cause = c.source();
+        }
+        self.0.message = text(&self.0.message);
+        self.0.hint = self.0.hint.as_deref().map(&text);
+        for (_, value) in &mut self.0.context {
+            *value = text(value);
+        }
+        self.0.cause = causes.into_iter().rev().fold(None, |inner, words| Some(Box::new(Said { words, inner }) as _));
+        self
+    }
+
     /// The kind, which alone decides what happens next.
     pub fn kind(&self) -> Kind {
         self.0.kind
@@ -167,6 +184,25 @@ impl fmt::Debug for Error {
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.cause.as_deref().map(|c| c as &(dyn StdError + 'static))
+    }
+}
+
+/// A cause of which only the words are left.
+#[derive(Debug)]
+struct Said {
+    words: String,
+    inner: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)
+    }
+}
+
+impl StdError for Said {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.inner.as_deref().map(|c| c as &(dyn StdError + 'static))
     }
 }
 

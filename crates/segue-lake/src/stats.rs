@@ -181,15 +181,14 @@ impl Collector {
     /// The statistics as they stand in Delta's log.
     pub fn to_json(&self, schema: &Schema) -> String {
         let (mut low, mut high, mut nulls) = (Map::new(), Map::new(), Map::new());
-        let fields = schema.fields().iter().map(|f| f.as_ref());
-        write(&self.columns, fields, &mut low, &mut high, &mut nulls);
+        write(&self.columns, schema.fields(), &mut low, &mut high, &mut nulls);
         json!({"numRecords": self.rows, "minValues": low, "maxValues": high, "nullCount": nulls}).to_string()
     }
 }
 
-fn write<'a>(
+fn write(
     columns: &[(String, Column)],
-    fields: impl Iterator<Item = &'a arrow_schema::Field>,
+    fields: &arrow_schema::Fields,
     low: &mut Map<String, Value>,
     high: &mut Map<String, Value>,
     nulls: &mut Map<String, Value>,
@@ -198,7 +197,7 @@ fn write<'a>(
         match (column, field.data_type()) {
             (Column::Struct(inner), DataType::Struct(fields)) => {
                 let (mut l, mut h, mut n) = (Map::new(), Map::new(), Map::new());
-                write(inner, fields.iter().map(|f| f.as_ref()), &mut l, &mut h, &mut n);
+                write(inner, fields, &mut l, &mut h, &mut n);
                 for (all, of) in [(&mut *low, l), (&mut *high, h), (&mut *nulls, n)] {
                     if !of.is_empty() {
                         all.insert(name.clone(), of.into());

@@ -18,6 +18,8 @@ pub mod report;
 mod rows;
 pub mod run;
 pub mod step;
+#[cfg(test)]
+mod testing;
 
 pub use deps::{Deps, Opened, Places, Sources};
 pub use names::asset_name;

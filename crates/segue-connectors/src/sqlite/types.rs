@@ -95,7 +95,7 @@ pub(super) fn of_declared(declared: &str) -> Type {
     }
 }
 
-/// One value of a column, as it is stored.
+/// One value of a column, as it is stored. SQLite keeps no sign of a zero: -0.0 returns as 0.0, which is equal to it.
 ///
 /// # Errors
 /// `BadData` for what SQLite cannot hold: NaN (it would become null), and dates outside of the years 0 to 9999.

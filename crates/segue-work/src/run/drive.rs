@@ -8,7 +8,7 @@ use crate::step::{How, Wanted, known, step};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use segue_core::{AssetName, Ctx, Error, Kind, Result, RunId};
-use segue_diag::LEASE_LOST;
+use segue_diag::{LEASE_LOST, NOTHING_DONE, TOO_MANY_PARKED};
 use segue_spec::graph::Graph;
 use segue_spec::model::{Asset, OnPartial};
 use segue_store::{LogRow, RunRow, StepEnd, StepRow};
@@ -41,10 +41,27 @@ pub struct Request {
 /// Only what keeps the run from being remembered; how steps ended is in the report.
 pub async fn run(deps: &Deps, request: &Request, ctx: &Ctx) -> Result<RunReport> {
     let (id, started_at, began) = (RunId::random(), ctx.clock.now(), ctx.clock.elapsed());
+    let mut request = request.clone();
+    // What an earlier try of this run has read is not read again by a later one.
+    request.wanted.since.get_or_insert(started_at);
+    let request = &request;
     let chosen = chosen(deps, &request.assets);
     deps.store.start_run(&row_of(id, started_at, request, &chosen)).await?;
-    let steps = Drive { deps, request, ctx, id, chosen: &chosen }.to_the_end().await;
-    let report = RunReport { run: id, started_at, duration: ctx.clock.elapsed().saturating_sub(began), steps: steps? };
+    let steps = Drive {
+        deps,
+        request,
+        ctx,
+        id,
+        chosen: &chosen,
+    }
+    .to_the_end()
+    .await;
+    let report = RunReport {
+        run: id,
+        started_at,
+        duration: ctx.clock.elapsed().saturating_sub(began),
+        steps: steps?,
+    };
     deps.store.end_run(id, report.word(), ctx.clock.now()).await?;
     Ok(report)
 }
@@ -53,7 +70,9 @@ pub async fn run(deps: &Deps, request: &Request, ctx: &Ctx) -> Result<RunReport>
 fn chosen<'a>(deps: &'a Deps, names: &[AssetName]) -> Vec<&'a Asset> {
     let order = Graph::of(&deps.project).order();
     let in_order = order.iter().filter_map(|name| deps.project.assets.get(name));
-    in_order.filter(|asset| names.contains(&asset_name(&asset.name))).collect()
+    in_order
+        .filter(|asset| names.contains(&asset_name(&asset.name)))
+        .collect()
 }
 
 /// The run as it is remembered: what it carries out, with the hash that each definition has now.
@@ -119,7 +138,10 @@ impl Drive<'_> {
                     Command::Finish => return Ok(ended),
                 }
             }
-            let sleep = wakes.iter().min().map(|at| self.ctx.clock.sleep(at.saturating_sub(self.ctx.clock.elapsed())));
+            let sleep = wakes
+                .iter()
+                .min()
+                .map(|at| self.ctx.clock.sleep(at.saturating_sub(self.ctx.clock.elapsed())));
             let wake = async {
                 match sleep {
                     Some(sleep) => sleep.await,
@@ -148,7 +170,7 @@ impl Drive<'_> {
 
     /// The graph of the chosen assets alone.
     fn nodes(&self) -> Vec<Node> {
-        let at = |name| self.chosen.iter().position(|asset| asset.name == *name);
+        let at = |name: &segue_spec::AssetName| self.chosen.iter().position(|asset| asset.name == *name);
         self.chosen
             .iter()
             .map(|asset| Node {
@@ -164,7 +186,10 @@ impl Drive<'_> {
         let asset = self.chosen[number];
         let name = asset_name(&asset.name);
         let ctx = self.ctx.step(self.id, name.to_string().as_str());
-        self.deps.progress.tell(Event::Started { name: name.clone(), attempt });
+        self.deps.progress.tell(Event::Started {
+            name: name.clone(),
+            attempt,
+        });
         let how = How {
             wanted: self.request.wanted.clone(),
             wait: self.request.wait,
@@ -181,7 +206,14 @@ impl Drive<'_> {
                 Ok(row) => row,
                 Err(error) => return failed_early(asset_name(&owned.name), attempt, error),
             };
-            let begins = StepRow { run, asset: row.id, name: row.name.clone(), range: None, started_at, attempt };
+            let begins = StepRow {
+                run,
+                asset: row.id,
+                name: row.name.clone(),
+                range: None,
+                started_at,
+                attempt,
+            };
             if let Err(error) = deps.store.start_step(&begins).await {
                 return failed_early(row.name, attempt, error);
             }
@@ -205,10 +237,21 @@ impl Drive<'_> {
     async fn skipped(&self, number: usize, ended: Ended) -> Result<StepReport> {
         let asset = self.chosen[number];
         let name = asset_name(&asset.name);
-        let report = StepReport { ended, attempts: 0, ..failed_early(name.clone(), 0, Error::bug("not begun")) };
+        let report = StepReport {
+            ended,
+            attempts: 0,
+            ..failed_early(name.clone(), 0, Error::bug("not begun"))
+        };
         if let Some(row) = known::row(self.deps, asset).await? {
             let started_at = self.ctx.clock.now();
-            let begins = StepRow { run: self.id, asset: row.id, name: row.name.clone(), range: None, started_at, attempt: 0 };
+            let begins = StepRow {
+                run: self.id,
+                asset: row.id,
+                name: row.name.clone(),
+                range: None,
+                started_at,
+                attempt: 0,
+            };
             self.deps.store.start_step(&begins).await?;
             remember(self.deps, self.id, &row, &report, self.ctx).await?;
         }
@@ -242,7 +285,12 @@ fn verdict(ended: &Ended) -> Verdict {
             kind: error.kind(),
             delay: error.delay(),
             // A conflict that has a page is one that a person has to settle; one without came from a race, and the next try wins.
-            is_final: error.kind() == Kind::Conflict && error.error_code().is_some_and(|code| code != LEASE_LOST),
+            // Slices that were put off have had their tries.
+            is_final: match error.error_code() {
+                Some(NOTHING_DONE | TOO_MANY_PARKED) => true,
+                Some(code) => error.kind() == Kind::Conflict && code != LEASE_LOST,
+                None => false,
+            },
         },
     }
 }
@@ -266,8 +314,19 @@ fn joined(before: StepReport, after: StepReport) -> StepReport {
     figures.slices.done += b.slices.done;
     figures.slices.closed += b.slices.closed;
     let mut notes = before.notes;
-    notes.extend(after.notes.iter().filter(|n| !notes.contains(n)).cloned().collect::<Vec<_>>());
-    StepReport { figures, notes, ..after }
+    notes.extend(
+        after
+            .notes
+            .iter()
+            .filter(|n| !notes.contains(n))
+            .cloned()
+            .collect::<Vec<_>>(),
+    );
+    StepReport {
+        figures,
+        notes,
+        ..after
+    }
 }
 
 /// Writes down how a try ended, and what it said.
@@ -303,10 +362,20 @@ async fn remember(deps: &Deps, run: RunId, row: &segue_store::AssetRow, report: 
         notes: report.notes.clone(),
     };
     deps.store.end_step(run, row.id, &end).await?;
-    let line = |level: &str, message: String| LogRow { run, step: Some(row.name.to_string()), level: level.into(), message, at };
+    let line = |level: &str, message: String| LogRow {
+        run,
+        step: Some(row.name.to_string()),
+        level: level.into(),
+        message,
+        at,
+    };
     let mut lines: Vec<LogRow> = report.notes.iter().map(|note| line("info", note.clone())).collect();
     if let Ended::Failed(error) = &report.ended {
         lines.push(line("error", error.to_text()));
     }
-    if lines.is_empty() { Ok(()) } else { deps.store.log(&lines).await }
+    if lines.is_empty() {
+        Ok(())
+    } else {
+        deps.store.log(&lines).await
+    }
 }

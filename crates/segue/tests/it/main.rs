@@ -1,3 +1,8 @@
 //! The product, as a person sees it: the real binary, real files, a real server on loopback.
 
+mod cli;
+mod crash;
+mod demo;
+mod limits;
+mod memory;
 mod support;

@@ -100,6 +100,14 @@ impl Project {
         std::fs::read_to_string(self.file(path)).expect("the file is there")
     }
 
+    /// The names in a folder, sorted.
+    pub fn read_dir(&self, path: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(self.file(path)).expect("the folder is there");
+        let mut names: Vec<String> = entries.map(|e| e.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
     /// Replaces a text that must be there.
     #[track_caller]
     pub fn edit(&self, path: &str, from: &str, to: &str) {

@@ -1,0 +1,237 @@
+//! A running system, built from a project's files.
+
+use crate::load::{Loaded, find, load};
+use crate::resolve::{References, redact};
+use crate::sources::ProjectSources;
+use crate::surroundings::Surroundings;
+use segue_core::sink::Sink;
+use segue_core::{Ctx, Error, Kind, Result};
+use segue_diag::{Diagnostic, PROJECT_HAS_MISTAKES, UNKNOWN_ENVIRONMENT, closest};
+use segue_lake::{Lake, LakeOptions};
+use segue_spec::Project;
+use segue_spec::graph::Graph;
+use segue_spec::model::{Asset, Environment};
+use segue_spec::selector::Selector;
+use segue_sql::{LocalEngine, LocalOptions};
+use segue_store::Store;
+use segue_work::deps::{Deps, Places};
+use segue_work::report::Progress;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A project with its lake, its state and its engine open. Use-cases take it.
+pub struct App {
+    /// The project's folder.
+    pub folder: PathBuf,
+    /// What the project's files say.
+    pub project: Arc<Project>,
+    /// The environment that is worked in.
+    pub environment: Environment,
+    /// The state.
+    pub store: Store,
+    /// The lake.
+    pub lake: Arc<Lake>,
+    /// What answers SQL.
+    pub engine: Arc<LocalEngine>,
+    /// The context of this process.
+    pub ctx: Ctx,
+    references: Arc<References>,
+    secrets: Arc<Mutex<Vec<String>>>,
+    holder: String,
+}
+
+/// A project that cannot be worked with: what is wrong, and the files in which it stands.
+#[derive(Debug)]
+pub struct Refused {
+    /// The files and their mistakes; `None` when they could not be read at all.
+    pub loaded: Option<Loaded>,
+    /// The error.
+    pub error: Error,
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Refused {
+        Refused { loaded: None, error }
+    }
+}
+
+impl App {
+    /// Finds the project around the user's folder, checks it, and opens its environment's lake and state.
+    ///
+    /// # Errors
+    /// [`Refused`] with the mistakes of a project that is not right, or with what could not be opened.
+    pub async fn open(surroundings: &Surroundings, environment: Option<&str>) -> Result<App, Box<Refused>> {
+        let boxed = |e: Error| Box::new(Refused::from(e));
+        let loaded = load(&find(&surroundings.folder).map_err(boxed)?).map_err(boxed)?;
+        let mistakes = loaded.mistakes();
+        match &loaded.project {
+            Some(project) if mistakes == 0 => {
+                let project = Arc::new(project.clone());
+                App::build(&loaded.folder, project, surroundings, environment)
+                    .await
+                    .map_err(boxed)
+            }
+            _ => Err(Box::new(Refused {
+                error: has_mistakes(&loaded.diagnostics, mistakes),
+                loaded: Some(loaded),
+            })),
+        }
+    }
+
+    async fn build(
+        folder: &Path,
+        project: Arc<Project>,
+        surroundings: &Surroundings,
+        environment: Option<&str>,
+    ) -> Result<App> {
+        let environment = choose(&project, environment)?;
+        let references = Arc::new(References::open(folder, &surroundings.variables)?);
+        let places = serde_json::json!({ "lake": environment.lake, "state": environment.state });
+        let resolved = references.resolve(&format!("environment `{}`", environment.name), &places)?;
+        let place = |name: &str| resolved.settings[name].as_str().unwrap_or_default().to_string();
+        let (lake, state) = (at(folder, &place("lake")), at(folder, &place("state")));
+        let ctx = Ctx::new(&environment.name, surroundings.clock.clone());
+        let store = Store::open(&state, surroundings.clock.clone()).await?;
+        let lake = Arc::new(Lake::open(&lake, &LakeOptions::default())?);
+        let partitions = std::thread::available_parallelism().map_or(2, |n| n.get());
+        let engine = Arc::new(LocalEngine::new(LocalOptions {
+            spill: store.folder().join("spill"),
+            partitions,
+        }));
+        let who = |name: &str| surroundings.variables.get(name).cloned().filter(|v| !v.is_empty());
+        let user = who("USER")
+            .or_else(|| who("LOGNAME"))
+            .unwrap_or_else(|| "somebody".into());
+        let holder = format!("{user}, process {}", std::process::id());
+        let secrets = Arc::new(Mutex::new(resolved.secrets));
+        Ok(App {
+            folder: folder.to_path_buf(),
+            project,
+            environment,
+            store,
+            lake,
+            engine,
+            ctx,
+            references,
+            secrets,
+            holder,
+        })
+    }
+
+    /// The assets that these words mean, each after everything that it is made from; all for no words.
+    ///
+    /// # Errors
+    /// `Invalid` for words that mean nothing, `NotFound` for a name that no asset has, with a suggestion.
+    pub fn selected(&self, words: &[String]) -> Result<Vec<&Asset>> {
+        let selector = if words.is_empty() {
+            Selector::all()
+        } else {
+            Selector::parse(words)?
+        };
+        let graph = Graph::of(&self.project);
+        let chosen = selector.select(&self.project, &graph)?;
+        Ok(graph
+            .order()
+            .iter()
+            .filter(|name| chosen.contains(name))
+            .filter_map(|name| self.project.assets.get(name))
+            .collect())
+    }
+
+    /// What runs work with.
+    ///
+    /// # Errors
+    /// Those of the connections that assets are written into: unresolved references, settings that are refused.
+    pub fn deps(&self, progress: Arc<dyn Progress>) -> Result<Deps> {
+        let sources = self.sources();
+        let mut sinks: BTreeMap<String, Arc<dyn Sink>> = BTreeMap::new();
+        for into in self.project.assets.values().filter_map(|a| a.into.as_ref()) {
+            if !sinks.contains_key(&into.connection) {
+                sinks.insert(into.connection.clone(), sources.sink(&into.connection)?);
+            }
+        }
+        let lake: Arc<dyn Sink> = self.lake.clone();
+        Ok(Deps {
+            project: self.project.clone(),
+            store: self.store.clone(),
+            places: Places { lake, sinks },
+            sources: Arc::new(sources),
+            engine: self.engine.clone(),
+            shelf: self.store.folder().join("shelf"),
+            progress,
+            holder: self.holder.clone(),
+        })
+    }
+
+    /// Opens connections.
+    pub(crate) fn sources(&self) -> ProjectSources {
+        ProjectSources::new(
+            self.project.clone(),
+            self.references.clone(),
+            self.secrets.clone(),
+            segue_connectors::Deps {
+                connection: String::new(),
+                gate: Arc::new(self.store.clone()),
+                clock: self.ctx.clock.clone(),
+                project_dir: self.folder.clone(),
+                staging_dir: self.store.folder().join("staged"),
+            },
+        )
+    }
+
+    /// The text without any secret that this process has resolved so far: a last line of defence, at the door.
+    pub fn redact(&self, text: &str) -> String {
+        redact(text, &self.secrets.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The error without any secret that this process has resolved so far.
+    pub fn without_secrets(&self, error: Error) -> Error {
+        error.rewritten(|text| self.redact(text))
+    }
+
+    /// Who this process is, for people who meet its leases.
+    pub(crate) fn holder(&self) -> String {
+        self.holder.clone()
+    }
+}
+
+/// A folder or a file relative to the project's, or an address as it is.
+fn at(folder: &Path, place: &str) -> String {
+    if place.contains("://") {
+        place.to_string()
+    } else {
+        folder.join(place).to_string_lossy().into_owned()
+    }
+}
+
+fn choose(project: &Project, name: Option<&str>) -> Result<Environment> {
+    let name = name.unwrap_or(&project.default_environment);
+    project.environments.get(name).cloned().ok_or_else(|| {
+        let names = project.environments.keys().map(String::as_str);
+        let hint = match closest(name, names.clone()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("there are {}", names.collect::<Vec<_>>().join(", ")),
+        };
+        Error::new(Kind::NotFound, format!("there is no environment `{name}`"))
+            .code(UNKNOWN_ENVIRONMENT)
+            .hint(hint)
+    })
+}
+
+fn has_mistakes(diagnostics: &[Diagnostic], mistakes: usize) -> Error {
+    let files: std::collections::BTreeSet<&str> = diagnostics
+        .iter()
+        .filter_map(|d| d.span.as_ref())
+        .map(|s| s.file.as_str())
+        .collect();
+    let some = if mistakes == 1 {
+        "a mistake".to_string()
+    } else {
+        format!("{mistakes} mistakes")
+    };
+    Error::new(Kind::Invalid, format!("the project has {some}"))
+        .code(PROJECT_HAS_MISTAKES)
+        .with("in", files.into_iter().take(5).collect::<Vec<_>>().join(", "))
+        .hint("mend them; `segue check` shows them again")
+}

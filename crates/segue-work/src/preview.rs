@@ -1,0 +1,233 @@
+//! The first rows of an asset, through the real request, written nowhere. A parent that has no table yet is previewed too.
+
+use crate::deps::Deps;
+use crate::names;
+use crate::step::{known, query, slices, survey};
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use arrow_select::concat::concat_batches;
+use async_trait::async_trait;
+use futures::future::BoxFuture;
+use futures::{StreamExt, TryStreamExt};
+use segue_core::engine::{Answer, Query, Relation, TableKey};
+use segue_core::source::{Read, ReadRequest, ReadSchema, SliceBatch};
+use segue_core::{AssetName, Batches, Ctx, Error, Kind, Result, align};
+use segue_spec::model::{Asset, Copy, ForEach, How};
+use serde_json::{Map, Value};
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// How many rows of a parent are previewed for each row that is asked for: enough for joins to meet.
+const PARENT_ROWS: u64 = 20;
+
+/// The first rows that a run of this asset would read or compute. Nothing is written.
+///
+/// # Errors
+/// Those of the source and of the statement; `BadData` with the first reason when nothing but rejected records came.
+pub async fn preview(deps: &Deps, name: &AssetName, limit: u64, ctx: &Ctx) -> Result<Answer> {
+    let rows = first(deps, name.clone(), limit, ctx.clone()).await?;
+    let schema = rows.schema();
+    Ok(Answer {
+        schema,
+        rows: futures::stream::once(async move { Ok(rows) }).boxed(),
+    })
+}
+
+/// Boxed, because parents have parents.
+fn first(deps: &Deps, name: AssetName, limit: u64, ctx: Ctx) -> BoxFuture<'_, Result<RecordBatch>> {
+    Box::pin(async move {
+        let asset = deps.asset(&name)?;
+        match &asset.how {
+            How::Copy(copy) if query::statement(asset).is_none() => from_source(deps, asset, copy, limit, &ctx).await,
+            _ => {
+                let sql =
+                    query::statement(asset).ok_or_else(|| Error::bug("an asset without a source has a statement"))?;
+                let tables = parents(deps, &survey::computed_from(asset), limit, &ctx).await?;
+                let statement = format!("select * from ({}) limit {limit}", sql.trim().trim_end_matches(';'));
+                rows(deps, statement, tables, &ctx).await
+            }
+        }
+    })
+}
+
+/// The tables of these assets; of those that have none yet, their first rows.
+async fn parents(
+    deps: &Deps,
+    names: &[AssetName],
+    limit: u64,
+    ctx: &Ctx,
+) -> Result<BTreeMap<TableKey, Arc<dyn Relation>>> {
+    use crate::commit::Sinks;
+    let mut tables: BTreeMap<TableKey, Arc<dyn Relation>> = BTreeMap::new();
+    for name in names {
+        let there = match deps.store.asset(name).await? {
+            Some(row) => {
+                let target = known::own(&row);
+                let sink = deps.places.of(&target)?;
+                let head = sink.head(&target, ctx).await?;
+                match head.schema {
+                    Some(_) => Some(sink.at(&target, head.version, ctx).await?),
+                    None => None,
+                }
+            }
+            None => None,
+        };
+        let table = match there {
+            Some(table) => table,
+            None => Arc::new(FirstRows(
+                first(deps, name.clone(), limit.saturating_mul(PARENT_ROWS), ctx.clone()).await?,
+            )),
+        };
+        tables.insert(TableKey::from(name), table);
+    }
+    Ok(tables)
+}
+
+async fn rows(
+    deps: &Deps,
+    sql: String,
+    tables: BTreeMap<TableKey, Arc<dyn Relation>>,
+    ctx: &Ctx,
+) -> Result<RecordBatch> {
+    let query = Query {
+        sql,
+        params: BTreeMap::new(),
+        tables,
+        timezone: deps.project.timezone.clone(),
+    };
+    let answer = ctx.or_cancelled(deps.engine.run(&query, ctx)).await?;
+    let batches: Vec<RecordBatch> = ctx.or_cancelled(answer.rows.try_collect()).await?;
+    concat_batches(&answer.schema, &batches).map_err(|e| Error::bug("rows of one answer do not join").caused_by(e))
+}
+
+async fn from_source(deps: &Deps, asset: &Asset, copy: &Copy, limit: u64, ctx: &Ctx) -> Result<RecordBatch> {
+    let elements = elements(deps, copy, limit, ctx).await?;
+    let mut slices = slices::slices(asset, copy, elements, &Map::new())?;
+    slices.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let opened = deps.sources.open(copy)?;
+    let declared = names::columns(&copy.columns, None)?;
+    let batch = copy.for_each.as_ref().and_then(ForEach::batch);
+    let request = ReadRequest {
+        copy: opened.settings,
+        schema: ReadSchema {
+            declared: declared.is_some(),
+            columns: declared,
+            on_new_column: names::on_change(copy.on_new_column),
+            on_type_change: names::on_change(copy.on_type_change),
+        },
+        slices,
+        batch: batch.map(|b| SliceBatch {
+            size: b.size as usize,
+            join: b.join.clone(),
+        }),
+        slice_columns: copy.slice.clone(),
+        range: None,
+        from: None,
+        limit: Some(limit),
+        keep_pages: false,
+        replay: None,
+        params: Map::new(),
+    };
+    let mut read = ctx.or_cancelled(opened.source.read(request, ctx)).await?;
+    let mut found: Vec<RecordBatch> = Vec::new();
+    let mut rejected = None;
+    let mut count = 0;
+    while count < limit {
+        let Some(event) = ctx.or_cancelled(read.try_next()).await? else {
+            break;
+        };
+        match event {
+            Read::Rows { batch, .. } => {
+                count += batch.num_rows() as u64;
+                found.push(batch);
+            }
+            Read::Rejected { rows, .. } => rejected = rejected.or(rows.into_iter().next()),
+            Read::Failed { error, .. } if found.is_empty() => return Err(error),
+            Read::Closed { reason, .. } if found.is_empty() => rejected = rejected.or(Some(only_reason(reason))),
+            Read::Parked { reason, .. } if found.is_empty() => rejected = rejected.or(Some(only_reason(reason))),
+            _ => {}
+        }
+    }
+    match (found.is_empty(), rejected) {
+        (true, Some(first)) => Err(Error::new(
+            Kind::BadData,
+            format!("no row came of {}: {}", asset.name, first.reason),
+        )
+        .with("record", first.raw)),
+        _ => joined(found, limit),
+    }
+}
+
+fn only_reason(reason: String) -> segue_core::source::Rejected {
+    segue_core::source::Rejected {
+        reason,
+        path: None,
+        raw: String::new(),
+    }
+}
+
+async fn elements(deps: &Deps, copy: &Copy, limit: u64, ctx: &Ctx) -> Result<Option<Vec<Map<String, Value>>>> {
+    match &copy.for_each {
+        None => Ok(None),
+        Some(ForEach::List { list, .. }) => Ok(Some(
+            list.iter()
+                .map(|v| match v {
+                    Value::Object(map) => map.clone(),
+                    plain => Map::from_iter([("value".to_string(), plain.clone())]),
+                })
+                .collect(),
+        )),
+        Some(ForEach::Sql { sql, reads, .. }) => {
+            let reads: Vec<AssetName> = reads.iter().map(names::asset_name).collect();
+            let tables = parents(deps, &reads, limit, ctx).await?;
+            let statement = format!("select * from ({}) limit {limit}", sql.trim().trim_end_matches(';'));
+            let batch = rows(deps, statement, tables, ctx).await?;
+            Ok(Some(
+                (0..batch.num_rows()).map(|row| crate::json::row(&batch, row)).collect(),
+            ))
+        }
+    }
+}
+
+/// All rows in one batch; later ones may have more columns than the first.
+fn joined(found: Vec<RecordBatch>, limit: u64) -> Result<RecordBatch> {
+    let mut schema: Option<SchemaRef> = None;
+    for batch in &found {
+        schema = Some(match schema {
+            None => align::kept(&batch.schema())?,
+            Some(schema) => align::common(&schema, &batch.schema())?,
+        });
+    }
+    let Some(schema) = schema else {
+        return Ok(RecordBatch::new_empty(Arc::new(arrow_schema::Schema::empty())));
+    };
+    let aligned: Vec<RecordBatch> = found.iter().map(|b| align::align(b, &schema)).collect::<Result<_>>()?;
+    let all = concat_batches(&schema, &aligned).map_err(|e| Error::bug("aligned rows do not join").caused_by(e))?;
+    Ok(all.slice(0, all.num_rows().min(usize::try_from(limit).unwrap_or(usize::MAX))))
+}
+
+/// The first rows of a parent that has no table yet.
+struct FirstRows(RecordBatch);
+
+#[async_trait]
+impl Relation for FirstRows {
+    fn schema(&self) -> SchemaRef {
+        self.0.schema()
+    }
+
+    async fn scan(&self, columns: Option<&[usize]>) -> Result<Batches> {
+        let rows = match columns {
+            Some(columns) => self
+                .0
+                .project(columns)
+                .map_err(|e| Error::bug("cannot pick columns").caused_by(e))?,
+            None => self.0.clone(),
+        };
+        Ok(futures::stream::once(async move { Ok(rows) }).boxed())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}

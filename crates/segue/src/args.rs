@@ -1,0 +1,334 @@
+//! The words of the command line.
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Segue: one program that moves data into a lake, turns it into answers, and serves them.
+#[derive(Debug, Parser)]
+#[command(name = "segue", version, max_term_width = 100, disable_help_subcommand = true)]
+pub struct Args {
+    /// Work on the project of this folder instead of the current one.
+    #[arg(short = 'C', long = "folder", global = true, value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+    /// The environment; the project's default one if not given.
+    #[arg(long = "env", global = true, env = "SEGUE_ENV", value_name = "NAME")]
+    pub environment: Option<String>,
+    /// Results and errors as JSON, one value a line.
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Make a new project.
+    Init(Init),
+    /// Everything that is wrong with the project, offline.
+    Check,
+    /// What an error's code means and how to fix it.
+    Explain {
+        /// The code: SG0104.
+        code: String,
+    },
+    /// The JSON Schemas of a project's files, for editors.
+    Schema {
+        /// Write them as files into this folder.
+        #[arg(long, value_name = "DIR")]
+        into: Option<PathBuf>,
+    },
+    /// Outside systems.
+    #[command(subcommand)]
+    Connection(Connection),
+    /// The first rows of an asset through the real request; writes nothing.
+    Preview {
+        /// The asset.
+        asset: String,
+        /// How many rows.
+        #[arg(long, default_value_t = 20)]
+        limit: u64,
+    },
+    /// What a run would do, and why.
+    Plan(Plan),
+    /// Carry out a saved plan, or accept what needs agreement.
+    Apply(Apply),
+    /// Do what is missing or stale and breaks nothing.
+    Run(Run),
+    /// Compute the missing or stale ranges of a span.
+    Backfill(Backfill),
+    /// Go on with the last run that did not end.
+    Resume {
+        /// The run; the last one that did not end if not given.
+        run: Option<String>,
+    },
+    /// Per asset: fresh, stale and why, partial, failed.
+    Status(Select),
+    /// Why an asset is stale, down to range, slice and input.
+    Why {
+        /// The asset.
+        asset: String,
+    },
+    /// What ran.
+    Runs {
+        /// How many.
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
+    },
+    /// What a run said.
+    Logs {
+        /// The run; the last one if not given.
+        run: Option<String>,
+        /// One asset's step only.
+        #[arg(long)]
+        asset: Option<String>,
+    },
+    /// Ask the lake.
+    Sql(Sql),
+    /// Keep the lake in order.
+    #[command(subcommand)]
+    Lake(Lake),
+    /// Rows that were set aside.
+    #[command(subcommand)]
+    Quarantine(Quarantine),
+    /// Keep the state.
+    #[command(subcommand)]
+    State(State),
+    /// Assets that the project no longer has.
+    #[command(subcommand)]
+    Asset(Asset),
+    /// The music recommender, from a stand-in of Spotify to answers.
+    Demo(Demo),
+    /// The stand-in of Spotify alone.
+    #[command(hide = true)]
+    DemoServer(DemoServer),
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Init {
+    /// The folder; new or empty.
+    pub dir: PathBuf,
+    /// Begin with an example.
+    #[arg(long, value_enum)]
+    pub example: Option<Example>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Example {
+    /// The music recommender.
+    Music,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Connection {
+    /// Reach it, with its credentials.
+    Test {
+        /// The connection.
+        name: String,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Select {
+    /// Assets: a name, a glob (`raw.*`), `+name` with what it reads, `name+` or `down+name` with what reads it, `tag:x`. All if not given.
+    pub selector: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Work {
+    #[command(flatten)]
+    pub select: Select,
+    /// A parameter: NAME=VALUE. May be given several times.
+    #[arg(long = "param", value_name = "NAME=VALUE")]
+    pub params: Vec<String>,
+    /// Read although what is there is fresh.
+    #[arg(long)]
+    pub again: bool,
+    /// Build the tables anew and swap them in one commit.
+    #[arg(long)]
+    pub rebuild: bool,
+    /// Only ranges from this day or instant on.
+    #[arg(long, value_name = "WHEN")]
+    pub from: Option<String>,
+    /// Only ranges before this day or instant.
+    #[arg(long, value_name = "WHEN")]
+    pub to: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Plan {
+    #[command(flatten)]
+    pub work: Work,
+    /// Keep the plan in this file, for `segue apply`.
+    #[arg(long, value_name = "FILE")]
+    pub save: Option<PathBuf>,
+    /// Exit with 10 when there is something to do.
+    #[arg(long)]
+    pub exit_code: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Apply {
+    /// The plan that `segue plan --save` wrote; without one, a new plan of everything is made and shown.
+    pub plan: Option<PathBuf>,
+    /// Take this connection's new address as the same source.
+    #[arg(long, value_name = "CONNECTION")]
+    pub accept_source: Option<String>,
+    /// Do not ask.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Run {
+    #[command(flatten)]
+    pub work: Work,
+    /// How long to wait for an asset that another run works on.
+    #[arg(long, value_name = "DURATION", default_value = "0s")]
+    pub wait: String,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Backfill {
+    #[command(flatten)]
+    pub select: Select,
+    /// From this day or instant on; also before the asset's `start`.
+    #[arg(long, value_name = "WHEN")]
+    pub from: String,
+    /// Before this day or instant.
+    #[arg(long, value_name = "WHEN")]
+    pub to: String,
+    /// Say what would be computed.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Compute it although it is done.
+    #[arg(long)]
+    pub again: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Sql {
+    /// The statement; without it and without --file, a prompt.
+    pub statement: Option<String>,
+    /// Read the statement from this file; `-` is standard input.
+    #[arg(short, long, value_name = "FILE", conflicts_with = "statement")]
+    pub file: Option<PathBuf>,
+    /// How the answer is written.
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+    /// The most memory, such as 512MiB.
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<String>,
+    /// A parameter of the statement: NAME=VALUE. May be given several times.
+    #[arg(long = "param", value_name = "NAME=VALUE")]
+    pub params: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Columns for people.
+    Table,
+    /// RFC 4180.
+    Csv,
+    /// One object a line.
+    JsonLines,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Lake {
+    /// The versions of a table.
+    History {
+        /// The asset.
+        asset: String,
+        /// How many.
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+    },
+    /// Join small files.
+    Compact(Select),
+    /// Delete files that no version within the promised time travel needs.
+    Vacuum {
+        #[command(flatten)]
+        select: Select,
+        /// How far back versions stay readable.
+        #[arg(long, value_name = "DURATION", default_value = "7d")]
+        keep: String,
+        /// Say what would be deleted.
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Quarantine {
+    /// How many rows of which asset, and why.
+    List,
+    /// The rows of one asset.
+    Show {
+        /// The asset.
+        asset: String,
+        /// How many rows.
+        #[arg(long, default_value_t = 20)]
+        limit: u64,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum State {
+    /// Copy the state while it is used.
+    Backup {
+        /// The new file.
+        to: PathBuf,
+    },
+    /// Read from the tables what was done.
+    Rebuild,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Asset {
+    /// Remove an asset's table and what the state knows of it.
+    Drop {
+        /// The asset.
+        asset: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Demo {
+    /// The demo's folder.
+    #[arg(long, value_name = "DIR", default_value = "segue-demo")]
+    pub dir: PathBuf,
+    /// Stop the stand-in at the end instead of leaving it until Ctrl-C.
+    #[arg(long)]
+    pub once: bool,
+    /// Serve this catalogue instead of the built-in one.
+    #[arg(long, value_name = "DIR")]
+    pub catalog: Option<PathBuf>,
+    /// How strict the stand-in is about its limits.
+    #[arg(long, default_value = "fast")]
+    pub limits: String,
+    /// A fault of the stand-in; may be given several times.
+    #[arg(long = "fault", value_name = "FAULT")]
+    pub faults: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct DemoServer {
+    /// The port; any free one if not given.
+    #[arg(long, default_value_t = 0)]
+    pub port: u16,
+    /// Serve this catalogue instead of the built-in one.
+    #[arg(long, value_name = "DIR")]
+    pub catalog: Option<PathBuf>,
+    /// How strict it is about its limits.
+    #[arg(long, default_value = "fast")]
+    pub limits: String,
+    /// A fault; may be given several times.
+    #[arg(long = "fault", value_name = "FAULT")]
+    pub faults: Vec<String>,
+    /// Where random choices begin.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}

@@ -1,0 +1,121 @@
+//! A file a verb: translate the words, call the use-case, show what came of it.
+
+mod asset;
+mod check;
+mod connection;
+mod demo;
+mod explain;
+pub mod fault;
+mod init;
+mod lake;
+mod plan;
+mod preview;
+mod quarantine;
+mod runs;
+mod schema;
+mod sql;
+mod state;
+mod status;
+mod work;
+
+use crate::args::{Args, Verb};
+use crate::out::Out;
+use crate::stop;
+use segue_app::{App, Surroundings};
+use segue_core::{Error, Kind, Result};
+use std::future::Future;
+use std::io::{BufRead, IsTerminal, Write};
+use std::time::Duration;
+
+/// Runs the verb; the exit code of a command that did what it was told.
+///
+/// # Errors
+/// Whatever ended it otherwise.
+pub fn run(args: Args, surroundings: Surroundings, out: &Out) -> Result<u8> {
+    let Args { environment, verb, .. } = args;
+    match &verb {
+        Verb::Init(init) => return init::run(init, &surroundings, out),
+        Verb::Check => return check::run(&surroundings, out),
+        Verb::Explain { code } => return explain::run(code, out),
+        Verb::Schema { into } => return schema::run(into.as_deref(), &surroundings, out),
+        Verb::Demo(options) => return demo::run(options, &surroundings, out),
+        Verb::DemoServer(options) => return demo::serve(options),
+        _ => {}
+    }
+    wait(async {
+        let app = App::open(&surroundings, environment.as_deref())
+            .await
+            .map_err(|refused| {
+                if let Some(loaded) = &refused.loaded {
+                    check::show(loaded, out);
+                }
+                refused.error
+            })?;
+        stop::on_ctrl_c(app.ctx.cancel.clone());
+        let done = with_project(&app, &verb, out).await;
+        app.store.close().await;
+        done.map_err(|error| app.without_secrets(error))
+    })
+}
+
+async fn with_project(app: &App, verb: &Verb, out: &Out) -> Result<u8> {
+    let ctx = &app.ctx;
+    match verb {
+        Verb::Connection(verb) => connection::run(app, verb, ctx, out).await,
+        Verb::Preview { asset, limit } => preview::run(app, asset, *limit, ctx, out).await,
+        Verb::Plan(plan) => plan::plan(app, plan, ctx, out).await,
+        Verb::Apply(apply) => plan::apply(app, apply, ctx, out).await,
+        Verb::Run(run) => work::run(app, run, ctx, out).await,
+        Verb::Backfill(backfill) => work::backfill(app, backfill, ctx, out).await,
+        Verb::Resume { run } => work::resume(app, run.as_deref(), ctx, out).await,
+        Verb::Status(select) => status::status(app, select, ctx, out).await,
+        Verb::Why { asset } => status::why(app, asset, ctx, out).await,
+        Verb::Runs { limit } => runs::runs(app, *limit, out).await,
+        Verb::Logs { run, asset } => runs::logs(app, run.as_deref(), asset.as_deref(), out).await,
+        Verb::Sql(sql) => sql::run(app, sql, ctx, out).await,
+        Verb::Lake(verb) => lake::run(app, verb, ctx, out).await,
+        Verb::Quarantine(verb) => quarantine::run(app, verb, ctx, out).await,
+        Verb::State(verb) => state::run(app, verb, ctx, out).await,
+        Verb::Asset(verb) => asset::run(app, verb, ctx, out).await,
+        Verb::Init(_)
+        | Verb::Check
+        | Verb::Explain { .. }
+        | Verb::Schema { .. }
+        | Verb::Demo(_)
+        | Verb::DemoServer(_) => Err(Error::bug("this verb needs no project")),
+    }
+}
+
+/// Runs a verb that waits for things.
+fn wait<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Error::new(Kind::Unavailable, "cannot start threads").caused_by(e))?;
+    let done = runtime.block_on(future);
+    // Blocking tasks that nobody waits for any more must not keep the program from ending.
+    runtime.shutdown_background();
+    done
+}
+
+/// `30s`, `5m`, `1h`, `7d`.
+fn duration(text: &str) -> Result<Duration> {
+    segue_app::duration(text)
+}
+
+/// `512MiB`.
+fn size(text: &str) -> Result<u64> {
+    segue_app::size(text)
+}
+
+/// Asks a yes-or-no question on a terminal; elsewhere nobody can agree.
+fn agreed(question: &str) -> Result<bool> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Error::new(Kind::Invalid, "nobody is there to agree").hint("add --yes"));
+    }
+    eprint!("{question} [y/N] ");
+    let _shown = std::io::stderr().flush();
+    let mut answer = String::new();
+    let _read = std::io::stdin().lock().read_line(&mut answer);
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}

@@ -1,0 +1,18 @@
+//! `segue asset drop NAME`
+
+use crate::args::Asset;
+use crate::out::Out;
+use crate::verbs::agreed;
+use segue_app::App;
+use segue_core::{Ctx, Error, Kind, Result};
+
+pub async fn run(app: &App, verb: &Asset, ctx: &Ctx, out: &Out) -> Result<u8> {
+    let Asset::Drop { asset, yes } = verb;
+    if !yes && !agreed(&format!("Remove the table of {asset}, with all its versions?"))? {
+        return Err(Error::new(Kind::Cancelled, "nothing was dropped"));
+    }
+    let name = segue_app::asset_drop(app, asset, ctx).await?;
+    out.value(&serde_json::json!({ "dropped": name }));
+    out.line(format!("{name} is dropped"));
+    Ok(0)
+}

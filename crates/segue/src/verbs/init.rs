@@ -1,0 +1,27 @@
+//! `segue init DIR [--example music]`
+
+use crate::args::{Example, Init};
+use crate::out::Out;
+use segue_app::Surroundings;
+use segue_core::Result;
+
+pub fn run(init: &Init, surroundings: &Surroundings, out: &Out) -> Result<u8> {
+    let folder = surroundings.folder.join(&init.dir);
+    let files = init.example.map(|Example::Music| segue_demo::project::files());
+    let written = segue_app::init(&folder, files)?;
+    out.value(&serde_json::json!({ "folder": folder, "files": written }));
+    for file in &written {
+        out.line(format!("  {}", file.display()));
+    }
+    out.line(format!(
+        "\nThe project is in {}. Next:\n  cd {}",
+        folder.display(),
+        init.dir.display()
+    ));
+    match init.example {
+        Some(Example::Music) => out
+            .line("  set SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET (README.md says how)\n  segue check\n  segue run"),
+        None => out.line("  segue check\n  segue run\n  segue sql \"select * from hello.greetings\""),
+    }
+    Ok(0)
+}

@@ -1,0 +1,92 @@
+//! `segue status` and `segue why`
+
+use crate::args::Select;
+use crate::out::{Columns, Out, ago};
+use crate::verbs::check::count;
+use segue_app::{App, Status};
+use segue_core::{Ctx, Result};
+
+/// The most parts that `why` shows one by one.
+const MOST_PARTS: usize = 20;
+
+pub async fn status(app: &App, select: &Select, ctx: &Ctx, out: &Out) -> Result<u8> {
+    let all = segue_app::status(app, &select.selector, ctx).await?;
+    out.value(&all);
+    let mut columns = Columns::new(["asset", "state", "parts", "read", "why"]);
+    let now = ctx.clock.now();
+    for status in &all {
+        columns.row([
+            status.name.to_string(),
+            status.state.to_string(),
+            parts(status),
+            status.read_at.map(|at| ago(at, now)).unwrap_or_default(),
+            reason(status, now),
+        ]);
+    }
+    out.line(columns.to_string());
+    Ok(0)
+}
+
+pub async fn why(app: &App, asset: &str, ctx: &Ctx, out: &Out) -> Result<u8> {
+    let reasons = segue_app::why(app, asset, ctx).await?;
+    out.value(&reasons);
+    let now = ctx.clock.now();
+    let status = &reasons.status;
+    out.line(format!("{}: {} ({})", status.name, status.state, parts(status)));
+    if let Some(why) = &status.why {
+        out.line(format!("  because: {why}"));
+    }
+    for change in &reasons.changes {
+        out.line(format!("  changed: {change}"));
+    }
+    for (name, version) in &reasons.inputs {
+        out.line(format!("  reads {name} at version {version}"));
+    }
+    let due: Vec<_> = reasons.parts.iter().filter(|p| p.words != "fresh").collect();
+    for part in due.iter().take(MOST_PARTS) {
+        let range = part
+            .range
+            .map(|r| format!("{} to {} ", instant(r.from), instant(r.to)))
+            .unwrap_or_default();
+        let what = format!("{range}{}", part.labels);
+        out.line(format!(
+            "  {}: {}",
+            if what.is_empty() { "the whole" } else { what.trim() },
+            part.words
+        ));
+    }
+    if due.len() > MOST_PARTS {
+        out.line(format!("  and {} more; --json shows all", due.len() - MOST_PARTS));
+    }
+    if let Some(read) = status.read_at {
+        out.line(format!("  what is done was read {}", ago(read, now)));
+    }
+    Ok(0)
+}
+
+fn parts(status: &Status) -> String {
+    match status.parts.values().sum::<u64>() {
+        0 => String::new(),
+        1 => "whole".to_string(),
+        all if status.parts.len() == 1 => count(all as usize, "part"),
+        _ => status
+            .parts
+            .iter()
+            .map(|(state, n)| format!("{n} {state}"))
+            .collect::<Vec<_>>()
+            .join(", "),
+    }
+}
+
+fn reason(status: &Status, now: jiff::Timestamp) -> String {
+    let until = status.until.map(|t| format!("parked, goes on {}", ago(t, now)));
+    [status.why.clone(), until]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+fn instant(micros: i64) -> String {
+    jiff::Timestamp::from_microsecond(micros).map_or_else(|_| micros.to_string(), |t| t.to_string())
+}

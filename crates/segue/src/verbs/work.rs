@@ -1,0 +1,162 @@
+//! `segue run`, `backfill` and `resume`
+
+use crate::args::{Backfill, Run, Work};
+use crate::out::{Columns, Out, bytes, took};
+use crate::progress;
+use crate::verbs::{check::count, duration};
+use segue_app::work::{Ended, Figures, RunReport};
+use segue_app::{App, RunRequest};
+use segue_core::{Ctx, Result};
+use std::time::Duration;
+
+pub async fn run(app: &App, run: &Run, ctx: &Ctx, out: &Out) -> Result<u8> {
+    let request = RunRequest {
+        wait: duration(&run.wait)?,
+        ..request("run", &run.work)
+    };
+    let report = segue_app::run(app, &request, progress::of(out), ctx).await?;
+    Ok(show(app, &report, out))
+}
+
+pub async fn backfill(app: &App, backfill: &Backfill, ctx: &Ctx, out: &Out) -> Result<u8> {
+    let request = RunRequest {
+        kind: "backfill".into(),
+        selector: backfill.select.selector.clone(),
+        again: backfill.again,
+        from: Some(backfill.from.clone()),
+        to: Some(backfill.to.clone()),
+        ..RunRequest::default()
+    };
+    if !backfill.dry_run {
+        let report = segue_app::run(app, &request, progress::of(out), ctx).await?;
+        return Ok(show(app, &report, out));
+    }
+    let parts = segue_app::backfill_dry_run(app, &request, ctx).await?;
+    out.value(&parts);
+    for part in &parts {
+        let range = part
+            .range
+            .map_or(String::new(), |r| format!(" {} to {}", instant(r.from), instant(r.to)));
+        out.line(format!("  {}{range}: {}", part.name, part.why));
+    }
+    out.line(format!("{} to compute", count(parts.len(), "part")));
+    Ok(0)
+}
+
+pub async fn resume(app: &App, run: Option<&str>, ctx: &Ctx, out: &Out) -> Result<u8> {
+    let report = segue_app::resume(app, run, progress::of(out), ctx).await?;
+    Ok(show(app, &report, out))
+}
+
+/// The request that these words are.
+pub fn request(kind: &str, work: &Work) -> RunRequest {
+    RunRequest {
+        kind: kind.into(),
+        selector: work.select.selector.clone(),
+        params: work.params.clone(),
+        again: work.again,
+        rebuild: work.rebuild,
+        from: work.from.clone(),
+        to: work.to.clone(),
+        wait: Duration::ZERO,
+    }
+}
+
+/// A summary of what changed and where the time went; the run's exit code.
+pub fn show(app: &App, report: &RunReport, out: &Out) -> u8 {
+    let steps: Vec<_> = report
+        .steps
+        .iter()
+        .map(|s| {
+            let error = match &s.ended {
+                Ended::Failed(error) => Some(error.to_json()),
+                _ => None,
+            };
+            serde_json::json!({
+                "asset": s.name, "outcome": s.ended.word(), "figures": s.figures, "notes": s.notes, "attempts": s.attempts,
+                "parked_until": s.parked_until.map(|t| t.to_string()), "error": error,
+            })
+        })
+        .collect();
+    out.value(&serde_json::json!({
+        "run": report.run, "outcome": report.word(), "duration_us": report.duration.as_micros() as u64, "steps": steps,
+    }));
+    let mut columns = Columns::new([
+        "asset", "ended", "slices", "rows", "changed", "aside", "calls", "cpu", "took",
+    ]);
+    for step in &report.steps {
+        let figures = &step.figures;
+        columns.row([
+            step.name.to_string(),
+            step.ended.word().to_string(),
+            slices(figures),
+            figures.rows_in.map(|n| n.to_string()).unwrap_or_default(),
+            number(figures.rows_changed),
+            number(figures.rows_quarantined),
+            figures.calls.map(number).unwrap_or_default(),
+            figures.cpu.map(took).unwrap_or_default(),
+            if step.attempts > 0 {
+                took(figures.duration)
+            } else {
+                String::new()
+            },
+        ]);
+    }
+    out.line(columns.to_string());
+    for step in &report.steps {
+        match &step.ended {
+            Ended::Failed(error) => out.note(app.redact(&format!("{}: {}", step.name, error.to_text()))),
+            Ended::Skipped { because } => out.note(format!("{}: skipped, because {because}", step.name)),
+            _ => {}
+        }
+        for note in &step.notes {
+            out.note(app.redact(&format!("{}: {note}", step.name)));
+        }
+        if let Some(until) = step.parked_until {
+            out.note(format!(
+                "{}: parked until {until}; the next run after that goes on with it",
+                step.name
+            ));
+        }
+    }
+    let written: u64 = report.steps.iter().map(|s| s.figures.bytes_written).sum();
+    let counts: Vec<String> = report
+        .counts()
+        .into_iter()
+        .map(|(word, n)| format!("{n} {word}"))
+        .collect();
+    out.line(format!(
+        "{} in {}: {}; {} written",
+        report.word(),
+        took(report.duration),
+        counts.join(", "),
+        bytes(written)
+    ));
+    report.exit_code()
+}
+
+fn slices(figures: &Figures) -> String {
+    let slices = &figures.slices;
+    if slices.listed <= 1 {
+        return String::new();
+    }
+    let mut text = format!("{} of {}", slices.done, slices.listed);
+    for (n, what) in [
+        (slices.parked, "parked"),
+        (slices.failed, "failed"),
+        (slices.closed, "closed"),
+    ] {
+        if n > 0 {
+            text.push_str(&format!(", {n} {what}"));
+        }
+    }
+    text
+}
+
+fn number(n: u64) -> String {
+    if n == 0 { String::new() } else { n.to_string() }
+}
+
+fn instant(micros: i64) -> String {
+    jiff::Timestamp::from_microsecond(micros).map_or_else(|_| micros.to_string(), |t| t.to_string())
+}
