@@ -6,4 +6,5 @@ pub mod http;
 pub mod relation;
 pub mod sink;
 pub mod slt;
+pub mod source;
 pub mod state;

@@ -7,7 +7,7 @@ use arrow_row::{RowConverter, SortField};
 use arrow_schema::{DataType, Field, SchemaRef, TimeUnit};
 use futures::TryStreamExt;
 use jiff::Timestamp;
-use segue_core::{Batches, Error, Result};
+use segue_core::{Batches, Error, Kind, Result};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// The column in exactly this field's Arrow type.
@@ -38,20 +38,31 @@ pub fn timestamp(batch: &RecordBatch, column: &str, row: usize) -> Result<Timest
     Timestamp::from_microsecond(at).map_err(|e| Error::bug("a timestamp is out of bounds").caused_by(e))
 }
 
-/// A date's, a time's or a number's value as footprints and ranges count it: microseconds, or the number; `None` for null and other types.
-pub fn instant(column: &ArrayRef, row: usize) -> Option<i64> {
-    if column.is_null(row) {
-        return None;
-    }
-    let one = column.slice(row, 1);
+/// The values of a column of dates, times or numbers as footprints and ranges count them: microseconds, or the numbers; `None` for null.
+///
+/// # Errors
+/// `BadData` for a column of another type.
+pub fn instants(column: &ArrayRef) -> Result<Vec<Option<i64>>> {
+    let wrong = |e| {
+        Error::new(
+            Kind::BadData,
+            format!("a column of type {} holds no times", column.data_type()),
+        )
+        .caused_by(e)
+    };
     let micros = match column.data_type() {
         DataType::Date32 | DataType::Timestamp(..) => {
-            arrow_cast::cast(&one, &DataType::Timestamp(TimeUnit::Microsecond, None)).ok()?
+            arrow_cast::cast(column, &DataType::Timestamp(TimeUnit::Microsecond, None)).map_err(wrong)?
         }
-        _ => one,
+        _ => column.clone(),
     };
-    let number = arrow_cast::cast(&micros, &DataType::Int64).ok()?;
-    (!number.is_null(0)).then(|| number.as_primitive::<Int64Type>().value(0))
+    let numbers = arrow_cast::cast(&micros, &DataType::Int64).map_err(wrong)?;
+    Ok(numbers.as_primitive::<Int64Type>().iter().collect())
+}
+
+/// One of [`instants`]; `None` for other types, too.
+pub fn instant(column: &ArrayRef, row: usize) -> Option<i64> {
+    instants(&column.slice(row, 1)).ok()?.first().copied().flatten()
 }
 
 /// The first value of the first column as a number; `None` where there is no row.

@@ -5,10 +5,14 @@ use super::group::DonePart;
 use super::inputs::Inputs;
 use crate::deps::Deps;
 use crate::ledger::Part;
+use crate::ranges::Calendar;
+use arrow_array::RecordBatch;
 use arrow_schema::{Field, Schema, SchemaRef};
 use futures::TryStreamExt;
+use jiff::Timestamp;
 use segue_core::engine::{Param, Query, TableKey};
-use segue_core::{Ctx, Result, Type};
+use segue_core::{Ctx, Error, Kind, Result, Type};
+use segue_diag::OUTSIDE_RANGE;
 use segue_spec::model::{Asset, From, How, LakeSource};
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -46,19 +50,28 @@ pub fn query(deps: &Deps, sql: &str, inputs: &Inputs, part: &Part, params: &Map<
     }
 }
 
-/// Runs the question, and gathers its rows as one part. Gives how many rows came.
+/// What one question is asked for.
+pub struct Asked<'a> {
+    /// What the run works with.
+    pub deps: &'a Deps,
+    /// Whose rows.
+    pub asset: &'a Asset,
+    /// The asset's ranges.
+    pub calendar: Option<&'a Calendar>,
+    /// The question.
+    pub question: &'a Query,
+    /// The part.
+    pub part: &'a Part,
+}
+
+/// Runs the question, and gathers its rows as one part of this number. Gives how many rows came.
 ///
 /// # Errors
-/// Those of the engine and of staging.
-pub async fn compute(
-    deps: &Deps,
-    question: &Query,
-    number: usize,
-    part: &Part,
-    done: DonePart,
-    gather: &mut Gather,
-    ctx: &Ctx,
-) -> Result<u64> {
+/// `BadData` for a row outside the range, those of the engine and of staging.
+pub async fn compute(asked: &Asked<'_>, number: usize, done: DonePart, gather: &mut Gather, ctx: &Ctx) -> Result<u64> {
+    let Asked {
+        deps, question, part, ..
+    } = asked;
     let answer = ctx.or_cancelled(deps.engine.run(question, ctx)).await?;
     let schema = table_schema(&answer.schema)?;
     let whose = Whose {
@@ -69,13 +82,50 @@ pub async fn compute(
     let mut count = 0;
     while let Some(batch) = ctx.or_cancelled(rows.try_next()).await? {
         count += batch.num_rows() as u64;
-        gather
-            .rows(number, &whose, segue_core::align::align(&batch, &schema)?)
-            .await?;
+        let batch = segue_core::align::align(&batch, &schema)?;
+        asked.refuse_outside(&batch)?;
+        gather.rows(number, &whose, batch).await?;
     }
     gather.columns(&schema)?;
     gather.done(number, done).await?;
     Ok(count)
+}
+
+impl Asked<'_> {
+    /// Fails for a row that is not of the range. The sink would see it only where no neighbour is replaced in the same commit.
+    fn refuse_outside(&self, batch: &RecordBatch) -> Result<()> {
+        let (Some(range), Some(calendar), Some(written)) = (self.part.range, self.calendar, &self.asset.range) else {
+            return Ok(());
+        };
+        let name = &self.asset.name;
+        let at = batch.schema_ref().index_of(&written.output).map_err(|_| {
+            Error::new(
+                Kind::Invalid,
+                format!(
+                    "the query of {name} gives no column `{}`, which `range.output` names",
+                    written.output
+                ),
+            )
+        })?;
+        let held = calendar.in_column(range, &Type::of(batch.schema_ref().field(at))?)?;
+        let values = crate::rows::instants(batch.column(at))?;
+        let Some(row) = values
+            .iter()
+            .position(|v| v.is_none_or(|v| v < held.from || held.to <= v))
+        else {
+            return Ok(());
+        };
+        let time = |at: i64| Timestamp::from_microsecond(at).map_or_else(|_| at.to_string(), |t| t.to_string());
+        Err(Error::new(
+            Kind::BadData,
+            format!("a row of {name} lies outside the range that it was computed for"),
+        )
+        .code(OUTSIDE_RANGE)
+        .with("column", &written.output)
+        .with("row", Value::Object(crate::json::row(batch, row)))
+        .with("range", format!("{} to {}", time(range.from), time(range.to)))
+        .hint("bound the output by $from and $to as the input is, for example with date_trunc"))
+    }
 }
 
 /// The columns of an answer as a table holds them: which of them can be empty is not the planner's to say, whose word changes with releases.

@@ -722,7 +722,15 @@ impl<'a> Doing<'a> {
                 ..done_part(&part, read_at, Outcome::Done)
             };
             let question = query::query(deps, &sql, &self.seen.inputs, &part, &self.seen.params);
-            match query::compute(deps, &question, at, &part, done, &mut gather, &ctx).await {
+            let calendar = self.seen.calendar.as_ref();
+            let asked = query::Asked {
+                deps,
+                asset,
+                calendar,
+                question: &question,
+                part: &part,
+            };
+            match query::compute(&asked, at, done, &mut gather, &ctx).await {
                 Ok(count) => rows += count,
                 Err(error) => {
                     gather.forget_all().await;

@@ -1,0 +1,90 @@
+//! What does not hold: nothing commits, or it is set aside, or it is said.
+
+use super::*;
+
+fn with_checks(checks: &str) -> (&'static str, String) {
+    (TRACKS.0, format!("{}checks: [ {checks} ]\n", TRACKS.1))
+}
+
+fn plays(n: i64) -> impl Fn(&Slice) -> Vec<Says> + Send + Sync + 'static {
+    move |s| vec![Says::Rows(vec![track(&id(s), "t1", if id(s) == "b" { n } else { 1 })])]
+}
+
+#[tokio::test]
+async fn a_failed_check_commits_nothing_and_keeps_the_offenders() {
+    let (path, text) = with_checks("{ between: { column: plays, min: 0, max: 100 } }");
+    let source = one_each();
+    let world = world((path, &text), &source).await;
+    world.run("raw.tracks").await;
+    source.now_says(plays(500));
+    let again = || Wanted {
+        again: true,
+        ..Wanted::default()
+    };
+    insta::assert_snapshot!(world.run_as("raw.tracks", again()).await, @"failed[SG0511]: check `between plays` of raw.tracks does not hold: 1 rows offend it (committed: nothing was committed), in 3, slices done 3");
+    insta::assert_snapshot!(world.table("raw.tracks").await, @r"
+    a t1 1
+    b t1 1
+    c t1 1
+    ");
+    insta::assert_snapshot!(world.aside("raw.tracks").await, @r#"evidence | check `between plays` does not hold: 1 rows offend it | {"artist":"b","track":"t1","plays":500}"#);
+    // The next try replaces the evidence; a good one leaves none.
+    source.now_says(plays(2));
+    insta::assert_snapshot!(world.run_as("raw.tracks", again()).await, @"done, in 3, written 3, changed 1, commits 1, slices done 3");
+    insta::assert_snapshot!(world.aside("raw.tracks").await, @"");
+}
+
+#[tokio::test]
+async fn a_row_check_can_set_its_offenders_aside() {
+    let (path, text) = with_checks(
+        "{ between: { column: plays, max: 100 }, on_failure: quarantine }, { not_null: plays, on_failure: quarantine }",
+    );
+    let source = MemSource::new(plays(500));
+    let world = world((path, &text), &source).await;
+    insta::assert_snapshot!(world.run("raw.tracks").await, @"done, in 3, written 2, changed 2, aside 1, commits 1, slices done 3");
+    insta::assert_snapshot!(world.aside("raw.tracks").await, @r#"{"artist":"b"} | check `between plays` does not hold | {"artist":"b","track":"t1","plays":500}"#);
+}
+
+#[tokio::test]
+async fn a_warning_is_said_and_the_rows_commit() {
+    let (path, text) = with_checks("{ row: \"plays < 100\", on_failure: warn, name: few }");
+    let source = MemSource::new(plays(500));
+    let world = world((path, &text), &source).await;
+    insta::assert_snapshot!(world.run("raw.tracks").await, @r"
+    done, in 3, written 3, changed 3, commits 1, slices done 3
+      check `few` does not hold: 1 rows offend it
+    ");
+}
+
+#[tokio::test]
+async fn a_check_of_the_whole_holds_the_commit_back_to_the_end_and_staged_slices_are_not_asked_again() {
+    let (path, text) = with_checks("{ row_count: { min: 3 } }");
+    let source = MemSource::new(|s| match id(s).as_str() {
+        "c" => vec![Says::Breaks(Kind::Unavailable)],
+        other => vec![Says::Rows(vec![track(other, "t1", 1)])],
+    });
+    let world = world((path, &text), &source).await;
+    insta::assert_snapshot!(world.run("raw.tracks").await, @"failed: the connection broke, in 2, slices done 2");
+    insta::assert_snapshot!(world.table("raw.tracks").await, @"-");
+    source.asked();
+    source.now_says(|s| vec![Says::Rows(vec![track(&id(s), "t1", 1)])]);
+    insta::assert_snapshot!(world.run("raw.tracks").await, @r"
+    done, in 1, written 3, changed 3, commits 1, slices done 1
+      2 parts lay staged from an earlier try
+    ");
+    assert_eq!(source.asked(), ["artist=c"]);
+}
+
+#[tokio::test]
+async fn unique_is_judged_on_the_table_as_it_would_be() {
+    let (path, text) = with_checks("{ unique: [plays] }");
+    let source = MemSource::new(|s| vec![Says::Rows(vec![track(&id(s), "t1", i64::from(id(s).as_bytes()[0]))])]);
+    let world = world((path, &text), &source).await;
+    insta::assert_snapshot!(world.run("raw.tracks").await, @"done, in 3, written 3, changed 3, commits 1, slices done 3");
+    source.now_says(|s| vec![Says::Rows(vec![track(&id(s), "t1", 7)])]);
+    let again = Wanted {
+        again: true,
+        ..Wanted::default()
+    };
+    insta::assert_snapshot!(world.run_as("raw.tracks", again).await, @"failed[SG0511]: check `unique plays` of raw.tracks does not hold: 1 values of plays occur more than once (committed: nothing was committed), in 3, slices done 3");
+}
