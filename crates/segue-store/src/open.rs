@@ -4,7 +4,7 @@ use crate::error::{Answer, answer, failed};
 use segue_core::{Clock, Error, Kind, Result};
 use segue_diag as codes;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Row as _, SqliteConnection, SqlitePool};
+use sqlx::{ConnectOptions as _, Row as _, SqliteConnection, SqlitePool};
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -48,7 +48,9 @@ pub(crate) async fn open(path: &Path, clock: &dyn Clock) -> Result<(SqlitePool, 
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(BUSY);
+        .busy_timeout(BUSY)
+        // A warning of a slow statement tells the reader of a run nothing that they could act on.
+        .disable_statement_logging();
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
         .acquire_timeout(4 * BUSY)

@@ -473,7 +473,8 @@ impl Prepared<'_> {
                 for column in rest {
                     let at = self.at(&column.name)?;
                     set.push(format!("{} = i.c{at}", column.quoted));
-                    differs.push(format!("t.{} is not i.c{at}", column.quoted));
+                    // BINARY: a table of somebody else's may take `a` and `A` for one.
+                    differs.push(format!("t.{} is not i.c{at} collate binary", column.quoted));
                 }
                 run(format!(
                     "update {table} as t set {} from temp.segue_incoming i where i.deletes = 0 and {same} and ({})",

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How long a write waits for another program's before it says that the database is busy.
-const BUSY: Duration = Duration::from_secs(10);
+const BUSY: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 10 });
 
 /// Where the database is. Each operation opens a connection of its own: nothing is held between them.
 #[derive(Clone, Debug)]

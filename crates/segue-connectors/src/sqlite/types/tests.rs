@@ -1,8 +1,8 @@
 use super::*;
 use crate::columns::Builder;
 use arrow_array::{
-    ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array, Int8Array, Int16Array, Int32Array,
-    Int64Array, StringArray, TimestampMicrosecondArray,
+    ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array, Int8Array,
+    Int16Array, Int32Array, Int64Array, StringArray, TimestampMicrosecondArray,
 };
 use insta::assert_snapshot;
 use proptest::prelude::*;
@@ -12,9 +12,11 @@ use std::sync::Arc;
 /// Through a real table and back.
 fn returned(of: &Type, column: &ArrayRef) -> Result<ArrayRef> {
     let db = Connection::open_in_memory().unwrap();
-    db.execute_batch(&format!("create table t (x {})", declared(of))).unwrap();
+    db.execute_batch(&format!("create table t (x {})", declared(of)))
+        .unwrap();
     for row in 0..column.len() {
-        db.execute("insert into t values (?1)", [encode(of, column, row)?]).unwrap();
+        db.execute("insert into t values (?1)", [encode(of, column, row)?])
+            .unwrap();
     }
     let mut builder = Builder::new(of);
     let mut select = db.prepare("select x from t order by rowid").unwrap();
@@ -56,37 +58,60 @@ fn column(of: &Type) -> BoxedStrategy<ArrayRef> {
         Type::Int16 => made::<i16, Int16Array>(any::<i16>()),
         Type::Int32 => made::<i32, Int32Array>(any::<i32>()),
         Type::Int64 => made::<i64, Int64Array>(any::<i64>()),
-        Type::Float32 => made::<f32, Float32Array>(any::<f32>().prop_filter("SQLite has no NaN", |v| !v.is_nan())),
-        Type::Float64 => made::<f64, Float64Array>(any::<f64>().prop_filter("SQLite has no NaN", |v| !v.is_nan())),
+        Type::Float32 => made::<f32, Float32Array>(
+            any::<f32>()
+                .prop_filter("SQLite has no NaN", |v| !v.is_nan())
+                .prop_map(|v| v + 0.0),
+        ),
+        Type::Float64 => made::<f64, Float64Array>(
+            any::<f64>()
+                .prop_filter("SQLite has no NaN", |v| !v.is_nan())
+                .prop_map(|v| v + 0.0),
+        ),
         Type::UInt64 => decimals(20, 0, any::<u64>().prop_map(i128::from)),
         Type::Decimal(p, s) => {
             let most = 10i128.pow(u32::from(*p)) - 1;
             decimals(*p, *s, -most..=most)
         }
-        Type::String => made::<String, StringArray>(prop_oneof![any::<String>(), "-?[0-9]{1,25}(\\.[0-9]{1,20})?(e[0-9]{1,3})?"]),
-        Type::Json => made::<String, StringArray>(prop_oneof!["-?[1-9][0-9]{0,25}\\.[0-9]{1,20}", "\\{\"a\": ?[0-9]{1,30}\\}"]),
+        Type::String => made::<String, StringArray>(prop_oneof![
+            any::<String>(),
+            "-?[0-9]{1,25}(\\.[0-9]{1,20})?(e[0-9]{1,3})?"
+        ]),
+        Type::Json => made::<String, StringArray>(prop_oneof![
+            "-?[1-9][0-9]{0,25}\\.[0-9]{1,20}",
+            "\\{\"a\": ?[0-9]{1,30}\\}"
+        ]),
         Type::Uuid => made::<String, StringArray>("[0-9]{8}-[0-9]{4}-4[0-9e]{3}-8[0-9]{3}-[0-9]{12}"),
         Type::Binary => {
             let list = prop::collection::vec(prop::option::of(any::<Vec<u8>>()), 1..12);
-            list.prop_map(|v| Arc::new(v.iter().map(|b| b.as_deref()).collect::<BinaryArray>()) as ArrayRef).boxed()
+            list.prop_map(|v| Arc::new(v.iter().map(|b| b.as_deref()).collect::<BinaryArray>()) as ArrayRef)
+                .boxed()
         }
         Type::Date => made::<i32, Date32Array>(days),
         Type::Time => made::<i64, Int64Array>(0..86_400_000_000i64),
         Type::Timestamp => {
             let list = prop::collection::vec(prop::option::of(micros), 1..12);
-            list.prop_map(|v| Arc::new(TimestampMicrosecondArray::from(v).with_timezone("UTC")) as ArrayRef).boxed()
+            list.prop_map(|v| Arc::new(TimestampMicrosecondArray::from(v).with_timezone("UTC")) as ArrayRef)
+                .boxed()
         }
         Type::LocalTimestamp => made::<i64, TimestampMicrosecondArray>(micros),
-        Type::List(inner) if **inner == Type::String => nested(of.clone(), "\\[(\"[a-z\\\\u00e9]{0,5}\")?\\]".prop_map(|t| t.replace('\\', "").replace("u00e9", "é"))),
+        Type::List(inner) if **inner == Type::String => nested(
+            of.clone(),
+            "\\[(\"[a-z\\\\u00e9]{0,5}\")?\\]".prop_map(|t| t.replace('\\', "").replace("u00e9", "é")),
+        ),
         Type::Struct(_) => nested(of.clone(), any::<i32>().prop_map(|v| format!("{{\"a\":{v}}}"))),
-        Type::Vector(_) => nested(of.clone(), prop::array::uniform6(-1e300..1e300f64).prop_map(|v| serde_json::to_string(&v).unwrap())),
+        Type::Vector(_) => nested(
+            of.clone(),
+            prop::array::uniform6(-1e300..1e300f64).prop_map(|v| serde_json::to_string(&v).unwrap()),
+        ),
         other => panic!("no column of {other}"),
     }
 }
 
 fn decimals(p: u8, s: u8, values: impl Strategy<Value = i128> + 'static) -> BoxedStrategy<ArrayRef> {
     let list = prop::collection::vec(prop::option::of(values), 1..12);
-    list.prop_map(move |v| Arc::new(Decimal128Array::from(v).with_precision_and_scale(p, s as i8).unwrap()) as ArrayRef).boxed()
+    list.prop_map(move |v| Arc::new(Decimal128Array::from(v).with_precision_and_scale(p, s as i8).unwrap()) as ArrayRef)
+        .boxed()
 }
 
 fn any_column() -> impl Strategy<Value = (Type, ArrayRef)> {
@@ -135,9 +160,16 @@ fn stored(of: &Type, text: &str) -> String {
     let mut one = Builder::new(of);
     one.push_text(text).unwrap();
     let db = Connection::open_in_memory().unwrap();
-    db.execute_batch(&format!("create table t (x {})", declared(of))).unwrap();
-    db.execute("insert into t values (?1)", [encode(of, &one.finish().unwrap(), 0).unwrap()]).unwrap();
-    let shown = db.query_row("select typeof(x) || ': ' || x from t", [], |r| r.get::<_, String>(0)).unwrap();
+    db.execute_batch(&format!("create table t (x {})", declared(of)))
+        .unwrap();
+    db.execute(
+        "insert into t values (?1)",
+        [encode(of, &one.finish().unwrap(), 0).unwrap()],
+    )
+    .unwrap();
+    let shown = db
+        .query_row("select typeof(x) || ': ' || x from t", [], |r| r.get::<_, String>(0))
+        .unwrap();
     format!("{} {shown}", declared(of))
 }
 
@@ -153,7 +185,10 @@ fn values_are_stored_as_people_would_look_for_them() {
         (Type::Timestamp, "2024-02-29T23:30:00+02:00"),
         (Type::LocalTimestamp, "1969-12-31T23:59:59.999999"),
         (Type::Json, "1.50"),
-        (Type::List(Box::new(Type::Timestamp)), r#"["2024-02-29T00:00:00Z",null]"#),
+        (
+            Type::List(Box::new(Type::Timestamp)),
+            r#"["2024-02-29T00:00:00Z",null]"#,
+        ),
     ];
     assert_snapshot!(all.map(|(of, text)| stored(&of, text)).join("\n"), @r#"
     BOOLEAN integer: 1
@@ -171,9 +206,21 @@ fn values_are_stored_as_people_would_look_for_them() {
 
 #[test]
 fn a_foreign_declaration_that_changes_values_is_not_taken() {
-    let text = |of: &Type| ["", "TEXT", "VARCHAR(20)", "INTEGER", "REAL", "DECIMAL(10,2)"].map(|d| if keeps(d, of) { 'y' } else { '-' });
-    let all = [Type::Int64, Type::Float64, Type::String, Type::Decimal(10, 2), Type::Date, Type::Json];
-    let lines: Vec<String> = all.iter().map(|of| format!("{:14} {}", of.to_string(), text(of).iter().collect::<String>())).collect();
+    let text = |of: &Type| {
+        ["", "TEXT", "VARCHAR(20)", "INTEGER", "REAL", "DECIMAL(10,2)"].map(|d| if keeps(d, of) { 'y' } else { '-' })
+    };
+    let all = [
+        Type::Int64,
+        Type::Float64,
+        Type::String,
+        Type::Decimal(10, 2),
+        Type::Date,
+        Type::Json,
+    ];
+    let lines: Vec<String> = all
+        .iter()
+        .map(|of| format!("{:14} {}", of.to_string(), text(of).iter().collect::<String>()))
+        .collect();
     assert_snapshot!(lines.join("\n"), @"
     int64          y--y-y
     float64        y---yy
