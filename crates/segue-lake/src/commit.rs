@@ -98,7 +98,12 @@ impl Lake {
             None => 0,
         };
         if last == part.predecessor {
-            return Ok(Standing::Next { last });
+            // A number that another attempt claimed is not ours to land, whoever calls.
+            return match self.claim_of(&own.target.place, record.n).await? {
+                Some(claimed) if claimed.id == record.id => Ok(Standing::Next { last }),
+                Some(_) => Ok(Standing::ShutOut),
+                None => Err(Error::bug(format!("{record} was not claimed before it was committed"))),
+            };
         }
         let Some(table) = table.filter(|_| last >= record.n) else {
             return Ok(Standing::ShutOut);

@@ -30,6 +30,10 @@ use std::time::Duration;
 
 pub use vacuum::{Vacuum, Vacuumed};
 
+/// Small files that are joined at the end of a run.
+const MANY_FILES: usize = 8;
+/// Entries of a log since its last checkpoint that are too many to read again and again.
+const LONG_LOG: u64 = 20;
 /// How often a compaction begins again because the table moved.
 const MOST_TRIES: usize = 3;
 /// Files of the target size that one compaction writes at most: the rest is the next one's.
@@ -56,6 +60,15 @@ pub struct HistoryEntry {
     pub files_removed: usize,
     /// Whether rows changed.
     pub data_changed: bool,
+}
+
+/// What tidying did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Tidied {
+    /// Small files that were joined.
+    pub compacted: Compacted,
+    /// The version of which a checkpoint was written; `None` when the log was short.
+    pub checkpoint: Option<u64>,
 }
 
 /// What a compaction did.
@@ -116,6 +129,39 @@ impl Lake {
             )
             .code(VERSION_GONE)
         })
+    }
+
+    /// What the end of a run owes a table: many small files are joined, and a long log gets a checkpoint. Cheap where there is nothing to do.
+    ///
+    /// # Errors
+    /// As for [`Lake::compact`]. The table is right whether it succeeded or not.
+    pub async fn tidy(&self, target: &Target, ctx: &Ctx) -> Result<Tidied> {
+        let compacted = self.compact(target, MANY_FILES, ctx).await?;
+        let newest = self.present_table(target).await?.version();
+        let since = self
+            .last_checkpoint(target)
+            .await?
+            .map_or(newest + 1, |at| newest.saturating_sub(at));
+        let checkpoint = match since >= LONG_LOG {
+            true => Some(self.checkpoint(target).await?),
+            false => None,
+        };
+        Ok(Tidied { compacted, checkpoint })
+    }
+
+    /// The newest version of which there is a checkpoint.
+    async fn last_checkpoint(&self, target: &Target) -> Result<Option<u64>> {
+        let store = self.store_of(&target.place);
+        let listed: Vec<_> = store
+            .list(Some(&Path::from("_delta_log")))
+            .try_collect()
+            .await
+            .map_err(|e| storage(e, format!("cannot list the log of {}", target.name)))?;
+        let names = listed.iter().filter_map(|meta| meta.location.filename());
+        let versions = names
+            .filter(|n| n.contains(".checkpoint."))
+            .filter_map(|n| n.get(..20)?.parse().ok());
+        Ok(versions.max())
     }
 
     /// Joins small files where there are at least so many, and changes no row. Bounded: what is left over is the next one's.

@@ -188,6 +188,12 @@ impl Lake {
         }
     }
 
+    /// A table's folder on the disk, where the lake is one.
+    pub(crate) fn folder_of(&self, place: &str) -> Option<std::path::PathBuf> {
+        let root = self.url.to_file_path().ok()?;
+        Some(root.join(place))
+    }
+
     /// Makes a file durable that we have found rather than written: its writer may have been killed before it was.
     pub(crate) async fn settle(&self, place: &str, path: &Path) -> Result<()> {
         let Some(local) = &self.local else {

@@ -31,7 +31,7 @@ mod work;
 mod write;
 
 pub use disk::{Durability, SyncedLocal};
-pub use keep::{Compacted, HistoryEntry, Vacuum, Vacuumed};
+pub use keep::{Compacted, HistoryEntry, Tidied, Vacuum, Vacuumed};
 pub use lake::{Lake, LakeOptions};
 pub use view::LakeView;
 

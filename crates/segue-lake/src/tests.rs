@@ -2,6 +2,7 @@
 
 mod bed;
 mod changes;
+mod flaky;
 mod guard;
 mod keep;
 mod model;

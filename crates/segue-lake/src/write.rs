@@ -6,6 +6,7 @@ use crate::stats::Collector;
 use ::parquet::arrow::AsyncArrowWriter;
 use ::parquet::basic::{Compression, ZstdLevel};
 use ::parquet::file::properties::{EnabledStatistics, WriterProperties};
+use ::parquet::schema::types::ColumnPath;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use jiff::Timestamp;
@@ -100,15 +101,19 @@ impl Writer {
     fn start(&self) -> Result<Open> {
         let path = format!("{}part-{}.parquet", self.folder, Uuid::new_v4());
         let level = ZstdLevel::try_new(1).map_err(|e| Error::bug("zstd has a level 1").caused_by(e))?;
-        let properties = WriterProperties::builder()
+        let mut properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(level))
             .set_max_row_group_row_count(Some(GROUP_ROWS))
             .set_max_row_group_bytes(Some(GROUP_BYTES))
             .set_statistics_enabled(EnabledStatistics::Page)
-            .set_created_by(concat!("segue ", env!("CARGO_PKG_VERSION")).to_string())
-            .build();
+            .set_created_by(concat!("segue ", env!("CARGO_PKG_VERSION")).to_string());
+        // Parquet's bounds leave NaN out, and SQL holds it to be greater than any number: rows would be missed.
+        for field in self.schema.fields().iter().filter(|f| f.data_type().is_floating()) {
+            let column = ColumnPath::from(field.name().as_str());
+            properties = properties.set_column_statistics_enabled(column, EnabledStatistics::None);
+        }
         let upload = BufWriter::new(self.store.clone(), Path::from(path.as_str()));
-        let parquet = AsyncArrowWriter::try_new(upload, self.schema.clone(), Some(properties))
+        let parquet = AsyncArrowWriter::try_new(upload, self.schema.clone(), Some(properties.build()))
             .map_err(|e| parquet(e, format!("cannot begin {path}")))?;
         Ok(Open {
             path,

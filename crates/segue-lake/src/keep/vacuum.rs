@@ -14,7 +14,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use segue_core::commit::CommitRecord;
 use segue_core::sink::Target;
-use segue_core::{Ctx, Result, TableId};
+use segue_core::{Ctx, Error, Kind, Result, TableId};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -62,10 +62,19 @@ impl Lake {
                 gone.files.push(path);
             }
         }
+        for (path, bytes, modified) in self.unnamed_files(&target.place)? {
+            if modified < young {
+                gone.bytes += bytes;
+                gone.files.push(path);
+            }
+        }
         gone.files.sort();
         if !what.dry_run {
             for path in &gone.files {
                 ctx.go_on()?;
+                if self.remove_unnamed(&target.place, path)? {
+                    continue;
+                }
                 match store
                     .delete(&Path::parse(path).unwrap_or_else(|_| Path::from(path.as_str())))
                     .await
@@ -101,6 +110,50 @@ impl Lake {
         Ok(files)
     }
 
+    /// Files that a writer of this machine was killed over before they had their names: listings do not show them.
+    fn unnamed_files(&self, place: &str) -> Result<Vec<(String, u64, Timestamp)>> {
+        let Some(root) = self.folder_of(place) else {
+            return Ok(Vec::new());
+        };
+        let failed =
+            |e: std::io::Error| Error::new(Kind::Unavailable, format!("cannot list {}", root.display())).caused_by(e);
+        let (mut found, mut folders) = (Vec::new(), vec![root.clone()]);
+        while let Some(folder) = folders.pop() {
+            let entries = match std::fs::read_dir(&folder) {
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
+                entries => entries.map_err(failed)?,
+            };
+            for entry in entries {
+                let entry = entry.map_err(failed)?;
+                // A file that is given its name at this moment is none of ours to judge.
+                let Ok(meta) = entry.metadata() else { continue };
+                if meta.is_dir() {
+                    folders.push(entry.path());
+                } else if is_unnamed(&entry.file_name().to_string_lossy())
+                    && let Ok(path) = entry.path().strip_prefix(&root)
+                    && let Ok(modified) = meta.modified().map_err(failed)
+                    && let Ok(modified) = Timestamp::try_from(modified)
+                {
+                    found.push((path.to_string_lossy().into_owned(), meta.len(), modified));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Removes such a file; false when it is not one.
+    fn remove_unnamed(&self, place: &str, path: &str) -> Result<bool> {
+        let Some(root) = self.folder_of(place).filter(|_| is_unnamed(path)) else {
+            return Ok(false);
+        };
+        match std::fs::remove_file(root.join(path)) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::new(Kind::Unavailable, format!("cannot remove {path}")).caused_by(e))
+            }
+            _ => Ok(true),
+        }
+    }
+
     /// Everything that must stay.
     async fn needed(&self, target: &Target, what: &Vacuum, cutoff: Timestamp) -> Result<BTreeSet<String>> {
         let mut needed = what.protect.clone();
@@ -127,6 +180,12 @@ impl Lake {
         }
         Ok(needed)
     }
+}
+
+/// Whether a file's name is one that listings do not show: ends with `#` and digits.
+fn is_unnamed(name: &str) -> bool {
+    name.rsplit_once('#')
+        .is_some_and(|(_, digits)| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// Files that were removed since, and that versions of then still need. The log's entries tell, and where a checkpoint took their place

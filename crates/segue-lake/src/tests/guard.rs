@@ -3,12 +3,13 @@
 //! The other program is the Delta library itself, as Spark or Python would be.
 
 use super::bed::{Bed, merge, sales};
-use crate::guard::Guard;
-use crate::table::TABLE_PROPERTY;
+use crate::guard::{Guard, Own};
 use arrow_array::RecordBatch;
 use datafusion::prelude::{col, lit};
 use deltalake_core::DeltaTable;
-use deltalake_core::protocol::SaveMode;
+use deltalake_core::kernel::transaction::CommitBuilder;
+use deltalake_core::logstore::CommitOrBytes;
+use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use segue_core::sink::{Change, Committed};
 
 /// How the other program changes a table that it has read before.
@@ -242,39 +243,98 @@ async fn the_other_programs_stale_changes_after_ours_are_stopped_by_the_guard() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn our_compaction_begins_again_when_the_table_moved() {
+async fn our_compaction_is_refused_on_what_another_one_compacted_and_begins_again() {
     let bed = four_files().await;
-    let table = bed.lake.load_target(&bed.target).await.unwrap().unwrap();
-    let files = table.files("raw.sales").unwrap();
-    bed.run(merge(), &sales(&[(2, "moved", 0, None)])).await;
-    // A compaction of what was read before is refused for good, and leaves nothing behind.
-    let guard = Guard::new(table.log.clone(), Some(table.version()), None, "raw.sales");
+    let stale = bed.lake.load_target(&bed.target).await.unwrap().unwrap();
+    carry_out(Kind::Optimize, plain(&bed).await).await.unwrap();
+    // The library lets what we would commit through, retries and all; the guard does not.
+    let files = stale.files("raw.sales").unwrap();
     let actions = files
         .iter()
         .map(|f| deltalake_core::kernel::Action::Remove(f.remove(0, false)))
         .collect();
-    let stale = deltalake_core::kernel::transaction::CommitBuilder::default()
+    let guard = Guard::new(stale.log.clone(), Some(stale.version()), None, "raw.sales");
+    let operation = DeltaOperation::Optimize {
+        predicate: None,
+        target_size: 1,
+    };
+    let refused = CommitBuilder::default()
         .with_actions(actions)
-        .build(
-            Some(&table.state as _),
-            guard,
-            deltalake_core::protocol::DeltaOperation::FileSystemCheck {},
-        )
+        .build(Some(&stale.state as _), guard, operation)
         .await;
-    let refused = crate::commit::failed(stale.err().unwrap(), "compacting".into());
+    let refused = crate::commit::failed(refused.err().unwrap(), "compacting".into());
     assert_eq!(refused.error_code().map(|c| c.as_str()), Some("SG0409"), "{refused:?}");
+    bed.run(Change::Append, &sales(&[(5, "new", 0, None)])).await;
     let done = bed.lake.compact(&bed.target, 2, &bed.ctx).await.unwrap();
-    assert_eq!((done.files_removed, done.files_added), (4, 1));
-    assert_eq!(ids(&bed).await, [1, 2, 3, 4]);
-    assert!(
-        bed.lake
-            .load_target(&bed.target)
-            .await
-            .unwrap()
-            .unwrap()
-            .state
-            .metadata()
-            .configuration()
-            .contains_key(TABLE_PROPERTY)
+    assert_eq!((done.files_removed, done.files_added), (2, 1));
+    assert_eq!(ids(&bed).await, [1, 2, 3, 4, 5]);
+    let table = bed.lake.load_target(&bed.target).await.unwrap().unwrap();
+    assert_eq!(table.id(), Some(bed.target.table));
+}
+
+/// What the guard says to an entry that would become this version, for an operation that read version 3, the asset's commit 4.
+async fn said(bed: &Bed, own: Option<(u64, u64)>, version: u64, entry: &str) -> String {
+    let table = bed.lake.load_version(&bed.target, Some(3)).await.unwrap().unwrap();
+    let own = own.map(|(n, predecessor)| Own {
+        asset: bed.target.asset,
+        n,
+        predecessor,
+        last: 4,
+    });
+    let guard = Guard::new(table.log.clone(), Some(3), own, "raw.sales");
+    let bytes = CommitOrBytes::LogBytes(entry.to_string().into());
+    match guard.write_commit_entry(version, bytes, uuid::Uuid::nil()).await {
+        Ok(()) => "done".to_string(),
+        Err(e) => e.to_string(),
+    }
+}
+
+#[tokio::test]
+async fn each_rule_of_the_guard() {
+    let bed = four_files().await;
+    bed.run(Change::Append, &sales(&[(5, "mine", 0, None)])).await;
+    let there = bed
+        .lake
+        .load_target(&bed.target)
+        .await
+        .unwrap()
+        .unwrap()
+        .files("raw.sales")
+        .unwrap()[0]
+        .clone();
+    let add = format!(
+        r#"{{"add":{{"path":"{}","size":{},"dataChange":true}}}}"#,
+        there.path, there.size
     );
+    let cut = format!(
+        r#"{{"add":{{"path":"{}","size":{},"dataChange":true}}}}"#,
+        there.path,
+        there.size + 1
+    );
+    let missing = r#"{"add":{"path":"part-missing.parquet","size":1,"dataChange":true}}"#;
+    let remove = format!(r#"{{"remove":{{"path":"{}","dataChange":false}}}}"#, there.path);
+    let reshape = r#"{"metaData":{"id":"x"}}"#;
+    let lines = [
+        said(&bed, Some((5, 4)), 5, &add).await,
+        said(&bed, Some((6, 4)), 5, &add).await,
+        said(&bed, Some((6, 3)), 4, &add).await,
+        said(&bed, None, 5, &remove).await,
+        said(&bed, None, 5, reshape).await,
+        said(&bed, None, 5, missing).await,
+        said(&bed, None, 5, &cut).await,
+        said(&bed, None, 3, &add).await,
+        said(&bed, Some((6, 5)), 5, &add).await,
+    ];
+    let lines: Vec<String> = lines.iter().map(|l| l.replace(&there.path, "part-x.parquet")).collect();
+    insta::assert_snapshot!(lines.join("\n"), @r"
+    Transaction failed: commit 5 of raw.sales is there already: its last one is 5, not 4
+    Transaction failed: commit 6 of raw.sales can never follow: its last one is 5, not 4
+    Transaction failed: commit 6 of raw.sales can never follow: its last one is 4, not 3
+    Transaction failed: raw.sales moved from version 3 to 4 while it was being changed
+    Transaction failed: raw.sales moved from version 3 to 4 while it was being changed
+    Transaction failed: a file that the commit adds to raw.sales is missing: part-missing.parquet
+    Transaction failed: a file that the commit adds to raw.sales is missing: part-x.parquet
+    Transaction failed: version 3 of raw.sales would be written twice
+    done
+    ");
 }

@@ -187,3 +187,57 @@ async fn a_checkpointed_table_reads_the_same_and_keeps_its_tombstones() {
     bed.run(merge(), &sales(&[(2, "y", 0, None)])).await;
     assert!(bed.rows().await.contains("2|y"));
 }
+
+#[tokio::test]
+async fn vacuum_removes_what_a_killed_writer_left_without_a_name() {
+    let bed = Bed::disk();
+    bed.run(Change::Append, &sales(&[(1, "a", 0, None)])).await;
+    let left = bed.table_folder().join("part-left.parquet#12345");
+    std::fs::write(&left, "half").unwrap();
+    let promised = Vacuum {
+        keep: DAY,
+        ..Vacuum::default()
+    };
+    assert!(
+        bed.lake
+            .vacuum(&bed.target, &promised, &bed.ctx)
+            .await
+            .unwrap()
+            .files
+            .is_empty()
+    );
+    bed.clock.forward(DAY * 2);
+    let gone = bed.lake.vacuum(&bed.target, &promised, &bed.ctx).await.unwrap();
+    assert_eq!(gone.files, ["part-left.parquet#12345"]);
+    assert!(!left.exists());
+    assert_eq!(bed.rows().await.lines().count(), 1);
+}
+
+#[tokio::test]
+async fn tidying_compacts_many_small_files_and_checkpoints_a_long_log() {
+    let (bed, mut checkpoints) = (Bed::memory(), 0);
+    for id in 1..=30 {
+        bed.run(Change::Append, &sales(&[(id, "a", 0, None)])).await;
+        let tidied = bed.lake.tidy(&bed.target, &bed.ctx).await.unwrap();
+        // Each compaction is a version of its own, and the joined file is as small as the others.
+        assert_eq!(
+            tidied.compacted.version.is_some(),
+            matches!(id, 8 | 15 | 22 | 29),
+            "after {id}"
+        );
+        checkpoints += usize::from(tidied.checkpoint.is_some());
+    }
+    assert_eq!(checkpoints, 1, "34 versions have one checkpoint, at the twentieth");
+    assert_eq!(bed.rows().await.lines().count(), 30);
+    assert!(
+        bed.lake
+            .load_target(&bed.target)
+            .await
+            .unwrap()
+            .unwrap()
+            .files("raw.sales")
+            .unwrap()
+            .len()
+            < 8
+    );
+}

@@ -188,7 +188,7 @@ fn check_footprint(before: &[Sale], after: &[Sale], footprint: Option<Footprint>
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn every_version_reads_as_the_model(steps in prop::collection::vec(step(), 1..9)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -93,6 +93,7 @@ async fn a_table_that_another_program_moved_says_so_but_takes_rows_that_are_only
     let bed = Bed::disk();
     bed.run(Change::Append, &sales(&[(1, "a", 0, None)])).await;
     let added = bed.prepare(Change::Append, &sales(&[(2, "b", 0, None)])).await;
+    bed.lake.claim(&added, &bed.ctx).await.unwrap();
     let merged = bed.prepare(merge(), &sales(&[(1, "z", 0, None)])).await;
     super::guard::foreign_append(&bed, &sales(&[(1000, "foreign", 0, None)])).await;
     assert_eq!(bed.land(&merged).await.unwrap(), Committed::Moved);
