@@ -130,6 +130,15 @@ fn tokenize(text: &str, lines: &Lines) -> Result<Vec<TokenWithSpan>, Mistake> {
             let next = text[at..].chars().next().map_or(0, char::len_utf8);
             mistake(SQL_SYNTAX, at..at + next, first_lower(&e.message))
         })?;
+    if let Some(word) = tokens
+        .iter()
+        .filter(|t| !matches!(t.token, Token::Whitespace(_)))
+        .nth(MAX_WORDS)
+    {
+        let message = format!("this has more than {MAX_WORDS} words");
+        let hint = "put the values into a table, and read them from there";
+        return Err(mistake(SQL_SYNTAX, lines.bytes(word.span), message).hint(hint));
+    }
     let doubled = |pair: &[TokenWithSpan]| pair[0].token == Token::LBrace && pair[1].token == Token::LBrace;
     match tokens.windows(2).find(|pair| doubled(pair)) {
         Some(pair) => {
@@ -140,6 +149,9 @@ fn tokenize(text: &str, lines: &Lines) -> Result<Vec<TokenWithSpan>, Mistake> {
         None => Ok(tokens),
     }
 }
+
+/// How many words a statement may have. Chains of operators become trees as deep as the chain, which must fit the stack.
+pub(super) const MAX_WORDS: usize = 10_000;
 
 fn words(tokens: &[TokenWithSpan]) -> impl Iterator<Item = &TokenWithSpan> {
     let empty = |t: &Token| matches!(t, Token::Whitespace(_) | Token::SemiColon | Token::EOF);
@@ -270,6 +282,8 @@ fn parameters(tokens: &[TokenWithSpan], lines: &Lines) -> Vec<(String, Range<usi
 pub(super) struct Lines {
     text: String,
     starts: Vec<usize>,
+    /// Whether every character is one byte.
+    ascii: bool,
 }
 
 impl Lines {
@@ -280,6 +294,7 @@ impl Lines {
         Lines {
             text: text.to_string(),
             starts,
+            ascii: text.is_ascii(),
         }
     }
 
@@ -289,6 +304,9 @@ impl Lines {
         };
         let line = &self.text[*start..];
         let column = (at.column as usize).saturating_sub(1);
+        if self.ascii {
+            return (start + column).min(self.text.len());
+        }
         start + line.char_indices().nth(column).map_or(line.len(), |(at, _)| at)
     }
 

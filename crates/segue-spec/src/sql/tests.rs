@@ -348,3 +348,25 @@ fn the_header_is_the_first_comment() {
     assert_eq!(one("-- a"), None);
     assert_eq!(one("/* a"), None);
 }
+
+#[test]
+fn long_chains_do_not_overflow_the_stack() {
+    let most = super::parse::MAX_WORDS;
+    let chain = |word: &str, by: &str, words: usize| vec![word; most / words - 10].join(by);
+    let right = [
+        format!("select id from raw.artists where {}", chain("id = 1", " or ", 4)),
+        chain("select 1 as a", " union ", 5),
+        format!("select id{} as a from raw.artists", "::int".repeat(most / 2 - 10)),
+        format!("select id from raw.artists where id in ({})", chain("1", ", ", 2)),
+        format!("select {} as a from raw.artists", chain("id", " || ", 2)),
+    ];
+    for text in right {
+        let statement = parse_query(&text).unwrap_or_else(|m| panic!("{}: {m:?}", &text[..40]));
+        assert_eq!(resolve_query(&statement, &Shop, Wanted::default()).mistakes, []);
+    }
+    let text = format!("select id from raw.artists where {}", vec!["id = 1"; most].join(" or "));
+    assert_eq!(
+        parse_query(&text).unwrap_err().message,
+        "this has more than 10000 words"
+    );
+}
