@@ -93,8 +93,6 @@ pub enum Got {
 /// A client for one connection. Its guarantees: credentials go to the base URL's origin alone; nothing that it says shows one; in no
 /// window more requests are sent than the rate allows, by all processes together; a body is never larger than the limit.
 pub struct Http {
-    client: reqwest::Client,
-    tokens: reqwest::Client,
     settings: HttpSettings,
     credentials: auth::Provider,
     pacer: Option<Pacer>,
@@ -103,6 +101,12 @@ pub struct Http {
     clock: Arc<dyn Clock>,
     redactor: Redactor,
     known: parking_lot::Mutex<Known>,
+}
+
+/// The sockets of one reader, so that the work on them is done where the reader's own is, and counted with it.
+pub struct Line {
+    client: reqwest::Client,
+    tokens: Option<reqwest::Client>,
 }
 
 /// What this process knows about when to ask again.
@@ -118,15 +122,12 @@ impl Http {
     /// # Errors
     /// `Invalid` for a header that is none; `Bug` when TLS cannot be set up.
     pub fn new(settings: HttpSettings, deps: &Deps) -> Result<Http> {
-        let client = send::client(&settings, &settings.headers)?;
-        let tokens = send::client(&settings, &[])?;
+        send::headers(&settings.headers)?;
         let redactor = Redactor::default();
         settings.credentials.hide(&redactor);
         let credentials = auth::Provider::new(settings.credentials.clone(), redactor.clone());
         let pacer = settings.rate.map(|rate| Pacer::new(&settings.identity, rate, deps));
         Ok(Http {
-            client,
-            tokens,
             credentials,
             pacer,
             permits: Semaphore::new(settings.concurrency.max(1)),
@@ -148,16 +149,44 @@ impl Http {
         &self.redactor
     }
 
+    /// Sockets for one reader.
+    ///
+    /// # Errors
+    /// `Unavailable` when TLS cannot be set up.
+    pub fn line(&self) -> Result<Line> {
+        let tls = |url: &Url| url.scheme() == "https";
+        let tokens = match &self.settings.credentials {
+            Credentials::ClientCredentials { token_url, .. } => {
+                Some(send::client(&self.settings, &[], tls(token_url))?)
+            }
+            _ => None,
+        };
+        let client = send::client(&self.settings, &self.settings.headers, tls(&self.settings.base_url))?;
+        Ok(Line { client, tokens })
+    }
+
     /// Asks, and asks again while it makes sense.
     ///
     /// # Errors
     /// `Cancelled`; `Unauthenticated` when no credentials can be had; what is wrong with the request itself. What may pass is
     /// [`Got::GaveUp`] or [`Got::Blocked`].
-    pub async fn get(&self, call: &Call, judge: &(dyn Fn(&Answer) -> Verdict + Sync), ctx: &Ctx) -> Result<Got> {
-        ctx.or_cancelled(self.attempts(call, judge, ctx)).await
+    pub async fn get(
+        &self,
+        line: &Line,
+        call: &Call,
+        judge: &(dyn Fn(&Answer) -> Verdict + Sync),
+        ctx: &Ctx,
+    ) -> Result<Got> {
+        ctx.or_cancelled(self.attempts(line, call, judge, ctx)).await
     }
 
-    async fn attempts(&self, call: &Call, judge: &(dyn Fn(&Answer) -> Verdict + Sync), ctx: &Ctx) -> Result<Got> {
+    async fn attempts(
+        &self,
+        line: &Line,
+        call: &Call,
+        judge: &(dyn Fn(&Answer) -> Verdict + Sync),
+        ctx: &Ctx,
+    ) -> Result<Got> {
         let mut renewed = false;
         let mut tried = 0;
         loop {
@@ -169,9 +198,9 @@ impl Http {
             if let Some(block) = self.admitted(call).await? {
                 return Ok(Got::Blocked(block));
             }
-            let (credential, sent) = match self.credentials.get(self).await {
+            let (credential, sent) = match self.credentials.get(self, line).await {
                 Ok(credential) => {
-                    let sent = self.send(call, &credential, ctx).await;
+                    let sent = self.send(line, call, &credential, ctx).await;
                     (Some(credential), sent)
                 }
                 Err(error) => (None, Err(error)),

@@ -150,7 +150,7 @@ impl Source for Rest {
             429 | 500.. => Verdict::Retry(crate::http::status_error(answer.status)),
             _ => Verdict::Accept,
         };
-        match self.http.get(&call, &judge, ctx).await? {
+        match self.http.get(&self.http.line()?, &call, &judge, ctx).await? {
             Got::Answer(answer) if answer.status == 401 => Err(crate::http::status_error(401)
                 .code(segue_diag::REST_UNAUTHENTICATED)
                 .hint("look at the connection's `auth`")),

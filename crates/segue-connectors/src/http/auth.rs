@@ -1,6 +1,6 @@
 //! Who asks: credentials, and a token that is renewed by one for all.
 
-use super::{Http, Redactor, retry};
+use super::{Http, Line, Redactor, retry};
 use base64::Engine;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use segue_core::{Error, Kind, Result, Secret};
@@ -130,7 +130,7 @@ impl Provider {
     ///
     /// # Errors
     /// `Unauthenticated` when the server that gives tokens refuses; what keeps it from answering.
-    pub async fn get(&self, http: &Http) -> Result<Credential> {
+    pub async fn get(&self, http: &Http, line: &Line) -> Result<Credential> {
         let plain = |header, query| Credential {
             header,
             query,
@@ -156,7 +156,7 @@ impl Provider {
                     Some(token) => token.value.clone(),
                     None => {
                         state.token = None;
-                        let token = self.fetch(http).await?;
+                        let token = self.fetch(http, line).await?;
                         let value = token.value.clone();
                         state.generation += 1;
                         state.token = Some(token);
@@ -182,10 +182,10 @@ impl Provider {
     }
 
     /// A new token, asked for as often as any request.
-    async fn fetch(&self, http: &Http) -> Result<Token> {
+    async fn fetch(&self, http: &Http, line: &Line) -> Result<Token> {
         let mut tried = 0;
         loop {
-            let error = match self.ask(http).await {
+            let error = match self.ask(http, line).await {
                 Ok(token) => return Ok(token),
                 Err(error) => error,
             };
@@ -200,7 +200,7 @@ impl Provider {
         }
     }
 
-    async fn ask(&self, http: &Http) -> Result<Token> {
+    async fn ask(&self, http: &Http, line: &Line) -> Result<Token> {
         let Credentials::ClientCredentials {
             token_url,
             client_id,
@@ -219,8 +219,11 @@ impl Provider {
         authorization.set_sensitive(true);
         let asked_at = http.clock.elapsed();
         // A client of its own: the connection's headers are not for this server.
-        let request = http
+        let client = line
             .tokens
+            .as_ref()
+            .ok_or_else(|| Error::bug("a token is fetched on a line without one"))?;
+        let request = client
             .post(token_url.clone())
             .header(AUTHORIZATION, authorization)
             .form(&form);

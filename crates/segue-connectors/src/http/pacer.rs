@@ -38,7 +38,7 @@ impl Pacer {
                 count: rate.count,
                 window: rate.window.mul_f64(1.0 + SLACK),
             },
-            patience: rate.window.mul_f64(SLACK * 0.8),
+            patience: rate.window.mul_f64(SLACK * 0.5),
             most: ((per_second / 10.0) as u32).clamp(1, 64),
             gate: deps.gate.clone(),
             clock: deps.clock.clone(),

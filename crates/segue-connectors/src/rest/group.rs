@@ -142,6 +142,7 @@ impl Reading {
         let got = self
             .http
             .get(
+                &self.line,
                 &call,
                 &|answer| page::judge(&self.plan, answer, &mut found.lock()),
                 &self.ctx,

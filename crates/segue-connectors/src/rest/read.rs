@@ -7,7 +7,7 @@ use super::replay::Replay;
 use super::route::route;
 use super::schema::{PAGES, RECORDS, SharedSchema};
 use super::template::{Templates, Words};
-use crate::http::Http;
+use crate::http::{Http, Line};
 use crate::json::decode::Layout;
 use arrow_schema::SchemaRef;
 use futures::stream::{self, BoxStream, StreamExt};
@@ -18,7 +18,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
 
 /// After so many requests in a row that ran out of tries, the rest is parked unasked: the server is down.
 const DOWN: u32 = 10;
@@ -26,6 +27,7 @@ const DOWN: u32 = 10;
 /// Everything that the workers of one read share.
 pub struct Reading {
     pub(super) http: Arc<Http>,
+    pub(super) line: Line,
     pub(super) plan: Plan,
     pub(super) slices: Vec<Slice>,
     pub(super) ctx: Ctx,
@@ -56,11 +58,18 @@ pub fn read(http: Arc<Http>, mut request: ReadRequest, ctx: &Ctx) -> Result<BoxS
     let (out, results) = mpsc::channel(2 * workers);
     let widens = schema.may_change();
     let replay = request.replay.take().map(|pages| Replay::new(pages, &request.slices));
+    let stop = ctx.cancel.child_token();
+    let ctx = Ctx {
+        cancel: stop.clone(),
+        ..ctx.clone()
+    };
+    let meter = ctx.meter.clone();
     let reading = Arc::new(Reading {
+        line: http.line()?,
         http,
         plan,
         slices: request.slices,
-        ctx: ctx.clone(),
+        ctx,
         slice_columns: request.slice_columns,
         keep_pages: request.keep_pages,
         limit: request.limit,
@@ -74,26 +83,32 @@ pub fn read(http: Arc<Http>, mut request: ReadRequest, ctx: &Ctx) -> Result<BoxS
         nulls: AtomicU64::new(0),
         warned: AtomicBool::new(false),
     });
-    let mut tasks = JoinSet::new();
-    tasks.spawn(ctx.meter.measure(reading.run(workers, replay)));
-    Ok(outlet(results, tasks, widens))
+    // A thread of its own: what the sockets cost is done there as well, and counts as the step's, like decoding.
+    let task = tokio::task::spawn_blocking(move || meter.measured(|| reading.on_this_thread(workers, replay)));
+    Ok(outlet(results, task, stop, widens))
 }
 
 /// The workers' results as one stream; dropping it stops them. Where columns may be added, no batch has fewer than the one before.
-fn outlet(results: mpsc::Receiver<Result<Read>>, tasks: JoinSet<()>, widens: bool) -> BoxStream<'static, Result<Read>> {
-    let state = (results, tasks, None::<SchemaRef>);
-    stream::unfold(state, move |(mut results, mut tasks, mut widest)| async move {
+fn outlet(
+    results: mpsc::Receiver<Result<Read>>,
+    task: JoinHandle<Result<()>>,
+    stop: CancellationToken,
+    widens: bool,
+) -> BoxStream<'static, Result<Read>> {
+    let state = (results, Some(task), stop.drop_guard(), None::<SchemaRef>);
+    stream::unfold(state, move |(mut results, mut task, stop, mut widest)| async move {
         let next = match results.recv().await {
             Some(Ok(Read::Rows { slice, batch })) if widens => {
                 widen(&mut widest, batch).map(|batch| Read::Rows { slice, batch })
             }
             Some(next) => next,
-            None => match tasks.join_next().await? {
-                Err(e) if e.is_panic() => Err(Error::bug("a worker of a read did not finish").caused_by(e)),
-                _ => return None,
+            None => match task.take()?.await {
+                Ok(Ok(())) => return None,
+                Ok(Err(error)) => Err(error),
+                Err(e) => Err(Error::bug("a read did not finish").caused_by(e)),
             },
         };
-        Some((next, (results, tasks, widest)))
+        Some((next, (results, task, stop, widest)))
     })
     .boxed()
 }
@@ -113,11 +128,12 @@ fn widen(widest: &mut Option<SchemaRef>, batch: arrow_array::RecordBatch) -> Res
 }
 
 impl Reading {
-    async fn run(self: Arc<Reading>, workers: usize, replay: Option<Replay>) {
-        if let Err(error) = self.clone().all(workers, replay).await {
-            self.stopped.store(true, Ordering::Relaxed);
-            let _reader_is_gone = self.out.send(Err(error)).await;
-        }
+    /// Reads everything; the results go to the reader, and what ends the read early comes back.
+    fn on_this_thread(self: Arc<Reading>, workers: usize, replay: Option<Replay>) -> Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|e| Error::new(Kind::Unavailable, "cannot start to read").caused_by(e))?;
+        let ctx = self.ctx.clone();
+        runtime.block_on(ctx.or_cancelled(self.all(workers, replay)))
     }
 
     async fn all(self: Arc<Reading>, workers: usize, replay: Option<Replay>) -> Result<()> {
@@ -135,7 +151,7 @@ impl Reading {
         let mut tasks = JoinSet::new();
         for _ in 0..workers {
             let (reading, groups) = (self.clone(), groups.clone());
-            tasks.spawn(self.ctx.meter.measure(async move {
+            tasks.spawn(async move {
                 loop {
                     let next = groups.lock().pop_front();
                     let Some(mut group) = next else { return Ok(()) };
@@ -144,7 +160,7 @@ impl Reading {
                     }
                     reading.read_group(&mut group).await?;
                 }
-            }));
+            });
         }
         while let Some(ended) = tasks.join_next().await {
             ended.map_err(|e| Error::bug("a worker of a read did not finish").caused_by(e))??;

@@ -207,3 +207,33 @@ async fn a_server_that_says_nothing_is_not_waited_for_for_ever() {
     let text = f.read(for_each(request(copy(), &["n int64"]), "label", &["a"])).await;
     insta::assert_snapshot!(text, @"0 parked: the server did not answer in time (url: http://127.0.0.1:PORT/v1/a, tries: 2)");
 }
+
+#[tokio::test]
+async fn packed_answers_are_unpacked_and_a_lie_about_it_is_noticed() {
+    const PACKED: &[u8] = &[
+        31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 139, 174, 86, 202, 83, 178, 82, 48, 172, 141, 5, 0, 35, 20, 119, 27, 10, 0, 0,
+        0,
+    ];
+    let f = Fixture::new(|asked, _| {
+        assert_eq!(asked.header("accept-encoding"), Some("gzip"));
+        let body = if asked.path.ends_with('a') {
+            PACKED.to_vec()
+        } else {
+            b"[]".to_vec()
+        };
+        Reply {
+            body,
+            ..Reply::json("").header("content-encoding", "gzip")
+        }
+    })
+    .await
+    .with("limits", json!({ "concurrency": 1, "tries": 1 }));
+    let text = f
+        .read(for_each(request(copy(), &["n int64"]), "label", &["a", "b"]))
+        .await;
+    insta::assert_snapshot!(text, @r"
+    0: 1
+    0 done
+    1 parked: the answer cannot be unpacked (url: http://127.0.0.1:PORT/v1/b, tries: 1)
+    ");
+}
