@@ -77,6 +77,10 @@ impl<'a> Validator<'a> {
         match complete.as_slice() {
             [one] => return Some(one),
             [] => {}
+            several if several.iter().all(|s| only_key(s).is_some()) => {
+                self.beside_each_other(node, several);
+                return None;
+            }
             several => return Some(self.best(node, several, owner)),
         }
         let shared = |s: &Json| {
@@ -136,6 +140,32 @@ impl<'a> Validator<'a> {
             .hint = Some(hint);
         }
         chosen.copied()
+    }
+
+    /// Shapes of one key each, several of which are there: one too many, and each is looked at all the same.
+    fn beside_each_other(&mut self, node: &Node, shapes: &[&'a Json]) {
+        let keys: Vec<&str> = shapes.iter().filter_map(|s| only_key(s)).collect();
+        for (i, entry) in node
+            .entries()
+            .iter()
+            .filter(|e| keys.contains(&e.key.as_str()))
+            .enumerate()
+        {
+            if i > 0 {
+                let message = format!("`{}` cannot stand beside another of its kind", entry.key);
+                let hint = format!("write exactly one of `{}`", keys.join("`, `"));
+                let span = self.span(entry.bytes.clone());
+                self.found
+                    .push(Diagnostic::error(CHOOSE_ONE, Some(span), message).hint(hint));
+            }
+            let below = Owner {
+                key: Some(&entry.key),
+                bytes: entry.bytes.clone(),
+            };
+            if let Some(property) = shapes.iter().find_map(|s| s.get("properties")?.get(&entry.key)) {
+                self.node(&entry.value, property, &below);
+            }
+        }
     }
 
     /// `oneOf` of nothing but `required`: exactly one of several keys. Whether the variants are of that sort.
@@ -248,6 +278,13 @@ fn required(schema: &Json) -> impl Iterator<Item = &str> {
         .into_iter()
         .flatten()
         .filter_map(Json::as_str)
+}
+
+/// The one key of a shape that has no other.
+fn only_key(schema: &Json) -> Option<&str> {
+    let properties = schema.get("properties")?.as_object()?;
+    let key = properties.keys().next().filter(|_| properties.len() == 1)?;
+    required(schema).any(|r| r == key).then_some(key)
 }
 
 /// The key whose word tells all these shapes apart.

@@ -89,6 +89,11 @@ fn connections() {
     assert_snapshot!(one("connection: x\n"), @r#"SG0108 connections/x.yaml:1 `connection`: this file lacks the key `kind` — write `kind: rest`, or another connector's name"#);
     assert_snapshot!(one("connection: x\nkind: 3\n"), @r#"SG0109 connections/x.yaml:2 `kind`: `kind` wants a word, not the number 3"#);
     assert_snapshot!(one("connection: x\nkind: rest\nbase_url: https://a.b\nlimits: { concurrency: \"${env:C:-8}\", rate: \"${env:R:-5/s}\" }\n"), @"");
+    assert_snapshot!(one("connection: x\nkind: rest\nbase_url: https://a.b\nauth: { bearer: { token: abc }, oauth2: { grant: x, token_url: https://a.b, client_id: x, client_secret: \"${secret:S}\" } }\n"), @r#"
+    SG0117 connections/x.yaml:4 `abc`: `token` is a secret, and is written out — write `${secret:NAME}` and keep the value in the environment, in `.env` or in `secrets/NAME`
+    SG0120 connections/x.yaml:4 `oauth2`: `oauth2` cannot stand beside another of its kind — write exactly one of `oauth2`, `bearer`
+    SG0110 connections/x.yaml:4 `x`: `grant` cannot be `x` — write `client_credentials`
+    "#);
     // What uses a connection whose file is broken is not blamed for it.
     let mut files = shop();
     files.push(("connections/x.yaml", "connection: x\nkind: [\n"));
