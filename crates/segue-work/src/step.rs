@@ -1,8 +1,13 @@
 //! One asset's step: look at what there is to do, read or compute it at pinned versions, commit it, and say how it ended.
 
 pub mod aside;
+mod companions;
+mod compute;
+mod copy;
 mod count;
 mod distinct;
+mod doing;
+mod enter;
 mod gather;
 mod grains;
 mod group;

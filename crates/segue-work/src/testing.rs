@@ -3,4 +3,4 @@
 mod engine;
 mod world;
 
-pub use world::{World, rows};
+pub use world::World;

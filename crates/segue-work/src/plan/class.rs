@@ -337,3 +337,6 @@ fn settings_without_mapping(copy: &Copy) -> serde_json::Value {
 pub fn widens(old: &Type, new: &Type) -> bool {
     old == new || old.widens_to(new)
 }
+
+#[cfg(test)]
+mod tests;

@@ -94,6 +94,3 @@ impl Count<'_> {
         error
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,27 +1,25 @@
 //! From a group that lies ready to a commit that landed: worked out, judged, carried out with its companions, and entered in the ledger.
 
-use super::aside::{self, EVIDENCE, SetAside, part_key, part_labels};
-use super::group::{DonePart, Group};
+use super::aside::{self, part_key, part_labels};
+use super::group::Group;
 use super::inputs::Inputs;
-use super::judge::{Failure, Judge};
+use super::judge::Judge;
 use super::known;
 use crate::commit::{Draft, DraftPart, Protocol, Recheck, Rules, Settled, Sinks, carry_out, settle};
 use crate::deps::Deps;
-use crate::ledger::Values;
 use crate::names::asset_name;
 use crate::ranges::Calendar;
 use crate::report::Figures;
 use arrow_schema::SchemaRef;
 use async_trait::async_trait;
-use futures::{StreamExt, TryStreamExt};
-use segue_core::commit::{CommitRecord, Entry, Footprint, LedgerChange, Part, Role};
-use segue_core::sink::{Change, Grain, Rows, Sink, Staged, Target, WorkedOut};
+use segue_core::commit::{CommitRecord, Footprint, LedgerChange, Part, Role};
+use segue_core::sink::{Change, Grain, Sink, Staged, Target, WorkedOut};
 use segue_core::{Ctx, Error, Kind, Labels, Result, Span, Spans, Type, align};
 use segue_diag::{EMPTY_REPLACE, SCHEMA_CLASH};
 use segue_spec::model::{Asset, How, WriteMode};
 use segue_store::{AssetRow, LeaseGuard};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// How often a commit is worked out anew because another came first.
@@ -65,14 +63,14 @@ pub enum Meets {
 }
 
 /// What is to be done to one table of the commit.
-struct Piece {
-    role: Role,
-    target: Target,
-    change: Change,
-    schema: SchemaRef,
-    staged: Vec<Staged>,
-    grains: Vec<Grain>,
-    worked: WorkedOut,
+pub(super) struct Piece {
+    pub(super) role: Role,
+    pub(super) target: Target,
+    pub(super) change: Change,
+    pub(super) schema: SchemaRef,
+    pub(super) staged: Vec<Staged>,
+    pub(super) grains: Vec<Grain>,
+    pub(super) worked: WorkedOut,
 }
 
 impl Lander<'_> {
@@ -320,120 +318,7 @@ impl Lander<'_> {
         })
     }
 
-    /// The own table's part of a commit that changes only companions: the number, and no rows.
-    async fn no_rows(
-        &self,
-        sink: &Arc<dyn Sink>,
-        own: &Target,
-        settled: &Settled,
-        schema: &SchemaRef,
-    ) -> Result<Piece> {
-        let schema = settled.schema.clone().unwrap_or_else(|| schema.clone());
-        let worked = sink
-            .work_out(own, schema.clone(), &Change::Append, &[], &[], self.ctx)
-            .await?;
-        Ok(Piece {
-            role: Role::Table,
-            target: own.clone(),
-            change: Change::Append,
-            schema,
-            staged: Vec::new(),
-            grains: Vec::new(),
-            worked,
-        })
-    }
-
-    /// The quarantine's part: what is set aside now in place of what was, with the evidence of the last failure gone. `None` when
-    /// nothing of it changes.
-    async fn quarantine(&self, group: &Group, meets: Meets) -> Result<Option<Piece>> {
-        let mut parts: BTreeSet<String> = group.parts.iter().map(|p| part_key(&p.labels, p.range)).collect();
-        parts.extend(group.aside.iter().map(|a| a.part.clone()));
-        parts.insert(EVIDENCE.into());
-        let adds_to_before =
-            self.asset.range.is_none() && slice_columns(self.asset).is_empty() && has_position(self.asset);
-        let change = match meets {
-            Meets::Swap => Change::ReplaceTable,
-            Meets::AsWritten if adds_to_before && !group.aside.is_empty() => Change::Append,
-            Meets::AsWritten => {
-                if adds_to_before {
-                    parts = BTreeSet::from([EVIDENCE.to_string()]);
-                }
-                replace_parts(&parts)
-            }
-        };
-        self.set_aside_piece(group.aside.clone(), change, &parts).await
-    }
-
-    async fn set_aside_piece(
-        &self,
-        mut rows: Vec<SetAside>,
-        change: Change,
-        parts: &BTreeSet<String>,
-    ) -> Result<Option<Piece>> {
-        let target = known::companion(self.row, Role::Quarantine);
-        let sink = self.deps.places.of(&target)?;
-        let head = sink.head(&target, self.ctx).await?;
-        if head.schema.is_none() && rows.is_empty() {
-            return Ok(None);
-        }
-        if head.schema.is_some() && !rows.is_empty() {
-            let there = sink.at(&target, head.version, self.ctx).await?;
-            let mut before = Vec::new();
-            let mut batches = there.scan(None).await?;
-            while let Some(batch) = batches.try_next().await? {
-                before.push(batch);
-            }
-            aside::keep_first(&mut rows, &before, parts)?;
-        }
-        let schema = aside::schema();
-        let mut staged = Vec::new();
-        if !rows.is_empty() {
-            let batch = aside::batch(&rows)?;
-            let stream = futures::stream::iter([Ok(Rows { batch, deletes: None })]).boxed();
-            staged.push(sink.stage(&target, schema.clone(), stream, self.ctx).await?);
-        }
-        let worked = sink
-            .work_out(&target, schema.clone(), &change, &staged, &[], self.ctx)
-            .await?;
-        if head.schema.is_some() && worked.unchanged {
-            self.discard(&sink, &target, &staged, Some(&worked.plan)).await;
-            return Ok(None);
-        }
-        Ok(Some(Piece {
-            role: Role::Quarantine,
-            target,
-            change,
-            schema,
-            staged,
-            grains: Vec::new(),
-            worked,
-        }))
-    }
-
-    /// The kept pages' part: this read's answers beside the older ones.
-    async fn pages(&self, group: &Group) -> Result<Option<Piece>> {
-        if group.pages.is_empty() {
-            return Ok(None);
-        }
-        let target = known::companion(self.row, Role::Pages);
-        let sink = self.deps.places.of(&target)?;
-        let schema = super::pages::schema();
-        let worked = sink
-            .work_out(&target, schema.clone(), &Change::Append, &group.pages, &[], self.ctx)
-            .await?;
-        let staged = group.pages.clone();
-        Ok(Some(Piece {
-            role: Role::Pages,
-            target,
-            change: Change::Append,
-            schema,
-            staged,
-            grains: Vec::new(),
-            worked,
-        }))
-    }
-
-    async fn carry(
+    pub(super) async fn carry(
         &self,
         settled: &Settled,
         pieces: Vec<Piece>,
@@ -480,126 +365,13 @@ impl Lander<'_> {
         Ok(())
     }
 
-    /// What the commit says of the ledger: every part of the group is of this commit now.
-    fn ledger_change(&self, group: &Group, meets: Meets) -> LedgerChange {
-        let is_whole = self.asset.range.is_none() && slice_columns(self.asset).is_empty();
-        let mut change = LedgerChange {
-            drop_all: is_whole || meets == Meets::Swap,
-            ..LedgerChange::default()
-        };
-        change.drop_ranges = Spans::of(group.parts.iter().filter_map(|p| p.range));
-        if !change.drop_all && self.asset.range.is_none() {
-            change.drop_labels = group.parts.iter().map(|p| p.labels.clone()).collect();
-        }
-        change.add = group
-            .parts
-            .iter()
-            .filter(|p| p.is_entered)
-            .map(|p| self.entry(p, 0, p.values_hash.clone()))
-            .collect();
-        change
-    }
-
-    fn entry(&self, part: &DonePart, n: u64, values_hash: String) -> Entry {
-        Entry {
-            range: part.range,
-            labels: part.labels.clone(),
-            outcome: part.outcome,
-            n,
-            data_hash: self.data_hash.to_string(),
-            values_hash,
-            source: self.source.map(str::to_string),
-            read_at: part.read_at,
-            kept: false,
-        }
-    }
-
-    /// Nothing changed: the state alone remembers that these parts were read again, and what they were computed from.
-    async fn enter_unchanged(&mut self, group: &Group, settled: &Settled) -> Result<()> {
-        let ledger = self.deps.store.ledger(self.row.id).await?;
-        let before: BTreeMap<(Option<Span>, &Labels), &Entry> =
-            ledger.iter().map(|e| ((e.range, &e.labels), e)).collect();
-        let checked = self.inputs.versions();
-        let mut change = LedgerChange::default();
-        let mut touched = Vec::new();
-        for part in group.parts.iter().filter(|p| p.is_entered) {
-            let there = before.get(&(part.range, &part.labels));
-            let n = there.map_or(settled.n, |e| e.n);
-            // A source's slice needs no versions: its age alone makes it old.
-            let checked = if self.source.is_some() { &[][..] } else { &checked };
-            let entry = self.entry(part, n, Values::text(&part.values_hash, checked));
-            match there {
-                Some(same)
-                    if **same
-                        == (Entry {
-                            read_at: same.read_at,
-                            ..entry.clone()
-                        }) =>
-                {
-                    touched.push((part.range, part.labels.clone()))
-                }
-                _ => {
-                    match part.range {
-                        Some(range) => change.drop_ranges = change.drop_ranges.union(&Spans::of([range])),
-                        None => {
-                            change.drop_labels.insert(part.labels.clone());
-                        }
-                    }
-                    change.add.push(entry);
-                }
-            }
-        }
-        if !touched.is_empty() {
-            let read_at = group
-                .parts
-                .iter()
-                .map(|p| p.read_at)
-                .min()
-                .unwrap_or_else(|| self.ctx.clock.now());
-            self.deps.store.touch(&self.lease.lease, &touched, read_at).await?;
-        }
-        if !change.add.is_empty() {
-            self.deps.store.enter(&self.lease.lease, &change).await?;
-        }
-        self.figures.rows_doubled += group.doubled;
-        Ok(())
-    }
-
-    /// Commits a failed check's offenders to the quarantine, and nothing else; then fails.
-    async fn keep_evidence(&mut self, failure: Failure, schema: SchemaRef, settled: &Settled) -> Result<()> {
-        let error = failure.error(self.asset, self.figures.commits);
-        let parts = BTreeSet::from([EVIDENCE.to_string()]);
-        let own = known::own(self.row);
-        let sink = self.deps.places.of(&own)?;
-        if let Some(evidence) = self
-            .set_aside_piece(failure.evidence, replace_parts(&parts), &parts)
-            .await?
-        {
-            let pieces = vec![self.no_rows(&sink, &own, settled, &schema).await?, evidence];
-            let recheck = Rejudge {
-                deps: self.deps,
-                asset: self.asset,
-            };
-            self.carry(
-                settled,
-                pieces,
-                LedgerChange::default(),
-                Footprint::nothing(),
-                &None,
-                &recheck,
-            )
-            .await?;
-        }
-        Err(error)
-    }
-
     fn note(&mut self, note: String) {
         if !self.notes.contains(&note) {
             self.notes.push(note);
         }
     }
 
-    async fn forget(&self, sink: &Arc<dyn Sink>, own: &Target, group: &Group, plan: Option<&Value>) {
+    pub(super) async fn forget(&self, sink: &Arc<dyn Sink>, own: &Target, group: &Group, plan: Option<&Value>) {
         self.discard(sink, own, &group.staged, plan).await;
         if !group.pages.is_empty() {
             let pages = known::companion(self.row, Role::Pages);
@@ -609,7 +381,7 @@ impl Lander<'_> {
         }
     }
 
-    async fn discard(&self, sink: &Arc<dyn Sink>, target: &Target, staged: &[Staged], plan: Option<&Value>) {
+    pub(super) async fn discard(&self, sink: &Arc<dyn Sink>, target: &Target, staged: &[Staged], plan: Option<&Value>) {
         if let Err(error) = sink.discard(target, staged, plan, self.ctx).await {
             tracing::warn!(table = %target.name, %error, "staged rows that no commit will name were left behind");
         }
@@ -624,11 +396,11 @@ pub fn slice_columns(asset: &Asset) -> &[String] {
     }
 }
 
-fn has_position(asset: &Asset) -> bool {
+pub(super) fn has_position(asset: &Asset) -> bool {
     matches!(&asset.how, How::Copy(copy) if copy.position.is_some())
 }
 
-fn replace_parts(parts: &BTreeSet<String>) -> Change {
+pub(super) fn replace_parts(parts: &BTreeSet<String>) -> Change {
     Change::ReplaceSlices {
         columns: vec![aside::PART.into()],
         slices: parts.iter().map(|p| part_labels(p)).collect(),

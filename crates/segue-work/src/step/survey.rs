@@ -6,14 +6,14 @@ use crate::definition::Definition;
 use crate::deps::Deps;
 use crate::ledger::{ParkedUntil, Part, Question, Reading, State, values_hash};
 use crate::names::asset_name;
-use crate::plan::class::{Action, DefinitionChange, classify};
+use crate::plan::class::{Action, Class, DefinitionChange, Difference, classify};
 use crate::ranges::Calendar;
 use futures::TryStreamExt;
 use jiff::{SignedDuration, Timestamp};
 use segue_core::commit::{Entry, InputVersion};
 use segue_core::engine::Query;
 use segue_core::{AssetName, Ctx, Error, Kind, Labels, Result, Slice, Span};
-use segue_spec::model::{Asset, Copy, ForEach, From, How, Param};
+use segue_spec::model::{Asset, Copy, ForEach, From, How, Param, WriteMode};
 use segue_store::{AssetRow, Parked};
 use serde_json::{Map, Value};
 use std::collections::{BTreeSet, HashMap};
@@ -87,16 +87,6 @@ pub fn computed_from(asset: &Asset) -> Vec<AssetName> {
 pub async fn survey(deps: &Deps, asset: &Asset, row: Option<&AssetRow>, wanted: &Wanted, ctx: &Ctx) -> Result<Survey> {
     let definition = Definition::of(asset, &deps.project.timezone);
     let data_hash = definition.data_hash();
-    let old = row.and_then(|r| r.definition.as_ref());
-    let change = match old.map(Definition::from_json) {
-        None => DefinitionChange::none(),
-        Some(Some(old)) => classify(&old, &definition),
-        Some(None) if row.and_then(|r| r.data_hash.as_ref()) == Some(&data_hash) => DefinitionChange::none(),
-        Some(None) => DefinitionChange {
-            action: Action::Recompute,
-            ..DefinitionChange::none()
-        },
-    };
     let params = params(&asset.name.to_string(), &asset.params, &wanted.params)?;
     let calendar = asset
         .range
@@ -107,6 +97,7 @@ pub async fn survey(deps: &Deps, asset: &Asset, row: Option<&AssetRow>, wanted: 
         Some(row) => (deps.store.ledger(row.id).await?, deps.store.parked(row.id).await?),
         None => (Vec::new(), Vec::new()),
     };
+    let change = change(asset, row, &definition, &data_hash, &ledger);
     let inputs = Inputs::pin(deps, computed_from(asset), ctx).await?;
     let now = ctx.clock.now();
     let mut survey = Survey {
@@ -127,6 +118,38 @@ pub async fn survey(deps: &Deps, asset: &Asset, row: Option<&AssetRow>, wanted: 
     survey.list(deps, asset, wanted, ctx).await?;
     survey.judge(deps, asset, row, wanted, ctx).await?;
     Ok(survey)
+}
+
+/// What became of the definition since the asset last ran.
+fn change(
+    asset: &Asset,
+    row: Option<&AssetRow>,
+    definition: &Definition,
+    data_hash: &str,
+    ledger: &[Entry],
+) -> DefinitionChange {
+    let old = row.and_then(|r| r.definition.as_ref());
+    if let Some(old) = old.and_then(Definition::from_json) {
+        return classify(&old, definition);
+    }
+    // A rebuilt state knows no definition, and one of another version of this program cannot be read: the hashes alone tell.
+    if ledger.iter().all(|e| e.data_hash == data_hash) {
+        return DefinitionChange::none();
+    }
+    let action = match asset.write.mode {
+        WriteMode::Replace => Action::Recompute,
+        WriteMode::Append | WriteMode::Merge => Action::Rebuild,
+    };
+    let what = Difference {
+        what: "something in its definition".into(),
+        class: Class::Recompute,
+    };
+    DefinitionChange {
+        class: Some(Class::Recompute),
+        action,
+        differences: vec![what],
+        ..DefinitionChange::none()
+    }
 }
 
 impl Survey {

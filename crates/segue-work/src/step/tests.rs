@@ -432,3 +432,4 @@ async fn a_whole_replace_by_nothing_is_refused() {
 
 mod checks;
 mod computed;
+mod rebuilt;

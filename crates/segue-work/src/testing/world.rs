@@ -199,7 +199,7 @@ impl World {
 }
 
 /// Rows as text, one a line, sorted.
-pub fn rows(batch: &RecordBatch) -> String {
+fn rows(batch: &RecordBatch) -> String {
     let mut lines: Vec<String> = (0..batch.num_rows())
         .map(|at| {
             crate::json::row(batch, at)

@@ -1,0 +1,158 @@
+//! The tables beside an asset's own: what a commit does to its quarantine and to its kept pages.
+
+use super::aside::{self, EVIDENCE, SetAside, part_key};
+use super::group::Group;
+use super::judge::Failure;
+use super::known;
+use super::land::{Lander, Meets, Piece, Rejudge, has_position, replace_parts, slice_columns};
+use crate::commit::{Settled, Sinks};
+use arrow_schema::SchemaRef;
+use futures::{StreamExt, TryStreamExt};
+use segue_core::Result;
+use segue_core::commit::{Footprint, LedgerChange, Role};
+use segue_core::sink::{Change, Rows, Sink, Target};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+impl Lander<'_> {
+    /// The own table's part of a commit that changes only companions: the number, and no rows.
+    pub(super) async fn no_rows(
+        &self,
+        sink: &Arc<dyn Sink>,
+        own: &Target,
+        settled: &Settled,
+        schema: &SchemaRef,
+    ) -> Result<Piece> {
+        let schema = settled.schema.clone().unwrap_or_else(|| schema.clone());
+        let worked = sink
+            .work_out(own, schema.clone(), &Change::Append, &[], &[], self.ctx)
+            .await?;
+        Ok(Piece {
+            role: Role::Table,
+            target: own.clone(),
+            change: Change::Append,
+            schema,
+            staged: Vec::new(),
+            grains: Vec::new(),
+            worked,
+        })
+    }
+
+    /// The quarantine's part: what is set aside now in place of what was, with the evidence of the last failure gone. `None` when
+    /// nothing of it changes.
+    pub(super) async fn quarantine(&self, group: &Group, meets: Meets) -> Result<Option<Piece>> {
+        let mut parts: BTreeSet<String> = group.parts.iter().map(|p| part_key(&p.labels, p.range)).collect();
+        parts.extend(group.aside.iter().map(|a| a.part.clone()));
+        parts.insert(EVIDENCE.into());
+        let adds_to_before =
+            self.asset.range.is_none() && slice_columns(self.asset).is_empty() && has_position(self.asset);
+        let change = match meets {
+            Meets::Swap => Change::ReplaceTable,
+            Meets::AsWritten if adds_to_before && !group.aside.is_empty() => Change::Append,
+            Meets::AsWritten => {
+                if adds_to_before {
+                    parts = BTreeSet::from([EVIDENCE.to_string()]);
+                }
+                replace_parts(&parts)
+            }
+        };
+        self.set_aside_piece(group.aside.clone(), change, &parts).await
+    }
+
+    pub(super) async fn set_aside_piece(
+        &self,
+        mut rows: Vec<SetAside>,
+        change: Change,
+        parts: &BTreeSet<String>,
+    ) -> Result<Option<Piece>> {
+        let target = known::companion(self.row, Role::Quarantine);
+        let sink = self.deps.places.of(&target)?;
+        let head = sink.head(&target, self.ctx).await?;
+        if head.schema.is_none() && rows.is_empty() {
+            return Ok(None);
+        }
+        if head.schema.is_some() && !rows.is_empty() {
+            let there = sink.at(&target, head.version, self.ctx).await?;
+            let mut before = Vec::new();
+            let mut batches = there.scan(None).await?;
+            while let Some(batch) = batches.try_next().await? {
+                before.push(batch);
+            }
+            aside::keep_first(&mut rows, &before, parts)?;
+        }
+        let schema = aside::schema();
+        let mut staged = Vec::new();
+        if !rows.is_empty() {
+            let batch = aside::batch(&rows)?;
+            let stream = futures::stream::iter([Ok(Rows { batch, deletes: None })]).boxed();
+            staged.push(sink.stage(&target, schema.clone(), stream, self.ctx).await?);
+        }
+        let worked = sink
+            .work_out(&target, schema.clone(), &change, &staged, &[], self.ctx)
+            .await?;
+        if head.schema.is_some() && worked.unchanged {
+            self.discard(&sink, &target, &staged, Some(&worked.plan)).await;
+            return Ok(None);
+        }
+        Ok(Some(Piece {
+            role: Role::Quarantine,
+            target,
+            change,
+            schema,
+            staged,
+            grains: Vec::new(),
+            worked,
+        }))
+    }
+
+    /// The kept pages' part: this read's answers beside the older ones.
+    pub(super) async fn pages(&self, group: &Group) -> Result<Option<Piece>> {
+        if group.pages.is_empty() {
+            return Ok(None);
+        }
+        let target = known::companion(self.row, Role::Pages);
+        let sink = self.deps.places.of(&target)?;
+        let schema = super::pages::schema();
+        let worked = sink
+            .work_out(&target, schema.clone(), &Change::Append, &group.pages, &[], self.ctx)
+            .await?;
+        let staged = group.pages.clone();
+        Ok(Some(Piece {
+            role: Role::Pages,
+            target,
+            change: Change::Append,
+            schema,
+            staged,
+            grains: Vec::new(),
+            worked,
+        }))
+    }
+
+    /// Commits a failed check's offenders to the quarantine, and nothing else; then fails.
+    pub(super) async fn keep_evidence(&mut self, failure: Failure, schema: SchemaRef, settled: &Settled) -> Result<()> {
+        let error = failure.error(self.asset, self.figures.commits);
+        let parts = BTreeSet::from([EVIDENCE.to_string()]);
+        let own = known::own(self.row);
+        let sink = self.deps.places.of(&own)?;
+        if let Some(evidence) = self
+            .set_aside_piece(failure.evidence, replace_parts(&parts), &parts)
+            .await?
+        {
+            let pieces = vec![self.no_rows(&sink, &own, settled, &schema).await?, evidence];
+            let recheck = Rejudge {
+                deps: self.deps,
+                asset: self.asset,
+            };
+            self.carry(
+                settled,
+                pieces,
+                LedgerChange::default(),
+                Footprint::nothing(),
+                &None,
+                &recheck,
+            )
+            .await?;
+        }
+        Err(error)
+    }
+}

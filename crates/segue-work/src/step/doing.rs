@@ -1,0 +1,200 @@
+//! A step in the middle of its work: what its ways of working share.
+
+use super::Step;
+use super::gather::Gather;
+use super::group::{DonePart, Group};
+use super::known;
+use super::land::{Lander, Meets, slice_columns};
+use super::read::done_part;
+use super::shelf::Shelf;
+use super::survey::Survey;
+use crate::commit::Sinks;
+use crate::report::{Event, StepReport};
+use jiff::Timestamp;
+use segue_core::commit::{Outcome, Role};
+use segue_core::sink::Grain;
+use segue_core::source::Column;
+use segue_core::state::CommitState;
+use segue_core::{Labels, Result, Span, Type};
+use segue_spec::model::OnGone;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// A step in the middle of its work.
+pub(super) struct Doing<'a> {
+    pub(super) step: Step<'a>,
+    pub(super) seen: Survey,
+    pub(super) identity: Option<String>,
+    pub(super) grains: Vec<Grain>,
+    pub(super) meets: Meets,
+    pub(super) once: bool,
+    pub(super) shelf: Shelf,
+    pub(super) shelved: Group,
+    pub(super) report: &'a mut StepReport,
+}
+
+impl<'a> Doing<'a> {
+    /// Takes what lies staged from an earlier try, and gives what is left to do.
+    pub(super) async fn resume(&mut self, due: Vec<usize>) -> Result<Vec<usize>> {
+        let Step { deps, row, how, .. } = &self.step;
+        // What was given up may still land with these rows, and its files go when another does: they must not be named twice.
+        let given_up = !deps.store.commits(row.id).await?.given_up.is_empty();
+        let asked_anew = how.wanted.again && how.attempt <= 1;
+        if !self.once {
+            // Notes of a rebuild that waits are left alone: they stop counting with the next commit.
+            return Ok(due);
+        }
+        if given_up || asked_anew {
+            self.shelf.clear().await?;
+            return Ok(due);
+        }
+        let parts: HashMap<_, &str> = self
+            .seen
+            .parts
+            .iter()
+            .map(|p| ((p.range, &p.labels), p.values_hash.as_str()))
+            .collect();
+        let mut staged: HashSet<(Option<Span>, Labels)> = HashSet::new();
+        for group in self.shelf.read().await? {
+            let still = |p: &DonePart| parts.get(&(p.range, &p.labels)) == Some(&p.values_hash.as_str());
+            let is_new = |p: &DonePart| !staged.contains(&(p.range, p.labels.clone()));
+            if group.parts.iter().all(|p| still(p) && is_new(p)) {
+                staged.extend(group.parts.iter().map(|p| (p.range, p.labels.clone())));
+                self.shelved.join(group)?;
+            }
+        }
+        if !staged.is_empty() {
+            self.report
+                .notes
+                .push(format!("{} parts lay staged from an earlier try", staged.len()));
+        }
+        Ok(due
+            .into_iter()
+            .filter(|i| !staged.contains(&(self.seen.parts[*i].range, self.seen.parts[*i].labels.clone())))
+            .collect())
+    }
+
+    pub(super) fn lander(&mut self) -> Lander<'_> {
+        Lander {
+            deps: self.step.deps,
+            asset: self.step.asset,
+            row: &self.step.row,
+            lease: self.step.lease,
+            ctx: &self.step.commit_ctx,
+            data_hash: &self.seen.data_hash,
+            source: self.identity.as_deref(),
+            inputs: &self.seen.inputs,
+            calendar: self.seen.calendar.as_ref(),
+            grains: &self.grains,
+            figures: &mut self.report.figures,
+            notes: &mut self.report.notes,
+        }
+    }
+
+    pub(super) fn gather(&self, keep_pages: bool) -> Result<Gather> {
+        let Step {
+            deps,
+            asset,
+            row,
+            commit_ctx,
+            ..
+        } = &self.step;
+        let own = known::own(row);
+        let pages = keep_pages.then(|| (deps.places.lake.clone(), known::companion(row, Role::Pages)));
+        Ok(Gather::new(
+            deps.places.of(&own)?,
+            own,
+            pages,
+            &asset.write.key,
+            commit_ctx.trace.run,
+            commit_ctx,
+        ))
+    }
+
+    /// Commits a group, or puts it on the shelf for the step's only commit.
+    pub(super) async fn flush(&mut self, group: Group) -> Result<()> {
+        if group.is_empty() {
+            return Ok(());
+        }
+        if self.once {
+            self.shelf.put(&group).await?;
+            self.shelved.join(group)?;
+        } else {
+            let meets = self.meets;
+            self.lander().land(group, meets).await?;
+        }
+        let (name, figures) = (self.step.row.name.clone(), self.report.figures.clone());
+        self.step.deps.progress.tell(Event::Moved { name, figures });
+        Ok(())
+    }
+
+    /// The step's only commit, where it has one.
+    pub(super) async fn commit_shelved(&mut self) -> Result<()> {
+        if !self.once || self.shelved.is_empty() {
+            return Ok(());
+        }
+        let (group, meets) = (std::mem::take(&mut self.shelved), self.meets);
+        let landed = self.lander().land(group, meets).await;
+        // After a transient failure what lies staged still counts; after another it has been thrown away, or must not be named again.
+        if !matches!(&landed, Err(e) if e.kind().is_transient()) {
+            self.shelf.clear().await?;
+        }
+        landed
+    }
+
+    /// A table that is swapped in begins with an empty ledger: what was found closed is entered with it.
+    pub(super) async fn keep_closed(&mut self) -> Result<()> {
+        if self.meets != Meets::Swap {
+            return Ok(());
+        }
+        let ledger = self.step.deps.store.ledger(self.step.row.id).await?;
+        let closed = ledger
+            .into_iter()
+            .filter(|e| e.outcome == Outcome::Closed && e.data_hash == self.seen.data_hash);
+        let closed: HashMap<Labels, Timestamp> = closed.map(|e| (e.labels, e.read_at)).collect();
+        let parts = self.seen.parts.iter();
+        let kept = parts.filter_map(|p| Some(done_part(p, *closed.get(&p.labels)?, Outcome::Closed)));
+        self.shelved.parts.extend(kept);
+        Ok(())
+    }
+
+    /// Keeps inferred columns as they are in the table now.
+    pub(super) async fn freeze(&self) -> Result<()> {
+        let Step {
+            deps, row, commit_ctx, ..
+        } = &self.step;
+        let own = known::own(row);
+        let Some(schema) = deps.places.of(&own)?.head(&own, commit_ctx).await?.schema else {
+            return Ok(());
+        };
+        let column = |f: &Arc<arrow_schema::Field>| {
+            Ok(Column {
+                name: f.name().clone(),
+                of: Type::of(f)?,
+                required: !f.is_nullable(),
+                path: None,
+                value: None,
+            })
+        };
+        let columns: Vec<Column> = schema.fields().iter().map(column).collect::<Result<_>>()?;
+        if row.schema.as_ref() != Some(&columns) {
+            deps.store.freeze_schema(row.id, &columns).await?;
+        }
+        Ok(())
+    }
+
+    /// What is done and no longer listed: its rows are deleted, or kept and counted.
+    pub(super) async fn delete_gone(&mut self) -> Result<()> {
+        let gone = std::mem::take(&mut self.seen.gone);
+        if gone.is_empty() || slice_columns(self.step.asset).is_empty() || self.meets == Meets::Swap {
+            return Ok(());
+        }
+        match self.step.asset.write.on_gone {
+            OnGone::Delete => self.lander().delete(&gone).await,
+            OnGone::Keep => {
+                self.report.figures.slices.gone = gone.len() as u64;
+                Ok(())
+            }
+        }
+    }
+}
