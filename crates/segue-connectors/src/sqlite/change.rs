@@ -55,6 +55,8 @@ pub(super) struct Prepared<'a> {
     lost: Option<u64>,
     /// Whether the table is ours to drop.
     pub created: bool,
+    /// Whether the table may hold rows that share a key of the merge.
+    doubles: bool,
     rows: u64,
 }
 
@@ -86,6 +88,7 @@ pub(super) fn prepare<'a>(db: &'a Connection, dir: &Path, target: &Target, plan:
         altered: false,
         lost: None,
         created: is_ours,
+        doubles: false,
         rows,
     };
     prepared.load_parts()?;
@@ -94,6 +97,10 @@ pub(super) fn prepare<'a>(db: &'a Connection, dir: &Path, target: &Target, plan:
         None => table::create(db, &prepared.quoted, schema, key)?,
         Some(found) if !is_ours => table::check_foreign(&found, &target.place, schema)?,
         Some(found) => prepared.fit(target, &found, mark.as_ref(), schema)?,
+    }
+    if let Change::Merge { key } = change {
+        let of_table = table::find(db, &target.place)?.map(|t| t.key()).unwrap_or_default();
+        prepared.doubles = of_table.is_empty() || of_table.iter().any(|k| !key.contains(k));
     }
     Ok(prepared)
 }
@@ -468,6 +475,22 @@ impl Prepared<'_> {
             run(format!(
                 "delete from {table} as t where exists (select 1 from temp.segue_incoming i where i.deletes = 1 and {same})"
             ))?;
+            if self.doubles {
+                // Rows that share a key are one afterwards, as if they had been taken away and it had been added.
+                let keys: Vec<&str> = self
+                    .columns
+                    .iter()
+                    .filter(|c| key.contains(&c.name))
+                    .map(|c| c.quoted.as_str())
+                    .collect();
+                let of_row: Vec<String> = keys.iter().map(|k| format!("t.{k}")).collect();
+                run(format!(
+                    "delete from {table} as t where exists (select 1 from temp.segue_incoming i where {same}) and ({}) in
+                     (select {keys} from {table} group by {keys} having count(*) > 1)",
+                    of_row.join(", "),
+                    keys = keys.join(", ")
+                ))?;
+            }
             if !rest.is_empty() {
                 let (mut set, mut differs) = (Vec::new(), Vec::new());
                 for column in rest {
