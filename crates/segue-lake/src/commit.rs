@@ -48,7 +48,7 @@ impl Lake {
         let mut failed: Option<Error> = None;
         for _ in 0..MOST_TRIES {
             let table = self.load_target(&part.target).await?;
-            let last = match self.standing(record, part, table.as_ref()).await? {
+            let last = match self.standing(record, part, table.as_deref()).await? {
                 Standing::ShutOut => return Ok(Committed::ShutOut),
                 Standing::There(version) => {
                     self.settle(
@@ -67,10 +67,10 @@ impl Lake {
             if let Some(e) = failed.take().filter(|e| e.kind() != Kind::Conflict) {
                 return Err(e);
             }
-            if !fits(&plan, table.as_ref()) {
+            if !fits(&plan, table.as_deref()) {
                 return Ok(Committed::Moved);
             }
-            match self.land(record, part, &plan, table.as_ref(), last, ctx).await {
+            match self.land(record, part, &plan, table.as_deref(), last, ctx).await {
                 Ok(version) => {
                     reach(if at == 0 {
                         Boundary::OwnCommitted
@@ -150,7 +150,7 @@ impl Lake {
             None => self.log_of(&part.target.place)?,
         };
         let location = log.config().location().clone();
-        let guard = Guard::new(log, table.map(Table::version), Some(own), name);
+        let guard = Guard::on(log, table.map(Table::version), Some(own), name);
         let mut actions = Vec::new();
         let mut created = None;
         match table {
@@ -192,9 +192,14 @@ impl Lake {
             .with_actions(actions)
             .build(table.map(|t| &t.state as _), guard, operation)
             .await;
-        committed
-            .map(|c| c.version())
-            .map_err(|e| failed(e, format!("cannot commit {record}")))
+        let committed = committed.map_err(|e| failed(e, format!("cannot commit {record}")))?;
+        let version = committed.version();
+        // It is there; what is only remembered must not make an error of it.
+        let left = Table::new(self.log_of(&part.target.place)?, committed.snapshot).with_last(record.asset, record.n);
+        if let Err(e) = self.committed(&part.target.place, left).await {
+            tracing::debug!(error = %e, "a table is read again");
+        }
+        Ok(version)
     }
 }
 

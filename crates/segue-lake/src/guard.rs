@@ -40,7 +40,7 @@ pub(crate) struct Own {
 
 impl Guard {
     /// A guard for one operation that read this version of the table called `name`.
-    pub fn new(inner: LogStoreRef, read: Option<u64>, own: Option<Own>, name: impl fmt::Display) -> LogStoreRef {
+    pub fn on(inner: LogStoreRef, read: Option<u64>, own: Option<Own>, name: impl fmt::Display) -> LogStoreRef {
         Arc::new(Guard {
             inner,
             read,

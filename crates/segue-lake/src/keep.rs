@@ -231,7 +231,7 @@ impl Lake {
         let now = ctx.clock.now().as_millisecond();
         let mut actions: Vec<Action> = removes.iter().map(|f| Action::Remove(f.remove(now, false))).collect();
         actions.extend(adds.iter().map(|f| Action::Add(f.add(false))));
-        let guard = Guard::new(table.log.clone(), Some(table.version()), None, &target.name);
+        let guard = Guard::on(table.log.clone(), Some(table.version()), None, &target.name);
         let operation = DeltaOperation::Optimize {
             predicate: None,
             target_size: i64::try_from(self.options().target_file_bytes).unwrap_or(i64::MAX),
@@ -308,7 +308,7 @@ impl Lake {
             .map_err(|e| delta(e, format!("cannot clean up the log of {}", target.name)))
     }
 
-    async fn present_table(&self, target: &Target) -> Result<Table> {
+    async fn present_table(&self, target: &Target) -> Result<Arc<Table>> {
         let table = self.load_target(target).await?;
         table.ok_or_else(|| Error::new(Kind::NotFound, format!("there is no table {} yet", target.name)))
     }

@@ -2,6 +2,7 @@
 
 use crate::disk::SyncedLocal;
 use crate::errors::storage;
+use crate::loaded::Loaded;
 use crate::plan::Plan;
 use crate::table::Table;
 use arrow_schema::SchemaRef;
@@ -42,7 +43,8 @@ impl Default for LakeOptions {
     }
 }
 
-/// A lake: Delta tables on an object store. Cheap to clone; keeps no state of its own but what is on the store.
+/// A lake: Delta tables on an object store. Cheap to clone. What it knows is on the store; it only remembers tables that it has
+/// just read, and asks whether they are still the newest.
 #[derive(Clone, Debug)]
 pub struct Lake {
     /// Rooted where the address's path begins.
@@ -53,6 +55,7 @@ pub struct Lake {
     url: Url,
     prefix: Path,
     options: Arc<LakeOptions>,
+    loaded: Arc<Loaded>,
 }
 
 impl Lake {
@@ -93,6 +96,7 @@ impl Lake {
             url,
             prefix,
             options: Arc::new(options.clone()),
+            loaded: Arc::default(),
         })
     }
 
@@ -152,20 +156,36 @@ impl Lake {
     }
 
     /// The table at a place, whosever it is.
-    pub(crate) async fn load(&self, place: &str, version: Option<u64>, name: &str) -> Result<Option<Table>> {
-        Table::load(self.log_of(place)?, version, name).await
+    pub(crate) async fn load(&self, place: &str, version: Option<u64>, name: &str) -> Result<Option<Arc<Table>>> {
+        let store = self.store_of(place);
+        if let Some(table) = self.loaded.get(place, store.as_ref()).await?
+            && version.is_none_or(|v| v == table.version())
+        {
+            return Ok(Some(table));
+        }
+        let table = Table::load(self.log_of(place)?, version, name).await?.map(Arc::new);
+        if let (Some(table), None) = (&table, version) {
+            self.loaded.put(place, store.as_ref(), table).await?;
+        }
+        Ok(table)
+    }
+
+    /// Remembers the state that a commit of ours left behind, so that it is not read again.
+    pub(crate) async fn committed(&self, place: &str, table: Table) -> Result<()> {
+        let store = self.store_of(place);
+        self.loaded.put(place, store.as_ref(), &Arc::new(table)).await
     }
 
     /// The target's table, newest version.
     ///
     /// # Errors
     /// `Conflict` where another table lies there.
-    pub(crate) async fn load_target(&self, target: &Target) -> Result<Option<Table>> {
+    pub(crate) async fn load_target(&self, target: &Target) -> Result<Option<Arc<Table>>> {
         self.load_version(target, None).await
     }
 
     /// The target's table at one version.
-    pub(crate) async fn load_version(&self, target: &Target, version: Option<u64>) -> Result<Option<Table>> {
+    pub(crate) async fn load_version(&self, target: &Target, version: Option<u64>) -> Result<Option<Arc<Table>>> {
         let table = self.load(&target.place, version, &target.name.to_string()).await?;
         match table {
             Some(table) if table.id() != Some(target.table) => Err(Error::new(

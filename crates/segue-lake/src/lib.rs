@@ -18,6 +18,7 @@ mod file;
 mod guard;
 mod keep;
 mod lake;
+mod loaded;
 mod log;
 mod plan;
 mod provider;

@@ -5,8 +5,10 @@ use crate::file::DataFile;
 use arrow_schema::SchemaRef;
 use deltalake_core::logstore::LogStoreRef;
 use deltalake_core::table::state::DeltaTableState;
+use parking_lot::Mutex;
 use segue_core::{AssetId, Error, Kind, Result, TableId, align};
 use segue_diag::LAKE_FEATURE;
+use std::collections::HashMap;
 
 /// The property of a table that carries its id.
 pub(crate) const TABLE_PROPERTY: &str = "segue.table";
@@ -15,6 +17,8 @@ pub(crate) const TABLE_PROPERTY: &str = "segue.table";
 pub(crate) struct Table {
     pub log: LogStoreRef,
     pub state: DeltaTableState,
+    /// Numbers that were asked for already.
+    last: Mutex<HashMap<AssetId, u64>>,
 }
 
 /// The application id under which an asset's numbers stand in a table's log.
@@ -23,6 +27,12 @@ pub(crate) fn application(asset: AssetId) -> String {
 }
 
 impl Table {
+    /// The same, knowing already which of the asset's commits is its last.
+    pub fn with_last(self, asset: AssetId, n: u64) -> Table {
+        self.last.lock().insert(asset, n);
+        self
+    }
+
     /// The newest version, or the one named; `None` where there is no table.
     pub async fn load(log: LogStoreRef, version: Option<u64>, name: &str) -> Result<Option<Table>> {
         let failed = |e| delta(e, format!("cannot read the log of {name}"));
@@ -30,7 +40,16 @@ impl Table {
             return Ok(None);
         }
         let state = DeltaTableState::try_new(&log, version).await.map_err(failed)?;
-        Ok(Some(Table { log, state }))
+        Ok(Some(Table::new(log, state)))
+    }
+
+    /// A table in this state.
+    pub fn new(log: LogStoreRef, state: DeltaTableState) -> Table {
+        Table {
+            log,
+            state,
+            last: Mutex::default(),
+        }
     }
 
     pub fn version(&self) -> u64 {
@@ -54,9 +73,25 @@ impl Table {
 
     /// The last of the asset's commits on it; 0 for none.
     pub async fn last(&self, asset: AssetId) -> Result<u64> {
-        let found = self.state.transaction_version(&self.log, application(asset)).await;
-        let found = found.map_err(|e| delta(e, "cannot read the log's application transactions"))?;
-        Ok(found.and_then(|n| u64::try_from(n).ok()).unwrap_or(0))
+        if let Some(n) = self.last.lock().get(&asset) {
+            return Ok(*n);
+        }
+        let failed = |e| delta(e, "cannot read the log's application transactions");
+        let found = match self.state.transaction_version(&self.log, application(asset)).await {
+            Ok(found) => found,
+            // Entries that this state was read from may have been cleaned up since; a checkpoint stands for them now.
+            Err(_) => {
+                let again = DeltaTableState::try_new(&self.log, Some(self.version())).await;
+                let again = again.map_err(failed)?;
+                again
+                    .transaction_version(&self.log, application(asset))
+                    .await
+                    .map_err(failed)?
+            }
+        };
+        let n = found.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
+        self.last.lock().insert(asset, n);
+        Ok(n)
     }
 
     /// Its data files.

@@ -10,4 +10,5 @@ mod power;
 mod protocol;
 mod provider;
 mod python;
+mod scale;
 mod types;

@@ -93,7 +93,7 @@ impl<'a> Work<'a> {
     fn new(
         lake: &'a Lake,
         target: &'a Target,
-        table: Option<Table>,
+        table: Option<Arc<Table>>,
         wanted: &Schema,
         change: &Change,
         staged: &[Staged],

@@ -158,9 +158,12 @@ impl Lake {
     async fn needed(&self, target: &Target, what: &Vacuum, cutoff: Timestamp) -> Result<BTreeSet<String>> {
         let mut needed = what.protect.clone();
         let mut landed = 0;
-        if let Some(table) = self.load_target(target).await? {
+        // Whose table it is has been looked at; what was removed from it is read from the log as it is now.
+        self.load_target(target).await?;
+        let name = target.name.to_string();
+        if let Some(table) = Table::load(self.log_of(&target.place)?, None, &name).await? {
             landed = table.last(target.asset).await?;
-            needed.extend(table.files(&target.name.to_string())?.into_iter().map(|f| f.path));
+            needed.extend(table.files(&name)?.into_iter().map(|f| f.path));
             removed_since(&table, cutoff, &mut needed).await?;
         }
         let store = self.store_of(&target.place);

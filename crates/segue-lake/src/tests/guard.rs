@@ -40,7 +40,7 @@ async fn plain(bed: &Bed) -> DeltaTable {
 /// The same behind the guard.
 async fn guarded(bed: &Bed) -> DeltaTable {
     let plain = plain(bed).await;
-    let guard = Guard::new(plain.log_store(), plain.version(), None, "the table");
+    let guard = Guard::on(plain.log_store(), plain.version(), None, "the table");
     let mut table = DeltaTable::new(guard);
     table.load().await.unwrap();
     table
@@ -253,7 +253,7 @@ async fn our_compaction_is_refused_on_what_another_one_compacted_and_begins_agai
         .iter()
         .map(|f| deltalake_core::kernel::Action::Remove(f.remove(0, false)))
         .collect();
-    let guard = Guard::new(stale.log.clone(), Some(stale.version()), None, "raw.sales");
+    let guard = Guard::on(stale.log.clone(), Some(stale.version()), None, "raw.sales");
     let operation = DeltaOperation::Optimize {
         predicate: None,
         target_size: 1,
@@ -281,7 +281,7 @@ async fn said(bed: &Bed, own: Option<(u64, u64)>, version: u64, entry: &str) -> 
         predecessor,
         last: 4,
     });
-    let guard = Guard::new(table.log.clone(), Some(3), own, "raw.sales");
+    let guard = Guard::on(table.log.clone(), Some(3), own, "raw.sales");
     let bytes = CommitOrBytes::LogBytes(entry.to_string().into());
     match guard.write_commit_entry(version, bytes, uuid::Uuid::nil()).await {
         Ok(()) => "done".to_string(),

@@ -229,6 +229,12 @@ async fn records_are_whole_after_checkpoints_and_log_clean_up() {
     assert!(bed.lake.clean_log(&bed.target, Duration::ZERO, &bed.ctx).await.unwrap() > 0);
     let records = bed.lake.records(&bed.target, &bed.ctx).await.unwrap();
     assert_eq!(records.iter().map(|r| r.n).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    // An asset that was not asked for before the clean-up.
+    let stranger = segue_core::sink::Target {
+        asset: segue_core::AssetId::random(),
+        ..bed.target.clone()
+    };
+    assert_eq!(bed.lake.head(&stranger, &bed.ctx).await.unwrap().n, 0);
     let head = bed.lake.head(&bed.target, &bed.ctx).await.unwrap();
     assert_eq!((head.n, head.id, head.version), (4, Some(records[3].id), 3));
     assert_eq!(bed.lake.highest(&bed.target, &bed.ctx).await.unwrap(), 5);
@@ -286,4 +292,27 @@ async fn versions_stay_readable_and_unknown_ones_are_refused() {
     let first = bed.lake.view_at(&bed.target, Some(0)).await.unwrap();
     assert_eq!((first.version(), first.row_count()), (Some(0), Some(1)));
     assert_snapshot!(rows_of(first.as_ref()).await, @"1|a|2024-01-01T00:00:00Z|");
+}
+
+#[tokio::test]
+async fn a_table_that_was_read_before_is_not_taken_for_one_made_anew_at_its_place() {
+    let bed = Bed::disk();
+    let folder = bed.folder.as_ref().unwrap().path().join("the lake");
+    let other = crate::Lake::open(folder.to_str().unwrap(), &super::bed::options()).unwrap();
+    for id in 1..=3 {
+        bed.run(Change::Append, &sales(&[(id, "old", 0, None)])).await;
+    }
+    assert_eq!(bed.rows().await.lines().count(), 3);
+    other.drop_table(&bed.target, &bed.ctx).await.unwrap();
+    assert_snapshot!(bed.rows().await, @"error: there is no table raw.sales yet");
+    let new = Bed {
+        target: bed.target.clone(),
+        ..Bed::on(other, None)
+    };
+    for id in 1..=4 {
+        new.run(Change::Append, &sales(&[(id, "new", 0, None)])).await;
+    }
+    assert_eq!(bed.rows().await, new.rows().await);
+    bed.run(Change::Append, &sales(&[(9, "by the first", 0, None)])).await;
+    assert_eq!(new.rows().await.lines().count(), 5);
 }

@@ -85,7 +85,7 @@ async fn every_type_returns_as_it_went() {
     bed.run(Change::Append, &batch).await;
     let head = bed.lake.head(&bed.target, &bed.ctx).await.unwrap();
     assert_eq!(head.schema.as_ref(), Some(&batch.schema()));
-    let expected = super::bed::lines(&[batch.clone()]);
+    let expected = super::bed::lines(std::slice::from_ref(&batch));
     assert_eq!(bed.rows().await, expected);
     // After a checkpoint, from which schema and statistics are read.
     bed.lake.checkpoint(&bed.target).await.unwrap();

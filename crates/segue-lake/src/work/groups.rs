@@ -129,7 +129,7 @@ impl Slices {
             None => Type::Bool,
         };
         Ok(Slices {
-            keys: arrays.first().and_then(|values| keys(values)),
+            keys: arrays.first().and_then(keys),
             names: names.to_vec(),
             columns,
             converter,

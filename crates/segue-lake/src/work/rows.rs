@@ -39,8 +39,9 @@ impl Digester {
 }
 
 fn digest(bytes: &[u8]) -> u128 {
-    let full = Sha256::digest(bytes);
-    full.iter().take(16).fold(0, |all, byte| (all << 8) | u128::from(*byte))
+    let full: [u8; 32] = Sha256::digest(bytes).into();
+    let (half, _) = full.split_at(16);
+    u128::from_be_bytes(half.try_into().expect("half of 32 bytes is 16"))
 }
 
 /// A multiset of rows, in constant space: equal bags hold equal rows.
