@@ -5,6 +5,7 @@ use crate::params::Params;
 use crate::place::Place;
 use crate::rows::{Rows, kept};
 use crate::session::{self, Ready};
+use crate::spill::Spill;
 use crate::statement::Statement;
 use crate::tables::Tables;
 use crate::{metering, planner};
@@ -25,7 +26,8 @@ const PLANNING_STACK: usize = 64 << 20;
 /// What the engine is given by whoever starts it.
 #[derive(Clone, Debug)]
 pub struct LocalOptions {
-    /// The folder in which queries spill. Files in it live no longer than their query.
+    /// The folder in which queries spill, made when it is needed. Files in it live no longer than their query; what a killed process
+    /// left there is cleared away.
     pub spill: PathBuf,
     /// Into how many parts a query is cut: the number of cores.
     pub partitions: usize,
@@ -37,34 +39,36 @@ pub struct LocalOptions {
 /// dropping them, or cancelling the context, ends the query.
 pub struct LocalEngine {
     base: SessionState,
-    options: LocalOptions,
+    partitions: usize,
+    spill: Spill,
 }
 
 impl LocalEngine {
     /// An engine with these options. Does not touch the disk yet.
     pub fn new(options: LocalOptions) -> LocalEngine {
         metering::install();
-        let options = LocalOptions {
-            partitions: options.partitions.max(1),
-            ..options
-        };
+        let partitions = options.partitions.max(1);
         LocalEngine {
-            base: session::base(options.partitions),
-            options,
+            base: session::base(partitions),
+            partitions,
+            spill: Spill::below(options.spill),
         }
     }
 
     async fn prepare(&self, query: &Query, ctx: &Ctx) -> Result<Prepared> {
         jiff::tz::TimeZone::get(&query.timezone)
             .context(Kind::Invalid, format!("there is no time zone `{}`", query.timezone))?;
-        std::fs::create_dir_all(&self.options.spill).context(
-            Kind::Unavailable,
-            format!("cannot make {}", self.options.spill.display()),
-        )?;
-        let runtime = session::runtime(&ctx.limits, &self.options.spill, ctx.meter.clone())
+        let runtime = session::runtime(&ctx.limits, self.spill.folder()?, ctx.meter.clone())
             .map_err(|e| failure(e, &ctx.limits))?;
         let zone: Arc<str> = query.timezone.as_str().into();
-        let state = session::session(&self.base, &zone, ctx.clock.now(), self.options.partitions, runtime);
+        let state = session::session(
+            &self.base,
+            &zone,
+            ctx.clock.now(),
+            self.partitions,
+            &ctx.limits,
+            runtime,
+        );
         let work = prepare(query.clone(), zone, state, ctx.clone());
         on_a_big_stack(work, ctx).await
     }

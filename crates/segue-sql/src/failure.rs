@@ -17,22 +17,15 @@ pub fn at(error: Error, place: Place) -> Error {
     }
 }
 
-/// What the parser refused. Brackets may nest `nesting` deep.
-pub fn parser_failure(error: &ParserError, nesting: usize) -> Error {
+/// What the parser refused.
+pub fn parser_failure(error: &ParserError) -> Error {
     let text = match error {
-        ParserError::TokenizerError(text) | ParserError::ParserError(text) => text,
-        ParserError::RecursionLimitExceeded => {
-            return Error::new(
-                Kind::Invalid,
-                format!("brackets, subqueries or calls nest more than {nesting} deep"),
-            )
-            .code(segue_diag::SQL_TOO_DEEP)
-            .hint("give parts of it names: `with part as (select …) select … from part`");
-        }
+        ParserError::TokenizerError(text) | ParserError::ParserError(text) => text.as_str(),
+        ParserError::RecursionLimitExceeded => "it nests too deep",
     };
     let (words, place) = match text.rfind(" at Line:") {
         Some(end) => (&text[..end], Place::find(&text[end..])),
-        None => (text.as_str(), None),
+        None => (text, None),
     };
     let message = match words
         .strip_prefix("Expected: ")
@@ -83,14 +76,16 @@ fn translate(error: &DataFusionError, limits: &Limits) -> Error {
         },
         DataFusionError::External(inner) => foreign(inner.as_ref(), limits),
         DataFusionError::SchemaError(schema, _) => schema_failure(schema),
-        DataFusionError::SQL(parser, _) => parser_failure(parser, 0),
+        DataFusionError::SQL(parser, _) => parser_failure(parser),
         DataFusionError::ResourcesExhausted(text) => exhausted(text, limits),
         DataFusionError::Plan(text) | DataFusionError::Configuration(text) => planning(text),
         DataFusionError::NotImplemented(text) => Error::new(Kind::Unsupported, lower_first(first_line(text)))
             .code(segue_diag::SQL_UNSUPPORTED)
-            .hint("say it in another way; see docs/reference/sql.md for what there is"),
+            .hint("say it in another way"),
         DataFusionError::Execution(text) => running(text),
         DataFusionError::ArrowError(arrow, _) => arrow_failure(arrow, limits),
+        // The limit of the disk comes as an error of input and output.
+        DataFusionError::IoError(io) if io.to_string().contains("disk space") => exhausted(&io.to_string(), limits),
         DataFusionError::IoError(io) => {
             Error::new(Kind::Unavailable, "cannot read or write a file of the query").with("cause", io)
         }
@@ -221,7 +216,6 @@ fn some_of(names: &[&str]) -> String {
 
 /// DataFusion says what it may not do in free text; what people meet often has words of its own.
 fn planning(text: &str) -> Error {
-    let text = first_line(text);
     if let Some(rest) = text.strip_prefix("Invalid function '") {
         let (name, rest) = rest.split_once('\'').unwrap_or((rest, ""));
         let error =
@@ -233,10 +227,18 @@ fn planning(text: &str) -> Error {
                 .filter(|near| closest(name, [*near]).is_some()),
         );
     }
-    Error::new(Kind::Invalid, lower_first(text)).code(segue_diag::SQL_PLAN)
+    Error::new(Kind::Invalid, lower_first(first_line(text))).code(segue_diag::SQL_PLAN)
 }
 
 fn running(text: &str) -> Error {
+    if text.contains("Cannot cast timezone to different timezone") {
+        return Error::new(
+            Kind::BadData,
+            "a time without a zone is skipped or comes twice in the session's zone, where clocks are set",
+        )
+        .code(segue_diag::SQL_VALUE)
+        .hint("write its offset: timestamptz '2024-10-27T02:30:00+01:00'");
+    }
     Error::new(Kind::BadData, lower_first(first_line(text)))
         .code(segue_diag::SQL_VALUE)
         .hint("look at the rows that it concerns; `try_cast` gives null where `cast` fails, and `nullif(x, 0)` saves a division")
@@ -255,6 +257,7 @@ fn arrow_failure(error: &arrow_schema::ArrowError, limits: &Limits) -> Error {
         MemoryError(text) => exhausted(text, limits),
         SchemaError(text) => planning(text),
         NotYetImplemented(text) => Error::new(Kind::Unsupported, lower_first(text)).code(segue_diag::SQL_UNSUPPORTED),
+        IoError(text, _) if text.contains("disk space") => exhausted(text, limits),
         IoError(text, _) => {
             Error::new(Kind::Unavailable, "cannot read or write a file of the query").with("cause", text)
         }
@@ -278,9 +281,9 @@ fn exhausted(text: &str, limits: &Limits) -> Error {
     .with("detail", first_line(text))
     .code(code);
     if is_disk {
-        error.hint("allow more disk, or more memory so that less is written, or ask for less at once")
+        error.hint("ask for less at once, or allow more memory, so that less is written: segue sql --memory 2GiB")
     } else {
-        error.hint("allow more memory, or let it keep less: filter before joining, join on keys, ask for fewer groups")
+        error.hint("let it keep less (filter before joining, join on keys, name the columns), or allow more: segue sql --memory 2GiB")
     }
 }
 

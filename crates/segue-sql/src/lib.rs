@@ -1,7 +1,7 @@
 //! Answer SQL in this process, over the lake and the connections.
 //!
 //! In reading order: the engine ([`LocalEngine`]), what may be asked (`statement`), how it becomes a plan (`planner`), what the tables
-//! of a session are (`tables`), under which limits it runs (`session`, `rows`), our own functions (`functions`, `nearest`), what goes
+//! of a session are (`tables`), under which limits it runs (`session`, `spill`, `rows`), our own functions and meanings (`functions`, `nearest`, `rules`, `zone`, `types`), what goes
 //! wrong and where (`failure`, [`place`]), and how answers are written down ([`format`]).
 
 mod engine;
@@ -14,7 +14,9 @@ mod params;
 pub mod place;
 mod planner;
 mod rows;
+mod rules;
 mod session;
+mod spill;
 mod statement;
 mod tables;
 mod types;

@@ -1,6 +1,8 @@
 //! From a statement to a plan: the names that it may use, and the values of its parameters.
 
+use crate::failure::at;
 use crate::params::Params;
+use crate::place::Place;
 use crate::statement::Statement;
 use crate::tables::Tables;
 use arrow_schema::{DataType, SchemaRef};
@@ -17,11 +19,19 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
+use segue_diag::{Error, Kind, closest};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The plan of a statement over these tables, not optimised yet, with its parameters in place.
 pub fn plan(statement: Statement, params: &Params, tables: &Tables, state: &SessionState) -> PlanResult<LogicalPlan> {
-    let names = Names { state, tables, params };
+    let words = statement.words;
+    let names = Names {
+        state,
+        tables,
+        params,
+        words: &words,
+    };
     let options = &state.config().options().sql_parser;
     let planner = SqlToRel::new_with_options(
         &names,
@@ -51,9 +61,19 @@ struct Names<'a> {
     state: &'a SessionState,
     tables: &'a Tables,
     params: &'a Params,
+    words: &'a BTreeMap<String, Place>,
 }
 
 impl Names<'_> {
+    /// The error with the place of the function that it is about.
+    fn placed(&self, error: Error, function: &str) -> DataFusionError {
+        let error = match self.words.get(function) {
+            Some(place) => at(error, *place),
+            None => error,
+        };
+        DataFusionError::External(Box::new(error))
+    }
+
     /// What an argument of a table function is, with the parameters' values.
     fn argument(&self, argument: Expr) -> PlanResult<Expr> {
         if let Expr::Placeholder(placeholder) = &argument
@@ -86,15 +106,14 @@ impl ContextProvider for Names<'_> {
             .map(|a| self.argument(a))
             .collect::<PlanResult<_>>()?;
         if lower == "nearest" {
-            let table = crate::nearest::table(&arguments, self.tables)
-                .map_err(|error| DataFusionError::External(Box::new(error)))?;
+            let table = crate::nearest::table(&arguments, self.tables).map_err(|error| self.placed(error, &lower))?;
             return Ok(provider_as_source(table));
         }
         let function = self
             .state
             .table_functions()
             .get(&lower)
-            .ok_or_else(|| DataFusionError::External(Box::new(unknown_function(self.state, name))))?;
+            .ok_or_else(|| self.placed(unknown_function(self.state, name), &lower))?;
         let table = function
             .create_table_provider_with_args(datafusion::catalog::TableFunctionArgs::new(&arguments, self.state))?;
         Ok(provider_as_source(table))
@@ -157,14 +176,14 @@ impl ContextProvider for Names<'_> {
     }
 }
 
-fn unknown_function(state: &SessionState, name: &str) -> segue_diag::Error {
-    let error = segue_diag::Error::new(
-        segue_diag::Kind::Invalid,
+fn unknown_function(state: &SessionState, name: &str) -> Error {
+    let error = Error::new(
+        Kind::Invalid,
         format!("there is no function `{name}` that gives a table"),
     )
     .code(segue_diag::SQL_UNKNOWN_FUNCTION);
     let known = state.table_functions().keys().map(String::as_str).chain(["nearest"]);
-    match segue_diag::closest(name, known) {
+    match closest(name, known) {
         Some(near) => error.hint(format!("did you mean `{near}`?")),
         None => error,
     }

@@ -16,21 +16,22 @@ use std::task::{Context, Poll};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 /// The columns of an answer: each in the Arrow form of its Segue type. Whole numbers without a sign become int64, and times finer
-/// than microseconds microseconds, where every value allows it. What no type keeps (intervals, say) stays as it is.
+/// than microseconds microseconds, where every value allows it. What no type keeps (intervals, say) stays as it is. Every column may be
+/// empty: which ones cannot is the planner's guess, and changes with its releases.
 pub fn kept(schema: &Schema) -> SchemaRef {
     let fields: Vec<Field> = schema.fields().iter().map(|f| kept_field(f)).collect();
     Arc::new(Schema::new(fields))
 }
 
 fn kept_field(field: &Field) -> Field {
-    let plain = |data_type| Field::new(field.name(), data_type, field.is_nullable());
+    let plain = |data_type| Field::new(field.name(), data_type, true);
     match field.data_type() {
         DataType::UInt64 => plain(DataType::Int64),
         DataType::Timestamp(TimeUnit::Nanosecond, None) => plain(DataType::Timestamp(TimeUnit::Microsecond, None)),
         DataType::Timestamp(TimeUnit::Nanosecond, Some(_)) => plain(Type::Timestamp.arrow()),
-        DataType::Time32(_) | DataType::Time64(_) => Type::Time.field(field.name(), field.is_nullable()),
+        DataType::Time32(_) | DataType::Time64(_) => Type::Time.field(field.name(), true),
         _ => match Type::of(field) {
-            Ok(of) => of.field(field.name(), field.is_nullable()),
+            Ok(of) => of.field(field.name(), true),
             Err(_) => plain(field.data_type().clone()),
         },
     }

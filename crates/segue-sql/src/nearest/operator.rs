@@ -169,7 +169,7 @@ async fn take_in(
 ) -> PlanResult<Table> {
     let mut batches = Vec::new();
     while let Some(batch) = input.try_next().await? {
-        memory.try_grow(batch.get_array_memory_size())?;
+        memory.try_grow(size_of_rows(&batch)?)?;
         batches.push(batch);
     }
     drop(input);
@@ -178,6 +178,15 @@ async fn take_in(
         .join()
         .await
         .map_err(|e| DataFusionError::ExecutionJoin(Box::new(e)))?
+}
+
+/// The bytes of a batch's own rows: several batches may be slices of one buffer, which is not there several times.
+fn size_of_rows(batch: &RecordBatch) -> PlanResult<usize> {
+    let mut bytes = 0;
+    for column in batch.columns() {
+        bytes += column.to_data().get_slice_memory_size()?;
+    }
+    Ok(bytes)
 }
 
 fn arrange(

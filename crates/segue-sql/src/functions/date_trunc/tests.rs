@@ -29,11 +29,11 @@ fn every_unit_begins_in_the_zone() {
 fn an_hour_of_a_zone_with_a_half_hour_begins_on_its_own_clock() {
     assert_eq!(
         cut("hour", "Asia/Kolkata", "2024-01-01T00:10:00Z"),
-        "2024-01-01T05:00:00 +0530"
+        "2024-01-01T05:00:00 +05:30"
     );
     assert_eq!(
         cut("hour", "+05:30", "2024-01-01T00:10:00Z"),
-        "2024-01-01T05:00:00 +0530"
+        "2024-01-01T05:00:00 +05:30"
     );
 }
 
