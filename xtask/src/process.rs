@@ -36,8 +36,34 @@ impl fmt::Display for Failure {
 }
 
 /// Cargo itself, the one that started us if any did.
+///
+/// `cargo xtask` tells its child about the package `xtask` in variables, and would tell that on to every build script. Some ask for them
+/// to be watched (`ring` does), and then everything above them is built again each time cargo is called by hand and by us in turn.
 pub fn cargo() -> Command {
-    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        if is_about_a_package(&name.to_string_lossy()) {
+            cargo.env_remove(name);
+        }
+    }
+    cargo
+}
+
+/// Whether cargo sets this variable to say which package it runs.
+fn is_about_a_package(name: &str) -> bool {
+    let begins = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CFG_", "CARGO_FEATURE_"];
+    begins.iter().any(|b| name.starts_with(b)) || ["CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "OUT_DIR"].contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cargo_says_about_xtask_is_not_told_on() {
+        assert!(is_about_a_package("CARGO_MANIFEST_DIR") && is_about_a_package("CARGO_PKG_VERSION_MAJOR"));
+        assert!(!is_about_a_package("CARGO_TARGET_DIR") && !is_about_a_package("CARGO_HOME") && !is_about_a_package("CARGO_TERM_COLOR"));
+    }
 }
 
 /// Runs a command to its end; what it prints is seen as it comes. Fails with its exit code.
