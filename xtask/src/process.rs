@@ -35,35 +35,26 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Cargo itself, the one that started us if any did.
+/// Cargo itself, the one that started us if any did, in the environment of whoever started that.
 ///
-/// `cargo xtask` tells its child about the package `xtask` in variables, and would tell that on to every build script. Some ask for them
-/// to be watched (`ring` does), and then everything above them is built again each time cargo is called by hand and by us in turn.
+/// Cargo tells the programs that it runs which package they are. Build scripts (ring's is one) watch those variables, so a cargo that
+/// inherits them rebuilds half of the dependencies, and the next cargo that does not inherit them rebuilds them once more.
 pub fn cargo() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     for (name, _) in std::env::vars_os() {
-        if is_about_a_package(&name.to_string_lossy()) {
-            cargo.env_remove(name);
+        let told = [
+            "CARGO_PKG_",
+            "CARGO_MANIFEST_",
+            "CARGO_BIN_",
+            "CARGO_CRATE_",
+            "CARGO_PRIMARY_",
+            "OUT_DIR",
+        ];
+        if told.iter().any(|start| name.to_string_lossy().starts_with(start)) {
+            cargo.env_remove(&name);
         }
     }
     cargo
-}
-
-/// Whether cargo sets this variable to say which package it runs.
-fn is_about_a_package(name: &str) -> bool {
-    let begins = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CFG_", "CARGO_FEATURE_"];
-    begins.iter().any(|b| name.starts_with(b)) || ["CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "OUT_DIR"].contains(&name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_cargo_says_about_xtask_is_not_told_on() {
-        assert!(is_about_a_package("CARGO_MANIFEST_DIR") && is_about_a_package("CARGO_PKG_VERSION_MAJOR"));
-        assert!(!is_about_a_package("CARGO_TARGET_DIR") && !is_about_a_package("CARGO_HOME") && !is_about_a_package("CARGO_TERM_COLOR"));
-    }
 }
 
 /// Runs a command to its end; what it prints is seen as it comes. Fails with its exit code.
@@ -116,4 +107,22 @@ pub fn show(command: &Command) -> String {
         .chain(command.get_args().map(|arg| arg.to_string_lossy().into_owned()))
         .collect::<Vec<_>>()
         .join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cargo_told_us_is_not_passed_on_to_another_cargo() {
+        // `cargo test` tells its tests as `cargo run` tells its program.
+        assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some(), "run by cargo");
+        let cargo = cargo();
+        let removed: Vec<_> = cargo
+            .get_envs()
+            .filter(|(_, value)| value.is_none())
+            .map(|(name, _)| name)
+            .collect();
+        assert!(removed.contains(&OsStr::new("CARGO_MANIFEST_DIR")), "{removed:?}");
+    }
 }
