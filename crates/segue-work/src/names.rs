@@ -18,7 +18,7 @@ pub fn asset_name(name: &segue_spec::AssetName) -> AssetName {
 pub fn column_type(of: &segue_spec::types::Type) -> Result<segue_core::Type> {
     of.to_string()
         .parse()
-        .map_err(|e| Error::bug(format!("the type {of} is known to the project alone")).caused_by(Error::from(e)))
+        .map_err(|e| Error::bug(format!("the type {of} is known to the project alone")).caused_by(e))
 }
 
 /// A copy's declared columns; those whose type is not written take it from the columns that are frozen, if they are there.

@@ -10,9 +10,10 @@ use futures::StreamExt;
 use jiff::Timestamp;
 use segue_core::commit::Outcome;
 use segue_core::source::{Read, ReadRequest, Rejected, Source};
-use segue_core::{Ctx, Error, Kind, Result};
+use segue_core::{Ctx, Error, Kind, Labels, Result};
 use segue_store::Parked;
 use serde_json::Value;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -249,6 +250,7 @@ impl Reading<'_> {
 
     /// What is to be parked: what the source parked, and what failed on its own, which the next run tries again.
     pub fn parked(&self, before: &[Parked]) -> Vec<Parked> {
+        let attempts: HashMap<&Labels, u32> = before.iter().map(|p| (&p.labels, p.attempts)).collect();
         let mut parked = Vec::new();
         for (part, fate) in self.parts.iter().zip(&self.fates) {
             let (until, reason) = match fate {
@@ -256,11 +258,7 @@ impl Reading<'_> {
                 Fate::Failed(error) => (None, error.to_string()),
                 Fate::Open | Fate::Done | Fate::Closed => continue,
             };
-            let attempts = before
-                .iter()
-                .find(|p| p.labels == part.labels)
-                .map_or(0, |p| p.attempts)
-                + 1;
+            let attempts = attempts.get(&part.labels).copied().unwrap_or(0) + 1;
             parked.push(Parked {
                 labels: part.labels.clone(),
                 until,
@@ -272,7 +270,7 @@ impl Reading<'_> {
     }
 
     /// What ended with rows or was found closed: it no longer waits.
-    pub fn no_longer_parked(&self) -> Vec<segue_core::Labels> {
+    pub fn no_longer_parked(&self) -> Vec<Labels> {
         let ended = |fate: &Fate| matches!(fate, Fate::Done | Fate::Closed);
         self.parts
             .iter()

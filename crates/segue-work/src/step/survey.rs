@@ -16,7 +16,7 @@ use segue_core::{AssetName, Ctx, Error, Kind, Labels, Result, Slice, Span};
 use segue_spec::model::{Asset, Copy, ForEach, From, How, Param, WriteMode};
 use segue_store::{AssetRow, Parked};
 use serde_json::{Map, Value};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// What was asked for.
 #[derive(Clone, Debug, Default)]
@@ -168,14 +168,9 @@ impl Survey {
                     values_hash: values_hash(&slices::other_values(copy, s), &params),
                 })
                 .collect();
-            let listed: BTreeSet<&Labels> = self.parts.iter().map(|p| &p.labels).collect();
-            self.gone = self
-                .ledger
-                .iter()
-                .map(|e| &e.labels)
-                .filter(|l| !l.is_none() && !listed.contains(l))
-                .cloned()
-                .collect();
+            let listed: HashSet<&Labels> = self.parts.iter().map(|p| &p.labels).collect();
+            let done = self.ledger.iter().map(|e| &e.labels);
+            self.gone = done.filter(|l| !l.is_none() && !listed.contains(l)).cloned().collect();
             return Ok(());
         }
         let hash = values_hash(&Map::new(), &self.params);
@@ -204,7 +199,11 @@ impl Survey {
         wanted: &Wanted,
         ctx: &Ctx,
     ) -> Result<()> {
-        let from = computed_from_versions(deps, row, &self.ledger).await?;
+        // What a source's slices were computed from does not matter: their age alone makes them old.
+        let from = match source_copy(asset) {
+            Some(_) => HashMap::new(),
+            None => computed_from_versions(deps, row, &self.ledger).await?,
+        };
         let histories = self.inputs.history(deps, asset, &from, ctx).await?;
         let parked: Vec<ParkedUntil> = self
             .parked

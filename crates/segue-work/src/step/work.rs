@@ -8,7 +8,7 @@ use super::shelf::{Made, Shelf};
 use super::survey::{Survey, source_copy, survey};
 use super::{How, Step, known, uncancelled};
 use crate::checks::commit_once;
-use crate::commit::{Protocol, Rules, Sinks, settle};
+use crate::commit::{Protocol, Rules, Settled, Sinks, settle};
 use crate::deps::Deps;
 use crate::ledger::State;
 use crate::plan::class::Action;
@@ -39,7 +39,7 @@ pub async fn work(
         ctx,
         commit_ctx,
     };
-    let settled_n = step.settle().await?;
+    let settled = step.settle().await?;
     let opened = source_copy(asset).map(|copy| deps.sources.open(copy)).transpose()?;
     let identity = opened.as_ref().map(|o| o.source.identity());
     let mut seen = survey(deps, asset, Some(&step.row), &how.wanted, ctx).await?;
@@ -47,7 +47,7 @@ pub async fn work(
     if seen.change.action == Action::Mark {
         step.mark(&mut seen, identity.as_deref()).await?;
     }
-    let is_rebuild = step.is_rebuild(&seen, settled_n)?;
+    let is_rebuild = step.is_rebuild(&seen, settled.n)?;
     let due: Vec<usize> = match is_rebuild {
         true => (0..seen.parts.len())
             .filter(|i| !matches!(seen.states[*i], State::Parked { .. }))
@@ -60,19 +60,17 @@ pub async fn work(
         parts: due.len() as u64,
         listed,
     });
-    let head = deps
-        .places
-        .of(&known::own(&step.row))?
-        .head(&known::own(&step.row), ctx)
-        .await?;
-    let grains = grains(deps, asset, head.schema.as_ref(), ctx)?;
+    let grains = match due.is_empty() && seen.gone.is_empty() {
+        true => Vec::new(),
+        false => grains(deps, asset, settled.schema.as_ref(), ctx)?,
+    };
     let once = is_rebuild || commit_once(&asset.checks);
     let made = Made {
         data_hash: seen.data_hash.clone(),
         source: identity.clone(),
         inputs: seen.inputs.versions(),
         is_rebuild,
-        after: settled_n,
+        after: settled.n,
     };
     let mut doing = Doing {
         shelf: Shelf::of(&deps.shelf, step.row.id, made),
@@ -95,8 +93,8 @@ pub async fn work(
 
 impl Step<'_> {
     /// Finishes what is prepared, and makes sure that the table is the one that the state remembers. With `--rebuild` a table that is
-    /// gone is given up for a new one. Gives the last commit's number.
-    async fn settle(&mut self) -> Result<u64> {
+    /// gone is given up for a new one.
+    async fn settle(&mut self) -> Result<Settled> {
         let recheck = super::Rejudge {
             deps: self.deps,
             asset: self.asset,
@@ -110,7 +108,6 @@ impl Step<'_> {
             rules: Rules::default(),
         };
         match settle(&protocol, &self.lease.lease, &own).await {
-            Ok(settled) => Ok(settled.n),
             Err(error) if error.error_code() == Some(UNKNOWN_COMMIT) && self.how.wanted.rebuild => {
                 let head = self.deps.places.of(&own)?.head(&own, self.ctx).await?;
                 if head.schema.is_some() {
@@ -119,9 +116,14 @@ impl Step<'_> {
                 let table = segue_core::TableId::random();
                 self.deps.store.new_table(self.row.id, table, &self.row.place).await?;
                 self.row.table = table;
-                Ok(0)
+                Ok(Settled {
+                    n: 0,
+                    id: None,
+                    version: head.version,
+                    schema: None,
+                })
             }
-            Err(error) => Err(error),
+            done => done,
         }
     }
 
