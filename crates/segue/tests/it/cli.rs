@@ -9,13 +9,15 @@ fn a_first_project_works_at_once() {
     let in_it = |args: &[&str]| project.segue(&[&["-C", "greet"], args].concat());
     in_it(&["check"]).ok();
     in_it(&["run"]).ok();
-    let greetings = in_it(&["sql", "--format", "csv", "select * from hello.greetings order by name"]).ok().out;
-    insta::assert_snapshot!(greetings, @r"
+    let greetings = in_it(&["sql", "--format", "csv", "select * from hello.greetings order by name"])
+        .ok()
+        .out;
+    insta::assert_snapshot!(greetings, @r#"
     name,greeting
-    Ada,\"Hello, Ada\"
-    Minsu,\"안녕하세요, Minsu\"
-    Zoé,\"Bonjour, Zoé\"
-    ");
+    Ada,"Hello, Ada"
+    Minsu,"안녕하세요, Minsu"
+    Zoé,"Bonjour, Zoé"
+    "#);
     let aside = in_it(&["quarantine", "list"]).ok().out;
     assert!(aside.contains("raw.people") && aside.contains('1'), "{aside}");
     let again = in_it(&["--json", "plan"]).ok().out;
@@ -56,7 +58,13 @@ fn mistakes_are_drawn_where_they_stand() {
     project.edit("assets/hello/greetings.sql", "from raw.people", "from raw.peple");
     project.edit("assets/raw/people.yaml", "description:", "descripton:");
     let checked = project.segue(&["check"]).ended(2);
-    for wanted in ["assets/hello/greetings.sql:", "raw.peple", "did you mean `raw.people`?", "descripton", "did you mean `description`?"] {
+    for wanted in [
+        "assets/hello/greetings.sql:",
+        "raw.peple",
+        "did you mean `raw.people`?",
+        "descripton",
+        "did you mean `description`?",
+    ] {
         assert!(checked.out.contains(wanted), "no `{wanted}` in:\n{}", checked.out);
     }
     let refused = project.segue(&["run"]).ended(2);
@@ -73,7 +81,10 @@ fn a_secret_is_never_shown() {
         ),
         (".env", "API_TOKEN=hunter2hunter2\n"),
     ]);
-    for args in [&["connection", "test", "api"][..], &["--json", "connection", "test", "api"]] {
+    for args in [
+        &["connection", "test", "api"][..],
+        &["--json", "connection", "test", "api"],
+    ] {
         let refused = project.segue(args);
         assert_ne!(refused.code, Some(0));
         assert!(!refused.text().contains("hunter2"), "{}", refused.text());

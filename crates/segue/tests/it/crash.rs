@@ -12,7 +12,10 @@ use std::time::{Duration, Instant};
 const ELSEWHERE: &[(Boundary, &str)] = &[
     (Boundary::Blocked, "limits::a_block_holds_for_every_process"),
     (Boundary::Parked, "limits::a_block_holds_for_every_process"),
-    (Boundary::GivenUp, "a commit that cannot be finished: segue-work's own tests and simulation"),
+    (
+        Boundary::GivenUp,
+        "a commit that cannot be finished: segue-work's own tests and simulation",
+    ),
     (Boundary::Compacted, "lake::compaction_is_killed_halfway"),
 ];
 
@@ -20,17 +23,31 @@ const ELSEWHERE: &[(Boundary, &str)] = &[
 const NAMES: usize = 24;
 
 fn times(variable: &str, default: u64) -> u64 {
-    std::env::var(variable).ok().and_then(|n| n.parse().ok()).unwrap_or(default)
+    std::env::var(variable)
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(default)
 }
 
 fn troubled() -> Options {
-    let faults = FaultKind::TRANSIENT.into_iter().map(|kind| Fault::of(kind).chance(0.02).seconds(1)).collect();
-    Options { faults, ..Options::default() }
+    let faults = FaultKind::TRANSIENT
+        .into_iter()
+        .map(|kind| Fault::of(kind).chance(0.02).seconds(1))
+        .collect();
+    Options {
+        faults,
+        ..Options::default()
+    }
 }
 
 fn small(standin: &Server) -> Project {
     let project = Project::music(standin);
-    let names: Vec<String> = project.read("data/artists.csv").lines().take(NAMES + 1).map(String::from).collect();
+    let names: Vec<String> = project
+        .read("data/artists.csv")
+        .lines()
+        .take(NAMES + 1)
+        .map(String::from)
+        .collect();
     project.write("data/artists.csv", &(names.join("\n") + "\n"));
     project
 }
@@ -56,10 +73,15 @@ fn content(project: &Project) -> BTreeMap<&'static str, String> {
     }
     let results = rusqlite::Connection::open(project.file("results.db")).expect("the database is there");
     for table in ["related_artists", "artists"] {
-        let mut statement = results.prepare(&format!("select * from {table} order by 1, 2, 3")).expect("the table is there");
+        let mut statement = results
+            .prepare(&format!("select * from {table} order by 1, 2, 3"))
+            .expect("the table is there");
         let columns = statement.column_count();
         let rows = statement.query_map([], |row| {
-            Ok((0..columns).map(|i| format!("{:?}", row.get_ref(i).expect("a value"))).collect::<Vec<_>>().join("|"))
+            Ok((0..columns)
+                .map(|i| format!("{:?}", row.get_ref(i).expect("a value")))
+                .collect::<Vec<_>>()
+                .join("|"))
         });
         let rows: Vec<String> = rows.expect("rows").map(|r| r.expect("a row")).collect();
         all.insert(table, rows.join("\n"));
@@ -73,7 +95,11 @@ fn finish(project: &Project, after: &str) {
         let done = project.segue(&["run"]);
         if done.code == Some(0) {
             let prepared = project.sql("select count(*) from system.commits where state = 'prepared'");
-            assert_eq!(prepared.lines().last(), Some("0"), "something is prepared after {after}");
+            assert_eq!(
+                prepared.lines().last(),
+                Some("0"),
+                "something is prepared after {after}"
+            );
             return;
         }
     }
@@ -84,7 +110,11 @@ fn finish(project: &Project, after: &str) {
 #[track_caller]
 fn assert_same(project: &Project, calm: &BTreeMap<&'static str, String>, after: &str) {
     for (table, rows) in content(project) {
-        assert!(rows == calm[table], "{table} differs after {after}:\n{rows}\n--- calm:\n{}", calm[table]);
+        assert!(
+            rows == calm[table],
+            "{table} differs after {after}:\n{rows}\n--- calm:\n{}",
+            calm[table]
+        );
     }
 }
 
@@ -130,7 +160,10 @@ fn killed_at_random_moments() {
         let mut run = project.start(&["run"]);
         // Spread evenly over the measured length of a run: waiting is what this test is about.
         std::thread::sleep(length.mul_f64((nth as f64 + 0.5) / kills as f64));
-        let at = format!("a kill at {:?} of {length:?}", length.mul_f64((nth as f64 + 0.5) / kills as f64));
+        let at = format!(
+            "a kill at {:?} of {length:?}",
+            length.mul_f64((nth as f64 + 0.5) / kills as f64)
+        );
         run.kill().expect("can be killed");
         killed += u64::from(was_killed(run.wait().expect("it ends")));
         finish(&project, &at);
@@ -145,7 +178,13 @@ fn frozen_and_woken() {
     let calm = small(&standin);
     finish(&calm, "a calm run");
     let calm = content(&calm);
-    let boundaries = [Boundary::Prepared, Boundary::Claimed, Boundary::OwnCommitted, Boundary::LakeStaged, Boundary::SqlStaged];
+    let boundaries = [
+        Boundary::Prepared,
+        Boundary::Claimed,
+        Boundary::OwnCommitted,
+        Boundary::LakeStaged,
+        Boundary::SqlStaged,
+    ];
     for boundary in boundaries.iter().take(times("SEGUE_FREEZES", 2) as usize) {
         let mut project = small(&standin);
         // The lease of a frozen holder is taken after this long without a renewal; 30 s is what people have.
@@ -165,7 +204,9 @@ fn frozen_and_woken() {
 }
 
 fn signal(child: &Child, name: &str) {
-    let sent = std::process::Command::new("kill").args([format!("-{name}"), child.id().to_string()]).status();
+    let sent = std::process::Command::new("kill")
+        .args([format!("-{name}"), child.id().to_string()])
+        .status();
     assert!(sent.expect("kill is there").success());
 }
 
@@ -178,7 +219,10 @@ fn wait_until_stopped(child: &mut Child) {
         if matches!(state, Some('T' | 't')) {
             return;
         }
-        assert!(child.try_wait().expect("can be asked").is_none(), "it ended without reaching the boundary");
+        assert!(
+            child.try_wait().expect("can be asked").is_none(),
+            "it ended without reaching the boundary"
+        );
         assert!(started.elapsed() < Duration::from_secs(60), "it never stopped");
         std::thread::sleep(Duration::from_millis(20));
     }

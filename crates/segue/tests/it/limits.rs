@@ -13,11 +13,15 @@ fn before_top_tracks(standin: &Server) -> (Project, u64) {
     let project = Project::music(standin);
     project.ok(&["run", "raw.artists", "raw.artist_names"]);
     let artists = project.sql("select count(distinct id) from raw.artists");
-    (project, artists.lines().last().and_then(|n| n.parse().ok()).expect("a count"))
+    (
+        project,
+        artists.lines().last().and_then(|n| n.parse().ok()).expect("a count"),
+    )
 }
 
 fn outcome(project: &Project) -> String {
-    let text = project.sql("select outcome from system.steps where asset = 'raw.top_tracks' order by started_at desc limit 1");
+    let text =
+        project.sql("select outcome from system.steps where asset = 'raw.top_tracks' order by started_at desc limit 1");
     text.lines().last().unwrap_or_default().to_string()
 }
 
@@ -31,7 +35,15 @@ fn blocked(kind: FaultKind, share: f64, expected: &str, code: i32) {
     let standin = Server::start(Options::default());
     let (mut project, artists) = before_top_tracks(&standin);
     let after = (artists as f64 * share) as u64;
-    let asked = || standin.standin().stats().requests.get(Class::TopTracks.name()).copied().unwrap_or(0);
+    let asked = || {
+        standin
+            .standin()
+            .stats()
+            .requests
+            .get(Class::TopTracks.name())
+            .copied()
+            .unwrap_or(0)
+    };
     standin.standin().set_fault(Fault::of(kind).after(after));
 
     project.segue(&["run", "raw.top_tracks"]).ended(code);
@@ -39,7 +51,10 @@ fn blocked(kind: FaultKind, share: f64, expected: &str, code: i32) {
     let fired = standin.standin().stats().faults[kind.name()];
     assert!((1..=CONCURRENCY).contains(&fired), "{fired} requests were refused");
     let read = done(&project);
-    assert!(read >= after - CONCURRENCY && read <= after, "{read} of {after} are done");
+    assert!(
+        read >= after - CONCURRENCY && read <= after,
+        "{read} of {after} are done"
+    );
 
     // The next run knows, and asks nothing; another asset of the same account neither, unless only a path is blocked.
     let before = standin.standin().stats().total;
@@ -92,8 +107,15 @@ fn a_block_holds_for_every_process() {
 
 #[test]
 fn a_rate_is_used_and_never_exceeded() {
-    let requests: u64 = std::env::var("SEGUE_RATE_REQUESTS").ok().and_then(|n| n.parse().ok()).unwrap_or(500);
-    let standin = Server::start(Options { limits: "200/s".parse().expect("a limit"), bench_records: requests, ..Options::default() });
+    let requests: u64 = std::env::var("SEGUE_RATE_REQUESTS")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(500);
+    let standin = Server::start(Options {
+        limits: "200/s".parse().expect("a limit"),
+        bench_records: requests,
+        ..Options::default()
+    });
     let project = Project::with(&[
         ("segue.yaml", "format: 1\nproject: rate\n"),
         (
@@ -106,7 +128,10 @@ fn a_rate_is_used_and_never_exceeded() {
         ),
         (
             "assets/raw/numbers.sql",
-            &format!("/* asset: raw.numbers\n   write: {{ mode: replace }} */\nselect value as n from generate_series(0, {})", requests - 1),
+            &format!(
+                "/* asset: raw.numbers\n   write: {{ mode: replace }} */\nselect value as n from generate_series(0, {})",
+                requests - 1
+            ),
         ),
     ]);
     let mut project = project;
@@ -117,7 +142,14 @@ fn a_rate_is_used_and_never_exceeded() {
     let took = began.elapsed().as_secs_f64();
     let stats = standin.standin().stats();
     assert_eq!(stats.refused, 0, "the server refused some");
-    assert!(stats.max_in_one_second <= 200, "{} in one second", stats.max_in_one_second);
+    assert!(
+        stats.max_in_one_second <= 200,
+        "{} in one second",
+        stats.max_in_one_second
+    );
     let least = (requests as f64 / 200.0).floor();
-    assert!(took >= least - 1.0 && took <= least * 1.052 + 3.0, "{requests} requests at 200/s took {took:.1} s");
+    assert!(
+        took >= least - 1.0 && took <= least * 1.052 + 3.0,
+        "{requests} requests at 200/s took {took:.1} s"
+    );
 }

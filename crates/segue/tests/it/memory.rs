@@ -4,7 +4,12 @@ use crate::support::{Project, Server};
 use segue_demo::Options;
 
 fn count(project: &Project, table: &str) -> String {
-    project.sql(&format!("select count(*) from {table}")).lines().last().unwrap_or_default().to_string()
+    project
+        .sql(&format!("select count(*) from {table}"))
+        .lines()
+        .last()
+        .unwrap_or_default()
+        .to_string()
 }
 
 /// Runs the first project, then something behind the state's back; the next run refuses and a rebuild goes on without writing twice.
@@ -16,7 +21,11 @@ fn refused_then_rebuilt(behind_its_back: impl Fn(&Project)) {
     let versions = project.read_dir("lake/raw/people/_delta_log");
     let refused = project.segue(&["run"]).ended(5);
     assert!(refused.err.contains("state rebuild"), "{}", refused.err);
-    assert_eq!(project.read_dir("lake/raw/people/_delta_log"), versions, "nothing was written");
+    assert_eq!(
+        project.read_dir("lake/raw/people/_delta_log"),
+        versions,
+        "nothing was written"
+    );
     project.ok(&["state", "rebuild"]);
     let rows = count(&project, "raw.people");
     let again = project.ok(&["run"]);
@@ -61,7 +70,11 @@ fn another_server_is_never_taken_for_the_one_that_was_read() {
     project.ask(&second);
     let refused = project.segue(&["run", "raw.artists"]);
     assert_ne!(refused.code, Some(0), "{}", refused.text());
-    assert!(refused.err.contains("--accept-source") && refused.err.contains("--rebuild"), "{}", refused.err);
+    assert!(
+        refused.err.contains("--accept-source") && refused.err.contains("--rebuild"),
+        "{}",
+        refused.err
+    );
     assert_eq!(second.standin().stats().total, 0, "nothing was asked");
     project.ok(&["apply", "--accept-source", "spotify"]);
     project.ok(&["run", "raw.artists"]);

@@ -48,7 +48,10 @@ pub struct Project {
 impl Project {
     /// A folder with nothing in it.
     pub fn empty() -> Project {
-        Project { dir: tempfile::tempdir().expect("a temporary folder"), variables: Vec::new() }
+        Project {
+            dir: tempfile::tempdir().expect("a temporary folder"),
+            variables: Vec::new(),
+        }
     }
 
     /// A folder with these files.
@@ -103,7 +106,9 @@ impl Project {
     /// The names in a folder, sorted.
     pub fn read_dir(&self, path: &str) -> Vec<String> {
         let entries = std::fs::read_dir(self.file(path)).expect("the folder is there");
-        let mut names: Vec<String> = entries.map(|e| e.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+        let mut names: Vec<String> = entries
+            .map(|e| e.expect("an entry").file_name().to_string_lossy().into_owned())
+            .collect();
         names.sort();
         names
     }
@@ -119,7 +124,12 @@ impl Project {
     /// The command, ready to be started.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_segue"));
-        command.args(args).current_dir(self.dir.path()).env_remove("SEGUE_ENV").env_remove("SEGUE_FAULT").stdin(Stdio::null());
+        command
+            .args(args)
+            .current_dir(self.dir.path())
+            .env_remove("SEGUE_ENV")
+            .env_remove("SEGUE_FAULT")
+            .stdin(Stdio::null());
         command.envs(self.variables.iter().map(|(n, v)| (n, v)));
         command
     }
@@ -131,7 +141,11 @@ impl Project {
 
     /// Starts a command.
     pub fn start(&self, args: &[&str]) -> Child {
-        self.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts")
+        self.command(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts")
     }
 
     /// Runs a command that must end with 0, and gives what it wrote.
@@ -160,11 +174,22 @@ pub struct Server {
 impl Server {
     /// Starts a stand-in.
     pub fn start(options: Options) -> Server {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime");
         let (client_id, client_secret) = (options.client_id.clone(), options.client_secret.clone());
         let standin = runtime.block_on(Standin::start(options)).expect("the stand-in starts");
         let (api_url, token_url) = (standin.api_url(), standin.token_url());
-        Server { api_url, token_url, client_id, client_secret, standin: Some(standin), runtime }
+        Server {
+            api_url,
+            token_url,
+            client_id,
+            client_secret,
+            standin: Some(standin),
+            runtime,
+        }
     }
 
     pub fn standin(&self) -> &Standin {
