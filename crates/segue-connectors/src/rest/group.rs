@@ -153,6 +153,9 @@ impl Reading {
             Got::Blocked(block) => return Ok(Err(End::Parked(Some(block.until), block.reason))),
             Got::GaveUp(error) => {
                 self.down.fetch_add(1, Ordering::Relaxed);
+                if !error.kind().is_transient() {
+                    return Ok(Err(End::Failed(error)));
+                }
                 let until = error.delay().and_then(|d| self.ctx.clock.now().checked_add(d).ok());
                 return Ok(Err(End::Parked(until, error.to_string())));
             }
@@ -161,7 +164,7 @@ impl Reading {
         if let Some(end) = self.meaning(&answer)? {
             return Ok(Err(end));
         }
-        let found = found.into_inner().unwrap_or_else(|| Ok(Default::default()))?;
+        let found = found.into_inner().unwrap_or_default();
         let number = run.paging.pages;
         let next = run.paging.advance(&self.plan.paginator, &url, &answer.body, &found)?;
         if next == Next::Stopped {

@@ -74,7 +74,7 @@ fn unreadable(broken: Broken, body: &[u8]) -> Error {
 }
 
 /// What to do with an answer; with it its records, where it has any.
-pub fn judge(plan: &Plan, answer: &Answer, found: &mut Option<Result<Found>>) -> Verdict {
+pub fn judge(plan: &Plan, answer: &Answer, found: &mut Option<Found>) -> Verdict {
     use super::copy::Then;
     *found = None;
     match plan.rule(answer.status, &answer.body) {
@@ -85,9 +85,10 @@ pub fn judge(plan: &Plan, answer: &Answer, found: &mut Option<Result<Found>>) ->
     match answer.status {
         204 => Verdict::Accept,
         200..300 => match find_records(plan, &answer.body) {
-            Err(error) if error.kind().is_transient() => Verdict::Retry(error),
-            other => {
-                *found = Some(other);
+            // Cut off on its way, or a page of a proxy that has its bad moment: the next try may be right.
+            Err(error) => Verdict::Retry(error),
+            Ok(records) => {
+                *found = Some(records);
                 Verdict::Accept
             }
         },

@@ -152,11 +152,11 @@ async fn what_is_no_json_fails_its_slice() {
     }
     all.push(b_is(Reply::status(204, ""), json!([])).await.0);
     insta::assert_snapshot!(all.join("\n"), @r"
-    1 failed bad_data[SG0302]: the answer is HTML or XML, not JSON
-    1 failed bad_data[SG0302]: the answer is empty
-    1 failed bad_data[SG0302]: the answer is not JSON (at byte: 6)
-    1 failed bad_data[SG0302]: the answer is not JSON (at byte: 9)
-    1 failed bad_data[SG0302]: the answer is not JSON (at byte: 11)
+    1 failed bad_data[SG0302]: the answer is HTML or XML, not JSON (tries: 5)
+    1 failed bad_data[SG0302]: the answer is empty (tries: 5)
+    1 failed bad_data[SG0302]: the answer is not JSON (at byte: 6, tries: 5)
+    1 failed bad_data[SG0302]: the answer is not JSON (at byte: 9, tries: 5)
+    1 failed bad_data[SG0302]: the answer is not JSON (at byte: 11, tries: 5)
     1 done
     ");
 }
