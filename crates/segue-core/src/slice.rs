@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -24,10 +25,9 @@ impl Labels {
     /// The labels as one text: equal labels have equal keys, whatever order they were given in. `""` for none.
     pub fn key(&self) -> String {
         if self.is_none() {
-            String::new()
-        } else {
-            Value::Object(self.0.clone().into_iter().collect()).to_string()
+            return String::new();
         }
+        serde_json::to_string(&self.0).unwrap_or_else(|e| unreachable!("plain values are JSON: {e}"))
     }
 
     /// The labels of a key made by [`Labels::key`].
@@ -42,21 +42,43 @@ impl Labels {
 
 impl Eq for Labels {}
 
+// Sets of labels have as many members as a step has slices, so comparing them makes no texts where it can be helped.
 impl std::hash::Hash for Labels {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.key().hash(state);
+        for (name, value) in &self.0 {
+            name.hash(state);
+            match value {
+                Value::String(text) => text.hash(state),
+                other => other.to_string().hash(state),
+            }
+        }
     }
 }
 
 impl PartialOrd for Labels {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
 impl Ord for Labels {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.key().cmp(&other.key())
+    fn cmp(&self, other: &Self) -> Ordering {
+        let values = |(a, b): (&(&String, &Value), &(&String, &Value))| a.0.cmp(b.0).then_with(|| compared(a.1, b.1));
+        let (ours, theirs): (Vec<_>, Vec<_>) = (self.0.iter().collect(), other.0.iter().collect());
+        let first_difference = ours.iter().zip(&theirs).map(values).find(|o| o.is_ne());
+        first_difference.unwrap_or_else(|| ours.len().cmp(&theirs.len()))
+    }
+}
+
+/// An order of values that calls those equal which are: texts by their letters, whole numbers by size, the rest by how they are written.
+fn compared(a: &Value, b: &Value) -> Ordering {
+    match (a, b) {
+        (Value::String(a), Value::String(b)) => a.cmp(b),
+        (Value::Number(x), Value::Number(y)) => match (x.as_i64(), y.as_i64()) {
+            (Some(x), Some(y)) => x.cmp(&y),
+            _ => a.to_string().cmp(&b.to_string()),
+        },
+        _ => a.to_string().cmp(&b.to_string()),
     }
 }
 
@@ -89,3 +111,6 @@ impl Slice {
         Slice::default()
     }
 }
+
+#[cfg(test)]
+mod tests;
