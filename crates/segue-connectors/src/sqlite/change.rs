@@ -5,18 +5,17 @@ use super::errors::failed;
 use super::marks::{self, Mark};
 use super::staged;
 use super::table::{self, Column, Fit, Table};
-use super::types::{bound, encode, has_numbers, number};
+use super::types::{bound, encode};
 use crate::columns::Builder;
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::SchemaRef;
 use rusqlite::types::Value as Stored;
 use rusqlite::{Connection, params_from_iter};
 use segue_core::align::align;
-use segue_core::sink::{Change, Grain, Staged, Target, WorkedOut, grained};
-use segue_core::{Error, Footprint, Kind, Labels, Result, Spans};
+use segue_core::sink::{Change, Staged, Target};
+use segue_core::{Error, Kind, Labels, Result};
 use segue_diag as codes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// The plan of a change: all that is needed to carry it out, by any process.
@@ -42,26 +41,23 @@ impl Plan {
 
 /// A change whose rows are loaded and whose table takes them.
 pub(super) struct Prepared<'a> {
-    db: &'a Connection,
-    change: &'a Change,
+    pub(super) db: &'a Connection,
+    pub(super) change: &'a Change,
     /// The table's name, for SQL.
-    pub quoted: String,
-    columns: Vec<Column>,
+    pub(super) quoted: String,
+    pub(super) columns: Vec<Column>,
     /// Whether there was no table.
-    is_new: bool,
+    pub(super) is_new: bool,
     /// Whether the table's columns changed.
-    altered: bool,
+    pub(super) altered: bool,
     /// How many rows it lost when it was made anew.
-    lost: Option<u64>,
+    pub(super) lost: Option<u64>,
     /// Whether the table is ours to drop.
-    pub created: bool,
+    pub(super) created: bool,
     /// Whether the table may hold rows that share a key of the merge.
     doubles: bool,
-    rows: u64,
+    pub(super) rows: u64,
 }
-
-/// How many values of a column are gathered before they are put into their grain.
-const GATHERED: usize = 65_536;
 
 /// Loads the rows, makes or fits the table, and refuses rows that the change does not allow. Within a transaction that writes.
 pub(super) fn prepare<'a>(db: &'a Connection, dir: &Path, target: &Target, plan: &'a Plan) -> Result<Prepared<'a>> {
@@ -221,7 +217,7 @@ impl Prepared<'_> {
     }
 
     /// The condition under which a row belongs to part `p`; `column` names the row's column by its index.
-    fn in_part(&self, column: &dyn Fn(usize) -> String) -> Result<String> {
+    pub(super) fn in_part(&self, column: &dyn Fn(usize) -> String) -> Result<String> {
         Ok(match self.change {
             Change::ReplaceSlices { columns, .. } => {
                 let each: Vec<String> = columns
@@ -239,7 +235,7 @@ impl Prepared<'_> {
     }
 
     /// The condition under which the change takes row `t` of the table away.
-    fn affected(&self) -> Result<String> {
+    pub(super) fn affected(&self) -> Result<String> {
         Ok(match self.change {
             Change::Append => "0".into(),
             Change::ReplaceTable => "1".into(),
@@ -367,101 +363,6 @@ impl Prepared<'_> {
         Ok(broken > 0)
     }
 
-    /// What the change does to the table, compared row by row, equal rows left out.
-    pub fn difference(&self, schema: &Schema, grains: &[Grain], bytes: u64, plan: Value) -> Result<WorkedOut> {
-        let mut out = WorkedOut {
-            unchanged: false,
-            unchanged_slices: BTreeSet::new(),
-            unchanged_ranges: Spans::none(),
-            rows_written: 0,
-            rows_removed: 0,
-            bytes_written: bytes,
-            footprint: Footprint::Everything,
-            plan,
-        };
-        if let Some(lost) = self.lost {
-            (out.rows_written, out.rows_removed) = (self.rows, lost);
-            return Ok(out);
-        }
-        let mut seen = Seen::new(schema, &self.columns, grains)?;
-        self.each_difference(&mut |weight, part, values| {
-            match weight {
-                0.. => out.rows_written += weight as u64,
-                _ => out.rows_removed += weight.unsigned_abs(),
-            }
-            seen.take(part, values);
-            Ok(())
-        })?;
-        let changed = std::mem::take(&mut seen.parts);
-        let mut labels = BTreeSet::new();
-        match self.change {
-            Change::ReplaceSlices { slices, .. } => {
-                for (id, slice) in slices.iter().enumerate() {
-                    let set = if changed.contains(&(id as i64)) {
-                        &mut labels
-                    } else {
-                        &mut out.unchanged_slices
-                    };
-                    set.insert(slice.clone());
-                }
-            }
-            Change::ReplaceRanges { ranges, .. } => {
-                let same = ranges
-                    .as_slice()
-                    .iter()
-                    .enumerate()
-                    .filter(|(id, _)| !changed.contains(&(*id as i64)));
-                out.unchanged_ranges = Spans::of(same.map(|(_, range)| *range));
-            }
-            _ => {}
-        }
-        let rows = out.rows_written + out.rows_removed;
-        out.unchanged = rows == 0 && !self.is_new && !self.altered;
-        out.footprint = Footprint::Parts {
-            labels,
-            columns: seen.columns(),
-            rows,
-        };
-        Ok(out)
-    }
-
-    /// Calls `each` with every row that is not there as often afterwards as before: by how much, of which part, and its values.
-    fn each_difference(&self, each: &mut dyn FnMut(i64, Option<i64>, &rusqlite::Row<'_>) -> Result<()>) -> Result<()> {
-        let doing = "compare rows";
-        let ours: Vec<String> = (0..self.columns.len()).map(|at| format!("c{at}")).collect();
-        let theirs: Vec<String> = self.columns.iter().map(|c| format!("t.{}", c.quoted)).collect();
-        let ours = ours.join(", ");
-        let part = match self.change {
-            Change::ReplaceSlices { .. } | Change::ReplaceRanges { .. } => {
-                format!(
-                    "(select min(p.id) from temp.segue_parts p where {})",
-                    self.in_part(&|at| format!("d.c{at}"))?
-                )
-            }
-            _ => "null".into(),
-        };
-        // The incoming rows stand first: their columns' collation, which tells all bytes apart, is the one that groups.
-        let sql = format!(
-            "select d.w, {part}, {ours} from (select sum(w) as w, {ours} from (
-                select 1 as w, {ours} from temp.segue_incoming where deletes = 0
-                union all select -1, {} from main.{} as t where {}
-             ) group by {ours} having sum(w) <> 0) d",
-            theirs.join(", "),
-            self.quoted,
-            self.affected()?
-        );
-        let mut select = self.db.prepare(&sql).map_err(failed(doing))?;
-        let mut rows = select.query([]).map_err(failed(doing))?;
-        while let Some(row) = rows.next().map_err(failed(doing))? {
-            each(
-                row.get(0).map_err(failed(doing))?,
-                row.get(1).map_err(failed(doing))?,
-                row,
-            )?;
-        }
-        Ok(())
-    }
-
     /// Carries it out.
     pub fn apply(&self) -> Result<()> {
         let table = format!("main.{}", self.quoted);
@@ -517,56 +418,6 @@ impl Prepared<'_> {
         run(format!(
             "insert into {table} ({names}) select {values} from temp.segue_incoming i where deletes = 0 order by row"
         ))
-    }
-}
-
-/// What readers will want to know of the rows that differ.
-struct Seen<'a> {
-    parts: BTreeSet<i64>,
-    /// For each column that is ranged over and holds numbers: its index, its values so far, and what they came to before.
-    grains: Vec<(&'a Grain, usize, Vec<i64>, Spans)>,
-    columns: &'a [Column],
-}
-
-impl<'a> Seen<'a> {
-    fn new(schema: &Schema, columns: &'a [Column], grains: &'a [Grain]) -> Result<Seen<'a>> {
-        let mut known = Vec::new();
-        for grain in grains {
-            // A column that is not kept is everything to its readers.
-            if let Ok(at) = schema.index_of(&grain.column)
-                && has_numbers(&columns[at].of)
-            {
-                known.push((grain, at, Vec::new(), Spans::none()));
-            }
-        }
-        Ok(Seen {
-            parts: BTreeSet::new(),
-            grains: known,
-            columns,
-        })
-    }
-
-    fn take(&mut self, part: Option<i64>, row: &rusqlite::Row<'_>) {
-        self.parts.extend(part);
-        for (grain, at, values, spans) in &mut self.grains {
-            let value = row.get_ref(*at + 2).ok().and_then(|v| number(&self.columns[*at].of, v));
-            values.extend(value);
-            if values.len() == GATHERED {
-                *spans = spans
-                    .union(&grained(values.drain(..), grain))
-                    .at_most(Footprint::MOST_SPANS);
-            }
-        }
-    }
-
-    fn columns(self) -> BTreeMap<String, Spans> {
-        let grains = self.grains.into_iter();
-        grains
-            .map(|(grain, _, values, spans)| {
-                let all = spans.union(&grained(values, grain)).at_most(Footprint::MOST_SPANS);
-                (grain.column.clone(), all)
-            })
-            .collect()
     }
 }
 

@@ -2,9 +2,10 @@
 //!
 //! In reading order: the file and what is refused ([`file`]), values both ways ([`types`]), rows that lie ready beside the state
 //! ([`staged`]), the marks by which a table knows its last commit ([`marks`]), the table itself ([`table`]), a change of it
-//! ([`change`]), and the sink that puts them together ([`sink`]).
+//! ([`change`], [`difference`]), and the sink that puts them together ([`sink`]).
 
 mod change;
+mod difference;
 mod errors;
 mod file;
 mod marks;
