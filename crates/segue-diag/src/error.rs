@@ -87,7 +87,10 @@ impl Error {
         for (_, value) in &mut self.0.context {
             *value = text(value);
         }
-        self.0.cause = causes.into_iter().rev().fold(None, |inner, words| Some(Box::new(Said { words, inner }) as _));
+        self.0.cause = causes
+            .into_iter()
+            .rev()
+            .fold(None, |inner, words| Some(Box::new(Said { words, inner }) as _));
         self
     }
 
