@@ -69,6 +69,11 @@ impl MemSource {
         std::mem::take(&mut self.asked.lock())
     }
 
+    /// How often this slice was asked for since [`MemSource::asked`] was last called.
+    pub fn asked_so_far(&self, slice: &str) -> usize {
+        self.asked.lock().iter().filter(|a| *a == slice).count()
+    }
+
     /// Where the last read was asked to begin.
     pub fn from(&self) -> Option<Value> {
         self.from.lock().clone()

@@ -1,3 +1,3 @@
-//! What a run would change: a value that can be saved, shown, approved and applied.
+//! What a run would change. The plan as a value that is saved, shown and applied is the application's; what a change *is* stands here.
 
 pub mod class;

@@ -4,3 +4,6 @@ mod drive;
 pub mod machine;
 
 pub use drive::{Request, run};
+
+#[cfg(test)]
+mod tests;
