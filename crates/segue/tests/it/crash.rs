@@ -8,15 +8,21 @@ use std::collections::BTreeMap;
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
-/// Boundaries that this project's run cannot reach, each with the test that does reach it.
+/// Boundaries that a run of this project under transient faults does not reach, and what is known of each. `docs/PLAN.md` owes their kills.
 const ELSEWHERE: &[(Boundary, &str)] = &[
-    (Boundary::Blocked, "limits::a_block_holds_for_every_process"),
-    (Boundary::Parked, "limits::a_block_holds_for_every_process"),
+    (
+        Boundary::Blocked,
+        "only a Retry-After past max_wait is written as a block: limits.rs",
+    ),
+    (Boundary::Parked, "only what a block holds up is parked: limits.rs"),
     (
         Boundary::GivenUp,
-        "a commit that cannot be finished: segue-work's own tests and simulation",
+        "only a commit that cannot be finished is given up: the simulation of segue-work",
     ),
-    (Boundary::Compacted, "lake::compaction_is_killed_halfway"),
+    (
+        Boundary::Compacted,
+        "only `segue lake compact` compacts: the tests of segue-lake",
+    ),
 ];
 
 /// How many names of the catalogue the project asks for: enough for every kind of commit, few enough to run it often.
