@@ -250,7 +250,11 @@ impl Decoder {
             let column = &mut self.columns[i];
             let missing = column.len() == self.rows;
             if missing {
-                column.push_null();
+                // Where nobody declared the columns, a slice's label may stand in for what its records do not say.
+                match given(i) {
+                    Given::Text(text) if !layout.changes.declared => column.push_text(text)?,
+                    _ => column.push_null(),
+                }
             }
             if layout.columns[i].required && column.ends_with_null() {
                 let reason = if missing {

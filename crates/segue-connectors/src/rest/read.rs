@@ -6,14 +6,15 @@ use super::plan::Plan;
 use super::replay::Replay;
 use super::route::route;
 use super::schema::{PAGES, RECORDS, SharedSchema};
-use super::template::{Templates, Words};
+use super::template::{Templates, Words, scalar};
 use crate::http::{Http, Line};
 use crate::json::decode::Layout;
+use crate::json::infer;
 use arrow_schema::SchemaRef;
 use futures::stream::{self, BoxStream, StreamExt};
 use parking_lot::Mutex;
 use segue_core::source::{Read, ReadRequest};
-use segue_core::{Ctx, Error, Kind, Result, Slice, align};
+use segue_core::{Ctx, Error, Kind, Result, Slice, Type, align};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -51,7 +52,7 @@ pub struct Reading {
 /// `Invalid` for a copy that cannot be read.
 pub fn read(http: Arc<Http>, mut request: ReadRequest, ctx: &Ctx) -> Result<BoxStream<'static, Result<Read>>> {
     let plan = Plan::new(&request)?;
-    let schema = SharedSchema::new(&request.schema, &plan)?;
+    let schema = SharedSchema::new(&request.schema, &plan, labels(&request))?;
     let values =
         Templates::new(&plan.copy.request)?.with_columns(request.schema.columns.as_deref().unwrap_or_default())?;
     let workers = http.settings().concurrency.max(1);
@@ -86,6 +87,13 @@ pub fn read(http: Arc<Http>, mut request: ReadRequest, ctx: &Ctx) -> Result<BoxS
     // A thread of its own: what the sockets cost is done there as well, and counts as the step's, like decoding.
     let task = tokio::task::spawn_blocking(move || meter.measured(|| reading.on_this_thread(workers, replay)));
     Ok(outlet(results, task, stop, widens))
+}
+
+/// The columns of the slices' labels, with the types of the first slice's. Where slices share requests, records must say whose they are.
+fn labels(request: &ReadRequest) -> Vec<(String, Type)> {
+    let first = request.slices.first().filter(|_| request.batch.is_none());
+    let typed = |name: &String| Some((name.clone(), infer::seen(&first?.labels.0.get(name)?.to_string())?.0));
+    request.slice_columns.iter().filter_map(typed).collect()
 }
 
 /// The workers' results as one stream; dropping it stops them. Where columns may be added, no batch has fewer than the one before.
@@ -252,8 +260,13 @@ impl Reading {
         }
         let members: Vec<&Slice> = group.slices.iter().map(|i| &self.slices[*i]).collect();
         let words = Words::new(&members, self.plan.batch.as_ref(), &self.plan.common);
-        let values = self.values.values(&words)?;
+        let mut values = self.values.values(&words)?;
         let mut layout = self.schema.layout(&[&fetched.page])?;
+        if let (true, [slice]) = (self.schema.may_change(), group.slices.as_slice()) {
+            let columns = layout.columns().iter().enumerate().filter(|(_, c)| c.value.is_none());
+            let labels = &self.slices[*slice].labels.0;
+            values.extend(columns.filter_map(|(i, c)| Some((i, scalar(labels.get(&c.name)?)))));
+        }
         let mut rows = loop {
             match page::decode(&self.plan, &layout, &fetched.page, &values, &words, picked)? {
                 Decoding::Widen(columns) => layout = self.schema.widen(&layout, columns)?,

@@ -6,7 +6,7 @@ use crate::json::decode::{Changes, Layout};
 use crate::json::infer::{self, Inference};
 use parking_lot::RwLock;
 use segue_core::source::{Column, ReadSchema};
-use segue_core::{Error, Kind, Result};
+use segue_core::{Error, Kind, Result, Type};
 use std::sync::Arc;
 
 /// How many answers and records the columns are found out from.
@@ -19,6 +19,8 @@ pub struct SharedSchema {
     layout: RwLock<Option<Arc<Layout>>>,
     changes: Changes,
     parents: Vec<String>,
+    /// The slices' labels: each has a column, also where no record names it.
+    labels: Vec<(String, Type)>,
 }
 
 impl SharedSchema {
@@ -26,7 +28,7 @@ impl SharedSchema {
     ///
     /// # Errors
     /// `Invalid` for a column whose path cannot be read, or a parent without a column.
-    pub fn new(schema: &ReadSchema, plan: &Plan) -> Result<SharedSchema> {
+    pub fn new(schema: &ReadSchema, plan: &Plan, labels: Vec<(String, Type)>) -> Result<SharedSchema> {
         let changes = Changes {
             declared: schema.declared && schema.columns.is_some(),
             new_column: schema.on_new_column,
@@ -37,6 +39,7 @@ impl SharedSchema {
             layout: RwLock::default(),
             changes,
             parents,
+            labels,
         };
         if let Some(columns) = &schema.columns {
             if let Some(missing) = shared
@@ -114,6 +117,17 @@ impl SharedSchema {
                     ..infer::named(name, of, &[])
                 },
             );
+        }
+        for (name, of) in &self.labels {
+            if !columns.iter().any(|c| c.name == *name) {
+                columns.push(Column {
+                    name: name.clone(),
+                    of: of.clone(),
+                    required: false,
+                    path: None,
+                    value: None,
+                });
+            }
         }
         let layout = Arc::new(self.laid_out(columns)?);
         *known = Some(layout.clone());

@@ -143,3 +143,31 @@ async fn many_workers_end_in_one_schema() {
     }
     assert_eq!((width, rows, done), (8, 40, 40));
 }
+
+#[tokio::test]
+async fn labels_have_a_column_whether_records_name_them_or_not() {
+    let f = Fixture::new(|asked, _| {
+        let id = asked.path.rsplit('/').next().unwrap().to_string();
+        Reply::json(if asked.path.contains("named") {
+            json!([{ "n": 1, "label": id }, { "n": 2, "label": "z" }])
+        } else {
+            json!([{ "n": 1 }])
+        })
+    })
+    .await;
+    let mut all = Vec::new();
+    for path in ["/plain/{{ each.id }}", "/named/{{ each.id }}"] {
+        let copy = json!({ "request": { "get": path }, "records": "$[*]" });
+        for columns in [&[][..], &["n int64", "label string"]] {
+            let mut request = for_each(request(copy.clone(), columns), "label", &["a", "b"]);
+            request.schema.declared = false;
+            all.push(f.read(request).await.replace('\n', "; "));
+        }
+    }
+    insta::assert_snapshot!(all.join("\n"), @r#"
+    0: 1 a; 0 done; 1: 1 b; 1 done
+    0: 1 a; 0 done; 1: 1 b; 1 done
+    0 rejected: a record of z, which was not asked for <- {"n":2,"label":"z"}; 0: 1 a; 0 done; 1 rejected: a record of z, which was not asked for <- {"n":2,"label":"z"}; 1: 1 b; 1 done
+    0 rejected: a record of z, which was not asked for <- {"n":2,"label":"z"}; 0: 1 a; 0 done; 1 rejected: a record of z, which was not asked for <- {"n":2,"label":"z"}; 1: 1 b; 1 done
+    "#);
+}
