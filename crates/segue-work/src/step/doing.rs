@@ -8,6 +8,7 @@ use super::land::{Lander, Meets, slice_columns};
 use super::read::done_part;
 use super::shelf::Shelf;
 use super::survey::Survey;
+use crate::checks::{When, when};
 use crate::commit::Sinks;
 use crate::report::{Event, StepReport};
 use jiff::Timestamp;
@@ -135,8 +136,10 @@ impl<'a> Doing<'a> {
         }
         let (group, meets) = (std::mem::take(&mut self.shelved), self.meets);
         let landed = self.lander().land(group, meets).await;
-        // After a transient failure what lies staged still counts; after another it has been thrown away, or must not be named again.
-        if !matches!(&landed, Err(e) if e.kind().is_transient()) {
+        // After a transient failure what lies staged still counts, unless rows were taken out of it; after another one it has been thrown
+        // away, or must not be named again.
+        let is_rewritten = self.step.asset.checks.iter().any(|c| when(c) == When::OnRows);
+        if is_rewritten || !matches!(&landed, Err(e) if e.kind().is_transient()) {
             self.shelf.clear().await?;
         }
         landed
