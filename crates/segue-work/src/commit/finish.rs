@@ -80,11 +80,11 @@ pub(super) async fn finish(
                 return Ok(Finished::ShutOut);
             }
             Ok(None)
-                if !state
+                if state
                     .commits(record.asset)
                     .await?
                     .prepared
-                    .is_some_and(|p| p.id == record.id) =>
+                    .is_none_or(|p| p.id != record.id) =>
             {
                 // Another worker finished this record, and the next commit went on from it.
                 return Ok(Finished::ShutOut);
