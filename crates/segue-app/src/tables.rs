@@ -3,18 +3,15 @@
 use crate::app::App;
 use arrow_array::builder::{BooleanBuilder, Int64Builder, StringBuilder, TimestampMicrosecondBuilder};
 use arrow_array::{ArrayRef, RecordBatch};
-use arrow_schema::{Schema, SchemaRef};
-use async_trait::async_trait;
-use futures::StreamExt;
+use arrow_schema::Schema;
 use segue_core::commit::Role;
-use segue_core::engine::{Relation, TableKey};
+use segue_core::engine::{InMemory, Relation, TableKey};
 use segue_core::sink::Target;
-use segue_core::{Batches, Error, Kind, Result, Type};
+use segue_core::{Error, Kind, Result, Type};
 use segue_store::{AssetRow, SystemTable};
 use segue_work::commit::Sinks;
 use segue_work::deps::Places;
 use segue_work::step::known;
-use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -113,31 +110,6 @@ impl App {
     }
 }
 
-/// Rows that are all in memory.
-struct InMemory(RecordBatch);
-
-#[async_trait]
-impl Relation for InMemory {
-    fn schema(&self) -> SchemaRef {
-        self.0.schema()
-    }
-
-    async fn scan(&self, columns: Option<&[usize]>) -> Result<Batches> {
-        let rows = match columns {
-            Some(columns) => self
-                .0
-                .project(columns)
-                .map_err(|e| Error::bug("cannot pick columns").caused_by(e))?,
-            None => self.0.clone(),
-        };
-        Ok(futures::stream::once(async move { Ok(rows) }).boxed())
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-}
-
 /// The rows of a system table as columns.
 fn rows_of(table: SystemTable) -> Result<InMemory> {
     let fields: Vec<_> = table.columns.iter().map(|(name, of)| of.field(name, true)).collect();
@@ -149,7 +121,7 @@ fn rows_of(table: SystemTable) -> Result<InMemory> {
         .collect::<Result<_>>()?;
     let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns);
     batch
-        .map(InMemory)
+        .map(InMemory::new)
         .map_err(|e| Error::bug("a system table's columns differ in length").caused_by(e))
 }
 

@@ -1,8 +1,9 @@
 //! What answers SQL.
 
-use crate::{AssetName, Batches, Ctx, Result};
+use crate::{AssetName, Batches, Context, Ctx, Kind, Result};
 use arrow_schema::SchemaRef;
 use async_trait::async_trait;
+use futures::StreamExt;
 use serde_json::Value;
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -77,6 +78,35 @@ pub trait Relation: Send + Sync {
 
     /// The concrete kind.
     fn as_any(&self) -> &dyn Any;
+}
+
+/// Rows that are all in memory, as a relation.
+pub struct InMemory(arrow_array::RecordBatch);
+
+impl InMemory {
+    /// These rows.
+    pub fn new(rows: arrow_array::RecordBatch) -> InMemory {
+        InMemory(rows)
+    }
+}
+
+#[async_trait]
+impl Relation for InMemory {
+    fn schema(&self) -> SchemaRef {
+        self.0.schema()
+    }
+
+    async fn scan(&self, columns: Option<&[usize]>) -> Result<Batches> {
+        let rows = match columns {
+            Some(columns) => self.0.project(columns).context(Kind::Bug, "cannot pick columns")?,
+            None => self.0.clone(),
+        };
+        Ok(futures::stream::once(async move { Ok(rows) }).boxed())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
 }
 
 /// A question.

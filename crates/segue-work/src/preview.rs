@@ -6,15 +6,13 @@ use crate::step::{known, query, slices, survey};
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use arrow_select::concat::concat_batches;
-use async_trait::async_trait;
 use futures::future::BoxFuture;
 use futures::{StreamExt, TryStreamExt};
-use segue_core::engine::{Answer, Query, Relation, TableKey};
+use segue_core::engine::{Answer, InMemory, Query, Relation, TableKey};
 use segue_core::source::{Read, ReadRequest, ReadSchema, SliceBatch};
-use segue_core::{AssetName, Batches, Ctx, Error, Kind, Result, align};
+use segue_core::{AssetName, Ctx, Error, Kind, Result, align};
 use segue_spec::model::{Asset, Copy, ForEach, How};
 use serde_json::{Map, Value};
-use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -75,7 +73,7 @@ async fn parents(
         };
         let table = match there {
             Some(table) => table,
-            None => Arc::new(FirstRows(
+            None => Arc::new(InMemory::new(
                 first(deps, name.clone(), limit.saturating_mul(PARENT_ROWS), ctx.clone()).await?,
             )),
         };
@@ -205,29 +203,4 @@ fn joined(found: Vec<RecordBatch>, limit: u64) -> Result<RecordBatch> {
     let aligned: Vec<RecordBatch> = found.iter().map(|b| align::align(b, &schema)).collect::<Result<_>>()?;
     let all = concat_batches(&schema, &aligned).map_err(|e| Error::bug("aligned rows do not join").caused_by(e))?;
     Ok(all.slice(0, all.num_rows().min(usize::try_from(limit).unwrap_or(usize::MAX))))
-}
-
-/// The first rows of a parent that has no table yet.
-struct FirstRows(RecordBatch);
-
-#[async_trait]
-impl Relation for FirstRows {
-    fn schema(&self) -> SchemaRef {
-        self.0.schema()
-    }
-
-    async fn scan(&self, columns: Option<&[usize]>) -> Result<Batches> {
-        let rows = match columns {
-            Some(columns) => self
-                .0
-                .project(columns)
-                .map_err(|e| Error::bug("cannot pick columns").caused_by(e))?,
-            None => self.0.clone(),
-        };
-        Ok(futures::stream::once(async move { Ok(rows) }).boxed())
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
 }
