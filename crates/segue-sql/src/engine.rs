@@ -85,7 +85,7 @@ impl Engine for LocalEngine {
             .measured(|| prepared.ready.start())
             .map_err(|e| failure(e, &ctx.limits))?;
         Ok(Answer {
-            rows: Rows::new(rows, schema.clone(), ctx),
+            rows: Rows::stream(rows, schema.clone(), ctx),
             schema,
         })
     }

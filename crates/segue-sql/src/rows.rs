@@ -106,7 +106,7 @@ pub struct Rows {
 
 impl Rows {
     /// The rows, in these columns, until the context is cancelled. The CPU time that reading them takes is the context's.
-    pub fn new(inner: SendableRecordBatchStream, schema: SchemaRef, ctx: &Ctx) -> Batches {
+    pub fn stream(inner: SendableRecordBatchStream, schema: SchemaRef, ctx: &Ctx) -> Batches {
         Rows {
             inner: Some(inner),
             schema,

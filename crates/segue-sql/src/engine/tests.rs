@@ -399,7 +399,7 @@ struct Endless {
 }
 
 impl Endless {
-    fn new() -> (Arc<dyn Relation>, Arc<AtomicUsize>) {
+    fn relation() -> (Arc<dyn Relation>, Arc<AtomicUsize>) {
         let batches = Arc::new(AtomicUsize::new(0));
         let schema = Arc::new(Schema::new(vec![Type::Int64.field("n", false)]));
         (
@@ -437,7 +437,7 @@ impl Relation for Endless {
 async fn rows_come_as_they_are_made_and_stop_when_dropped() {
     let bench = bench();
     let mut query = query("select n * 2 as m from raw.endless where n % 3 = 0");
-    let (endless, batches) = Endless::new();
+    let (endless, batches) = Endless::relation();
     query.tables.insert(TableKey::new("raw", "endless"), endless);
     let mut answer = bench.engine.run(&query, &bench.ctx).await.unwrap();
     let first = answer.rows.next().await.unwrap().unwrap();
@@ -464,7 +464,7 @@ async fn cancelling_ends_an_endless_join() {
     ] {
         let bench = bench();
         let mut query = query(sql);
-        query.tables.insert(TableKey::new("raw", "endless"), Endless::new().0);
+        query.tables.insert(TableKey::new("raw", "endless"), Endless::relation().0);
         let answer = bench.engine.run(&query, &bench.ctx).await.unwrap();
         let cancel = bench.ctx.cancel.clone();
         let reading = tokio::spawn(answer.rows.try_collect::<Vec<_>>());
