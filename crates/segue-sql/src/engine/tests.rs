@@ -464,7 +464,9 @@ async fn cancelling_ends_an_endless_join() {
     ] {
         let bench = bench();
         let mut query = query(sql);
-        query.tables.insert(TableKey::new("raw", "endless"), Endless::relation().0);
+        query
+            .tables
+            .insert(TableKey::new("raw", "endless"), Endless::relation().0);
         let answer = bench.engine.run(&query, &bench.ctx).await.unwrap();
         let cancel = bench.ctx.cancel.clone();
         let reading = tokio::spawn(answer.rows.try_collect::<Vec<_>>());
