@@ -54,7 +54,7 @@ pub async fn state_rebuild(app: &App, ctx: &Ctx) -> Result<Rebuilt> {
         sinks: BTreeMap::new(),
     };
     for (name, connection) in &app.project.connections {
-        if !segue_connectors::connector(&connection.kind).is_some_and(|c| c.sink.is_some()) {
+        if segue_connectors::connector(&connection.kind).is_none_or(|c| c.sink.is_none()) {
             continue;
         }
         match app.sources().sink(name) {
