@@ -106,7 +106,6 @@ pub struct Rows {
 
 impl Rows {
     /// The rows, in these columns, until the context is cancelled. The CPU time that reading them takes is the context's.
-    #[allow(clippy::new_ret_no_self, reason = "what callers hold is the stream, boxed")]
     pub fn stream(inner: SendableRecordBatchStream, schema: SchemaRef, ctx: &Ctx) -> Batches {
         Rows {
             inner: Some(inner),
