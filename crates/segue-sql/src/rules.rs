@@ -57,7 +57,7 @@ impl Meaning {
                 };
                 let right_type = right.get_type(schema)?;
                 if right_type.is_integer() && (self.is_checked(&left) || left.get_type(schema)? == right_type) {
-                    return Ok(Transformed::yes(checked.call(vec![*left, *right])));
+                    return Ok(Transformed::yes(chained(checked, *left, *right)));
                 }
                 Ok(Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right })))
             }
@@ -71,6 +71,18 @@ impl Meaning {
             }
             other => Ok(Transformed::no(other)),
         }
+    }
+}
+
+/// The call of the function on both; a left side that is a call of it already takes the right one in, so that `a + b + c + …` is one call
+/// and not a tree as deep as it is long.
+fn chained(function: &Arc<ScalarUDF>, left: Expr, right: Expr) -> Expr {
+    match left {
+        Expr::ScalarFunction(mut call) if Arc::ptr_eq(&call.func, function) => {
+            call.args.push(right);
+            Expr::ScalarFunction(call)
+        }
+        left => function.call(vec![left, right]),
     }
 }
 
@@ -107,7 +119,7 @@ impl AnalyzerRule for Meaning {
     }
 }
 
-/// Arithmetic of whole numbers that ends the query where the answer does not fit.
+/// Arithmetic of whole numbers, from left to right, that ends the query where an answer does not fit.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Checked {
     operator: Operator,
@@ -120,7 +132,7 @@ impl Checked {
         Checked {
             operator,
             name,
-            signature: Signature::any(2, Volatility::Immutable),
+            signature: Signature::variadic_any(Volatility::Immutable),
         }
     }
 }
@@ -135,20 +147,25 @@ impl ScalarUDFImpl for Checked {
     }
 
     fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
-        match arguments {
-            [of, _] => Ok(of.clone()),
-            _ => exec_err!("{} takes two arguments", self.name),
+        match arguments.first() {
+            Some(of) => Ok(of.clone()),
+            None => exec_err!("{} takes numbers", self.name),
         }
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [left, right] = arguments.args.as_slice() else {
-            return exec_err!("{} takes two arguments", self.name);
+        let kernel = match self.operator {
+            Operator::Plus => add,
+            Operator::Minus => sub,
+            _ => mul,
         };
-        match self.operator {
-            Operator::Plus => apply(left, right, add),
-            Operator::Minus => apply(left, right, sub),
-            _ => apply(left, right, mul),
+        let mut numbers = arguments.args.into_iter();
+        let Some(mut total) = numbers.next() else {
+            return exec_err!("{} takes numbers", self.name);
+        };
+        for number in numbers {
+            total = apply(&total, &number, kernel)?;
         }
+        Ok(total)
     }
 }

@@ -566,7 +566,7 @@ async fn the_cpu_time_of_all_its_tasks_is_the_querys() {
 async fn a_deep_statement_that_is_taken_runs_on_small_stacks() {
     let chain = |word: &str, part: &str, times: usize| vec![part; times].join(word);
     for sql in [
-        format!("select {} as n from raw.artists", chain(" + ", "id", 490)),
+        format!("select {} as n from raw.artists", chain(" + ", "id", 150)),
         format!(
             "select count(*) from raw.artists where {}",
             chain(" or ", "id = 1", 245)
