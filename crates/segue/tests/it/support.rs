@@ -1,7 +1,7 @@
 //! A folder with a project in it, the binary that works on it, and the stand-in that it asks.
 
 use segue_demo::{Options, Standin};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
 /// What a command did.
@@ -83,10 +83,6 @@ impl Project {
     pub fn set(&mut self, name: &str, value: &str) {
         self.variables.retain(|(n, _)| n != name);
         self.variables.push((name.into(), value.into()));
-    }
-
-    pub fn path(&self) -> &Path {
-        self.dir.path()
     }
 
     pub fn file(&self, path: &str) -> PathBuf {
