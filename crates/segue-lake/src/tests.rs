@@ -2,6 +2,7 @@
 
 mod bed;
 mod changes;
+mod features;
 mod flaky;
 mod guard;
 mod keep;
