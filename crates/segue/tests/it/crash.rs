@@ -54,7 +54,8 @@ fn small(standin: &Server) -> Project {
         .take(NAMES + 1)
         .map(String::from)
         .collect();
-    project.write("data/artists.csv", &(names.join("\n") + "\n"));
+    // One more, so that there is something to set aside.
+    project.write("data/artists.csv", &(names.join("\n") + "\nA Name That Nobody Has\n"));
     project
 }
 
@@ -68,7 +69,7 @@ fn content(project: &Project) -> BTreeMap<&'static str, String> {
         ("raw.audio_features", "*"),
         ("music.artist_profiles", "*"),
         ("music.related_artists", "*"),
-        ("quarantine.\"raw.artists\"", "reason, raw"),
+        ("quarantine.\"raw.artists\"", "reason, row"),
     ];
     let mut all = BTreeMap::new();
     for (table, columns) in TABLES {
