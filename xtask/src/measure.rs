@@ -3,6 +3,7 @@
 use crate::process::{self, Failure};
 use std::fs;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -23,7 +24,10 @@ pub struct Taken {
 pub fn run(command: &mut Command) -> Result<Taken, Failure> {
     let shown = process::show(command);
     let broken = |what: &str| Failure::new(format!("`{shown}`: {what}"));
-    let log = std::env::temp_dir().join(format!("xtask-bench-{}.log", std::process::id()));
+    // Several programs may be measured at once by one process: each has a log of its own.
+    static MEASURED: AtomicU64 = AtomicU64::new(0);
+    let (process, number) = (std::process::id(), MEASURED.fetch_add(1, Ordering::Relaxed));
+    let log = std::env::temp_dir().join(format!("xtask-bench-{process}-{number}.log"));
     let output = fs::File::create(&log).map_err(|e| broken(&e.to_string()))?;
     let errors = output.try_clone().map_err(|e| broken(&e.to_string()))?;
     let begun = Instant::now();
