@@ -59,17 +59,21 @@ pub enum Type {
     Vector(u32),
 }
 
-/// One row of the table of types, for the generated reference.
+/// One row of the table of types. The reference page (docs/reference/types.md) is written from it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Mapping {
     /// The type as it is written in a project.
     pub segue: String,
+    /// What its values are.
+    pub meaning: &'static str,
     /// The Arrow type that holds it.
     pub arrow: String,
     /// The Delta type that holds it.
-    pub delta: &'static str,
-    /// The declared type of a column in SQLite, and how the value is stored.
-    pub sqlite: &'static str,
+    pub delta: String,
+    /// The declared type of a column in SQLite.
+    pub sqlite: String,
+    /// What SQLite stores for a value.
+    pub sqlite_value: &'static str,
     /// The JSON that is taken for it; nothing else is.
     pub json: &'static str,
 }
@@ -105,51 +109,122 @@ impl Type {
     /// This type's row in the table.
     pub fn mapping(&self) -> Mapping {
         use Type::*;
-        let (delta, sqlite, json) = match self {
-            Bool => ("boolean", "BOOLEAN, integer 0 or 1", "true or false"),
-            Int8 => ("byte", "INTEGER", "a whole number from -128 to 127"),
-            Int16 => ("short", "INTEGER", "a whole number from -32768 to 32767"),
-            Int32 => ("integer", "INTEGER", "a whole number of 32 bits"),
-            Int64 => ("long", "INTEGER", "a whole number of 64 bits"),
+        let (meaning, sqlite_value, json) = match self {
+            Bool => ("True or false", "an integer, 0 or 1", "`true` or `false`"),
+            Int8 => ("-128 to 127", "an integer", "a whole number in its bounds"),
+            Int16 => ("-32,768 to 32,767", "an integer", "a whole number in its bounds"),
+            Int32 => (
+                "A whole number of 32 bits",
+                "an integer",
+                "a whole number in its bounds",
+            ),
+            Int64 => (
+                "A whole number of 64 bits",
+                "an integer",
+                "a whole number in its bounds",
+            ),
             UInt64 => (
-                "decimal(20,0)",
-                "NUMERIC, as text beyond 2^63",
-                "a whole number from 0 to 18446744073709551615",
+                "0 to 18,446,744,073,709,551,615",
+                "text",
+                "a whole number in its bounds",
             ),
-            Float32 => ("float", "REAL", "a number that float32 can hold without overflow"),
-            Float64 => ("double", "REAL", "a number"),
+            Float32 => (
+                "A binary floating-point number, about 7 digits",
+                "a real",
+                "a number that does not overflow it",
+            ),
+            Float64 => ("A binary floating-point number, about 15 digits", "a real", "a number"),
             Decimal(..) => (
-                "decimal(p,s)",
-                "DECIMAL(p,s), as text",
-                "a number, or its text, with at most s digits behind the point",
+                "An exact number: digits in all (1 to 38), and of them behind the point",
+                "text",
+                "a number, or its text, with no digits beyond",
             ),
-            String => ("string", "TEXT", "a string"),
-            Binary => ("binary", "BLOB", "a string in base64"),
-            Date => ("date", "DATE, as text YYYY-MM-DD", "a string YYYY-MM-DD"),
-            Time => ("long", "TIME, as text HH:MM:SS.ffffff", "a string HH:MM:SS[.ffffff]"),
+            String => ("Text", "text", "a string"),
+            Binary => ("Bytes", "a blob", "a string in base64"),
+            Date => ("A day", "text, `2024-02-29`", "a string `YYYY-MM-DD`"),
+            Time => (
+                "A time of day, in microseconds",
+                "text, `23:30:00.000000`",
+                "a string `HH:MM:SS`, with up to six digits more",
+            ),
             Timestamp => (
-                "timestamp",
-                "TIMESTAMP, as text in UTC with Z",
-                "a string in RFC 3339 with an offset",
+                "An instant, in microseconds",
+                "text in UTC, `2024-02-29T21:30:00.000000Z`",
+                "a string in RFC 3339, with an offset",
             ),
             LocalTimestamp => (
-                "timestamp_ntz",
-                "DATETIME, as text without a zone",
-                "a string YYYY-MM-DDTHH:MM:SS[.ffffff]",
+                "A day and a time without a zone, in microseconds",
+                "text, `2024-02-29T23:30:00.000000`",
+                "a string `YYYY-MM-DDTHH:MM:SS`, with up to six digits more",
             ),
-            Uuid => ("string", "UUID, as text", "a string that is a UUID"),
-            Json => ("string", "JSON, as text", "any JSON value, kept as it was written"),
-            List(_) => ("array", "JSON, as text", "an array"),
-            Struct(_) => ("struct", "JSON, as text", "an object"),
-            Vector(_) => ("array<double>", "JSON, as text", "an array of exactly n numbers"),
+            Uuid => ("A UUID, in lower case with hyphens", "text", "a string that is one"),
+            Json => ("Any JSON value, kept as it was written", "text", "anything"),
+            List(_) => ("Any number of values of one type", "text in JSON", "an array"),
+            Struct(_) => ("Named values", "text in JSON", "an object"),
+            Vector(_) => (
+                "Exactly so many float64, none of them null",
+                "text in JSON",
+                "an array of exactly so many numbers",
+            ),
         };
         Mapping {
             segue: self.to_string(),
+            meaning,
             arrow: self.arrow().to_string(),
-            delta,
-            sqlite,
+            delta: self.delta(),
+            sqlite: self.sqlite(),
+            sqlite_value,
             json,
         }
+    }
+
+    fn delta(&self) -> std::string::String {
+        let plain = match self {
+            Type::Bool => "boolean",
+            Type::Int8 => "byte",
+            Type::Int16 => "short",
+            Type::Int32 => "integer",
+            Type::Int64 | Type::Time => "long",
+            Type::UInt64 => "decimal(20,0)",
+            Type::Float32 => "float",
+            Type::Float64 => "double",
+            Type::String | Type::Uuid | Type::Json => "string",
+            Type::Binary => "binary",
+            Type::Date => "date",
+            Type::Timestamp => "timestamp",
+            Type::LocalTimestamp => "timestamp_ntz",
+            Type::Decimal(precision, scale) => return format!("decimal({precision},{scale})"),
+            Type::List(of) => return format!("array<{}>", of.delta()),
+            Type::Vector(_) => "array<double>",
+            Type::Struct(fields) => {
+                let fields: Vec<_> = fields.iter().map(|(n, t)| format!("{n}: {}", t.delta())).collect();
+                return format!("struct<{}>", fields.join(", "));
+            }
+        };
+        plain.to_string()
+    }
+
+    /// The declared type of a column in SQLite.
+    ///
+    /// The word decides how SQLite converts what is stored. One that it does not know makes text that looks like a number into one, and keeps
+    /// 15 digits of it: so decimals and JSON are declared with words that have TEXT in them.
+    pub fn sqlite(&self) -> std::string::String {
+        let plain = match self {
+            Type::Bool => "BOOLEAN",
+            Type::Int8 | Type::Int16 | Type::Int32 | Type::Int64 => "INTEGER",
+            Type::UInt64 => "DECIMAL_TEXT(20,0)",
+            Type::Decimal(precision, scale) => return format!("DECIMAL_TEXT({precision},{scale})"),
+            Type::Float32 | Type::Float64 => "REAL",
+            Type::String => "TEXT",
+            Type::Binary => "BLOB",
+            Type::Date => "DATE",
+            Type::Time => "TIME",
+            Type::Timestamp => "TIMESTAMP",
+            Type::LocalTimestamp => "DATETIME",
+            Type::Uuid => "UUID",
+            Type::Json | Type::List(_) | Type::Struct(_) | Type::Vector(_) => "JSON_TEXT",
+        };
+        plain.to_string()
     }
 
     /// The Arrow type that holds it, the same in memory, in Delta and between capabilities.

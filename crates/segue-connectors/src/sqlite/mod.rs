@@ -14,8 +14,6 @@ mod staged;
 mod table;
 mod types;
 
-pub use types::declared;
-
 use crate::connector::schema_of;
 use crate::{ConnectionSettings, Connector, Deps};
 use schemars::JsonSchema;

@@ -3,7 +3,7 @@
 use super::errors::failed;
 use super::file::quoted;
 use super::marks::{self, Mark};
-use super::types::{declared, decode, encode, keeps, of_declared};
+use super::types::{decode, encode, keeps, of_declared};
 use crate::columns::{self, Builder};
 use arrow_array::RecordBatch;
 use arrow_schema::{Field, Schema, SchemaRef};
@@ -156,7 +156,7 @@ pub(super) fn columns_of(schema: &Schema, table: Option<&Table>) -> Result<Vec<C
             name: field.name().clone(),
             declared: table
                 .and_then(|t| t.column(field.name()))
-                .map_or_else(|| declared(&of), |c| c.declared.clone()),
+                .map_or_else(|| of.sqlite(), |c| c.declared.clone()),
             of,
         });
     }
@@ -223,10 +223,10 @@ pub(super) fn fit(table: &Table, old: &Schema, schema: &Schema, is_whole: bool) 
         let was = old.field_with_name(field.name()).ok().map(Type::of).transpose()?;
         let is_alike = was.is_none_or(|was| {
             was == of
-                || (declared(&was) == declared(&of)
+                || (was.sqlite() == of.sqlite()
                     && matches!(of, Type::Int8 | Type::Int16 | Type::Int32 | Type::Int64 | Type::Float64))
         });
-        if column.declared != declared(&of) || !is_alike || (column.not_null && field.is_nullable() && !column.in_key) {
+        if column.declared != of.sqlite() || !is_alike || (column.not_null && field.is_nullable() && !column.in_key) {
             return Ok(Fit::Convert);
         }
     }

@@ -9,28 +9,6 @@ use base64::Engine;
 use rusqlite::types::{Value, ValueRef};
 use segue_core::{Error, Kind, Result, Type};
 
-/// The declared type of a column.
-///
-/// The word decides how SQLite converts what is stored. One that it does not know makes text that looks like a number into one, and keeps 15
-/// digits of it: so decimals and JSON are declared with words that have TEXT in them.
-pub fn declared(of: &Type) -> String {
-    match of {
-        Type::Bool => "BOOLEAN".into(),
-        Type::Int8 | Type::Int16 | Type::Int32 | Type::Int64 => "INTEGER".into(),
-        Type::UInt64 => "DECIMAL_TEXT(20,0)".into(),
-        Type::Decimal(precision, scale) => format!("DECIMAL_TEXT({precision},{scale})"),
-        Type::Float32 | Type::Float64 => "REAL".into(),
-        Type::String => "TEXT".into(),
-        Type::Binary => "BLOB".into(),
-        Type::Date => "DATE".into(),
-        Type::Time => "TIME".into(),
-        Type::Timestamp => "TIMESTAMP".into(),
-        Type::LocalTimestamp => "DATETIME".into(),
-        Type::Uuid => "UUID".into(),
-        Type::Json | Type::List(_) | Type::Struct(_) | Type::Vector(_) => "JSON_TEXT".into(),
-    }
-}
-
 /// What SQLite does to what is stored in a column, by the word that declares it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Affinity {

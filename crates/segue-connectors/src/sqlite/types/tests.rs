@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// Through a real table and back.
 fn returned(of: &Type, column: &ArrayRef) -> Result<ArrayRef> {
     let db = Connection::open_in_memory().unwrap();
-    db.execute_batch(&format!("create table t (x {})", declared(of)))
+    db.execute_batch(&format!("create table t (x {})", of.sqlite()))
         .unwrap();
     for row in 0..column.len() {
         db.execute("insert into t values (?1)", [encode(of, column, row)?])
@@ -160,7 +160,7 @@ fn stored(of: &Type, text: &str) -> String {
     let mut one = Builder::new(of);
     one.push_text(text).unwrap();
     let db = Connection::open_in_memory().unwrap();
-    db.execute_batch(&format!("create table t (x {})", declared(of)))
+    db.execute_batch(&format!("create table t (x {})", of.sqlite()))
         .unwrap();
     db.execute(
         "insert into t values (?1)",
@@ -170,7 +170,7 @@ fn stored(of: &Type, text: &str) -> String {
     let shown = db
         .query_row("select typeof(x) || ': ' || x from t", [], |r| r.get::<_, String>(0))
         .unwrap();
-    format!("{} {shown}", declared(of))
+    format!("{} {shown}", of.sqlite())
 }
 
 #[test]
@@ -202,6 +202,32 @@ fn values_are_stored_as_people_would_look_for_them() {
     JSON_TEXT text: 1.50
     JSON_TEXT text: ["2024-02-29T00:00:00.000000Z",null]
     "#);
+}
+
+#[test]
+fn the_table_of_types_says_what_is_stored() {
+    let text = |of: &Type| match of {
+        Type::Bool => "true",
+        Type::String | Type::Binary => "YQ==",
+        Type::Date => "2024-02-29",
+        Type::Time => "23:30:00",
+        Type::Timestamp => "2024-02-29T23:30:00+02:00",
+        Type::LocalTimestamp => "2024-02-29T23:30:00",
+        Type::Uuid => "67e55044-10b1-426f-9247-bb680e5fe0c8",
+        Type::List(_) => "[\"a\"]",
+        Type::Struct(_) => "{\"a\":1}",
+        Type::Vector(_) => "[1,2,3,4,5,6]",
+        _ => "1",
+    };
+    for of in Type::examples() {
+        let (mapping, stored) = (of.mapping(), stored(&of, text(&of)));
+        let (word, value) = stored[mapping.sqlite.len()..].split_once(": ").expect("typeof: value");
+        assert!(stored.starts_with(&mapping.sqlite), "{of}: {stored}");
+        assert!(mapping.sqlite_value.contains(word.trim()), "{of}: {stored}");
+        if let Some((_, shown)) = mapping.sqlite_value.split_once('`') {
+            assert_eq!(value, shown.trim_end_matches('`'), "{of}");
+        }
+    }
 }
 
 #[test]
