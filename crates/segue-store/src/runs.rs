@@ -1,5 +1,7 @@
 //! What ran: runs, their steps, and what was said meanwhile.
 
+mod forget;
+
 use crate::error::failed;
 use crate::leases::{lock_failed, try_lock};
 use crate::store::Store;
@@ -162,7 +164,7 @@ impl Store {
         .execute(&mut *tx)
         .await
         .map_err(failed(doing))?;
-        tx.commit().await.map_err(failed(doing))?;
+        tx.commit().await?;
         self.0.run_locks.lock().insert(run.id, lock);
         reach(Boundary::RunStarted);
         Ok(())
@@ -185,7 +187,7 @@ impl Store {
         if changed.rows_affected() == 0 {
             return Err(Error::new(Kind::NotFound, format!("the state has no run {run}")));
         }
-        tx.commit().await.map_err(failed(doing))?;
+        tx.commit().await?;
         if self.0.run_locks.lock().remove(&run).is_some() {
             // Left over by a crash just here it is in nobody's way: the run has an end.
             let _may_be_gone = std::fs::remove_file(self.run_lock(run));
@@ -245,7 +247,7 @@ impl Store {
         .execute(&mut *tx)
         .await
         .map_err(failed(doing))?;
-        tx.commit().await.map_err(failed(doing))
+        tx.commit().await
     }
 
     /// Writes down how the last try of a step ended.
@@ -294,7 +296,7 @@ impl Store {
                 format!("run {run} has no step of asset {asset}"),
             ));
         }
-        tx.commit().await.map_err(failed(doing))?;
+        tx.commit().await?;
         reach(Boundary::StepEnded);
         Ok(())
     }
@@ -306,6 +308,21 @@ impl Store {
             .fetch_all(self.reader())
             .await
             .map_err(failed("read the steps"))?;
+        rows.iter().map(step_row).collect()
+    }
+
+    /// The last try of each asset's step, of whichever run. A step that was skipped says nothing of its asset, and is passed over.
+    pub async fn last_steps(&self) -> Result<Vec<Step>> {
+        let rows = sqlx::query(
+            "select s.* from steps s join (
+                select asset as of, max(started_at) as last from steps where outcome is null or outcome <> 'skipped' group by asset) newest
+                on newest.of = s.asset and newest.last = s.started_at
+             where s.outcome is null or s.outcome <> 'skipped'
+             order by s.name, s.attempt",
+        )
+        .fetch_all(self.reader())
+        .await
+        .map_err(failed("read the steps"))?;
         rows.iter().map(step_row).collect()
     }
 
@@ -329,7 +346,7 @@ impl Store {
                 .await
                 .map_err(failed(doing))?;
         }
-        tx.commit().await.map_err(failed(doing))
+        tx.commit().await
     }
 
     /// What was said during a run, or one step of it (by its asset's name), in order.
@@ -387,7 +404,7 @@ pub(crate) async fn end_interrupted(store: &Store) -> Result<()> {
                 .await
                 .map_err(failed(doing))?;
         }
-        tx.commit().await.map_err(failed(doing))?;
+        tx.commit().await?;
         let _may_be_gone = std::fs::remove_file(&path);
     }
     Ok(())

@@ -108,6 +108,39 @@ async fn a_run_is_remembered_with_its_steps_and_words() {
 }
 
 #[tokio::test]
+async fn the_last_step_of_an_asset_is_the_last_that_was_not_skipped() {
+    let f = Fixture::new().await;
+    let ends = [("done", 0), ("failed", 1), ("skipped", 2)];
+    for (outcome, run) in ends {
+        let id = RunId::random();
+        f.store.start_run(&run_of(id, run)).await.unwrap();
+        for number in [1, 2] {
+            let step = StepRow {
+                asset: asset(number),
+                name: format!("raw.a{number}").parse().unwrap(),
+                started_at: at(run),
+                ..step_of(id, 1)
+            };
+            // The second asset did not run when the first one failed.
+            if number == 2 && outcome == "failed" {
+                continue;
+            }
+            f.store.start_step(&step).await.unwrap();
+            let end = StepEnd {
+                outcome: outcome.into(),
+                ..StepEnd::default()
+            };
+            f.store.end_step(id, asset(number), &end).await.unwrap();
+        }
+    }
+    let last = f.store.last_steps().await.unwrap();
+    let told = last
+        .iter()
+        .map(|s| format!("{} {}", s.row.name, s.end.as_ref().unwrap().outcome));
+    assert_eq!(told.collect::<Vec<_>>(), ["raw.a1 failed", "raw.a2 done"]);
+}
+
+#[tokio::test]
 async fn runs_come_newest_first() {
     let f = Fixture::new().await;
     let ids: Vec<RunId> = (0..4).map(|_| RunId::random()).collect();
@@ -140,4 +173,56 @@ async fn a_run_whose_process_is_gone_was_interrupted_and_a_living_one_was_not() 
     let end = next.steps(dead).await.unwrap()[0].end.clone().unwrap();
     assert_eq!(end.outcome, "interrupted");
     assert_eq!(next.run(living).await.unwrap().unwrap().outcome, None);
+}
+
+#[tokio::test]
+async fn old_runs_are_forgotten_but_for_the_last_of_each_asset_and_those_without_an_end() {
+    let f = Fixture::new().await;
+    let ids: Vec<RunId> = (0..5).map(|_| RunId::random()).collect();
+    // Runs 0 to 2 and 4 ran one asset, 1 another one too; 3 has no end, and 4 is young.
+    for (i, id) in ids.iter().enumerate() {
+        let begins = 100 * i as i64;
+        f.store.start_run(&run_of(*id, begins)).await.unwrap();
+        let step = |number| StepRow {
+            asset: asset(number),
+            started_at: at(begins + 1),
+            ..step_of(*id, 1)
+        };
+        f.store.start_step(&step(1)).await.unwrap();
+        if i == 1 {
+            f.store.start_step(&step(2)).await.unwrap();
+        }
+        let words = LogRow {
+            run: *id,
+            step: None,
+            level: "info".into(),
+            message: "begun".into(),
+            at: at(begins),
+        };
+        f.store.log(&[words]).await.unwrap();
+        if i != 3 {
+            f.store.end_run(*id, "done", at(begins + 50)).await.unwrap();
+        }
+    }
+    assert_eq!(f.store.forget_runs(at(380)).await.unwrap(), 2);
+    assert_eq!(
+        f.store.forget_runs(at(380)).await.unwrap(),
+        0,
+        "nothing is left to forget"
+    );
+    let mut left = Vec::new();
+    for (i, id) in ids.iter().enumerate() {
+        let (steps, words) = (
+            f.store.steps(*id).await.unwrap(),
+            f.store.logs(*id, None).await.unwrap(),
+        );
+        let is_there = f.store.run(*id).await.unwrap().is_some();
+        assert_eq!((!steps.is_empty(), !words.is_empty()), (is_there, is_there), "run {i}");
+        if is_there {
+            left.push(i);
+        }
+    }
+    assert_eq!(left, [1, 3, 4]);
+    // However old it is, the last one stays.
+    assert_eq!(f.store.forget_runs(at(10_000)).await.unwrap(), 0);
 }

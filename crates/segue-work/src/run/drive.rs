@@ -1,5 +1,6 @@
 //! The loop around the machine: starts steps, tells the machine how they ended, remembers both.
 
+use super::kept::Kept;
 use super::machine::{Bounds, Command, Happened, Machine, Node, Verdict};
 use crate::deps::Deps;
 use crate::names::asset_name;
@@ -12,9 +13,12 @@ use segue_diag::{LEASE_LOST, NOTHING_DONE, TOO_MANY_PARKED};
 use segue_spec::graph::Graph;
 use segue_spec::model::{Asset, OnPartial};
 use segue_store::{LogRow, RunRow, StepEnd, StepRow};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+/// How long runs, their steps and their words are remembered. The last run of each asset is, however old it is.
+const HISTORY: Duration = Duration::from_secs(90 * 86_400);
 
 /// A run that is asked for.
 #[derive(Clone, Debug, Default)]
@@ -46,7 +50,8 @@ pub async fn run(deps: &Deps, request: &Request, ctx: &Ctx) -> Result<RunReport>
     request.wanted.since.get_or_insert(started_at);
     let request = &request;
     let chosen = chosen(deps, &request.assets);
-    deps.store.start_run(&row_of(id, started_at, request, &chosen)).await?;
+    let kept = Kept::of(request, &chosen, &deps.project.timezone);
+    deps.store.start_run(&row_of(id, started_at, request, &kept)?).await?;
     let steps = Drive {
         deps,
         request,
@@ -56,13 +61,26 @@ pub async fn run(deps: &Deps, request: &Request, ctx: &Ctx) -> Result<RunReport>
     }
     .to_the_end()
     .await;
+    let steps = match steps {
+        Ok(steps) => steps,
+        Err(error) => {
+            if let Err(unwritten) = deps.store.end_run(id, "failed", ctx.clock.now()).await {
+                tracing::warn!(error = %unwritten, "the run's end was not written; the next command takes it as interrupted");
+            }
+            return Err(error);
+        }
+    };
     let report = RunReport {
         run: id,
         started_at,
         duration: ctx.clock.elapsed().saturating_sub(began),
-        steps: steps?,
+        steps,
     };
     deps.store.end_run(id, report.word(), ctx.clock.now()).await?;
+    let long_ago = ctx.clock.now().checked_sub(HISTORY).unwrap_or(jiff::Timestamp::MIN);
+    if let Err(error) = deps.store.forget_runs(long_ago).await {
+        tracing::warn!(%error, "what ran long ago was not forgotten; the next run tries again");
+    }
     Ok(report)
 }
 
@@ -75,28 +93,16 @@ fn chosen<'a>(deps: &'a Deps, names: &[AssetName]) -> Vec<&'a Asset> {
         .collect()
 }
 
-/// The run as it is remembered: what it carries out, with the hash that each definition has now.
-fn row_of(id: RunId, started_at: jiff::Timestamp, request: &Request, chosen: &[&Asset]) -> RunRow {
-    let hashes: Map<String, Value> = chosen
-        .iter()
-        .map(|asset| (asset.name.to_string(), segue_spec::hash::data_hash(asset).into()))
-        .collect();
-    let wanted = &request.wanted;
-    let plan = json!({
-        "assets": hashes,
-        "again": wanted.again,
-        "rebuild": wanted.rebuild,
-        "from": wanted.stretch.map(|s| s.from),
-        "to": wanted.stretch.map(|s| s.to),
-    });
-    RunRow {
+/// The run as it is remembered: what it carries out, and what was asked for.
+fn row_of(id: RunId, started_at: jiff::Timestamp, request: &Request, kept: &Kept) -> Result<RunRow> {
+    Ok(RunRow {
         id,
         started_at,
         selector: request.selector.clone(),
-        params: Value::Object(wanted.params.clone()),
-        plan,
+        params: Value::Object(request.wanted.params.clone()),
+        plan: serde_json::to_value(kept).map_err(|e| Error::bug("cannot write a run's plan down").caused_by(e))?,
         kind: request.kind.clone(),
-    }
+    })
 }
 
 struct Drive<'a> {
@@ -217,7 +223,9 @@ impl Drive<'_> {
             if let Err(error) = deps.store.start_step(&begins).await {
                 return failed_early(row.name, attempt, error);
             }
-            let mut report = step(&deps, &owned, &how, &ctx).await;
+            let mut report = step(&deps, &owned, &how, &ctx)
+                .await
+                .rewritten(|text| deps.sources.redact(text));
             let remembered = remember(&deps, run, &row, &report, &ctx).await;
             if let (Err(error), Ended::Done | Ended::Partial) = (remembered, &report.ended) {
                 report.ended = Ended::Failed(error);

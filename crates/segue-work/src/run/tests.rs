@@ -173,3 +173,33 @@ async fn a_transient_failure_is_tried_again_and_what_was_read_is_not() {
     ");
     assert_eq!((source.asked_so_far("id=a"), source.asked_so_far("id=c")), (1, 2));
 }
+
+#[tokio::test]
+async fn runs_are_remembered_for_ninety_days_and_the_last_of_an_asset_for_ever() {
+    let source = MemSource::new(row);
+    let world = world("", &source).await;
+    let first = everything(&world).await.run;
+    world.pass(Duration::from_secs(80 * 86_400));
+    let only = |names: &[&str]| Request {
+        assets: names.iter().map(|n| n.parse().unwrap()).collect(),
+        ..Request::default()
+    };
+    let second = run(&world.deps, &only(&["raw.left"]), &world.ctx()).await.unwrap().run;
+    world.pass(Duration::from_secs(20 * 86_400));
+    let third = run(&world.deps, &only(&["raw.left", "music.sum"]), &world.ctx())
+        .await
+        .unwrap()
+        .run;
+    let is_known = async |run| world.deps.store.run(run).await.unwrap().is_some();
+    assert!(is_known(first).await, "raw.alone ran in no later one");
+    assert!(is_known(second).await && is_known(third).await);
+    world.pass(Duration::from_secs(91 * 86_400));
+    let last = everything(&world).await.run;
+    let left: Vec<bool> = vec![
+        is_known(first).await,
+        is_known(second).await,
+        is_known(third).await,
+        is_known(last).await,
+    ];
+    assert_eq!(left, [false, false, false, true]);
+}
