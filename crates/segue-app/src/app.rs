@@ -1,16 +1,18 @@
 //! A running system, built from a project's files.
 
+use crate::keeper::LakeKeeper;
 use crate::load::{Loaded, find, load};
 use crate::resolve::{References, redact};
 use crate::sources::ProjectSources;
 use crate::surroundings::Surroundings;
 use segue_core::sink::Sink;
 use segue_core::{Ctx, Error, Kind, Result};
-use segue_diag::{Diagnostic, PROJECT_HAS_MISTAKES, UNKNOWN_ENVIRONMENT, closest};
+use segue_diag::{Diagnostic, LAKE_LOCATION, PROJECT_HAS_MISTAKES};
 use segue_lake::{Lake, LakeOptions};
 use segue_spec::Project;
 use segue_spec::graph::Graph;
 use segue_spec::model::{Asset, Environment};
+use segue_spec::not_a_folder;
 use segue_spec::selector::Selector;
 use segue_sql::{LocalEngine, LocalOptions};
 use segue_store::Store;
@@ -62,20 +64,36 @@ impl App {
     /// # Errors
     /// [`Refused`] with the mistakes of a project that is not right, or with what could not be opened.
     pub async fn open(surroundings: &Surroundings, environment: Option<&str>) -> Result<App, Box<Refused>> {
-        let boxed = |e: Error| Box::new(Refused::from(e));
-        let loaded = load(&find(&surroundings.folder).map_err(boxed)?).map_err(boxed)?;
-        let mistakes = loaded.mistakes();
+        let loaded = found(surroundings)?;
         match &loaded.project {
-            Some(project) if mistakes == 0 => {
+            Some(project) if loaded.mistakes() == 0 => {
                 let project = Arc::new(project.clone());
                 App::build(&loaded.folder, project, surroundings, environment)
                     .await
-                    .map_err(boxed)
+                    .map_err(|e| Box::new(Refused::from(e)))
             }
-            _ => Err(Box::new(Refused {
-                error: has_mistakes(&loaded.diagnostics, mistakes),
-                loaded: Some(loaded),
-            })),
+            _ => Err(refused(loaded)),
+        }
+    }
+
+    /// As [`App::open`], for those who only look at what is there: assets and connections whose files have mistakes are left out, and the
+    /// error that [`App::open`] would have ended with is handed back beside the rest. Nothing may be run, changed or removed with it.
+    ///
+    /// # Errors
+    /// [`Refused`] when `segue.yaml` itself has mistakes, because it says where everything is; or with what could not be opened.
+    pub async fn open_to_look(
+        surroundings: &Surroundings,
+        environment: Option<&str>,
+    ) -> Result<(App, Option<Error>), Box<Refused>> {
+        let loaded = found(surroundings)?;
+        match &loaded.project {
+            Some(project) if loaded.knows_its_places() => {
+                let remark = (loaded.mistakes() > 0).then(|| has_mistakes(&loaded.diagnostics, loaded.mistakes()));
+                let project = Arc::new(project.clone());
+                let app = App::build(&loaded.folder, project, surroundings, environment).await;
+                Ok((app.map_err(|e| Box::new(Refused::from(e)))?, remark))
+            }
+            _ => Err(refused(loaded)),
         }
     }
 
@@ -85,11 +103,15 @@ impl App {
         surroundings: &Surroundings,
         environment: Option<&str>,
     ) -> Result<App> {
-        let environment = choose(&project, environment)?;
+        let environment = crate::load::environment(&project, environment)?;
         let references = Arc::new(References::open(folder, &surroundings.variables)?);
         let places = serde_json::json!({ "lake": environment.lake, "state": environment.state });
         let resolved = references.resolve(&format!("environment `{}`", environment.name), &places)?;
         let place = |name: &str| resolved.settings[name].as_str().unwrap_or_default().to_string();
+        if let Some(scheme) = not_a_folder(&place("lake")) {
+            let error = Error::new(Kind::Unsupported, segue_spec::elsewhere(scheme));
+            return Err(error.code(LAKE_LOCATION).hint(segue_spec::LAKE_HINT));
+        }
         let (lake, state) = (at(folder, &place("lake")), at(folder, &place("state")));
         let ctx = Ctx::new(&environment.name, surroundings.clock.clone());
         let store = Store::open(&state, surroundings.clock.clone()).await?;
@@ -156,12 +178,21 @@ impl App {
             project: self.project.clone(),
             store: self.store.clone(),
             places: Places { lake, sinks },
+            keeper: Arc::new(self.keeper()),
             sources: Arc::new(sources),
             engine: self.engine.clone(),
             shelf: self.store.folder().join("shelf"),
             progress,
             holder: self.holder.clone(),
         })
+    }
+
+    /// What keeps the lake in order.
+    pub(crate) fn keeper(&self) -> LakeKeeper {
+        LakeKeeper {
+            lake: self.lake.clone(),
+            store: self.store.clone(),
+        }
     }
 
     /// Opens connections.
@@ -205,17 +236,16 @@ fn at(folder: &Path, place: &str) -> String {
     }
 }
 
-fn choose(project: &Project, name: Option<&str>) -> Result<Environment> {
-    let name = name.unwrap_or(&project.default_environment);
-    project.environments.get(name).cloned().ok_or_else(|| {
-        let names = project.environments.keys().map(String::as_str);
-        let hint = match closest(name, names.clone()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("there are {}", names.collect::<Vec<_>>().join(", ")),
-        };
-        Error::new(Kind::NotFound, format!("there is no environment `{name}`"))
-            .code(UNKNOWN_ENVIRONMENT)
-            .hint(hint)
+/// Finds and reads the project around the user's folder.
+fn found(surroundings: &Surroundings) -> Result<Loaded, Box<Refused>> {
+    let loaded = find(&surroundings.folder).and_then(|folder| load(&folder));
+    loaded.map_err(|e| Box::new(Refused::from(e)))
+}
+
+fn refused(loaded: Loaded) -> Box<Refused> {
+    Box::new(Refused {
+        error: has_mistakes(&loaded.diagnostics, loaded.mistakes()),
+        loaded: Some(loaded),
     })
 }
 

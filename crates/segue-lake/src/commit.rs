@@ -14,7 +14,7 @@ use deltalake_core::kernel::{
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use object_store::path::Path;
 use segue_core::commit::{CommitRecord, Part};
-use segue_core::fault::{Boundary, reach};
+use segue_core::fault::{self, Rule};
 use segue_core::hash::sha256;
 use segue_core::sink::{Change, Committed};
 use segue_core::{Ctx, Error, Kind, Result};
@@ -71,14 +71,7 @@ impl Lake {
                 return Ok(Committed::Moved);
             }
             match self.land(record, part, &plan, table.as_deref(), last, ctx).await {
-                Ok(version) => {
-                    reach(if at == 0 {
-                        Boundary::OwnCommitted
-                    } else {
-                        Boundary::CompanionCommitted
-                    });
-                    return Ok(Committed::Written(version));
-                }
+                Ok(version) => return Ok(Committed::Written(version)),
                 Err(e) => failed = Some(e),
             }
         }
@@ -92,21 +85,40 @@ impl Lake {
 
     /// Where the part stands, by the numbers in the table's log and the claims that say which commit a number is.
     async fn standing(&self, record: &CommitRecord, part: &Part, table: Option<&Table>) -> Result<Standing> {
-        let own = record.own();
         let last = match table {
             Some(table) => table.last(record.asset).await?,
             None => 0,
         };
         if last == part.predecessor {
-            // A number that another attempt claimed is not ours to land, whoever calls.
-            return match self.claim_of(&own.target.place, record.n).await? {
-                Some(claimed) if claimed.id == record.id => Ok(Standing::Next { last }),
-                Some(_) => Ok(Standing::ShutOut),
-                None => Err(Error::bug(format!("{record} was not claimed before it was committed"))),
-            };
+            return self.next(record, last).await;
         }
+        match self.landed_before(record, part, table, last).await? {
+            Some(version) => Ok(Standing::There(version)),
+            None if fault::keeps(Rule::Predecessor) => Ok(Standing::ShutOut),
+            None => self.next(record, last).await,
+        }
+    }
+
+    /// It is the next one, unless another attempt claimed its number: that is not ours to land, whoever calls.
+    async fn next(&self, record: &CommitRecord, last: u64) -> Result<Standing> {
+        match self.claim_of(&record.own().target.place, record.n).await? {
+            Some(claimed) if claimed.id == record.id => Ok(Standing::Next { last }),
+            Some(_) => Ok(Standing::ShutOut),
+            None => Err(Error::bug(format!("{record} was not claimed before it was committed"))),
+        }
+    }
+
+    /// The version at which the part landed, if the asset's last number on the table is its own, or one that followed it.
+    async fn landed_before(
+        &self,
+        record: &CommitRecord,
+        part: &Part,
+        table: Option<&Table>,
+        last: u64,
+    ) -> Result<Option<u64>> {
+        let own = record.own();
         let Some(table) = table.filter(|_| last >= record.n) else {
-            return Ok(Standing::ShutOut);
+            return Ok(None);
         };
         // A later commit may have landed on top of it: the claims tell, along the predecessors.
         let landed = last == record.n || {
@@ -122,10 +134,10 @@ impl Lake {
                 .await?
                 .is_some_and(|claimed| claimed.id == record.id);
         if !ours {
-            return Ok(Standing::ShutOut);
+            return Ok(None);
         }
         let version = version_of(table.log.as_ref(), record.asset, record.n, table.version()).await?;
-        Ok(Standing::There(version.unwrap_or(table.version())))
+        Ok(Some(version.unwrap_or(table.version())))
     }
 
     /// Writes the entry.
@@ -227,7 +239,7 @@ pub(crate) fn failed(e: deltalake_core::DeltaTableError, doing: String) -> Error
 }
 
 /// Whether the plan still holds on this version of the table.
-fn fits(plan: &Plan, table: Option<&Table>) -> bool {
+pub(crate) fn fits(plan: &Plan, table: Option<&Table>) -> bool {
     match table {
         None => plan.version.is_none(),
         Some(table) if plan.version == Some(table.version()) => true,
@@ -246,7 +258,7 @@ fn create(plan: &Plan, part: &Part) -> Result<(Protocol, Metadata)> {
 }
 
 /// The actions that change a table's columns.
-fn reshape(plan: &Plan, table: &Table) -> Result<Vec<Action>> {
+pub(crate) fn reshape(plan: &Plan, table: &Table) -> Result<Vec<Action>> {
     let schema = to_delta(&plan.schema())?;
     let metadata = table.state.metadata().clone().with_schema(&schema);
     let metadata = metadata.map_err(|e| Error::bug("cannot describe a table's new columns").caused_by(e))?;

@@ -1,12 +1,11 @@
 //! House-keeping: what happened, compaction, vacuum, checkpoints, dropping a table.
 
+mod amend;
 mod vacuum;
 
 use crate::claims;
-use crate::commit::{failed, properties};
 use crate::errors::{delta, storage};
 use crate::file::DataFile;
-use crate::guard::Guard;
 use crate::lake::Lake;
 use crate::log;
 use crate::table::Table;
@@ -14,7 +13,6 @@ use crate::write::Writer;
 use deltalake_core::DeltaTable;
 use deltalake_core::checkpoints::{cleanup_expired_logs_for, create_checkpoint};
 use deltalake_core::kernel::Action;
-use deltalake_core::kernel::transaction::CommitBuilder;
 use deltalake_core::protocol::DeltaOperation;
 use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
@@ -28,12 +26,15 @@ use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 
+use amend::Beside;
 pub use vacuum::{Vacuum, Vacuumed};
 
 /// Small files that are joined at the end of a run.
 const MANY_FILES: usize = 8;
 /// Entries of a log since its last checkpoint that are too many to read again and again.
 const LONG_LOG: u64 = 20;
+/// Versions among which the commit before a run's own is looked for.
+const MOST_COMMITS_OF_A_RUN: usize = 200;
 /// How often a compaction begins again because the table moved.
 const MOST_TRIES: usize = 3;
 /// Files of the target size that one compaction writes at most: the rest is the next one's.
@@ -149,6 +150,21 @@ impl Lake {
         Ok(Tidied { compacted, checkpoint })
     }
 
+    /// Whether this run is the first of its day (in UTC) that committed to the table, and not the first of all: what is owed once a day is
+    /// owed now.
+    ///
+    /// # Errors
+    /// `NotFound` where there is no table.
+    pub async fn is_first_of_day(&self, target: &Target, ctx: &Ctx) -> Result<bool> {
+        let day = |at: Timestamp| at.as_second().div_euclid(86_400);
+        let this = ctx.trace.run.map(|run| run.to_string());
+        let newest = self.history(target, MOST_COMMITS_OF_A_RUN).await?;
+        let before = newest.iter().find(|e| e.n.is_some() && e.run != this);
+        Ok(before
+            .and_then(|e| e.at)
+            .is_some_and(|at| day(at) < day(ctx.clock.now())))
+    }
+
     /// The newest version of which there is a checkpoint.
     async fn last_checkpoint(&self, target: &Target) -> Result<Option<u64>> {
         let store = self.store_of(&target.place);
@@ -231,28 +247,23 @@ impl Lake {
         let now = ctx.clock.now().as_millisecond();
         let mut actions: Vec<Action> = removes.iter().map(|f| Action::Remove(f.remove(now, false))).collect();
         actions.extend(adds.iter().map(|f| Action::Add(f.add(false))));
-        let guard = Guard::on(table.log.clone(), Some(table.version()), None, &target.name);
-        let operation = DeltaOperation::Optimize {
-            predicate: None,
-            target_size: i64::try_from(self.options().target_file_bytes).unwrap_or(i64::MAX),
+        let change = Beside {
+            actions,
+            comes: &adds,
+            goes: &removes,
+            operation: DeltaOperation::Optimize {
+                predicate: None,
+                target_size: i64::try_from(self.options().target_file_bytes).unwrap_or(i64::MAX),
+            },
         };
-        let committed = CommitBuilder::from(properties())
-            .with_actions(actions)
-            .build(Some(&table.state as _), guard, operation)
-            .await;
-        let version = match committed {
-            Ok(done) => done.version(),
+        let doing = format!("cannot compact {}", target.name);
+        let version = match self.land_beside(target, table, change, ctx, doing).await {
+            Ok(version) => version,
             Err(e) => {
-                let e = failed(e, format!("cannot compact {}", target.name));
-                match self.landed(target, &adds).await? {
-                    Some(version) => version,
-                    None => {
-                        if e.error_code() == Some(LAKE_STALE) {
-                            self.forget(&store, &adds).await;
-                        }
-                        return Err(e);
-                    }
+                if e.error_code() == Some(LAKE_STALE) {
+                    self.forget(&store, &adds).await;
                 }
+                return Err(e);
             }
         };
         reach(Boundary::Compacted);
@@ -262,14 +273,6 @@ impl Lake {
             files_added: adds.len(),
             bytes_written: adds.iter().map(|f| f.size).sum(),
         })
-    }
-
-    /// After an error: the version of the table, if the files are in it all the same.
-    async fn landed(&self, target: &Target, adds: &[DataFile]) -> Result<Option<u64>> {
-        let table = self.present_table(target).await?;
-        let files = table.files(&target.name.to_string())?;
-        let there = adds.iter().all(|add| files.iter().any(|f| f.path == add.path));
-        Ok(there.then(|| table.version()))
     }
 
     async fn forget(&self, store: &Arc<dyn ObjectStore>, files: &[DataFile]) {
@@ -308,7 +311,7 @@ impl Lake {
             .map_err(|e| delta(e, format!("cannot clean up the log of {}", target.name)))
     }
 
-    async fn present_table(&self, target: &Target) -> Result<Arc<Table>> {
+    pub(super) async fn present_table(&self, target: &Target) -> Result<Arc<Table>> {
         let table = self.load_target(target).await?;
         table.ok_or_else(|| Error::new(Kind::NotFound, format!("there is no table {} yet", target.name)))
     }

@@ -156,6 +156,31 @@ impl MemSink {
         }
     }
 
+    /// How many versions a table has.
+    pub fn versions(&self, place: &str) -> usize {
+        self.tables.lock().get(place).map_or(0, |t| t.versions.len())
+    }
+
+    /// Carries a plan out as a version that is no commit.
+    ///
+    /// # Errors
+    /// `Conflict` when the table moved since the plan was worked out.
+    pub fn amend(&self, place: &str, plan: &Value) -> Result<()> {
+        let rows = self.file(plan)?;
+        let mut tables = self.tables.lock();
+        let table = tables.entry(place.to_string()).or_default();
+        if plan["version"].as_u64() != Some(table.versions.len() as u64) {
+            return Err(Error::new(Kind::Conflict, format!("{place} moved")));
+        }
+        table.versions.push(Version {
+            rows,
+            commit: None,
+            record: None,
+            data_changed: true,
+        });
+        Ok(())
+    }
+
     fn put(&self, rows: RecordBatch) -> u64 {
         let mut files = self.files.lock();
         let id = files.last_key_value().map_or(1, |(id, _)| id + 1);
@@ -486,8 +511,9 @@ impl Sink for MemSink {
         Ok(found)
     }
 
-    async fn tables(&self, _ctx: &Ctx) -> Result<Vec<Target>> {
-        Ok(self.tables.lock().values().filter_map(|t| t.target.clone()).collect())
+    async fn tables(&self, _ctx: &Ctx) -> Result<Vec<Result<Target>>> {
+        let tables = self.tables.lock();
+        Ok(tables.values().filter_map(|t| t.target.clone()).map(Ok).collect())
     }
 
     async fn changes(&self, target: &Target, since: u64, until: u64, _ctx: &Ctx) -> Result<Vec<LoggedChange>> {

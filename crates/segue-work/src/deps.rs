@@ -2,13 +2,14 @@
 
 use crate::commit::Sinks;
 use crate::report::Progress;
+use async_trait::async_trait;
 use segue_core::engine::Engine;
 use segue_core::sink::{Sink, Target};
 use segue_core::source::Source;
-use segue_core::{AssetName, Error, Kind, Result};
+use segue_core::{AssetName, Ctx, Error, Kind, Result};
 use segue_spec::Project;
 use segue_spec::model::{Asset, Copy};
-use segue_store::Store;
+use segue_store::{AssetRow, Store};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -23,6 +24,8 @@ pub struct Deps {
     pub store: Store,
     /// Where tables are.
     pub places: Places,
+    /// What keeps the lake's tables in order between commits.
+    pub keeper: Arc<dyn Keeper>,
     /// Where rows come from.
     pub sources: Arc<dyn Sources>,
     /// What answers SQL.
@@ -62,6 +65,26 @@ impl Sinks for Places {
     }
 }
 
+/// Keeps the lake's tables in order between an asset's commits: with versions that have no number and that no reader has to know of.
+///
+/// Called under the asset's lease, with nothing prepared. A worker that was frozen over it does no harm when it wakes: each change is made
+/// to the version that it was worked out on, or not at all, and doing one twice is as doing it once.
+#[async_trait]
+pub trait Keeper: Send + Sync {
+    /// Carries a plan out that was worked out on a companion of an asset's table.
+    ///
+    /// # Errors
+    /// `Conflict` when the table moved since: to be worked out anew.
+    async fn amend(&self, companion: &Target, plan: &Value, ctx: &Ctx) -> Result<()>;
+
+    /// What the end of a step that committed owes the asset's tables in the lake: many small files are joined, a long log gets a
+    /// checkpoint, and once a day files go that no version of the last seven days needs. Cheap where there is nothing to do.
+    ///
+    /// # Errors
+    /// Those of the lake. The tables are right whether it succeeded or not.
+    async fn tidy(&self, asset: &AssetRow, ctx: &Ctx) -> Result<()>;
+}
+
 /// Opens the sources of copies.
 pub trait Sources: Send + Sync {
     /// The source that this copy reads, with every reference of its settings resolved.
@@ -69,6 +92,11 @@ pub trait Sources: Send + Sync {
     /// # Errors
     /// `NotFound` for a secret or a connection that is not there, `Invalid` for settings that its connector refuses.
     fn open(&self, copy: &Copy) -> Result<Opened>;
+
+    /// The text without any secret that was resolved for a source so far: for what is written down of a step.
+    fn redact(&self, text: &str) -> String {
+        text.to_string()
+    }
 }
 
 /// A source, and what to ask it.

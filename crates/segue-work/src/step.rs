@@ -13,6 +13,7 @@ mod grains;
 mod group;
 mod inputs;
 mod judge;
+mod keep;
 pub mod known;
 mod land;
 mod pages;
@@ -26,7 +27,7 @@ mod work;
 
 pub use land::Rejudge;
 pub use read::Batching;
-pub use survey::{Survey, Wanted, survey};
+pub use survey::{Survey, Wanted, definition_change, source_copy, survey};
 
 use crate::deps::Deps;
 use crate::names::asset_name;
@@ -73,7 +74,8 @@ pub async fn step(deps: &Deps, asset: &Asset, how: &How, ctx: &Ctx) -> StepRepor
     figures.rows_in = figures.rows_in.or((usage.rows_in > 0).then_some(usage.rows_in));
     figures.bytes_in = (usage.bytes_in > 0).then_some(usage.bytes_in);
     figures.calls = survey::source_copy(asset).map(|_| usage.calls);
-    figures.cpu = (!usage.cpu.is_zero()).then_some(usage.cpu);
+    let cpu = usage.cpu + figures.cpu.unwrap_or_default() + segue_store::take_worker_cpu();
+    figures.cpu = (!cpu.is_zero()).then_some(cpu);
     figures.peak_memory = usage.peak_memory;
     report
 }
@@ -84,7 +86,11 @@ async fn attempt(deps: &Deps, asset: &Asset, how: &How, ctx: &Ctx, report: &mut 
     reach(Boundary::LeaseTaken);
     // Another worker may have run it while we waited.
     let row = deps.store.asset_by_id(row.id).await?.unwrap_or(row);
-    work::work(deps, asset, row, &lease, how, ctx, report).await
+    let ended = work::work(deps, asset, row.clone(), &lease, how, ctx, report).await;
+    if report.figures.commits > 0 && !lease.is_lost() && !ctx.cancel.is_cancelled() {
+        keep::tidy(deps, &row, ctx).await;
+    }
+    ended
 }
 
 /// A context that a commit is carried out in: it outlives a step that was asked to stop.

@@ -1,14 +1,13 @@
 //! Keeping the lake in order.
 
 use crate::app::App;
-use segue_core::commit::{CommitRecord, Role};
+use crate::keeper::tables;
 use segue_core::sink::{Sink, Target};
-use segue_core::state::CommitState;
 use segue_core::{AssetName, Ctx, Error, Kind, Result};
-use segue_lake::{Compacted, HistoryEntry, Lake, Vacuum, Vacuumed};
+use segue_lake::{Compacted, HistoryEntry, Vacuumed};
 use segue_store::AssetRow;
 use segue_work::step::known;
-use std::collections::BTreeSet;
+use serde::Serialize;
 use std::time::Duration;
 
 /// Tables with at least so many small files are compacted.
@@ -52,69 +51,61 @@ pub async fn lake_vacuum(
     dry_run: bool,
     ctx: &Ctx,
 ) -> Result<Vec<(AssetName, Vacuumed)>> {
-    let running_since = app
-        .store
-        .runs(1000)
-        .await?
-        .iter()
-        .filter(|r| r.ended_at.is_none())
-        .map(|r| r.started_at)
-        .min();
     let mut done = Vec::new();
     for row in chosen(app, assets).await? {
         let guard = app.store.lease(row.id, &app.holder()).await?;
-        let commits = app.store.commits(row.id).await?;
-        let named: Vec<&CommitRecord> = commits.prepared.iter().chain(&commits.given_up).collect();
         for target in tables(&row) {
             if app.lake.head(&target, ctx).await?.schema.is_none() {
                 continue;
             }
-            let mut protect = BTreeSet::new();
-            for record in &named {
-                protect.extend(Lake::files_named_by(record, target.table)?);
-            }
-            let what = Vacuum {
-                keep,
-                running_since,
-                protect,
-                dry_run,
-            };
-            done.push((row.name.clone(), app.lake.vacuum(&target, &what, ctx).await?));
+            done.push((
+                row.name.clone(),
+                app.keeper().vacuum(&row, &target, keep, dry_run, ctx).await?,
+            ));
         }
         drop(guard);
     }
     Ok(done)
 }
 
-/// Removes an asset's table, its companions and what the state knows of it.
+/// An asset that was dropped.
+#[derive(Clone, Debug, Serialize)]
+pub struct Dropped {
+    /// Which.
+    pub dropped: AssetName,
+    /// The connection in which its table stays, because the project no longer has it.
+    pub left: Option<String>,
+}
+
+/// Removes an asset's table, its companions and what the state knows of it. A table in a connection that the project no longer has cannot
+/// be reached, and stays.
 ///
 /// # Errors
-/// `NotFound` for an asset that never ran, `Conflict` while a run holds it or the project still has it.
-pub async fn asset_drop(app: &App, asset: &str, ctx: &Ctx) -> Result<AssetName> {
+/// `NotFound` for an asset that never ran, `Conflict` while a run holds it or the project still has it; those of its connection.
+pub async fn asset_drop(app: &App, asset: &str, ctx: &Ctx) -> Result<Dropped> {
     let row = app.row(asset).await?;
     if app.project.assets.keys().any(|a| a.as_str() == asset) {
         return Err(Error::new(Kind::Conflict, format!("{asset} is still in the project"))
             .hint("remove its file first; `segue run --rebuild` builds a table anew without dropping it"));
     }
+    // Before anything is removed: a connection that cannot be opened leaves all as it is.
+    let sink = match &row.connection {
+        Some(name) if app.project.connections.contains_key(name) => Some(app.sources().sink(name)?),
+        _ => None,
+    };
     let guard = app.store.lease(row.id, &app.holder()).await?;
     for target in tables(&row) {
         app.lake.drop_table(&target, ctx).await?;
     }
-    if let Some(connection) = &row.connection {
-        let own = known::own(&row);
-        app.sources().sink(connection)?.drop_table(&own, ctx).await?;
+    if let Some(sink) = &sink {
+        sink.drop_table(&known::own(&row), ctx).await?;
     }
     app.store.drop_asset(row.id).await?;
     drop(guard);
-    Ok(row.name)
-}
-
-/// The lake tables of an asset: its own, if it is there, and its companions.
-fn tables(row: &AssetRow) -> Vec<Target> {
-    let own = row.connection.is_none().then(|| known::own(row));
-    own.into_iter()
-        .chain([Role::Quarantine, Role::Pages].map(|role| known::companion(row, role)))
-        .collect()
+    Ok(Dropped {
+        dropped: row.name,
+        left: row.connection.filter(|_| sink.is_none()),
+    })
 }
 
 async fn in_lake(app: &App, asset: &str) -> Result<Target> {

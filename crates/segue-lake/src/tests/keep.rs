@@ -1,6 +1,6 @@
 //! House-keeping.
 
-use super::bed::{Bed, merge, sales};
+use super::bed::{Bed, merge, ranges, sales};
 use crate::{Lake, Vacuum};
 use insta::assert_snapshot;
 use segue_core::sink::{Change, Sink};
@@ -240,4 +240,61 @@ async fn tidying_compacts_many_small_files_and_checkpoints_a_long_log() {
             .len()
             < 8
     );
+}
+
+#[tokio::test]
+async fn an_amendment_changes_rows_and_has_no_number() {
+    let bed = eight().await;
+    let number = async || bed.lake.head(&bed.target, &bed.ctx).await.unwrap().n;
+    let staged = vec![bed.stage(&sales(&[(9, "b", 1, None)])).await];
+    let schema = sales(&[]).schema();
+    let adds = bed.work_out(&Change::Append, &staged, schema.clone()).await.unwrap();
+    assert_eq!(bed.lake.amend(&bed.target, &adds.plan, &bed.ctx).await.unwrap(), 8);
+    assert_eq!((bed.rows().await.lines().count(), number().await), (9, 8));
+    // A worker that was frozen over it does the same once more: the same file, and nothing twice.
+    bed.lake.amend(&bed.target, &adds.plan, &bed.ctx).await.unwrap();
+    assert_eq!((bed.rows().await.lines().count(), number().await), (9, 8));
+    let goes = bed.work_out(&ranges(&[(0, 1)]), &[], schema).await.unwrap();
+    assert_eq!(bed.lake.amend(&bed.target, &goes.plan, &bed.ctx).await.unwrap(), 10);
+    assert_eq!(bed.rows().await.lines().count(), 1);
+    assert_snapshot!(bed.run(Change::Append, &sales(&[(10, "c", 0, None)])).await, @r"
+    +1 -0
+    footprint: 1 rows, at in [0, 1)
+    commit 9 is version 11
+    ");
+}
+
+#[tokio::test]
+async fn a_stale_amendment_that_removes_is_refused() {
+    let bed = eight().await;
+    let goes = bed
+        .work_out(&ranges(&[(0, 1)]), &[], sales(&[]).schema())
+        .await
+        .unwrap();
+    bed.run(Change::Append, &sales(&[(9, "b", 0, None)])).await;
+    let refused = bed.lake.amend(&bed.target, &goes.plan, &bed.ctx).await.unwrap_err();
+    assert_eq!(refused.kind(), segue_core::Kind::Conflict, "{refused}");
+    assert_eq!(bed.rows().await.lines().count(), 9);
+}
+
+#[tokio::test]
+async fn the_first_run_of_a_day_that_commits_is_told_from_the_others() {
+    let bed = eight().await;
+    bed.lake.compact(&bed.target, 2, &bed.ctx).await.unwrap();
+    let runs = segue_core::RunId::random;
+    let commit = async |run, id| {
+        let ctx = bed.ctx.step(run, "raw.sales");
+        let mut record = bed.prepare(Change::Append, &sales(&[(id, "b", 0, None)])).await;
+        record.run = Some(run);
+        bed.land(&record).await.unwrap();
+        ctx
+    };
+    let first = commit(runs(), 20).await;
+    let is_first = async |ctx| bed.lake.is_first_of_day(&bed.target, ctx).await.unwrap();
+    assert!(!is_first(&first).await, "others committed today");
+    bed.clock.forward(DAY);
+    let run = runs();
+    commit(run, 21).await;
+    let second = commit(run, 22).await;
+    assert!(is_first(&second).await, "its own commits do not count");
 }

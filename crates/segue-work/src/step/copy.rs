@@ -16,7 +16,7 @@ use segue_core::source::{Column, ReadRequest, ReadSchema, SliceBatch};
 use segue_core::state::CommitState;
 use segue_core::{Batches, Error, Kind, Labels, Result, Slice};
 use segue_spec::model::Copy;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 impl Doing<'_> {
     /// Reads a source.
@@ -46,13 +46,14 @@ impl Doing<'_> {
     /// The parts that a changed mapping can be computed for from kept pages, and those pages.
     async fn replayable(&self, copy: &Copy, due: &[usize]) -> Result<(Vec<usize>, Option<Batches>)> {
         let Step { deps, row, ctx, .. } = &self.step;
-        let Some(identity) = self
-            .identity
-            .as_deref()
-            .filter(|_| copy.keep_raw.is_some() && self.seen.change.is_mapping_alone)
-        else {
+        let (Some(identity), Some(keep), true) = (
+            self.identity.as_deref(),
+            copy.keep_raw,
+            self.seen.change.is_mapping_alone,
+        ) else {
             return Ok((Vec::new(), None));
         };
+        let since = pages::oldest(keep.get(), self.seen.now);
         let of_old: HashSet<&Labels> = self
             .seen
             .ledger
@@ -67,7 +68,7 @@ impl Doing<'_> {
         };
         let candidates: Vec<usize> = due.iter().copied().filter(is_candidate).collect();
         let keys: HashSet<String> = candidates.iter().map(|i| self.seen.parts[*i].labels.key()).collect();
-        match pages::complete(deps, row, &keys, identity, ctx).await? {
+        match pages::complete(deps, row, &keys, identity, since, ctx).await? {
             None => Ok((Vec::new(), None)),
             Some(kept) => {
                 let covered = candidates
@@ -202,6 +203,7 @@ impl Doing<'_> {
                 n: n_of.get(&part.labels).copied().unwrap_or(last),
                 data_hash: self.seen.data_hash.clone(),
                 values_hash: part.values_hash.clone(),
+                inputs: BTreeMap::new(),
                 source: self.identity.clone(),
                 read_at: part.read_at,
                 kept: false,
@@ -316,13 +318,16 @@ impl Doing<'_> {
             self.freeze().await?;
         }
         self.delete_gone().await?;
+        self.lander().let_pages_go(copy.keep_raw.map(|d| d.get())).await;
         if let Some(error) = outcome.broken {
             return Err(error);
         }
         let ledger = self.step.deps.store.ledger(self.step.row.id).await?;
         let staged_only = self.meets == Meets::Swap && missing > 0;
         if ledger.iter().all(|e| e.data_hash == self.seen.data_hash) && !staged_only {
-            self.step.define(&self.seen, self.identity.as_deref()).await?;
+            // A source of which nothing was ever read is not yet the one that this asset is read from.
+            let read_from = self.identity.as_deref().filter(|_| !ledger.is_empty());
+            self.step.define(&self.seen, read_from).await?;
         }
         let end = Count {
             name: &self.step.row.name,

@@ -1,10 +1,11 @@
 //! From a group that lies ready to a commit that landed: worked out, judged, carried out with its companions, and entered in the ledger.
 
-use super::aside::{self, part_key, part_labels};
+use super::aside::{self, EVIDENCE, SetAside, part_key, part_labels};
 use super::group::Group;
 use super::inputs::Inputs;
-use super::judge::Judge;
+use super::judge::{Judge, MOST_EVIDENCE};
 use super::known;
+use super::shelf::Shelf;
 use crate::commit::{Draft, DraftPart, Protocol, Recheck, Rules, Settled, Sinks, carry_out, settle};
 use crate::deps::Deps;
 use crate::names::asset_name;
@@ -15,7 +16,7 @@ use async_trait::async_trait;
 use segue_core::commit::{CommitRecord, Footprint, LedgerChange, Part, Role};
 use segue_core::sink::{Change, Grain, Sink, Staged, Target, WorkedOut};
 use segue_core::{Ctx, Error, Kind, Labels, Result, Span, Spans, Type, align};
-use segue_diag::{EMPTY_REPLACE, SCHEMA_CLASH};
+use segue_diag::{ALL_ASIDE, CAME_FIRST, EMPTY_REPLACE, SCHEMA_CLASH};
 use segue_spec::model::{Asset, How, WriteMode};
 use segue_store::{AssetRow, LeaseGuard};
 use serde_json::Value;
@@ -23,7 +24,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// How often a commit is worked out anew because another came first.
-const MOST_TRIES: u32 = 3;
+pub(super) const MOST_TRIES: u32 = 3;
 
 /// What the commits of one step have in common.
 pub struct Lander<'a> {
@@ -47,6 +48,8 @@ pub struct Lander<'a> {
     pub calendar: Option<&'a Calendar>,
     /// Readers' grains on its table.
     pub grains: &'a [Grain],
+    /// The notes that name the group's rows, where there are some.
+    pub(super) shelf: Option<&'a Shelf>,
     /// What was counted so far.
     pub figures: &'a mut Figures,
     /// What is worth saying.
@@ -92,7 +95,8 @@ impl Lander<'_> {
         group.aside.append(&mut bad);
         for tries in 1.. {
             match self.try_to_land(&group, meets).await {
-                Err(error) if error.kind() == Kind::Conflict && tries < MOST_TRIES && !self.lease.is_lost() => {
+                // Only a commit that never lands is worked out anew: one that stayed prepared lands with these very rows.
+                Err(error) if error.error_code() == Some(CAME_FIRST) && tries < MOST_TRIES && !self.lease.is_lost() => {
                     tracing::debug!(asset = %self.asset.name, %error, "another commit came first: working the change out anew");
                 }
                 done => return done,
@@ -121,6 +125,22 @@ impl Lander<'_> {
             && meets == Meets::AsWritten
         {
             self.forget(&sink, &own, group, Some(&worked.plan)).await;
+            if let Some(first) = group.aside.first() {
+                let error = Error::new(
+                    Kind::BadData,
+                    format!("every row that was read of {} was set aside", self.asset.name),
+                )
+                .code(ALL_ASIDE)
+                .with("first reason", &first.reason)
+                .with("rows", group.aside.len())
+                .hint(format!(
+                    "nothing was committed, and the table serves on as it was; look at the rows: segue quarantine show {}",
+                    self.asset.name
+                ));
+                let evidence = group.aside.iter().take(MOST_EVIDENCE).cloned();
+                let evidence = evidence.map(|row| SetAside { part: EVIDENCE.into(), ..row }).collect();
+                return self.keep_evidence(evidence, error, schema, &settled).await;
+            }
             return Err(Error::new(
                 Kind::BadData,
                 format!(
@@ -145,7 +165,8 @@ impl Lander<'_> {
             }
             if let Some(failure) = judgement.failure {
                 self.forget(&sink, &own, group, Some(&worked.plan)).await;
-                return self.keep_evidence(failure, schema, &settled).await;
+                let error = failure.error(self.asset, self.figures.commits);
+                return self.keep_evidence(failure.evidence, error, schema, &settled).await;
             }
         }
         let (rows_written, rows_removed, bytes) = (worked.rows_written, worked.rows_removed, worked.bytes_written);
@@ -159,24 +180,17 @@ impl Lander<'_> {
             worked,
         }];
         let quarantine = self.quarantine(group, meets).await?;
-        let is_commit = changes_rows || quarantine.is_some();
+        let is_commit = changes_rows || quarantine.is_some() || self.are_first_pages(group).await?;
         if !is_commit {
-            self.forget(&sink, &own, group, Some(&pieces[0].worked.plan)).await;
+            self.keep_pages_alone(group).await?;
+            self.forget_rows(&sink, &own, group, &pieces[0].worked.plan).await;
             self.enter_unchanged(group, &settled).await?;
             return Ok(());
         }
+        let mut unneeded = None;
         if !changes_rows {
-            self.forget(
-                &sink,
-                &own,
-                &Group {
-                    pages: Vec::new(),
-                    ..group.clone()
-                },
-                Some(&pieces[0].worked.plan),
-            )
-            .await;
-            pieces[0] = self.no_rows(&sink, &own, &settled, &pieces[0].schema).await?;
+            let no_rows = self.no_rows(&sink, &own, &settled, &pieces[0].schema).await?;
+            unneeded = Some(std::mem::replace(&mut pieces[0], no_rows).worked.plan);
         }
         pieces.extend(quarantine);
         pieces.extend(self.pages(group).await?);
@@ -188,6 +202,9 @@ impl Lander<'_> {
         };
         self.carry(&settled, pieces, ledger, footprint, &group.position, &recheck)
             .await?;
+        if let Some(plan) = unneeded {
+            self.forget_rows(&sink, &own, group, &plan).await;
+        }
         self.figures.commits += 1;
         self.figures.rows_quarantined += group.aside.len() as u64;
         self.figures.rows_doubled += group.doubled;
@@ -371,13 +388,35 @@ impl Lander<'_> {
         }
     }
 
+    /// Removes a group's rows, whose answers are kept all the same.
+    async fn forget_rows(&self, sink: &Arc<dyn Sink>, own: &Target, group: &Group, plan: &Value) {
+        if self.may_forget().await {
+            self.discard(sink, own, &group.staged, Some(plan)).await;
+        }
+    }
+
+    /// Removes everything of a group that no commit will name.
     pub(super) async fn forget(&self, sink: &Arc<dyn Sink>, own: &Target, group: &Group, plan: Option<&Value>) {
+        if !self.may_forget().await {
+            return;
+        }
         self.discard(sink, own, &group.staged, plan).await;
         if !group.pages.is_empty() {
             let pages = known::companion(self.row, Role::Pages);
             if let Ok(lake) = self.deps.places.of(&pages) {
                 self.discard(&lake, &pages, &group.pages, None).await;
             }
+        }
+    }
+
+    /// Whether what lies staged is still this holder's: another that took the lease has taken the notes, and may have committed the rows.
+    async fn may_forget(&self) -> bool {
+        match self.shelf {
+            None => true,
+            Some(shelf) => shelf.let_go().await.unwrap_or_else(|error| {
+                tracing::warn!(asset = %self.asset.name, %error, "staged rows that no commit will name were left behind");
+                false
+            }),
         }
     }
 

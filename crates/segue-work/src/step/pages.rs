@@ -15,9 +15,10 @@ use segue_store::AssetRow;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration as StdDuration;
 
 /// When the read began that a page belongs to: pages of one read stand together.
-const READ_AT: &str = "read_at";
+pub(super) const READ_AT: &str = "read_at";
 
 /// The columns of a table of kept pages.
 pub fn schema() -> SchemaRef {
@@ -46,7 +47,13 @@ pub struct Kept {
     pub pages: Batches,
 }
 
-/// The kept pages of those of these slices whose newest complete read, from this source, is there in full. `None` when there are none.
+/// When the oldest read began whose pages are kept now.
+pub fn oldest(keep: StdDuration, now: Timestamp) -> Timestamp {
+    now.checked_sub(keep).unwrap_or(Timestamp::MIN)
+}
+
+/// The kept pages of those of these slices whose newest complete read since then, from this source, is there in full. `None` when there
+/// are none.
 ///
 /// # Errors
 /// Those of the lake and the engine.
@@ -55,6 +62,7 @@ pub async fn complete(
     row: &AssetRow,
     wanted: &HashSet<String>,
     source: &str,
+    since: Timestamp,
     ctx: &Ctx,
 ) -> Result<Option<Kept>> {
     let target = known::companion(row, Role::Pages);
@@ -75,7 +83,7 @@ pub async fn complete(
     let mut reads = Reads::default();
     let mut index = pages.scan(Some(&columns)).await?;
     while let Some(batch) = index.try_next().await? {
-        reads.add(&batch, source)?;
+        reads.add(&batch, source, since)?;
     }
     let chosen = reads.choose(wanted);
     if chosen.is_empty() {
@@ -91,7 +99,8 @@ pub async fn complete(
     };
     let answer = deps.engine.run(&query, ctx).await?;
     let chosen = Arc::new(chosen);
-    let pages = answer.rows.map(move |batch| only(&batch?, &chosen)).boxed();
+    let mut seen = HashSet::new();
+    let pages = answer.rows.map(move |batch| only(&batch?, &chosen, &mut seen)).boxed();
     Ok(Some(Kept { slices, pages }))
 }
 
@@ -100,17 +109,15 @@ pub async fn complete(
 struct Reads(HashMap<(String, Timestamp), (BTreeSet<i64>, Option<i64>)>);
 
 impl Reads {
-    fn add(&mut self, batch: &RecordBatch, source: &str) -> Result<()> {
+    fn add(&mut self, batch: &RecordBatch, source: &str, since: Timestamp) -> Result<()> {
         for at in 0..batch.num_rows() {
             let row = crate::json::row(batch, at);
-            if row["source"].as_str() != Some(source) {
+            let read_at = crate::rows::timestamp(batch, READ_AT, at)?;
+            if row["source"].as_str() != Some(source) || read_at < since {
                 continue;
             }
             let list = row["slices"].as_str().unwrap_or_default().to_string();
-            let (pages, last) = self
-                .0
-                .entry((list, crate::rows::timestamp(batch, READ_AT, at)?))
-                .or_default();
+            let (pages, last) = self.0.entry((list, read_at)).or_default();
             let page = row["page"].as_i64().unwrap_or(-1);
             pages.insert(page);
             if row["last"] == Value::Bool(true) {
@@ -153,16 +160,24 @@ fn keys(list: &str) -> Vec<String> {
     serde_json::from_str(list).unwrap_or_default()
 }
 
-/// The pages of the chosen reads, as a source takes them.
-fn only(batch: &RecordBatch, chosen: &HashMap<String, Timestamp>) -> Result<RecordBatch> {
+/// The pages of the chosen reads, as a source takes them, each once: what was kept when the state could not be told is kept again.
+fn only(
+    batch: &RecordBatch,
+    chosen: &HashMap<String, Timestamp>,
+    seen: &mut HashSet<(String, i64)>,
+) -> Result<RecordBatch> {
     let mut keep = Vec::with_capacity(batch.num_rows());
-    let lists = batch
-        .column_by_name("slices")
-        .ok_or_else(|| Error::bug("kept pages without a column"))?;
+    let column = |name: &str| {
+        let found = batch.column_by_name(name);
+        found.ok_or_else(|| Error::bug("kept pages without a column"))
+    };
+    let (lists, pages) = (column("slices")?, column("page")?);
     for at in 0..batch.num_rows() {
         let list = crate::json::value(lists, at);
-        let read = list.as_str().and_then(|l| chosen.get(l));
-        keep.push(read == Some(&crate::rows::timestamp(batch, READ_AT, at)?));
+        let list = list.as_str().unwrap_or_default();
+        let page = crate::json::value(pages, at).as_i64().unwrap_or(-1);
+        let is_chosen = chosen.get(list) == Some(&crate::rows::timestamp(batch, READ_AT, at)?);
+        keep.push(is_chosen && seen.insert((list.to_string(), page)));
     }
     let kept = filter_record_batch(batch, &BooleanArray::from(keep))
         .map_err(|e| Error::bug("rows cannot be filtered").caused_by(e))?;

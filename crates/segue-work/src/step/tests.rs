@@ -306,6 +306,19 @@ async fn another_server_is_never_taken_for_the_one_before() {
 }
 
 #[tokio::test]
+async fn a_source_of_which_nothing_was_read_is_not_the_one_before() {
+    let source = MemSource::new(|_| vec![Says::Failed(Kind::Unauthenticated)]);
+    let world = world(TRACKS, &source).await;
+    assert!(world.run("raw.tracks").await.starts_with("failed"));
+    assert_eq!(world.row("raw.tracks").await.source, None);
+    // The address was wrong, and is put right.
+    source.now_is("elsewhere");
+    source.now_says(|s| vec![Says::Rows(vec![track(&id(s), "t1", 1)])]);
+    insta::assert_snapshot!(world.run("raw.tracks").await, @"done, in 3, written 3, changed 3, commits 1, slices done 3");
+    assert_eq!(world.row("raw.tracks").await.source.as_deref(), Some("elsewhere"));
+}
+
+#[tokio::test]
 async fn a_table_that_is_gone_stops_the_run_until_it_is_rebuilt() {
     let source = one_each();
     let world = world(TRACKS, &source).await;
@@ -432,4 +445,5 @@ async fn a_whole_replace_by_nothing_is_refused() {
 
 mod checks;
 mod computed;
+mod kept;
 mod rebuilt;

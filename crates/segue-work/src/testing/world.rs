@@ -1,7 +1,7 @@
 //! A project in memory, and everything around it.
 
 use super::engine::SqliteEngine;
-use crate::deps::{Deps, Opened, Places, Sources};
+use crate::deps::{Deps, Keeper, Opened, Places, Sources};
 use crate::report::{Ended, Silent, StepReport};
 use crate::step::{How, Wanted, known, step};
 use arrow_array::RecordBatch;
@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use segue_core::commit::Role;
+use segue_core::sink::Target;
 use segue_core::source::Source;
 use segue_core::{Clock, Ctx, Result, RunId};
 use segue_spec::model::Copy;
@@ -17,7 +18,7 @@ use segue_spec::{Files, Project};
 use segue_store::{AssetRow, Store};
 use segue_testkit::sink::MemSink;
 use segue_testkit::source::MemSource;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -55,12 +56,31 @@ impl Sources for OneSource {
     }
 }
 
+struct MemKeeper {
+    lake: MemSink,
+    tidied: Arc<Mutex<Vec<String>>>,
+}
+
+#[async_trait]
+impl Keeper for MemKeeper {
+    async fn amend(&self, companion: &Target, plan: &Value, _ctx: &Ctx) -> Result<()> {
+        self.lake.amend(&companion.place, plan)
+    }
+
+    async fn tidy(&self, asset: &AssetRow, _ctx: &Ctx) -> Result<()> {
+        self.tidied.lock().push(asset.name.to_string());
+        Err(segue_core::Error::new(segue_core::Kind::Unavailable, "no disk is left"))
+    }
+}
+
 /// A project and its surroundings.
 pub struct World {
     /// What steps work with.
     pub deps: Deps,
     /// The lake.
     pub lake: MemSink,
+    /// The assets whose tables were tidied, in order.
+    pub tidied: Arc<Mutex<Vec<String>>>,
     clock: Arc<TestClock>,
     _folder: TempDir,
 }
@@ -75,6 +95,7 @@ impl World {
         ))));
         let state = folder.path().join("state.db");
         let lake = MemSink::new(true);
+        let tidied: Arc<Mutex<Vec<String>>> = Arc::default();
         let deps = Deps {
             project: Arc::new(project(files)),
             store: Store::open(state.to_str().unwrap(), clock.clone()).await.unwrap(),
@@ -82,6 +103,10 @@ impl World {
                 lake: Arc::new(lake.clone()),
                 sinks: Default::default(),
             },
+            keeper: Arc::new(MemKeeper {
+                lake: lake.clone(),
+                tidied: tidied.clone(),
+            }),
             sources: Arc::new(OneSource(Mutex::new(source.clone()))),
             engine: Arc::new(SqliteEngine),
             shelf: folder.path().join("staged"),
@@ -91,6 +116,7 @@ impl World {
         World {
             deps,
             lake,
+            tidied,
             clock,
             _folder: folder,
         }
@@ -247,7 +273,7 @@ fn told(report: &StepReport) -> String {
 }
 
 /// The project of these files, which must have no mistake.
-fn project(files: &[(&str, &str)]) -> Project {
+pub fn project(files: &[(&str, &str)]) -> Project {
     let any =
         json!({ "type": "object", "additionalProperties": false, "properties": { "request": {}, "records": {} } });
     let schema = ConnectorSchema {
