@@ -2,19 +2,28 @@
 
 use crate::errors::storage;
 use crate::lake::Lake;
+use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use segue_core::commit::CommitRecord;
 use segue_core::sink::{Claim, Target};
-use segue_core::{Ctx, Error, Kind, Result, TableId};
+use segue_core::{AssetId, CommitId, Ctx, Error, Kind, Result, TableId};
 use segue_diag::CLAIM_GONE;
+use serde::Deserialize;
 
 /// The folder of the claims, below a table's.
 pub(crate) const FOLDER: &str = "_segue/commits";
 
+/// Where companions lie, which have no claims of their own.
+const COMPANIONS: [&str; 2] = ["quarantine/", "pages/"];
+
 fn path_of(n: u64) -> Path {
     Path::from(format!("{FOLDER}/{n:020}.json"))
+}
+
+fn reading(place: &str, n: u64) -> String {
+    format!("cannot read the record of commit {n} at {place}")
 }
 
 /// The number of a claim's file name.
@@ -53,16 +62,22 @@ impl Lake {
 
     /// The record that claimed a number of the table at this place; `None` where nobody did.
     pub(crate) async fn claim_of(&self, place: &str, n: u64) -> Result<Option<CommitRecord>> {
-        let doing = || format!("cannot read the record of commit {n} at {place}");
-        let bytes = match self.store_of(place).get(&path_of(n)).await {
-            Ok(found) => found.bytes().await.map_err(|e| storage(e, doing()))?,
-            Err(object_store::Error::NotFound { .. }) => return Ok(None),
-            Err(e) => return Err(storage(e, doing())),
+        let Some(bytes) = self.claim_bytes(place, n).await? else {
+            return Ok(None);
         };
-        let text = std::str::from_utf8(&bytes).map_err(|e| Error::new(Kind::BadData, doing()).caused_by(e))?;
+        let text =
+            std::str::from_utf8(&bytes).map_err(|e| Error::new(Kind::BadData, reading(place, n)).caused_by(e))?;
         CommitRecord::from_json(text)
             .map(Some)
             .map_err(|e| e.code(CLAIM_GONE).with("number", n).with("place", place))
+    }
+
+    async fn claim_bytes(&self, place: &str, n: u64) -> Result<Option<Bytes>> {
+        match self.store_of(place).get(&path_of(n)).await {
+            Ok(found) => Ok(Some(found.bytes().await.map_err(|e| storage(e, reading(place, n)))?)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(e) => Err(storage(e, reading(place, n))),
+        }
     }
 
     /// The highest number claimed beside this table; 0 for none.
@@ -99,8 +114,8 @@ impl Lake {
         Ok(records)
     }
 
-    /// The own tables of the lake that have commits: folders that hold claims, of which one stands in the table's log.
-    pub(crate) async fn own_tables(&self, ctx: &Ctx) -> Result<Vec<Target>> {
+    /// The own tables of the lake: folders that hold claims, or a table of ours whose claims are lost, which is an error among them.
+    pub(crate) async fn own_tables(&self, ctx: &Ctx) -> Result<Vec<Result<Target>>> {
         let mut tables = Vec::new();
         let mut folders = vec![Path::default()];
         while let Some(folder) = folders.pop() {
@@ -113,40 +128,73 @@ impl Lake {
                 folders.extend(listed.common_prefixes);
                 continue;
             }
-            if names.clone().any(|n| n == "_segue")
-                && let Some(target) = self.own_table(folder.as_ref()).await?
-            {
-                tables.push(target);
+            if let Some(found) = self.own_table(folder.as_ref()).await.transpose() {
+                tables.push((folder, found));
             }
         }
-        tables.sort_by(|a, b| a.place.cmp(&b.place));
-        Ok(tables)
+        tables.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(tables.into_iter().map(|(_, found)| found).collect())
     }
 
-    /// The target of the newest landed claim in this folder.
+    /// Whose table this folder holds, as its newest readable claim of it says; `None` for a companion, or a table of somebody else.
+    ///
+    /// # Errors
+    /// `BadData` for a table of ours without a readable claim.
     async fn own_table(&self, place: &str) -> Result<Option<Target>> {
-        let highest = self.highest_claim(place, 0).await?;
-        let Some(newest) = self.newest_readable(place, highest).await? else {
-            return Ok(None);
+        let passes = |e: &Error| !e.kind().is_transient() && e.kind() != Kind::Cancelled;
+        // A log that cannot be read is told by whoever reads the table; whose it is stands in the claims.
+        let id = match self.load(place, None, place).await {
+            Ok(table) => table.and_then(|t| t.id()),
+            Err(e) if passes(&e) => None,
+            Err(e) => return Err(e),
         };
-        let Some(table) = self.load(place, None, place).await? else {
+        let mut numbers = self.claims(place).await?;
+        numbers.sort_unstable();
+        for n in numbers.into_iter().rev() {
+            match self.claim_of(place, n).await {
+                Ok(Some(record)) if id.is_none_or(|id| id == record.table) => {
+                    return Ok(Some(record.own().target.clone()));
+                }
+                Ok(_) => {}
+                Err(e) if passes(&e) => {}
+                Err(e) => return Err(e),
+            }
+        }
+        let is_companion = COMPANIONS.iter().any(|folder| place.starts_with(folder));
+        if id.is_none() || is_companion {
             return Ok(None);
-        };
-        let landed = table.last(newest.asset).await?;
-        Ok(self.claim_of(place, landed).await?.map(|r| r.own().target.clone()))
+        }
+        Err(Error::new(
+            Kind::BadData,
+            format!("nothing beside the table at {place} says whose it is and what was done"),
+        )
+        .code(CLAIM_GONE)
+        .hint("put its folder _segue back from a backup; or move the table away, and its asset is made anew"))
     }
 
-    async fn newest_readable(&self, place: &str, highest: u64) -> Result<Option<CommitRecord>> {
-        if highest == 0 {
-            Ok(None)
-        } else {
-            self.claim_of(place, highest).await
-        }
+    async fn claims(&self, place: &str) -> Result<Vec<u64>> {
+        let listed = self.store_of(place).list(Some(&Path::from(FOLDER)));
+        let numbers = listed.try_filter_map(|meta| async move { Ok(number_of(&meta.location)) });
+        let doing = |e| storage(e, format!("cannot list the commits at {place}"));
+        numbers.try_collect().await.map_err(doing)
     }
 
     /// The id of the asset's commit `n` on this table, as far as this table alone tells.
-    pub(crate) async fn id_of(&self, target: &Target, n: u64) -> Result<Option<segue_core::CommitId>> {
-        let record = self.claim_of(&target.place, n).await?;
-        Ok(record.filter(|r| r.asset == target.asset).map(|r| r.id))
+    pub(crate) async fn id_of(&self, target: &Target, n: u64) -> Result<Option<CommitId>> {
+        /// What a record begins with: the rest, which may be long, is passed over.
+        #[derive(Deserialize)]
+        struct Named {
+            format: u32,
+            id: CommitId,
+            asset: AssetId,
+        }
+        let Some(bytes) = self.claim_bytes(&target.place, n).await? else {
+            return Ok(None);
+        };
+        match serde_json::from_slice::<Named>(&bytes) {
+            Ok(named) if named.format <= CommitRecord::FORMAT => Ok((named.asset == target.asset).then_some(named.id)),
+            // Why it cannot be read is said by who reads all of it.
+            _ => Ok(self.claim_of(&target.place, n).await?.map(|r| r.id)),
+        }
     }
 }

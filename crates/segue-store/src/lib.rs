@@ -8,6 +8,7 @@
 
 pub mod assets;
 pub mod commits;
+mod cpu;
 mod error;
 mod gate;
 pub mod leases;
@@ -24,6 +25,7 @@ mod values;
 
 pub use assets::AssetRow;
 pub use commits::{CommitRow, CommitState, LandedFootprint};
+pub use cpu::take_worker_cpu;
 pub use leases::LeaseGuard;
 pub use parked::Parked;
 pub use rebuild::Found;

@@ -13,13 +13,11 @@ use crate::commit::Sinks;
 use crate::report::{Event, StepReport};
 use jiff::Timestamp;
 use segue_core::commit::{Outcome, Role};
-use segue_core::sink::Grain;
-use segue_core::source::Column;
+use segue_core::sink::{Grain, Staged};
 use segue_core::state::CommitState;
-use segue_core::{Labels, Result, Span, Type};
+use segue_core::{Labels, Result, Span};
 use segue_spec::model::OnGone;
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
 /// A step in the middle of its work.
 pub(super) struct Doing<'a> {
@@ -75,6 +73,26 @@ impl<'a> Doing<'a> {
             .collect())
     }
 
+    /// Removes what a step that died left staged for the table: nothing names it.
+    pub(super) async fn sweep(&self) -> Result<()> {
+        let Step {
+            deps, row, commit_ctx, ..
+        } = &self.step;
+        let commits = deps.store.commits(row.id).await?;
+        let records = commits.prepared.iter().chain(&commits.given_up);
+        let own = known::own(row);
+        let parts = records.flat_map(|r| &r.parts).filter(|p| p.role == Role::Table);
+        let named: Vec<Staged> = parts
+            .flat_map(|p| &p.staged)
+            .chain(&self.shelved.staged)
+            .cloned()
+            .collect();
+        if let Err(error) = deps.places.of(&own)?.sweep(&own, &named, commit_ctx).await {
+            tracing::warn!(table = own.place, %error, "what a step left staged was not removed; the next one tries again");
+        }
+        Ok(())
+    }
+
     pub(super) fn lander(&mut self) -> Lander<'_> {
         Lander {
             deps: self.step.deps,
@@ -87,6 +105,7 @@ impl<'a> Doing<'a> {
             inputs: &self.seen.inputs,
             calendar: self.seen.calendar.as_ref(),
             grains: &self.grains,
+            shelf: self.once.then_some(&self.shelf),
             figures: &mut self.report.figures,
             notes: &mut self.report.notes,
         }
@@ -122,11 +141,20 @@ impl<'a> Doing<'a> {
             self.shelved.join(group)?;
         } else {
             let meets = self.meets;
-            self.lander().land(group, meets).await?;
+            let landed = self.lander().land(group, meets).await;
+            self.count_state();
+            landed?;
         }
         let (name, figures) = (self.step.row.name.clone(), self.report.figures.clone());
         self.step.deps.progress.tell(Event::Moved { name, figures });
         Ok(())
+    }
+
+    /// Counts what the state's threads have just used for this step. Steps that run at once take turns at them: what each gets is as near
+    /// as that, and the sum is exact.
+    fn count_state(&mut self) {
+        let cpu = &mut self.report.figures.cpu;
+        *cpu = Some(cpu.unwrap_or_default() + segue_store::take_worker_cpu());
     }
 
     /// The step's only commit, where it has one.
@@ -134,12 +162,16 @@ impl<'a> Doing<'a> {
         if !self.once || self.shelved.is_empty() {
             return Ok(());
         }
+        // Rows are taken out of what lies staged: the notes would name pieces that are gone.
+        let is_rewritten = self.step.asset.checks.iter().any(|c| when(c) == When::OnRows);
+        if is_rewritten && !self.shelf.let_go().await? {
+            return Err(self.shelf.taken_over());
+        }
         let (group, meets) = (std::mem::take(&mut self.shelved), self.meets);
         let landed = self.lander().land(group, meets).await;
-        // After a transient failure what lies staged still counts, unless rows were taken out of it; after another one it has been thrown
-        // away, or must not be named again.
-        let is_rewritten = self.step.asset.checks.iter().any(|c| when(c) == When::OnRows);
-        if is_rewritten || !matches!(&landed, Err(e) if e.kind().is_transient()) {
+        self.count_state();
+        // After a transient failure what lies staged still counts; after another one it has been thrown away, or must not be named again.
+        if !matches!(&landed, Err(e) if e.kind().is_transient()) {
             self.shelf.clear().await?;
         }
         landed
@@ -170,16 +202,7 @@ impl<'a> Doing<'a> {
         let Some(schema) = deps.places.of(&own)?.head(&own, commit_ctx).await?.schema else {
             return Ok(());
         };
-        let column = |f: &Arc<arrow_schema::Field>| {
-            Ok(Column {
-                name: f.name().clone(),
-                of: Type::of(f)?,
-                required: !f.is_nullable(),
-                path: None,
-                value: None,
-            })
-        };
-        let columns: Vec<Column> = schema.fields().iter().map(column).collect::<Result<_>>()?;
+        let columns = crate::names::table_columns(&schema)?;
         if row.schema.as_ref() != Some(&columns) {
             deps.store.freeze_schema(row.id, &columns).await?;
         }

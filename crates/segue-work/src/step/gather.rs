@@ -1,10 +1,11 @@
 //! From rows as they come, of many parts at once, to rows that lie ready: small parts share a staged piece, large ones stream into their own.
 
-use super::aside::{SetAside, cut, part_key};
+use super::aside::{Room, SetAside, cut, part_key};
 use super::distinct::Distinct;
 use super::group::{DonePart, Group};
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
+use arrow_select::concat::concat_batches;
 use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use segue_core::sink::{Rows, Sink, Staged, Target};
@@ -43,6 +44,7 @@ pub struct Gather {
     ready_bytes: usize,
     page_rows: Vec<RecordBatch>,
     page_bytes: usize,
+    room: Room,
 }
 
 /// A part under way.
@@ -87,6 +89,7 @@ impl Gather {
             ready_bytes: 0,
             page_rows: Vec::new(),
             page_bytes: 0,
+            room: room(ctx),
         }
     }
 
@@ -108,14 +111,10 @@ impl Gather {
             if let Some(keyless) = keyless {
                 let now = self.ctx.clock.now();
                 for (row, column) in keyless.columns.iter().enumerate() {
-                    open.aside.push(row_aside(
-                        whose,
-                        format!("key column `{column}` is empty"),
-                        &keyless.rows,
-                        row,
-                        now,
-                        self.run,
-                    ));
+                    let reason = format!("key column `{column}` is empty");
+                    let row = row_aside(whose, reason, &keyless.rows, row, now, self.run);
+                    self.room.take(&row)?;
+                    open.aside.push(row);
                 }
             }
             fresh
@@ -129,17 +128,31 @@ impl Gather {
     }
 
     /// Takes rows in that were set aside.
-    pub fn aside(&mut self, part: usize, whose: &Whose, rows: impl IntoIterator<Item = SetAside>) {
+    ///
+    /// # Errors
+    /// `BadData` when they are more than can be held.
+    pub fn aside(&mut self, part: usize, whose: &Whose, rows: impl IntoIterator<Item = SetAside>) -> Result<()> {
         let open = self.open.entry(part).or_insert_with(|| Open {
             whose: whose.clone(),
             ..Open::default()
         });
-        open.aside.extend(rows);
+        for row in rows {
+            self.room.take(&row)?;
+            open.aside.push(row);
+        }
+        Ok(())
     }
 
     /// Takes rows in that were set aside and belong to no part that could be told.
-    pub fn stray(&mut self, rows: impl IntoIterator<Item = SetAside>) {
-        self.group.aside.extend(rows);
+    ///
+    /// # Errors
+    /// As [`Gather::aside`].
+    pub fn stray(&mut self, rows: impl IntoIterator<Item = SetAside>) -> Result<()> {
+        for row in rows {
+            self.room.take(&row)?;
+            self.group.aside.push(row);
+        }
+        Ok(())
     }
 
     /// Takes an answer in that is kept.
@@ -237,6 +250,10 @@ impl Gather {
     pub async fn take(&mut self) -> Result<Group> {
         self.stage_ready().await?;
         self.stage_pages().await?;
+        self.room = room(&self.ctx);
+        for row in self.open.values().flat_map(|open| &open.aside) {
+            self.room.take(row)?;
+        }
         Ok(std::mem::take(&mut self.group))
     }
 
@@ -254,7 +271,7 @@ impl Gather {
         if batches.iter().all(|b| b.num_rows() == 0) {
             return Ok(());
         }
-        let rows = batches
+        let rows: Vec<Result<Rows>> = joined(batches)?
             .iter()
             .map(|b| {
                 Ok(Rows {
@@ -262,7 +279,7 @@ impl Gather {
                     deletes: None,
                 })
             })
-            .collect::<Vec<_>>();
+            .collect();
         let staged = self
             .sink
             .stage(
@@ -296,7 +313,7 @@ impl Gather {
     }
 
     /// Takes all rows out whose key has unequal rows, also from what is staged already.
-    async fn set_conflicts_aside(&self, open: &mut Open) -> Result<()> {
+    async fn set_conflicts_aside(&mut self, open: &mut Open) -> Result<()> {
         let now = self.ctx.clock.now();
         let mut kept = Vec::new();
         let pieces: Vec<(Staged, SchemaRef)> = open.pieces.drain(..).collect();
@@ -309,7 +326,7 @@ impl Gather {
             let mut writer = Writer::open(&self.sink, &self.target, schema, &self.ctx);
             while let Some(batch) = batches.try_next().await? {
                 let (good, bad) = open.distinct.split(&batch, &self.key)?;
-                self.push_conflicts(&open.whose, &bad, now, &mut open.aside);
+                self.push_conflicts(&open.whose, &bad, now, &mut open.aside)?;
                 writer.push(good).await?;
             }
             kept.push(writer.close().await?);
@@ -318,21 +335,47 @@ impl Gather {
         open.pieces = kept;
         for batch in &mut open.rows {
             let (good, bad) = open.distinct.split(batch, &self.key)?;
-            self.push_conflicts(&open.whose, &bad, now, &mut open.aside);
+            self.push_conflicts(&open.whose, &bad, now, &mut open.aside)?;
             *batch = good;
         }
         Ok(())
     }
 
-    fn push_conflicts(&self, whose: &Whose, bad: &RecordBatch, now: Timestamp, aside: &mut Vec<SetAside>) {
+    fn push_conflicts(
+        &mut self,
+        whose: &Whose,
+        bad: &RecordBatch,
+        now: Timestamp,
+        aside: &mut Vec<SetAside>,
+    ) -> Result<()> {
         for row in 0..bad.num_rows() {
             let reason = format!(
                 "another row of the same read has the same key ({}) and other values",
                 self.key.join(", ")
             );
-            aside.push(row_aside(whose, reason, bad, row, now, self.run));
+            let row = row_aside(whose, reason, bad, row, now, self.run);
+            self.room.take(&row)?;
+            aside.push(row);
         }
+        Ok(())
     }
+}
+
+/// Room for the rows that one commit sets aside.
+pub fn room(ctx: &Ctx) -> Room {
+    Room::of(ctx.limits.memory / 4)
+}
+
+/// The batches of many small parts as few: what each costs on its way to the sink is not paid a slice.
+fn joined(batches: Vec<RecordBatch>) -> Result<Vec<RecordBatch>> {
+    let mut joined = Vec::new();
+    for same in batches.chunk_by(|a, b| a.schema_ref() == b.schema_ref()) {
+        let schema = same[0].schema();
+        let all = concat_batches(&schema, same)
+            .map_err(|e| Error::bug("rows of one schema cannot be joined").caused_by(e))?;
+        joined.push(all);
+    }
+    Ok(joined)
 }
 
 /// A row that is set aside, as JSON.
