@@ -1,19 +1,17 @@
 //! Finding a project and reading its files.
 
 use segue_core::{Error, Kind, Result};
-use segue_diag::{Diagnostic, NO_PROJECT, Severity};
-use segue_spec::{Files, Project};
+use segue_diag::{Diagnostic, NO_PROJECT, Severity, UNKNOWN_ENVIRONMENT, closest};
+use segue_spec::model::Environment;
+use segue_spec::{Files, LARGEST_FILE, Project, Unread};
 use std::path::{Path, PathBuf};
-
-/// The most that a project's file may have, in bytes; more is data, and belongs elsewhere.
-const LARGEST_FILE: u64 = 4 << 20;
 
 /// A project as its files say it.
 #[derive(Debug)]
 pub struct Loaded {
     /// The project's folder.
     pub folder: PathBuf,
-    /// The files' texts.
+    /// The files' texts, for drawing: what is secret in them is hidden.
     pub files: Files,
     /// The project, as far as it can be read.
     pub project: Option<Project>,
@@ -29,6 +27,42 @@ impl Loaded {
             .filter(|d| d.severity == Severity::Error)
             .count()
     }
+
+    /// Whether `segue.yaml` itself has no mistake, so that it is known where the project's lake and state are.
+    pub fn knows_its_places(&self) -> bool {
+        let of_all = |d: &Diagnostic| d.span.as_ref().is_none_or(|s| s.file == "segue.yaml");
+        let mut mistakes = self.diagnostics.iter().filter(|d| d.severity == Severity::Error);
+        self.project.is_some() && !mistakes.any(of_all)
+    }
+
+    /// The environment of this name, or the default one.
+    ///
+    /// # Errors
+    /// `NotFound` when the project has none of this name, with what was most likely meant.
+    pub fn environment(&self, name: Option<&str>) -> Result<Option<Environment>> {
+        match &self.project {
+            Some(project) if self.knows_its_places() => environment(project, name).map(Some),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// The project's environment of this name, or its default one.
+///
+/// # Errors
+/// `NotFound`, with what was most likely meant.
+pub(crate) fn environment(project: &Project, name: Option<&str>) -> Result<Environment> {
+    let name = name.unwrap_or(&project.default_environment);
+    project.environments.get(name).cloned().ok_or_else(|| {
+        let names = project.environments.keys().map(String::as_str);
+        let hint = match closest(name, names.clone()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("there is `{}`", names.collect::<Vec<_>>().join("`, `")),
+        };
+        Error::new(Kind::NotFound, format!("there is no environment `{name}`"))
+            .code(UNKNOWN_ENVIRONMENT)
+            .hint(hint)
+    })
 }
 
 /// The nearest folder with a `segue.yaml`, from this one upwards.
@@ -50,11 +84,13 @@ pub fn find(from: &Path) -> Result<PathBuf> {
 /// Reads and checks the project of this folder.
 ///
 /// # Errors
-/// `Unavailable` when a file cannot be read. What is wrong inside the files is in [`Loaded::diagnostics`].
+/// `Unavailable` when a folder cannot be listed. What is wrong with the files and inside them is in [`Loaded::diagnostics`].
 pub fn load(folder: &Path) -> Result<Loaded> {
     let mut files = Files::new();
     collect(folder, folder, &mut files)?;
-    let (project, diagnostics) = segue_spec::check(&files, &segue_connectors::schemas());
+    let schemas = segue_connectors::schemas();
+    let (project, diagnostics) = segue_spec::check_with_patterns(&files, &schemas, segue_sql::pattern_mistake);
+    files.hide_secrets(&diagnostics);
     Ok(Loaded {
         folder: folder.to_path_buf(),
         files,
@@ -83,24 +119,25 @@ fn collect(root: &Path, folder: &Path, files: &mut Files) -> Result<()> {
             if !is_elsewhere(root, &path) {
                 collect(root, &path, files)?;
             }
-        } else if [".yaml", ".yml", ".sql"].iter().any(|end| name.ends_with(end)) {
-            let size = entry.metadata().map_err(|e| cannot(&path, e))?.len();
-            if size > LARGEST_FILE {
-                return Err(Error::new(
-                    Kind::Invalid,
-                    format!("a file of the project has {size} bytes, and {LARGEST_FILE} is the most"),
-                )
-                .with("file", path.display()));
+        } else if [".yaml", ".yml", ".sql", ".slt"].iter().any(|end| name.ends_with(end)) {
+            let relative = path.strip_prefix(root).unwrap_or(&path);
+            let relative = relative.to_string_lossy().replace('\\', "/");
+            match read(&path) {
+                Ok(bytes) => files.insert(relative, bytes),
+                Err(why) => files.insert_unread(relative, why),
             }
-            let relative = path
-                .strip_prefix(root)
-                .unwrap_or(&path)
-                .to_string_lossy()
-                .replace('\\', "/");
-            files.insert(relative, std::fs::read(&path).map_err(|e| cannot(&path, e))?);
         }
     }
     Ok(())
+}
+
+/// The bytes of a file, or of what a link leads to. A file that is too large is not read into memory.
+fn read(path: &Path) -> std::result::Result<Vec<u8>, Unread> {
+    let refused = |e: std::io::Error| Unread::Refused(e.to_string());
+    match std::fs::metadata(path).map_err(refused)?.len() {
+        size if size > LARGEST_FILE => Err(Unread::TooLarge(size)),
+        _ => std::fs::read(path).map_err(refused),
+    }
 }
 
 /// A folder that holds no files of this project: a table's, or another project's.
@@ -109,3 +146,6 @@ fn is_elsewhere(root: &Path, folder: &Path) -> bool {
         || folder.join("segue.yaml").is_file()
         || (folder.parent() == Some(root) && folder.ends_with("lake"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! References in settings: `${env:NAME:-default}` for what is not secret, `${secret:NAME}` for what is.
 
+mod dot_env;
+
 use segue_core::{Error, Kind, Result};
 use segue_diag::UNRESOLVED_REFERENCE;
 use serde_json::Value;
@@ -26,11 +28,11 @@ impl References {
     /// Reads `.env` of the project's folder; the process' own variables win over it.
     ///
     /// # Errors
-    /// `Invalid` for a line of `.env` that is no `NAME=value`, with its number; `Unavailable` when it cannot be read.
+    /// `Invalid` for a line of `.env` that is no `NAME=value`, with its number; `Unavailable` when the file cannot be read.
     pub fn open(project: &Path, variables: &BTreeMap<String, String>) -> Result<References> {
         let path = project.join(".env");
         let mut all = match std::fs::read_to_string(&path) {
-            Ok(text) => dot_env(&text)?,
+            Ok(text) => dot_env::read(&text)?,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
             Err(e) => {
                 return Err(Error::new(Kind::Unavailable, "cannot read .env")
@@ -142,33 +144,6 @@ impl References {
             .filter(|_| is_name)?;
         Some(text.trim_end_matches(['\r', '\n']).to_string()).filter(|t| !t.is_empty())
     }
-}
-
-/// `NAME=value` lines; `#` begins a comment line, quotes around a value are taken off.
-fn dot_env(text: &str) -> Result<BTreeMap<String, String>> {
-    let mut all = BTreeMap::new();
-    for (number, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        let line = line.strip_prefix("export ").unwrap_or(line);
-        let pair = line.split_once('=').map(|(n, v)| (n.trim(), v.trim()));
-        let Some((name, value)) =
-            pair.filter(|(n, _)| !n.is_empty() && n.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
-        else {
-            // The line itself is not shown: it may hold a secret.
-            return Err(
-                Error::new(Kind::Invalid, format!("line {} of .env is not NAME=value", number + 1))
-                    .code(UNRESOLVED_REFERENCE),
-            );
-        };
-        let quoted = ['"', '\'']
-            .iter()
-            .find_map(|q| value.strip_prefix(*q).and_then(|v| v.strip_suffix(*q)));
-        all.insert(name.to_string(), quoted.unwrap_or(value).to_string());
-    }
-    Ok(all)
 }
 
 /// Takes secrets out of a text before anybody sees it. Those under four characters are left: they would blank half the text.

@@ -1,6 +1,6 @@
 //! Connections of a project, opened when something needs them.
 
-use crate::resolve::References;
+use crate::resolve::{References, redact};
 use segue_connectors::ConnectionSettings;
 use segue_core::sink::Sink;
 use segue_core::source::Source;
@@ -107,6 +107,10 @@ impl ProjectSources {
 }
 
 impl Sources for ProjectSources {
+    fn redact(&self, text: &str) -> String {
+        redact(text, &self.secrets.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     fn open(&self, copy: &Copy) -> Result<Opened> {
         let connection = match &copy.from {
             From::Connection(name) => name.as_str(),

@@ -1,6 +1,7 @@
-//! The tables that a question may name: the assets' own, `quarantine."…"`, `pages."…"` and `system.…`.
+//! The tables that a question may name: the assets' own, `quarantine."…"`, `pages."…"`, `system.…` and `information_schema.…`.
 
 use crate::app::App;
+use crate::listing::INFORMATION;
 use arrow_array::builder::{BooleanBuilder, Int64Builder, StringBuilder, TimestampMicrosecondBuilder};
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::Schema;
@@ -8,21 +9,23 @@ use segue_core::commit::Role;
 use segue_core::engine::{InMemory, Relation, TableKey};
 use segue_core::sink::Target;
 use segue_core::{Error, Kind, Result, Type};
+use segue_diag::{SQL_UNKNOWN_TABLE, UNKNOWN_ASSET, closest};
 use segue_store::{AssetRow, SystemTable};
 use segue_work::commit::Sinks;
 use segue_work::deps::Places;
 use segue_work::step::known;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The folders of companions, as schemas of SQL.
-const COMPANIONS: [(&str, Role); 2] = [("quarantine", Role::Quarantine), ("pages", Role::Pages)];
+pub(crate) const COMPANIONS: [(&str, Role); 2] = [("quarantine", Role::Quarantine), ("pages", Role::Pages)];
 
 impl App {
-    /// Every table that this statement may mean, each at its newest version. A name that does not occur in the text is not opened.
+    /// Every table that this statement may mean: each at its newest version, and where it says `"table@VERSION"` or `"table@TIME"`, as it
+    /// was then. A name that does not occur in the text is not opened.
     ///
     /// # Errors
-    /// Those of the state, the lake and the connections.
+    /// Those of the state, the lake and the connections, for tables that the text names in full; `NotFound` for a version that is gone.
     pub async fn tables_of(&self, sql: &str) -> Result<BTreeMap<TableKey, Arc<dyn Relation>>> {
         let text = sql.to_lowercase();
         let mut tables: BTreeMap<TableKey, Arc<dyn Relation>> = BTreeMap::new();
@@ -33,8 +36,21 @@ impl App {
             .into_iter()
             .filter(|r| !r.dropped && text.contains(r.name.table()))
         {
-            if let Some(rows) = self.newest(&row, &known::own(&row)).await? {
-                tables.insert(TableKey::from(&row.name), rows);
+            let own = known::own(&row);
+            if known::has_answer(&self.store, &row).await? {
+                match self.newest(&row, &own).await {
+                    Ok(Some(rows)) => {
+                        tables.insert(TableKey::from(&row.name), rows);
+                    }
+                    Ok(None) => {}
+                    // Another table whose name stands in the text by chance may be damaged: that is not this question's business.
+                    Err(error) if names(&text, &row.name) => return Err(error),
+                    Err(error) => tracing::debug!(asset = %row.name, %error, "not opened"),
+                }
+            }
+            for at in versions_named(sql, row.name.table()) {
+                let rows = self.as_it_was(&own, at).await.map_err(|e| e.with("asset", &row.name))?;
+                tables.insert(TableKey::new(row.name.schema(), format!("{}@{at}", row.name.table())), rows);
             }
             for (schema, role) in COMPANIONS.into_iter().filter(|(schema, _)| text.contains(schema)) {
                 let name = TableKey::new(schema, row.name.to_string());
@@ -51,7 +67,37 @@ impl App {
                 }
             }
         }
+        if text.contains(INFORMATION) {
+            tables.extend(self.information().await?);
+        }
         Ok(tables)
+    }
+
+    /// A lake table as it was, by its version or by a time.
+    async fn as_it_was(&self, target: &Target, at: &str) -> Result<Arc<dyn Relation>> {
+        if target.connection.is_some() {
+            return Err(Error::new(
+                Kind::Unsupported,
+                format!("{} lies in a database, which keeps no versions", target.name),
+            ));
+        }
+        let version = match (at.parse::<u64>(), at.parse::<jiff::Timestamp>()) {
+            (Ok(version), _) => version,
+            (_, Ok(time)) => self.lake.version_at(target, time).await?,
+            _ => {
+                return Err(Error::new(
+                    Kind::Invalid,
+                    format!("`{at}` is neither a version nor a time of {}", target.name),
+                )
+                .hint(format!(
+                    "write \"{0}@3\" or \"{0}@2026-01-31T00:00:00Z\"; `segue lake history {1}` lists the versions",
+                    target.name.table(),
+                    target.name
+                )));
+            }
+        };
+        use segue_core::sink::Sink as _;
+        self.lake.at(target, version, &self.ctx).await
     }
 
     /// The newest version of a table; `None` where there is none yet.
@@ -86,28 +132,89 @@ impl App {
     /// What the state knows of an asset, by the name that a person wrote.
     ///
     /// # Errors
-    /// `Invalid` for what is no name, `NotFound` for an asset that never ran, with a suggestion.
+    /// `NotFound` for an asset that never ran, and for a name that no asset has, with a suggestion.
     pub(crate) async fn row(&self, name: &str) -> Result<AssetRow> {
-        let parsed = name.parse()?;
-        if let Some(row) = self.store.asset(&parsed).await? {
-            return Ok(row);
+        let row = match name.parse() {
+            Ok(parsed) => self.store.asset(&parsed).await?,
+            Err(_) => None,
+        };
+        match row {
+            Some(row) => Ok(row),
+            None if self.is_in_project(name) => {
+                let error = Error::new(Kind::NotFound, format!("{name} has no table"));
+                Err(error.hint(format!("run it first: segue run {name}")))
+            }
+            None => Err(self.no_asset(name).await?),
         }
-        let known: Vec<String> = self
-            .store
-            .assets()
-            .await?
-            .iter()
-            .filter(|r| !r.dropped)
-            .map(|r| r.name.to_string())
-            .collect();
-        let in_project = self.project.assets.keys().any(|a| a.as_str() == name);
-        let hint = match segue_diag::closest(name, known.iter().map(String::as_str)) {
-            _ if in_project => format!("run it first: segue run {name}"),
+    }
+
+    /// Whether a name that a person wrote is an asset's: of the project, or of one that ran before.
+    ///
+    /// # Errors
+    /// `NotFound`, with a suggestion, when it is none.
+    pub async fn known(&self, name: &str) -> Result<()> {
+        match self.is_in_project(name) || self.in_state().await?.iter().any(|n| n == name) {
+            true => Ok(()),
+            false => Err(self.no_asset(name).await?),
+        }
+    }
+
+    /// An error about a table that does not exist, with what was most likely meant among all tables of the lake and of the project. Other
+    /// errors stay as they are.
+    pub async fn with_suggestion(&self, error: Error) -> Error {
+        let name = error.message().split('`').nth(1).unwrap_or_default().to_string();
+        if error.error_code() != Some(SQL_UNKNOWN_TABLE) || name.is_empty() {
+            return error;
+        }
+        if self.is_in_project(&name) {
+            return error.hint(format!("run it first: segue run {name}"));
+        }
+        let Ok(mut names) = self.in_state().await else {
+            return error;
+        };
+        names.extend(self.project.assets.keys().map(ToString::to_string));
+        names.extend(segue_store::system::names().map(|n| format!("system.{n}")));
+        let same = names.iter().find(|n| n.split_once('.').is_some_and(|(_, table)| table == name));
+        match same.map(String::as_str).or_else(|| closest(&name, names.iter().map(String::as_str))) {
+            Some(near) => error.hint(format!("did you mean `{near}`?")),
+            None => error.hint("`show tables` lists them"),
+        }
+    }
+
+    fn is_in_project(&self, name: &str) -> bool {
+        self.project.assets.keys().any(|a| a.as_str() == name)
+    }
+
+    /// The names of the assets that the state knows.
+    async fn in_state(&self) -> Result<Vec<String>> {
+        let rows = self.store.assets().await?;
+        Ok(rows.iter().filter(|r| !r.dropped).map(|r| r.name.to_string()).collect())
+    }
+
+    async fn no_asset(&self, name: &str) -> Result<Error> {
+        let mut names = self.in_state().await?;
+        names.extend(self.project.assets.keys().map(ToString::to_string));
+        let same = names.iter().find(|n| n.split_once('.').is_some_and(|(_, table)| table == name));
+        let near = same.map(String::as_str).or_else(|| closest(name, names.iter().map(String::as_str)));
+        let hint = match near {
             Some(near) => format!("did you mean `{near}`?"),
             None => "`segue status` shows the assets that there are".to_string(),
         };
-        Err(Error::new(Kind::NotFound, format!("{name} has no table")).hint(hint))
+        let error = Error::new(Kind::NotFound, format!("there is no asset `{name}`"));
+        Ok(error.code(UNKNOWN_ASSET).hint(hint))
     }
+}
+
+/// Whether the text names this asset's table in full, quoted or not.
+fn names(text: &str, name: &segue_core::AssetName) -> bool {
+    text.replace('"', "").contains(&name.to_string())
+}
+
+/// What follows `table@` inside quotes in this text, each once.
+fn versions_named<'t>(text: &'t str, table: &str) -> BTreeSet<&'t str> {
+    let begins = format!("\"{table}@");
+    let after = text.match_indices(&begins).map(|(at, _)| &text[at + begins.len()..]);
+    after.filter_map(|rest| Some(rest.split_once('"')?.0)).collect()
 }
 
 /// The rows of a system table as columns.

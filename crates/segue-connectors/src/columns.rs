@@ -3,6 +3,7 @@
 pub mod number;
 pub mod text;
 pub mod time;
+mod wider;
 
 use arrow_array::{
     ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array, Int8Array,
@@ -14,6 +15,7 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use segue_core::source::Column;
 use segue_core::{Error, Result, Type};
 use std::sync::Arc;
+pub use wider::wider;
 
 /// Why a value does not fit, as a short phrase, and where it stands below the value that was to be pushed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +52,17 @@ pub fn short(text: &str) -> String {
     match text.char_indices().nth(60) {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text.to_string(),
+    }
+}
+
+/// The name of the column for a field of this name: lower case, and only letters, digits and `_` of ASCII, at most 60. Two fields may
+/// have one: whoever names columns looks at that.
+pub fn named(field: &str) -> String {
+    let tidy = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' };
+    let name: String = field.to_lowercase().chars().map(tidy).take(60).collect();
+    match name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_') {
+        true => name,
+        false => format!("_{name}"),
     }
 }
 

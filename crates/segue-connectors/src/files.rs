@@ -2,6 +2,9 @@
 
 mod csv;
 mod infer;
+mod paths;
+mod scan;
+mod shape;
 
 use crate::connector::{ConnectionSettings, Connector, Deps, read_copy, schema_of};
 use async_trait::async_trait;
@@ -10,7 +13,7 @@ use schemars::JsonSchema;
 use segue_core::source::{Discovered, Read, ReadRequest, Source};
 use segue_core::{Ctx, Error, Kind, Result};
 use serde::Deserialize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -34,7 +37,8 @@ pub struct NoSettings {}
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FilesCopy {
-    /// Which files, relative to the project's folder: `data/*.csv`, `data/**/orders.csv`.
+    /// Which files, relative to the project's folder: `data/*.csv`, `data/**/orders.csv`. Each is read once, wherever links lead; `**`
+    /// does not go into linked folders.
     #[schemars(length(min = 1))]
     pub path: String,
     /// How they are written.
@@ -47,7 +51,8 @@ pub struct FilesCopy {
     #[serde(default = "comma")]
     #[schemars(length(min = 1, max = 1))]
     pub delimiter: String,
-    /// What stands around fields that hold delimiters or line ends, one character; doubled inside, it is itself.
+    /// What stands around fields that hold delimiters or line ends, one character; doubled inside, it is itself. A field that begins
+    /// with it ends with it. An empty field is null, and `""` in a column of strings is the empty string.
     #[serde(default = "quote")]
     #[schemars(length(min = 1, max = 1))]
     pub quote: String,
@@ -111,7 +116,7 @@ impl Source for Files {
             return Err(Error::new(Kind::Unsupported, "a copy from files has no slices")
                 .hint("read all files with one `path:`"));
         }
-        let files = matching(&self.folder, &copy.path)?;
+        let files = paths::matching(&self.folder, &copy.path)?;
         let (out, results) = mpsc::channel(4);
         let (folder, ctx, meter) = (self.folder.clone(), ctx.clone(), ctx.meter.clone());
         // Files are read by blocking calls. The thread ends at the next batch once nobody listens any more.
@@ -133,39 +138,6 @@ impl Source for Files {
             .boxed(),
         )
     }
-}
-
-/// The files that fit, sorted by their paths.
-fn matching(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>> {
-    let bad = |why: String| Error::new(Kind::Invalid, format!("`{pattern}` is no path to files")).hint(why);
-    let outside = Path::new(pattern).is_absolute() || pattern.split(['/', '\\']).any(|part| part == "..");
-    if outside {
-        return Err(bad(
-            "paths are relative to the project's folder and do not leave it".into()
-        ));
-    }
-    let full = format!("{}/{pattern}", glob::Pattern::escape(&folder.to_string_lossy()));
-    let options = glob::MatchOptions {
-        case_sensitive: true,
-        require_literal_separator: true,
-        require_literal_leading_dot: true,
-    };
-    let found = glob::glob_with(&full, options).map_err(|e| bad(e.to_string()))?;
-    let mut files = Vec::new();
-    for path in found {
-        let path = path.map_err(|e| Error::new(Kind::Unavailable, "a folder cannot be read").caused_by(e))?;
-        if path.is_file() {
-            files.push(path);
-        }
-    }
-    files.sort();
-    if files.is_empty() {
-        return Err(Error::new(Kind::NotFound, format!("no file fits `{pattern}`"))
-            .code(segue_diag::FILES_NONE)
-            .with("folder", folder.display())
-            .hint("paths are relative to the folder of segue.yaml; * stands for anything but /, ** for folders"));
-    }
-    Ok(files)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ pub mod find;
 pub mod infer;
 pub mod parse;
 pub mod path;
+mod scan;
 mod value;
 
 pub use decode::{Decoded, Decoder, Outcome};

@@ -112,6 +112,10 @@ pub struct Entry {
     pub data_hash: String,
     /// A hash of the slice's values beyond its labels, and of parameters that are not labels; when it differs the entry is stale.
     pub values_hash: String,
+    /// The versions of its inputs that a later computation saw which gave the rows that are there: it committed nothing, so no record
+    /// tells them. An input that is not named stands at the version that commit `n` was computed from.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub inputs: BTreeMap<TableId, u64>,
     /// Where it was read from: scheme, host, database, account; no secret. `None` where the lake was read.
     pub source: Option<String>,
     /// When the read began that this is the state of: of the commit, or of a later read that found the same.

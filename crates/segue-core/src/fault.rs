@@ -1,9 +1,10 @@
 //! Named durable boundaries, at which tests kill or freeze the process.
 //!
 //! Code calls [`reach`] just after something became durable. Unless a test armed the process, that is one relaxed load.
+//! A test may also take one rule of the commit protocol out of a process that it freezes ([`Rule`]), to show that it would see the harm.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 macro_rules! boundaries {
     ($($(#[$doc:meta])* $variant:ident = $name:literal),* $(,)?) => {
@@ -36,6 +37,8 @@ boundaries! {
     LakeStaged = "lake.staged",
     /// Rows were staged for a database.
     SqlStaged = "sql.staged",
+    /// It was noted down what lies staged for a step's only commit.
+    Noted = "staged.noted",
     /// A record was written to the state as prepared.
     Prepared = "commit.prepared",
     /// A number was claimed beside its table.
@@ -88,4 +91,31 @@ pub fn reach(boundary: Boundary) {
         let times = REACHED[boundary as usize].fetch_add(1, Ordering::SeqCst) + 1;
         action(boundary, times);
     }
+}
+
+/// A rule of the commit protocol that the sinks keep, and that a test may take out of its process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// A table takes a commit only after its predecessor.
+    Predecessor,
+}
+
+static WITHOUT_PREDECESSOR: AtomicBool = AtomicBool::new(false);
+
+/// Takes the rule out of this process, for good. Only test entry points call this; whether the rule is out now: in a build without debug
+/// assertions, which is what people have, it never is.
+pub fn take_out(rule: Rule) -> bool {
+    match rule {
+        Rule::Predecessor => WITHOUT_PREDECESSOR.store(true, Ordering::SeqCst),
+    }
+    !keeps(rule)
+}
+
+/// Whether this process keeps the rule: always, unless a test took it out. Without debug assertions this is a constant.
+#[inline]
+pub fn keeps(rule: Rule) -> bool {
+    let is_out = match rule {
+        Rule::Predecessor => &WITHOUT_PREDECESSOR,
+    };
+    !cfg!(debug_assertions) || !is_out.load(Ordering::Relaxed)
 }

@@ -225,11 +225,18 @@ pub trait Sink: Send + Sync {
     /// Removes staged rows that no commit will name, and the further files of a plan, if given. Missing ones are no error.
     async fn discard(&self, target: &Target, staged: &[Staged], plan: Option<&Value>, ctx: &Ctx) -> Result<()>;
 
+    /// Removes what lies staged for the asset's tables and is not named here: a step that died left it behind. Called under the asset's
+    /// lease, by a step that has staged nothing yet. A place that is swept otherwise does nothing.
+    async fn sweep(&self, _target: &Target, _named: &[Staged], _ctx: &Ctx) -> Result<()> {
+        Ok(())
+    }
+
     /// The records of the commits that are on this table, oldest first, along the predecessors from its head: for rebuilding a state.
     async fn records(&self, target: &Target, ctx: &Ctx) -> Result<Vec<CommitRecord>>;
 
-    /// Every asset's own table that this sink holds, by its claims or heads; companions are found through them. For rebuilding a state.
-    async fn tables(&self, ctx: &Ctx) -> Result<Vec<Target>>;
+    /// Every asset's own table that this sink holds, by its claims or heads; companions are found through them. A table that says no longer
+    /// whose it is is an error among them, naming its place. For rebuilding a state.
+    async fn tables(&self, ctx: &Ctx) -> Result<Vec<Result<Target>>>;
 
     /// What happened to the table after `since` and up to `until` (versions), oldest first. Where the log no longer reaches back, an error.
     async fn changes(&self, target: &Target, since: u64, until: u64, ctx: &Ctx) -> Result<Vec<LoggedChange>>;

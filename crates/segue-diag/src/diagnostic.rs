@@ -77,6 +77,11 @@ impl Diagnostic {
         self
     }
 
+    /// Whether its place is that of a secret, which must not be shown again.
+    pub fn holds_secret(&self) -> bool {
+        HIDDEN.contains(&self.code)
+    }
+
     /// A second place that explains the first.
     pub fn related(mut self, span: Span, label: impl Into<String>) -> Diagnostic {
         self.related = Some((span, label.into()));
@@ -99,7 +104,7 @@ pub fn render(diagnostic: &Diagnostic, files: &dyn Text, colour: bool) -> String
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let hidden = diagnostic.span.as_ref().filter(|_| HIDDEN.contains(&diagnostic.code));
+    let hidden = diagnostic.span.as_ref().filter(|_| diagnostic.holds_secret());
     let masked = hidden.and_then(|s| Some(mask(files.text(&s.file)?, &s.bytes)));
     let mut group = Group::with_title(level.primary_title(&diagnostic.message).id(diagnostic.code.as_str()));
     let places = diagnostic

@@ -142,10 +142,10 @@ impl Lake {
     /// `BadData` for a table of ours without a readable claim.
     async fn own_table(&self, place: &str) -> Result<Option<Target>> {
         let passes = |e: &Error| !e.kind().is_transient() && e.kind() != Kind::Cancelled;
-        // A log that cannot be read is told by whoever reads the table; whose it is stands in the claims.
-        let id = match self.load(place, None, place).await {
-            Ok(table) => table.and_then(|t| t.id()),
-            Err(e) if passes(&e) => None,
+        // A log that cannot be read is told by whoever reads the table, as long as its claims say whose it is.
+        let (id, broken) = match self.load(place, None, place).await {
+            Ok(table) => (table.and_then(|t| t.id()), None),
+            Err(e) if passes(&e) => (None, Some(e)),
             Err(e) => return Err(e),
         };
         let mut numbers = self.claims(place).await?;
@@ -161,15 +161,17 @@ impl Lake {
             }
         }
         let is_companion = COMPANIONS.iter().any(|folder| place.starts_with(folder));
-        if id.is_none() || is_companion {
-            return Ok(None);
+        match broken {
+            _ if is_companion => Ok(None),
+            Some(broken) => Err(broken),
+            None if id.is_none() => Ok(None),
+            None => Err(Error::new(
+                Kind::BadData,
+                format!("nothing beside the table at {place} says whose it is and what was done"),
+            )
+            .code(CLAIM_GONE)
+            .hint("put its folder _segue back from a backup; or move the table away, and its asset is made anew")),
         }
-        Err(Error::new(
-            Kind::BadData,
-            format!("nothing beside the table at {place} says whose it is and what was done"),
-        )
-        .code(CLAIM_GONE)
-        .hint("put its folder _segue back from a backup; or move the table away, and its asset is made anew"))
     }
 
     async fn claims(&self, place: &str) -> Result<Vec<u64>> {

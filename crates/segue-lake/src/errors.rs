@@ -13,9 +13,32 @@ pub(crate) fn storage(e: object_store::Error, doing: impl Into<String>) -> Error
         E::Unauthenticated { .. } => Kind::Unauthenticated,
         E::NotSupported { .. } | E::NotImplemented { .. } => Kind::Unsupported,
         E::InvalidPath { .. } | E::UnknownConfigurationKey { .. } => Kind::Invalid,
-        _ => Kind::Unavailable,
+        other => match disk(other) {
+            Some((kind, hint)) => return Error::new(kind, doing).hint(hint).caused_by(e),
+            None => Kind::Unavailable,
+        },
     };
     Error::new(kind, doing).caused_by(e)
+}
+
+/// What a local disk said, somewhere among the causes, and the remedy.
+fn disk(error: &(dyn std::error::Error + 'static)) -> Option<(Kind, &'static str)> {
+    use std::io::ErrorKind as E;
+    let mut cause = Some(error);
+    while let Some(e) = cause {
+        if let Some(io) = e.downcast_ref::<std::io::Error>() {
+            return match io.kind() {
+                E::PermissionDenied => Some((Kind::Denied, "give this user the right to read and write the lake's folder")),
+                E::ReadOnlyFilesystem => Some((Kind::Denied, "the lake's file system is read-only: mount it for writing")),
+                E::StorageFull | E::QuotaExceeded => {
+                    Some((Kind::Unavailable, "the lake's disk is full: make room, and run again; what landed stays"))
+                }
+                _ => None,
+            };
+        }
+        cause = e.source();
+    }
+    None
 }
 
 /// What the Delta library said. What it does not say apart is taken for a broken log: asking again would not help.

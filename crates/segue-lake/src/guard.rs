@@ -13,6 +13,7 @@ use deltalake_core::{DeltaResult, DeltaTableError};
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
+use segue_core::fault::{self, Rule};
 use segue_core::{AssetId, Error, Kind, Result};
 use segue_diag::{LAKE_STALE, STAGED_GONE};
 use std::fmt;
@@ -82,6 +83,7 @@ impl Guard {
         }
         if let Some(own) = self.own
             && last != own.predecessor
+            && (last == own.n || fault::keeps(Rule::Predecessor))
         {
             let what = if last == own.n {
                 "is there already"

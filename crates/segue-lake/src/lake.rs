@@ -342,7 +342,7 @@ impl Sink for Lake {
         Ok(records)
     }
 
-    async fn tables(&self, ctx: &Ctx) -> Result<Vec<Target>> {
+    async fn tables(&self, ctx: &Ctx) -> Result<Vec<Result<Target>>> {
         self.own_tables(ctx).await
     }
 

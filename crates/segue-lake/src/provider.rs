@@ -19,6 +19,7 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
 use object_store::{ObjectMeta, ObjectStore};
 use segue_core::Type;
 use std::sync::Arc;
@@ -146,6 +147,14 @@ impl TableProvider for FilesProvider {
             }
         };
         let files = self.pruned(predicate.as_ref());
+        if files.is_empty() {
+            // A scan of no group of files would have no partition, which other operators refuse or take for no answer.
+            let schema = match projection {
+                Some(columns) => Arc::new(self.schema.project(columns)?),
+                None => self.schema.clone(),
+            };
+            return Ok(Arc::new(EmptyExec::new(schema)));
+        }
         let mut source = ParquetSource::new(self.schema.clone())
             .with_parquet_file_reader_factory(Arc::new(DefaultParquetFileReaderFactory::new(self.store.clone())))
             .with_metadata_size_hint(16 << 10);

@@ -10,12 +10,16 @@ mod checks;
 pub(crate) mod columns;
 mod connection;
 mod copy;
+mod fit;
+mod into;
 mod project;
 pub(crate) mod query;
 mod rules;
 mod sort;
 mod templates;
 mod typed;
+
+pub use project::{LAKE_HINT, elsewhere, not_a_folder};
 
 use crate::files::Files;
 use crate::graph;
@@ -31,8 +35,21 @@ use std::sync::Arc;
 /// The project may be run only when no diagnostic is an error: assets that could not be read are not in it.
 /// Diagnostics stand in the order of files and places. Nothing is read but `files`.
 pub fn check(files: &Files, schemas: &[ConnectorSchema]) -> (Option<Project>, Vec<Diagnostic>) {
+    check_with_patterns(files, schemas, |_| None)
+}
+
+/// Says what is wrong with a regular expression: only whoever matches with it knows.
+pub type PatternMistake = fn(&str) -> Option<String>;
+
+/// As [`check()`], with the regular expressions of checks looked at too.
+pub fn check_with_patterns(
+    files: &Files,
+    schemas: &[ConnectorSchema],
+    pattern: PatternMistake,
+) -> (Option<Project>, Vec<Diagnostic>) {
     let mut all = All {
         files,
+        pattern,
         shapes: Arc::new(Shapes::new(schemas)),
         found: Vec::new(),
         connections: Arc::default(),
@@ -50,6 +67,7 @@ pub fn check(files: &Files, schemas: &[ConnectorSchema]) -> (Option<Project>, Ve
     let order = graph::draft_order(&mut all);
     columns::look_up(&mut all, &order);
     rules::apply(&mut all);
+    into::once_each(&mut all);
     templates::apply(&mut all);
     let assets = typed::assets(&mut all);
     let mut found = all.found;
@@ -87,6 +105,7 @@ fn read_assets<'a>(all: &mut All<'a>, files: &[&'a str]) {
             .map(|part| {
                 let mut apart = All {
                     files: all.files,
+                    pattern: all.pattern,
                     shapes: all.shapes.clone(),
                     connections: all.connections.clone(),
                     unread_connections: all.unread_connections.clone(),
@@ -113,6 +132,7 @@ fn read_assets<'a>(all: &mut All<'a>, files: &[&'a str]) {
 /// What is known while a project is read.
 pub(crate) struct All<'a> {
     pub files: &'a Files,
+    pub pattern: PatternMistake,
     pub shapes: Arc<Shapes>,
     pub found: Vec<Diagnostic>,
     pub connections: Arc<BTreeMap<String, Connection>>,

@@ -44,10 +44,10 @@ fn utc() -> String {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EnvironmentFile {
-    /// Where the lake is: a folder, relative to the project's, or the URL of an object store.
+    /// Where the lake is: a folder, relative to the project's. Only `dev` has one by default, `./lake`.
     #[schemars(length(min = 1))]
     pub lake: Option<String>,
-    /// Where the state is: a file, relative to the project's folder.
+    /// Where the state is: a file, relative to the project's folder. Only `dev` has one by default, `.segue/state.db`.
     #[schemars(length(min = 1))]
     pub state: Option<String>,
     /// What answers SQL: `local`.

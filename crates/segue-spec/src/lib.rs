@@ -20,8 +20,8 @@ pub mod types;
 pub mod units;
 pub mod yaml;
 
-pub use check::check;
-pub use files::Files;
+pub use check::{LAKE_HINT, PatternMistake, check, check_with_patterns, elsewhere, not_a_folder};
+pub use files::{Files, LARGEST_FILE, Unread};
 pub use graph::Graph;
 pub use model::Project;
 pub use name::AssetName;

@@ -99,6 +99,66 @@ fn read(bytes: Range<usize>, inner: Option<&str>) -> Result<Reference, (String, 
     })
 }
 
+/// Names under which nothing but a secret stands, whatever the connector.
+pub(crate) const SECRET_NAMES: [&str; 13] = [
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "x-api-key",
+    "x-auth-token",
+    "api-key",
+    "api_key",
+    "apikey",
+    "password",
+    "passwd",
+    "client_secret",
+    "access_token",
+    "private_key",
+];
+
+/// Names under which a secret may stand: enough not to show what is there.
+const LIKE_SECRETS: [&str; 4] = ["token", "secret", "value", "refresh_token"];
+
+/// The bytes of a YAML text that may be secrets, by its words alone: the text may be broken. Rather too many than too few, as they
+/// are only not shown.
+pub(crate) fn secrets(text: &str) -> Vec<Range<usize>> {
+    let mut all = Vec::new();
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let mut at = 0;
+        while let Some(colon) = line[at..].find(':').map(|c| at + c) {
+            at = colon + 1;
+            let name = line[..colon].trim_end_matches(['"', '\'']);
+            let first = name.rfind(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-'));
+            let name = name[first.map_or(0, |f| f + 1)..].to_ascii_lowercase();
+            // A misspelt name has a secret behind it too.
+            let is_secret = name.len() > 3 && closest(&name, SECRET_NAMES.into_iter().chain(LIKE_SECRETS)).is_some();
+            let value = &line[at..];
+            if !is_secret || !value.starts_with([' ', '\t', '\n', '\r']) {
+                continue;
+            }
+            let space = value.len() - value.trim_start().len();
+            let value = value.trim();
+            let length = match value.chars().next() {
+                Some(quote @ ('"' | '\'')) => value[1..].find(quote).map_or(value.len(), |end| end + 2),
+                Some('{' | '[' | '&' | '*' | '|' | '>' | '#') | None => 0,
+                Some(_) => value.find([',', '}', ']']).unwrap_or(value.len()),
+            };
+            let value = value[..length].trim_end();
+            let length = value.len();
+            if !value.is_empty() && !value.contains("${") && !value.contains("{{") {
+                all.push(start + at + space..start + at + space + length);
+            }
+        }
+        if let Some(url) = line.find("://") {
+            let from = line[..url].rfind([' ', '"', '\'']).map_or(0, |s| s + 1);
+            all.extend(url_password(&line[from..]).map(|b| start + from + b.start..start + from + b.end));
+        }
+        start += line.len();
+    }
+    all
+}
+
 /// The bytes of `user:password@` in a URL whose password is written out.
 pub(crate) fn url_password(text: &str) -> Option<Range<usize>> {
     let start = text.find("://")? + 3;
@@ -157,6 +217,20 @@ mod tests {
         ${secret:A:-b} — the secret `A` has a default, which would be a literal — leave the default out
         ${env:A — a reference is not closed: `}` is missing — write `${env:NAME}`, `${env:NAME:-default}` or `${secret:NAME}`
         "#);
+    }
+
+    #[test]
+    fn what_may_be_a_secret_is_found_in_broken_text_too() {
+        let hidden = |text: &str| {
+            let all = super::secrets(text);
+            all.into_iter()
+                .map(|b| text[b].to_string())
+                .collect::<Vec<_>>()
+                .join("; ")
+        };
+        let text = "auth: { bearer: { token: hunter2 }, rate: [\npassword: 'a b' # c\nlake: s3://me:pw@bucket/x\n\
+            token: { type: string }\nclient_secret: ${secret:S}\ntoken_url: https://a.b/c\n\"x-api-key\": k1, x: 2\nkey: [id]\n";
+        assert_snapshot!(hidden(text), @"hunter2; 'a b'; me:pw; k1");
     }
 
     #[test]

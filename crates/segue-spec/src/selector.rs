@@ -85,6 +85,14 @@ fn term(word: &str) -> Result<Term> {
     };
     let (up, rest) = word.strip_prefix('+').map_or((false, word), |rest| (true, rest));
     let (down, rest) = rest.strip_suffix('+').map_or((false, rest), |rest| (true, rest));
+    if let Some((before, name)) = rest.split_once('+') {
+        let meant = match (before, name) {
+            ("up", name) => format!("`+{name}` means {name} with everything that it is made from"),
+            ("down", name) => format!("`{name}+` means {name} with everything that is made from it"),
+            _ => "a `+` stands before a name or after it".to_string(),
+        };
+        return Err(Error::new(Kind::Invalid, format!("`{word}` is no selector")).hint(meant));
+    }
     let what = match rest.strip_prefix("tag:") {
         _ if rest.is_empty() => return Err(bad("it names nothing")),
         Some("") => return Err(bad("the tag is empty")),

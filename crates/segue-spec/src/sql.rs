@@ -10,6 +10,7 @@ mod header;
 mod names;
 mod parse;
 mod resolve;
+mod rows;
 mod scope;
 mod select;
 

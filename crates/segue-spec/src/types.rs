@@ -3,6 +3,7 @@
 use crate::name::column_name;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
@@ -100,6 +101,45 @@ const OTHER_WORDS: [(&str, &str); 18] = [
     ("numeric", "decimal(38,9)"),
     ("jsonb", "json"),
 ];
+
+impl Type {
+    /// Whether it is a number.
+    pub fn is_number(&self) -> bool {
+        use Type::*;
+        matches!(
+            self,
+            Int8 | Int16 | Int32 | Int64 | UInt64 | Float32 | Float64 | Decimal { .. }
+        )
+    }
+
+    /// Whether a value, as YAML or JSON write it, can be one of this type: text for days and times, a whole number in its bounds for
+    /// whole numbers. Null is of no type.
+    pub fn takes(&self, value: &Value) -> bool {
+        let whole = |low: i64, high: i64| value.as_i64().is_some_and(|n| (low..=high).contains(&n));
+        let text = |reads: fn(&str) -> bool| value.as_str().is_some_and(reads);
+        match self {
+            Type::Bool => value.is_boolean(),
+            Type::Int8 => whole(i8::MIN.into(), i8::MAX.into()),
+            Type::Int16 => whole(i16::MIN.into(), i16::MAX.into()),
+            Type::Int32 => whole(i32::MIN.into(), i32::MAX.into()),
+            Type::Int64 => value.is_i64(),
+            Type::UInt64 => value.is_u64(),
+            Type::Float32 | Type::Float64 => value.is_number(),
+            Type::Decimal { .. } => value.is_number() || text(|t| t.parse::<f64>().is_ok_and(f64::is_finite)),
+            Type::String | Type::Binary => value.is_string(),
+            Type::Uuid => text(|t| t.len() == 36 && t.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-')),
+            Type::Date => text(|t| t.parse::<jiff::civil::Date>().is_ok()),
+            Type::Time => text(|t| t.parse::<jiff::civil::Time>().is_ok()),
+            Type::Timestamp | Type::LocalTimestamp => {
+                text(|t| t.parse::<jiff::Timestamp>().is_ok() || t.parse::<jiff::civil::DateTime>().is_ok())
+            }
+            Type::Json => !value.is_null(),
+            Type::List(of) => value.as_array().is_some_and(|items| items.iter().all(|v| of.takes(v))),
+            Type::Struct(_) => value.is_object(),
+            Type::Vector(_) => value.is_array(),
+        }
+    }
+}
 
 impl FromStr for Type {
     type Err = String;

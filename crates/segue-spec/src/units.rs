@@ -118,7 +118,7 @@ impl fmt::Display for Rate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Size(u64);
 
-const SIZE_UNITS: [(&str, u64); 9] = [
+const SIZE_UNITS: [(&str, u64); 10] = [
     ("TiB", 1 << 40),
     ("GiB", 1 << 30),
     ("MiB", 1 << 20),
@@ -127,6 +127,7 @@ const SIZE_UNITS: [(&str, u64); 9] = [
     ("GB", 1_000_000_000),
     ("MB", 1_000_000),
     ("kB", 1_000),
+    ("KB", 1_000),
     ("B", 1),
 ];
 

@@ -95,6 +95,8 @@ fn translate(error: &DataFusionError, limits: &Limits) -> Error {
         DataFusionError::ObjectStore(store) => {
             Error::new(Kind::Unavailable, "cannot read a file of a table").with("cause", store)
         }
+        // A function that takes no such arguments is called a mistake of the engine's own there.
+        DataFusionError::Internal(text) if text.contains(NO_SIGNATURE) => planning(text),
         other => Error::bug("the SQL engine met a case that it does not know")
             .with("cause", first_line(&other.strip_backtrace())),
     }
@@ -214,8 +216,18 @@ fn some_of(names: &[&str]) -> String {
     }
 }
 
+/// What DataFusion says of a function whose arguments have other types.
+const NO_SIGNATURE: &str = "failed to match any signature";
+
 /// DataFusion says what it may not do in free text; what people meet often has words of its own.
 fn planning(text: &str) -> Error {
+    if text.contains(NO_SIGNATURE)
+        && let Some(name) = text.split_once("Function '").and_then(|(_, rest)| Some(rest.split_once('\'')?.0))
+    {
+        return Error::new(Kind::Invalid, format!("the function `{name}` takes no arguments of these types"))
+            .code(segue_diag::SQL_PLAN)
+            .hint("cast what it is given: `cast(x as text)`");
+    }
     if let Some(rest) = text.strip_prefix("Invalid function '") {
         let (name, rest) = rest.split_once('\'').unwrap_or((rest, ""));
         let error =
@@ -278,13 +290,20 @@ fn exhausted(text: &str, limits: &Limits) -> Error {
         format!("the query needs more {what} than the {} that it may use", size(limit)),
     )
     .with("limit", setting)
-    .with("detail", first_line(text))
+    .with("detail", consumers(text))
     .code(code);
     if is_disk {
         error.hint("ask for less at once, or allow more memory, so that less is written: segue sql --memory 2GiB")
     } else {
         error.hint("let it keep less (filter before joining, join on keys, name the columns), or allow more: segue sql --memory 2GiB")
     }
+}
+
+/// What was refused and who holds the most, on one line.
+fn consumers(text: &str) -> String {
+    let told = text.split("\nError: ").next().unwrap_or_default();
+    let lines: Vec<&str> = told.lines().map(str::trim).collect();
+    lines.join(" ").trim_end_matches(['.', ',']).to_string()
 }
 
 /// Bytes in the largest unit in which they are whole.

@@ -1,7 +1,7 @@
 //! Answer SQL in this process, over the lake and the connections.
 //!
 //! In reading order: the engine ([`LocalEngine`]), what may be asked (`statement`), how it becomes a plan (`planner`), what the tables
-//! of a session are (`tables`), under which limits it runs (`session`, `spill`, `rows`), our own functions and meanings (`functions`, `nearest`, `rules`, `zone`, `types`), what goes
+//! of a session are (`tables`), under which limits it runs (`session`, `spill`, `rows`), our own functions and meanings (`functions`, `nearest`, `rules`, `zone`, `types`, `pattern`), what goes
 //! wrong and where (`failure`, [`place`]), and how answers are written down ([`format`]).
 
 mod engine;
@@ -11,6 +11,7 @@ mod functions;
 mod metering;
 mod nearest;
 mod params;
+mod pattern;
 pub mod place;
 mod planner;
 mod rows;
@@ -23,6 +24,7 @@ mod types;
 mod zone;
 
 pub use engine::{LocalEngine, LocalOptions};
+pub use pattern::pattern_mistake;
 pub use place::locate;
 
 #[cfg(test)]

@@ -137,9 +137,15 @@ fn syntax(message: String) -> Error {
 }
 
 fn not_a_query(word: &str, place: Option<Place>) -> Error {
+    let hint = match word {
+        "show" | "describe" | "desc" => {
+            "write `show tables` or `describe schema.table`; both are in information_schema.tables and information_schema.columns"
+        }
+        _ => "write one SELECT statement; tables are changed by assets and `segue run`",
+    };
     let error = Error::new(Kind::Invalid, format!("`{word}` is not a query: SQL only reads here"))
         .code(segue_diag::SQL_NOT_A_QUERY)
-        .hint("write one SELECT statement; tables are changed by assets and `segue run`");
+        .hint(hint);
     match place {
         Some(place) => at(error, place),
         None => error,

@@ -82,7 +82,7 @@ impl Tables {
             Some(near) => error.hint(format!("did you mean `{near}`?")),
             None if names.is_empty() => error.hint("there is no table yet; `segue run` makes them"),
             None if key.is_none() => error.hint("write schema.table, such as raw.artists"),
-            None => error.hint("`segue status` lists the tables"),
+            None => error.hint("`show tables` lists them"),
         }
     }
 }

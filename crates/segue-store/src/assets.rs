@@ -85,7 +85,7 @@ impl Store {
         insert(&mut tx, asset)
             .await?
             .map_err(|_| taken(&asset.name, "register it"))?;
-        tx.commit().await.map_err(failed("register an asset"))
+        tx.commit().await
     }
 
     /// Gives the asset another name. Its table, history and ledger stay where they are.
@@ -148,7 +148,7 @@ impl Store {
             .map_err(failed("give an asset a new table"))?;
         exists(id, changed.rows_affected())?;
         forget_table(&mut tx, id).await?;
-        tx.commit().await.map_err(failed("give an asset a new table"))
+        tx.commit().await
     }
 
     /// Marks the asset dropped, and forgets its ledger and what is parked. Its commits stay in the history.
@@ -164,7 +164,7 @@ impl Store {
             .map_err(failed("drop an asset"))?;
         exists(id, changed.rows_affected())?;
         forget_table(&mut tx, id).await?;
-        tx.commit().await.map_err(failed("drop an asset"))
+        tx.commit().await
     }
 
     /// Where the asset was last read from.
@@ -188,7 +188,7 @@ impl Store {
                     .map_err(failed("accept a source"))?;
             }
         }
-        tx.commit().await.map_err(failed("accept a source"))
+        tx.commit().await
     }
 
     async fn update(
@@ -205,7 +205,7 @@ impl Store {
             (done, _) => done.map_err(failed(doing))?,
         };
         exists(id, changed.rows_affected())?;
-        tx.commit().await.map_err(failed(doing))
+        tx.commit().await
     }
 }
 

@@ -123,7 +123,7 @@ impl CommitState for Store {
         }
         insert(&mut tx, record, "prepared", self.now_us()).await?;
         raise(&mut tx, record.asset, record.n).await?;
-        tx.commit().await.map_err(failed(doing))?;
+        tx.commit().await?;
         reach(Boundary::Prepared);
         Ok(())
     }
@@ -146,7 +146,7 @@ impl CommitState for Store {
         .map_err(failed(doing))?;
         land(&mut tx, record, versions).await?;
         ledger::apply(&mut tx, record.asset, &record.ledger).await?;
-        tx.commit().await.map_err(failed(doing))?;
+        tx.commit().await?;
         reach(Boundary::Marked);
         Ok(true)
     }
@@ -169,7 +169,7 @@ impl CommitState for Store {
         .execute(&mut *tx)
         .await
         .map_err(failed(doing))?;
-        tx.commit().await.map_err(failed(doing))?;
+        tx.commit().await?;
         Ok(true)
     }
 
@@ -179,7 +179,7 @@ impl CommitState for Store {
             return Ok(false);
         }
         set_state(&mut tx, asset, id, "forgotten").await?;
-        tx.commit().await.map_err(failed("forget a commit"))?;
+        tx.commit().await?;
         Ok(true)
     }
 
@@ -190,7 +190,7 @@ impl CommitState for Store {
             return Ok(false);
         }
         set_state(&mut tx, lease.asset, id, "given_up").await?;
-        tx.commit().await.map_err(failed("give a commit up"))?;
+        tx.commit().await?;
         reach(Boundary::GivenUp);
         Ok(true)
     }
@@ -216,7 +216,7 @@ impl CommitState for Store {
             ));
         }
         set_state(&mut tx, lease.asset, id, "prepared").await?;
-        tx.commit().await.map_err(failed(doing))?;
+        tx.commit().await?;
         Ok(true)
     }
 
@@ -245,7 +245,7 @@ impl CommitState for Store {
             .execute(&mut *tx)
             .await
             .map_err(failed(doing))?;
-        tx.commit().await.map_err(failed(doing))?;
+        tx.commit().await?;
         Ok(records)
     }
 }

@@ -59,7 +59,9 @@ fn of(doing: &str, e: sqlx::Error) -> Error {
         Answer::CannotOpen => error(Kind::Denied, "the file cannot be opened")
             .code(codes::STATE_READ_ONLY)
             .hint("give this user the right to read and write the state's file and its folder"),
-        Answer::Io => error(Kind::Unavailable, "the disk does not answer as it should"),
+        Answer::Io => error(Kind::Unavailable, "the disk does not answer as it should").hint(
+            "look at the disk that the state is on, and at the room on it; then run `segue resume`: nothing was lost",
+        ),
         Answer::Other => Error::bug(format!("cannot {doing}")),
     }
     .caused_by(e)

@@ -71,7 +71,7 @@ impl Gate for Store {
             .execute(&mut *tx)
             .await
             .map_err(failed(doing))?;
-        tx.commit().await.map_err(failed(doing))?;
+        tx.commit().await?;
         reach(Boundary::RateReserved);
         places.into_iter().map(instant).collect()
     }
@@ -116,7 +116,7 @@ impl Gate for Store {
         .execute(&mut *tx)
         .await
         .map_err(failed(doing))?;
-        tx.commit().await.map_err(failed(doing))?;
+        tx.commit().await?;
         reach(Boundary::Blocked);
         Ok(())
     }

@@ -7,7 +7,6 @@
 use crate::error::failed;
 use crate::store::Store;
 use crate::values::{Columns, instant};
-use segue_core::fault::{Boundary, reach};
 use segue_core::state::Lease;
 use segue_core::{AssetId, Error, Kind, Result};
 use segue_diag as codes;
@@ -71,7 +70,12 @@ impl Store {
             }
         }
         let path = lock_path(&folder, asset, epoch + 1);
-        let lock = try_lock(&path)?.ok_or_else(|| Error::bug("a lease's lock is held before the lease is taken"))?;
+        // Whoever holds it took an epoch that this file does not know: a backup was put in the place of the state.
+        let lock = try_lock(&path)?.ok_or_else(|| {
+            Error::new(Kind::Conflict, "somebody is working on it with a newer copy of this state")
+                .code(codes::LEASE_HELD)
+                .hint("wait until that has ended; then `segue state rebuild` reads from the tables what this copy does not know")
+        })?;
         sqlx::query(
             "insert into leases (asset, epoch, holder, pid, taken_at, renewed_at) values ($1, $2, $3, $4, $5, $5)
              on conflict (asset) do update set epoch = $2, holder = $3, pid = $4, taken_at = $5, renewed_at = $5",
@@ -84,10 +88,9 @@ impl Store {
         .execute(&mut *tx)
         .await
         .map_err(failed(doing))?;
-        tx.commit().await.map_err(failed(doing))?;
+        tx.commit().await?;
         // Left over by a crash just here it is in nobody's way: its epoch is over.
         let _old_lock_may_be_gone = std::fs::remove_file(lock_path(&folder, asset, epoch));
-        reach(Boundary::LeaseTaken);
         let lease = Lease {
             asset,
             epoch: epoch + 1,
@@ -117,7 +120,7 @@ impl Store {
             .execute(&mut *tx)
             .await
             .map_err(failed(doing))?;
-        tx.commit().await.map_err(failed(doing))
+        tx.commit().await
     }
 }
 

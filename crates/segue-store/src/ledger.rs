@@ -11,9 +11,10 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Rows of one insert: with 11 columns far below the most parameters that a statement takes.
+/// Rows of one insert: with 12 columns far below the most parameters that a statement takes.
 const ROWS_AT_ONCE: usize = 1000;
-const COLUMNS: &str = "asset, labels, range_from, range_to, outcome, n, data_hash, values_hash, source, read_at, kept";
+const COLUMNS: &str =
+    "asset, labels, range_from, range_to, outcome, n, data_hash, values_hash, inputs, source, read_at, kept";
 
 impl Store {
     /// What is done of the asset, by labels and range.
@@ -35,7 +36,7 @@ impl Store {
         let mut tx = self.write(doing).await?;
         leases::check(&mut tx, lease).await?;
         apply(&mut tx, lease.asset, change).await?;
-        tx.commit().await.map_err(failed(doing))
+        tx.commit().await
     }
 
     /// Writes down that these parts were read again and are as they were: they are as young as that read, and nothing else changes.
@@ -54,7 +55,7 @@ impl Store {
         let known = entries_of(&mut tx, lease.asset, wanted.keys()).await?;
         let after = touched(known.clone(), &wanted, read_at);
         rewrite(&mut tx, lease.asset, known, after).await?;
-        tx.commit().await.map_err(failed(doing))
+        tx.commit().await
     }
 }
 
@@ -204,6 +205,7 @@ pub(crate) async fn insert(tx: &mut SqliteConnection, asset: AssetId, entries: &
                 .push_bind(entry.n as i64)
                 .push_bind(entry.data_hash.as_str())
                 .push_bind(entry.values_hash.as_str())
+                .push_bind(inputs_text(entry))
                 .push_bind(entry.source.as_deref())
                 .push_bind(entry.read_at.as_microsecond())
                 .push_bind(i64::from(entry.kept));
@@ -216,6 +218,10 @@ pub(crate) async fn insert(tx: &mut SqliteConnection, asset: AssetId, entries: &
             .map_err(failed("change the ledger"))?;
     }
     Ok(())
+}
+
+fn inputs_text(entry: &Entry) -> Option<String> {
+    (!entry.inputs.is_empty()).then(|| serde_json::json!(entry.inputs).to_string())
 }
 
 fn outcome_name(outcome: Outcome) -> &'static str {
@@ -238,6 +244,10 @@ fn entry_row(row: &SqliteRow) -> Result<Entry> {
         n: c.number("n")?,
         data_hash: c.get("data_hash")?,
         values_hash: c.get("values_hash")?,
+        inputs: match c.get::<Option<&str>>("inputs")? {
+            None => BTreeMap::new(),
+            Some(text) => serde_json::from_str(text).map_err(|_| crate::error::damaged("an entry's inputs", text))?,
+        },
         source: c.get("source")?,
         read_at: c.instant("read_at")?,
         kept: c.get::<i64>("kept")? != 0,

@@ -4,7 +4,7 @@ use crate::error::{Answer, answer, failed};
 use segue_core::{Clock, Error, Kind, Result};
 use segue_diag as codes;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Row as _, SqliteConnection, SqlitePool};
+use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection, SqlitePool};
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -54,6 +54,8 @@ pub(crate) async fn open(path: &Path, clock: &dyn Clock) -> Result<(SqlitePool, 
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
         .acquire_timeout(4 * BUSY)
+        // A full disk makes the database take a transaction back by itself, and the library then counts it as open for ever.
+        .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
         .connect_lazy_with(options.clone());
     let reader = SqlitePoolOptions::new()
         .max_connections(4)

@@ -48,7 +48,7 @@ impl Store {
                 .await
                 .map_err(failed(doing))?;
         }
-        tx.commit().await.map_err(failed(doing))?;
+        tx.commit().await?;
         reach(Boundary::Parked);
         Ok(())
     }
@@ -92,7 +92,7 @@ impl Store {
                 .await
                 .map_err(failed(doing))?;
         }
-        tx.commit().await.map_err(failed(doing))
+        tx.commit().await
     }
 }
 

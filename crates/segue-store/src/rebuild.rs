@@ -173,7 +173,7 @@ impl Store {
             commits::raise(&mut tx, record.asset, record.n).await?;
         }
         commits::raise(&mut tx, asset.id, highest).await?;
-        tx.commit().await.map_err(failed(doing))
+        tx.commit().await
     }
 }
 

@@ -3,10 +3,11 @@
 use crate::error::failed;
 use crate::{open, runs};
 use parking_lot::Mutex;
-use segue_core::{Clock, Result, RunId};
-use sqlx::{Sqlite, SqlitePool, Transaction};
+use segue_core::{Clock, Error, Result, RunId};
+use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
 use std::collections::HashMap;
 use std::fs::File;
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -70,13 +71,55 @@ impl Store {
     }
 
     /// Begins a write. Nobody else writes until it is committed or dropped; dropped, it never was.
-    pub(crate) async fn write(&self, doing: &str) -> Result<Transaction<'static, Sqlite>> {
+    pub(crate) async fn write(&self, doing: &'static str) -> Result<Write> {
         // IMMEDIATE: a transaction that begins by reading and then wants to write would fail at once where another wrote meanwhile.
-        self.0.writer.begin_with("BEGIN IMMEDIATE").await.map_err(failed(doing))
+        let begun = self.0.writer.begin_with("BEGIN IMMEDIATE").await;
+        Ok(Write {
+            transaction: begun.map_err(|e| self.failed(doing, e))?,
+            store: self.clone(),
+            doing,
+        })
+    }
+
+    fn failed(&self, doing: &str, e: sqlx::Error) -> Error {
+        failed(doing)(e).with("state", self.path().display())
     }
 
     pub(crate) fn reader(&self) -> &SqlitePool {
         &self.0.reader
+    }
+}
+
+/// A write that is under way; its connection is reached by dereferencing.
+pub(crate) struct Write {
+    transaction: Transaction<'static, Sqlite>,
+    store: Store,
+    doing: &'static str,
+}
+
+impl Write {
+    /// Makes it last.
+    pub async fn commit(self) -> Result<()> {
+        let Write {
+            transaction,
+            store,
+            doing,
+        } = self;
+        transaction.commit().await.map_err(|e| store.failed(doing, e))
+    }
+}
+
+impl Deref for Write {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        &self.transaction
+    }
+}
+
+impl DerefMut for Write {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        &mut self.transaction
     }
 }
 

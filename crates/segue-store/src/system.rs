@@ -120,6 +120,7 @@ const TABLES: &[Table] = &[
             ("n", Number, "l.n"),
             ("data_hash", Text, "l.data_hash"),
             ("values_hash", Text, "l.values_hash"),
+            ("inputs", Json, "l.inputs"),
             ("source", Text, "l.source"),
             ("read_at", Instant, "l.read_at"),
             ("kept", Flag, "l.kept"),

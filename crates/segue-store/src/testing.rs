@@ -118,6 +118,7 @@ pub fn entry(n: u64, label: &str, range: Option<(i64, i64)>) -> Entry {
         n,
         data_hash: "d1".into(),
         values_hash: "v1".into(),
+        inputs: BTreeMap::from([(TableId(Uuid::from_u128(90)), 7)]),
         source: Some("rest http://127.0.0.1:1".into()),
         read_at: Timestamp::from_microsecond(MORNING).unwrap(),
         kept: false,

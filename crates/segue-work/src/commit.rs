@@ -13,7 +13,7 @@ mod settle;
 
 pub use carry_out::{Draft, DraftPart, Landed, carry_out};
 pub use finish::{Recheck, Unchecked};
-pub use rebuild::{Found, survey};
+pub use rebuild::{Found, find};
 pub use settle::{Settled, settle};
 
 use segue_core::sink::{Sink, Target};

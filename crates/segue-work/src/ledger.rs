@@ -2,16 +2,16 @@
 //!
 //! Pure: an asset's parts, its ledger, what was parked, and what happened to its inputs go in; a state for each part comes out.
 
-mod checked;
 mod history;
+mod values;
 
-pub use checked::{Values, values_hash};
 pub use history::{Changed, InputHistory, Rule};
+pub use values::values_hash;
 
 use crate::ranges::Calendar;
 use jiff::{SignedDuration, Timestamp};
 use segue_core::commit::{Entry, InputVersion, Outcome};
-use segue_core::{AssetName, Labels, Result, Span};
+use segue_core::{AssetName, Labels, Result, Span, TableId};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fmt;
@@ -124,6 +124,9 @@ pub enum Reading<'a> {
     },
 }
 
+/// How far the clocks of machines that share a state may be apart.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(5);
+
 /// A slice that must not be asked before a time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ParkedUntil {
@@ -190,8 +193,9 @@ impl Question<'_> {
         for entry in entries {
             let is_of_this_run = self.since.is_some_and(|since| entry.read_at >= since);
             let why = match self.why(part, entry)? {
+                // What was read or computed in this run is young enough; that its input changed since counts all the same.
+                None | Some(Why::EveryRun | Why::Age { .. } | Why::Again) if is_of_this_run => None,
                 Some(why @ (Why::Definition | Why::Values)) => Some(why),
-                _ if is_of_this_run => None,
                 _ if self.again => Some(Why::Again),
                 why => why,
             };
@@ -204,17 +208,18 @@ impl Question<'_> {
     }
 
     fn why(&self, part: &Part, entry: &Entry) -> Result<Option<Why>> {
-        let values = Values::parse(&entry.values_hash);
         if entry.data_hash != self.data_hash {
             return Ok(Some(Why::Definition));
         }
-        if values.hash != part.values_hash {
+        if entry.values_hash != part.values_hash {
             return Ok(Some(Why::Values));
         }
         match &self.reading {
             Reading::Source { fresh: None } => Ok(Some(Why::EveryRun)),
             Reading::Source { fresh: Some(fresh) } => {
-                let is_young = entry.read_at.checked_add(*fresh).is_ok_and(|until| self.now < until);
+                // A time that has not come yet was told by a clock that was wrong: nobody knows how old it is.
+                let has_been = entry.read_at <= self.now.saturating_add(CLOCKS_DIFFER).unwrap_or(self.now);
+                let is_young = has_been && entry.read_at.checked_add(*fresh).is_ok_and(|until| self.now < until);
                 Ok((!is_young).then_some(Why::Age { read_at: entry.read_at }))
             }
             Reading::Inputs {
@@ -228,7 +233,7 @@ impl Question<'_> {
                     _ => None,
                 };
                 for input in *inputs {
-                    if let Some(why) = input.reopens(values.version_of(input.table, committed), seen, *calendar)? {
+                    if let Some(why) = input.reopens(version_of(input.table, entry, committed), seen, *calendar)? {
                         return Ok(Some(why));
                     }
                 }
@@ -236,6 +241,12 @@ impl Question<'_> {
             }
         }
     }
+}
+
+/// The version of this input that the entry is the state of: the one seen since, or the one that its commit was computed from.
+fn version_of(input: TableId, entry: &Entry, committed: &[InputVersion]) -> Option<u64> {
+    let of_commit = || committed.iter().find(|i| i.table == input).map(|i| i.version);
+    entry.inputs.get(&input).copied().or_else(of_commit)
 }
 
 /// The entries that make a part done: one for a slice or a whole; for a range those that together cover it. `None` when it is not.

@@ -1,8 +1,10 @@
 //! A project's words in the words that capabilities exchange.
 
+use arrow_schema::{Field, Schema};
 use segue_core::source::{Column, OnChange};
-use segue_core::{AssetName, Error, Result};
+use segue_core::{AssetName, Error, Result, Type};
 use segue_spec::model::{self, OnSchemaChange};
+use std::sync::Arc;
 
 /// An asset's name as it is exchanged.
 pub fn asset_name(name: &segue_spec::AssetName) -> AssetName {
@@ -45,6 +47,23 @@ pub fn columns(declared: &model::Columns, frozen: Option<&[Column]>) -> Result<O
         });
     }
     Ok((!columns.is_empty()).then_some(columns))
+}
+
+/// The columns of a table, as those of an asset that declares none are kept.
+///
+/// # Errors
+/// `Unsupported` for a type that no asset has.
+pub fn table_columns(schema: &Schema) -> Result<Vec<Column>> {
+    let column = |f: &Arc<Field>| {
+        Ok(Column {
+            name: f.name().clone(),
+            of: Type::of(f)?,
+            required: !f.is_nullable(),
+            path: None,
+            value: None,
+        })
+    };
+    schema.fields().iter().map(column).collect()
 }
 
 /// A `value:` as a template's text.

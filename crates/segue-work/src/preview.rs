@@ -2,29 +2,41 @@
 
 use crate::deps::Deps;
 use crate::names;
+use crate::ranges::Calendar;
 use crate::step::{known, query, slices, survey};
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use arrow_select::concat::concat_batches;
 use futures::future::BoxFuture;
 use futures::{StreamExt, TryStreamExt};
-use segue_core::engine::{Answer, InMemory, Query, Relation, TableKey};
+use segue_core::engine::{Answer, InMemory, Param, Query, Relation, TableKey};
 use segue_core::source::{Read, ReadRequest, ReadSchema, SliceBatch};
-use segue_core::{AssetName, Ctx, Error, Kind, Result, align};
+use segue_core::{AssetName, Ctx, Error, Kind, Result, Span, align};
 use segue_spec::model::{Asset, Copy, ForEach, How};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// What is asked to be previewed.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// How many rows.
+    pub limit: u64,
+    /// Parameters that were given; the others have their defaults.
+    pub params: Map<String, Value>,
+}
+
 /// How many rows of a parent are previewed for each row that is asked for: enough for joins to meet.
 const PARENT_ROWS: u64 = 20;
 
-/// The first rows that a run of this asset would read or compute. Nothing is written.
+/// The first rows that a run of this asset would read or compute; of one with ranges, those of the newest range that is due. Nothing is
+/// written.
 ///
 /// # Errors
-/// Those of the source and of the statement; `BadData` with the first reason when nothing but rejected records came.
-pub async fn preview(deps: &Deps, name: &AssetName, limit: u64, ctx: &Ctx) -> Result<Answer> {
-    let rows = first(deps, name.clone(), limit, ctx.clone()).await?;
+/// Those of the source and of the statement; `Invalid` for a parameter that has no value; `BadData` with the first reason when nothing
+/// but rejected records came.
+pub async fn preview(deps: &Deps, name: &AssetName, asked: &Asked, ctx: &Ctx) -> Result<Answer> {
+    let rows = first(deps, name.clone(), asked.clone(), ctx.clone()).await?;
     let schema = rows.schema();
     Ok(Answer {
         schema,
@@ -33,27 +45,48 @@ pub async fn preview(deps: &Deps, name: &AssetName, limit: u64, ctx: &Ctx) -> Re
 }
 
 /// Boxed, because parents have parents.
-fn first(deps: &Deps, name: AssetName, limit: u64, ctx: Ctx) -> BoxFuture<'_, Result<RecordBatch>> {
+fn first(deps: &Deps, name: AssetName, asked: Asked, ctx: Ctx) -> BoxFuture<'_, Result<RecordBatch>> {
     Box::pin(async move {
         let asset = deps.asset(&name)?;
+        let params = survey::params(&asset.name.to_string(), &asset.params, &asked.params)?;
         match &asset.how {
-            How::Copy(copy) if query::statement(asset).is_none() => from_source(deps, asset, copy, limit, &ctx).await,
+            How::Copy(copy) if query::statement(asset).is_none() => {
+                from_source(deps, asset, copy, &asked, params, &ctx).await
+            }
             _ => {
                 let sql =
                     query::statement(asset).ok_or_else(|| Error::bug("an asset without a source has a statement"))?;
-                let tables = parents(deps, &survey::computed_from(asset), limit, &ctx).await?;
-                let statement = format!("select * from ({}) limit {limit}", sql.trim().trim_end_matches(';'));
-                rows(deps, statement, tables, &ctx).await
+                let tables = parents(deps, &survey::computed_from(asset), &asked, &ctx).await?;
+                let mut values = named(params);
+                if let Some(range) = newest_range(deps, asset, &ctx)? {
+                    values.insert("from".into(), Param::Timestamp(range.from));
+                    values.insert("to".into(), Param::Timestamp(range.to));
+                }
+                rows(deps, &asked, sql, values, tables, &ctx).await
             }
         }
     })
+}
+
+/// The newest range that is due; the first where none is. `None` for an asset without ranges.
+fn newest_range(deps: &Deps, asset: &Asset, ctx: &Ctx) -> Result<Option<Span>> {
+    let Some(range) = &asset.range else { return Ok(None) };
+    let calendar = Calendar::new(range, &deps.project.timezone)?;
+    match calendar.due(ctx.clock.now())?.pop() {
+        Some(newest) => Ok(Some(newest)),
+        None => calendar.range_at(calendar.start()).map(Some),
+    }
+}
+
+fn named(params: Map<String, Value>) -> BTreeMap<String, Param> {
+    params.into_iter().map(|(k, v)| (k, Param::Value(v))).collect()
 }
 
 /// The tables of these assets; of those that have none yet, their first rows.
 async fn parents(
     deps: &Deps,
     names: &[AssetName],
-    limit: u64,
+    asked: &Asked,
     ctx: &Ctx,
 ) -> Result<BTreeMap<TableKey, Arc<dyn Relation>>> {
     use crate::commit::Sinks;
@@ -73,35 +106,58 @@ async fn parents(
         };
         let table = match there {
             Some(table) => table,
-            None => Arc::new(InMemory::new(
-                first(deps, name.clone(), limit.saturating_mul(PARENT_ROWS), ctx.clone()).await?,
-            )),
+            None => {
+                let asked = Asked {
+                    limit: asked.limit.saturating_mul(PARENT_ROWS),
+                    params: asked.params.clone(),
+                };
+                Arc::new(InMemory::new(first(deps, name.clone(), asked, ctx.clone()).await?))
+            }
         };
         tables.insert(TableKey::from(name), table);
     }
     Ok(tables)
 }
 
+/// The first rows of an answer. The statement stays as it is written: it may end in a comment.
 async fn rows(
     deps: &Deps,
+    asked: &Asked,
     sql: String,
+    params: BTreeMap<String, Param>,
     tables: BTreeMap<TableKey, Arc<dyn Relation>>,
     ctx: &Ctx,
 ) -> Result<RecordBatch> {
     let query = Query {
         sql,
-        params: BTreeMap::new(),
+        params,
         tables,
         timezone: deps.project.timezone.clone(),
     };
-    let answer = ctx.or_cancelled(deps.engine.run(&query, ctx)).await?;
-    let batches: Vec<RecordBatch> = ctx.or_cancelled(answer.rows.try_collect()).await?;
+    let mut answer = ctx.or_cancelled(deps.engine.run(&query, ctx)).await?;
+    let mut batches = Vec::new();
+    let mut missing = usize::try_from(asked.limit).unwrap_or(usize::MAX);
+    while missing > 0
+        && let Some(batch) = ctx.or_cancelled(answer.rows.try_next()).await?
+    {
+        let batch = batch.slice(0, batch.num_rows().min(missing));
+        missing -= batch.num_rows();
+        batches.push(batch);
+    }
     concat_batches(&answer.schema, &batches).map_err(|e| Error::bug("rows of one answer do not join").caused_by(e))
 }
 
-async fn from_source(deps: &Deps, asset: &Asset, copy: &Copy, limit: u64, ctx: &Ctx) -> Result<RecordBatch> {
-    let elements = elements(deps, copy, limit, ctx).await?;
-    let mut slices = slices::slices(asset, copy, elements, &Map::new())?;
+async fn from_source(
+    deps: &Deps,
+    asset: &Asset,
+    copy: &Copy,
+    asked: &Asked,
+    params: Map<String, Value>,
+    ctx: &Ctx,
+) -> Result<RecordBatch> {
+    let limit = asked.limit;
+    let elements = elements(deps, copy, asked, &params, ctx).await?;
+    let mut slices = slices::slices(asset, copy, elements, &params)?;
     slices.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let opened = deps.sources.open(copy)?;
     let declared = names::columns(&copy.columns, None)?;
@@ -125,7 +181,7 @@ async fn from_source(deps: &Deps, asset: &Asset, copy: &Copy, limit: u64, ctx: &
         limit: Some(limit),
         keep_pages: false,
         replay: None,
-        params: Map::new(),
+        params,
     };
     let mut read = ctx.or_cancelled(opened.source.read(request, ctx)).await?;
     let mut found: Vec<RecordBatch> = Vec::new();
@@ -165,7 +221,13 @@ fn only_reason(reason: String) -> segue_core::source::Rejected {
     }
 }
 
-async fn elements(deps: &Deps, copy: &Copy, limit: u64, ctx: &Ctx) -> Result<Option<Vec<Map<String, Value>>>> {
+async fn elements(
+    deps: &Deps,
+    copy: &Copy,
+    asked: &Asked,
+    params: &Map<String, Value>,
+    ctx: &Ctx,
+) -> Result<Option<Vec<Map<String, Value>>>> {
     match &copy.for_each {
         None => Ok(None),
         Some(ForEach::List { list, .. }) => Ok(Some(
@@ -178,9 +240,8 @@ async fn elements(deps: &Deps, copy: &Copy, limit: u64, ctx: &Ctx) -> Result<Opt
         )),
         Some(ForEach::Sql { sql, reads, .. }) => {
             let reads: Vec<AssetName> = reads.iter().map(names::asset_name).collect();
-            let tables = parents(deps, &reads, limit, ctx).await?;
-            let statement = format!("select * from ({}) limit {limit}", sql.trim().trim_end_matches(';'));
-            let batch = rows(deps, statement, tables, ctx).await?;
+            let tables = parents(deps, &reads, asked, ctx).await?;
+            let batch = rows(deps, asked, sql.clone(), named(params.clone()), tables, ctx).await?;
             Ok(Some(
                 (0..batch.num_rows()).map(|row| crate::json::row(&batch, row)).collect(),
             ))

@@ -1,6 +1,6 @@
 //! The ranges of an asset: half-open stretches of time whose boundaries follow the project's zone, kept as UTC instants.
 
-use jiff::civil::{Date, DateTime};
+use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use segue_core::types::Type;
@@ -140,11 +140,11 @@ impl Calendar {
         Ok(Span::new(from, range.to))
     }
 
-    /// The stretch as a column of this type holds it: instants as they are; days and local times, which have no zone, as the zone's
-    /// own clock shows them.
+    /// The stretch between two ranges' boundaries as a column of this type holds it: instants as they are; days and local times, which
+    /// have no zone, as the zone's calendar names them: a day begins at its midnight, also where clocks skip that.
     ///
     /// # Errors
-    /// As [`Calendar::range_at`].
+    /// As [`Calendar::instant_in_column`].
     pub fn in_column(&self, range: Span, of: &Type) -> Result<Span> {
         Ok(Span::new(
             self.instant_in_column(range.from, of)?,
@@ -152,25 +152,43 @@ impl Calendar {
         ))
     }
 
-    /// One instant as a column of this type holds it.
+    /// A range's boundary as a column of this type holds it.
     ///
     /// # Errors
-    /// As [`Calendar::range_at`].
+    /// `Invalid` for hours in a column of days, or of local times in a zone whose clocks show an hour twice or never; beyond what a
+    /// calendar can say.
     pub fn instant_in_column(&self, at: i64, of: &Type) -> Result<i64> {
         if !matches!(of, Type::Date | Type::LocalTimestamp) {
             return Ok(at);
         }
-        let local = Timestamp::from_microsecond(at)
+        let shown = Timestamp::from_microsecond(at)
             .map_err(out_of_bounds)?
             .to_zoned(self.zone.clone())
             .datetime();
+        let local = match self.by {
+            By::Day | By::Week | By::Month => shown.date().to_datetime(Time::midnight()),
+            By::Hour if *of == Type::LocalTimestamp && self.zone.to_fixed_offset().is_ok() => shown,
+            By::Hour => {
+                return Err(Error::new(
+                    Kind::Invalid,
+                    format!("a column of type {of} cannot tell the hours of a day apart in every case"),
+                )
+                .hint("let hourly ranges follow a column of type timestamp, or range by day"));
+            }
+        };
         let as_utc = local.to_zoned(TimeZone::UTC).map_err(out_of_bounds)?;
         Ok(as_utc.timestamp().as_microsecond())
     }
 
     fn midnight(&self, date: Date) -> Result<i64> {
-        instant(&self.zone, date.to_datetime(jiff::civil::Time::midnight()))
+        instant(&self.zone, date.to_datetime(Time::midnight()))
     }
+}
+
+/// A stretch of time for people: `2024-01-01T00:00:00Z to 2024-01-02T00:00:00Z`.
+pub fn told(range: Span) -> String {
+    let time = |at: i64| Timestamp::from_microsecond(at).map_or_else(|_| at.to_string(), |t| t.to_string());
+    format!("{} to {}", time(range.from), time(range.to))
 }
 
 /// The most ranges that one question is about.

@@ -123,6 +123,20 @@ pub struct StepReport {
     pub parked_until: Option<Timestamp>,
 }
 
+impl StepReport {
+    /// The same with every text of it passed through this: for taking secrets out before it is written down.
+    pub fn rewritten(self, text: impl Fn(&str) -> String) -> StepReport {
+        StepReport {
+            notes: self.notes.iter().map(|note| text(note)).collect(),
+            ended: match self.ended {
+                Ended::Failed(error) => Ended::Failed(error.rewritten(text)),
+                other => other,
+            },
+            ..self
+        }
+    }
+}
+
 /// What a run did.
 #[derive(Debug)]
 pub struct RunReport {

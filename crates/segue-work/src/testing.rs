@@ -3,4 +3,4 @@
 mod engine;
 mod world;
 
-pub use world::World;
+pub use world::{World, project};

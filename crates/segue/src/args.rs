@@ -3,9 +3,25 @@
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
+/// What the exit code tells.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0   done
+  2   something is written wrong, or this version cannot do it
+  3   not allowed, or it needs agreement
+  4   there is no such thing
+  5   in conflict with another run, or with what is there
+  6   an outside system, a disk or a limit: later it may work
+  7   the data is not what it was said to be
+  8   done in part
+  9   a step failed
+  10  with plan --exit-code: there are changes
+  70  a mistake in Segue
+  130 stopped, as asked";
+
 /// Segue: one program that moves data into a lake, turns it into answers, and serves them.
 #[derive(Debug, Parser)]
-#[command(name = "segue", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "segue", version, max_term_width = 100, disable_help_subcommand = true, after_help = EXIT_CODES)]
 pub struct Args {
     /// Work on the project of this folder instead of the current one.
     #[arg(short = 'C', long = "folder", global = true, value_name = "DIR")]
@@ -24,7 +40,10 @@ pub struct Args {
 pub enum Verb {
     /// Make a new project.
     Init(Init),
-    /// Everything that is wrong with the project, offline.
+    /// Everything that is wrong with the project's files, offline.
+    ///
+    /// Of SQL, the tables, columns and parameters are looked up. Functions, types and grouping are the engine's to judge: what is wrong
+    /// there ends the step that runs it, before it writes anything.
     Check,
     /// What an error's code means and how to fix it.
     Explain {
@@ -47,6 +66,9 @@ pub enum Verb {
         /// How many rows.
         #[arg(long, default_value_t = 20)]
         limit: u64,
+        /// A parameter: NAME=VALUE. May be given several times.
+        #[arg(long = "param", value_name = "NAME=VALUE")]
+        params: Vec<String>,
     },
     /// What a run would do, and why.
     Plan(Plan),
@@ -98,9 +120,14 @@ pub enum Verb {
     Asset(Asset),
     /// The music recommender, from a stand-in of Spotify to answers.
     Demo(Demo),
-    /// The stand-in of Spotify alone.
-    #[command(hide = true)]
+    /// The stand-in of Spotify alone, to try a project against. It answers until it is stopped.
     DemoServer(DemoServer),
+    /// Write the reference pages that follow from this program.
+    #[command(hide = true)]
+    Reference {
+        /// The folder.
+        into: PathBuf,
+    },
 }
 
 #[derive(Debug, ClapArgs)]
@@ -129,7 +156,8 @@ pub enum Connection {
 
 #[derive(Debug, ClapArgs)]
 pub struct Select {
-    /// Assets: a name, a glob (`raw.*`), `+name` with what it reads, `name+` or `down+name` with what reads it, `tag:x`. All if not given.
+    /// Assets: a name (raw.orders), a glob ('raw.*'), +NAME with everything that it reads, NAME+ with everything that reads it, tag:WORD.
+    /// All if not given.
     pub selector: Vec<String>,
 }
 
@@ -161,7 +189,7 @@ pub struct Plan {
     /// Keep the plan in this file, for `segue apply`.
     #[arg(long, value_name = "FILE")]
     pub save: Option<PathBuf>,
-    /// Exit with 10 when there is something to do.
+    /// Exit with 10 when a definition has changed, an asset is new, or something needs agreement. Data that is merely due is no change.
     #[arg(long)]
     pub exit_code: bool,
 }

@@ -8,14 +8,19 @@ mod stop;
 mod verbs;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 use segue_app::Surroundings;
+use segue_core::{Error, Kind};
 use std::process::ExitCode;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let args = args::Args::parse();
+    let args = match args::Args::try_parse() {
+        Ok(args) => args,
+        Err(refused) => return usage(&refused),
+    };
     let out = out::Out::new(args.json);
     let surroundings = Surroundings {
         variables: std::env::vars_os()
@@ -37,4 +42,27 @@ fn main() -> ExitCode {
             ExitCode::from(error.kind().exit_code())
         }
     }
+}
+
+/// Help and versions as they are; words that cannot be read as JSON, if JSON was asked for.
+fn usage(refused: &clap::Error) -> ExitCode {
+    let json = std::env::args_os().any(|word| word == "--json");
+    if !refused.use_stderr() || !json {
+        refused.exit();
+    }
+    let text = refused.render().to_string();
+    let message = match refused.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => "no verb is given".into(),
+        _ => {
+            let words: Vec<&str> = text
+                .lines()
+                .take_while(|l| !l.trim().is_empty())
+                .map(str::trim)
+                .collect();
+            words.join(" ").trim_start_matches("error: ").to_string()
+        }
+    };
+    let tip = text.lines().find_map(|line| line.trim().strip_prefix("tip: "));
+    out::Out::new(true).error(&Error::new(Kind::Invalid, message).hint(tip.unwrap_or("see `segue --help`")));
+    ExitCode::from(Kind::Invalid.exit_code())
 }

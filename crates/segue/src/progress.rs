@@ -1,8 +1,9 @@
-//! The live lines of a run: one a step on a terminal, and one line at each step's end when piped into a file by a person who wants it.
+//! The live lines of a run: one a step on a terminal, gone when the step ends; nothing at all where nobody looks.
 
 use crate::out::Out;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use segue_app::work::{Event, Figures, Progress};
+use segue_core::AssetName;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,32 +11,48 @@ use std::time::Duration;
 /// Draws nothing unless standard error is a terminal.
 pub fn of(out: &Out) -> Arc<dyn Progress> {
     if out.live {
-        Arc::new(Lines::default())
+        Arc::new(Lines::on(ProgressDrawTarget::stderr()))
     } else {
         Arc::new(segue_app::work::Silent)
     }
 }
 
-#[derive(Default)]
+/// How wide names are shown, so that what follows them lines up.
+const NAME: usize = 28;
+
 struct Lines {
     all: MultiProgress,
-    steps: Mutex<BTreeMap<String, ProgressBar>>,
+    steps: Mutex<BTreeMap<AssetName, ProgressBar>>,
 }
 
 impl Lines {
-    fn line(&self, name: &str) -> ProgressBar {
+    fn on(target: ProgressDrawTarget) -> Lines {
+        Lines {
+            all: MultiProgress::with_draw_target(target),
+            steps: Mutex::default(),
+        }
+    }
+
+    /// Shows how far a step is, on its line. What does not fit into the terminal is cut off at its right end: a line that wraps would be
+    /// drawn over the next one.
+    fn show(&self, name: &AssetName, how_far: &str) {
         let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
-        steps
-            .entry(name.to_string())
-            .or_insert_with(|| {
-                let bar = self.all.add(ProgressBar::new_spinner());
-                let style = ProgressStyle::with_template("{spinner} {prefix:<28} {elapsed:>4}  {wide_msg}");
-                bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-                bar.set_prefix(name.to_string());
-                bar.enable_steady_tick(Duration::from_millis(120));
-                bar
-            })
-            .clone()
+        let line = steps.entry(name.clone()).or_insert_with(|| {
+            let line = self.all.add(ProgressBar::new_spinner());
+            let style = ProgressStyle::with_template("{spinner} {elapsed:>4} {wide_msg}");
+            line.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            line.enable_steady_tick(Duration::from_millis(120));
+            line
+        });
+        line.set_message(format!("{:<NAME$}  {how_far}", name.to_string()));
+    }
+
+    fn end(&self, name: &AssetName) {
+        let line = self.steps.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        if let Some(line) = line {
+            line.finish_and_clear();
+            self.all.remove(&line);
+        }
     }
 }
 
@@ -43,29 +60,26 @@ impl Progress for Lines {
     fn tell(&self, event: Event) {
         match event {
             Event::Started { name, attempt } => {
-                let again = if attempt > 1 {
-                    format!("try {attempt}")
-                } else {
-                    String::new()
+                let again = match attempt {
+                    0 | 1 => String::new(),
+                    _ => format!("try {attempt}"),
                 };
-                self.line(&name.to_string()).set_message(again);
+                self.show(&name, &again);
             }
-            Event::ToDo { name, parts, listed } => self.line(&name.to_string()).set_message(match (parts, listed) {
-                (0, _) => "nothing to do".to_string(),
-                (_, 1) => String::new(),
-                (parts, listed) => format!("{parts} of {listed} to do"),
-            }),
-            Event::Moved { name, figures } => self.line(&name.to_string()).set_message(so_far(&figures)),
+            Event::ToDo { name, parts, listed } => {
+                let to_do = match (parts, listed) {
+                    (0, _) => "nothing to do".to_string(),
+                    (_, 1) => String::new(),
+                    (parts, listed) => format!("{parts} of {listed} to do"),
+                };
+                self.show(&name, &to_do);
+            }
+            Event::Moved { name, figures } => self.show(&name, &so_far(&figures)),
             Event::Waiting { name, reason, until } => {
                 let until = until.map(|t| format!(" until {t}")).unwrap_or_default();
-                self.line(&name.to_string())
-                    .set_message(format!("waiting{until}: {reason}"));
+                self.show(&name, &format!("waiting{until}: {reason}"));
             }
-            Event::Ended { name, .. } => {
-                let line = self.line(&name.to_string());
-                line.finish_and_clear();
-                self.all.remove(&line);
-            }
+            Event::Ended { name, .. } => self.end(&name),
         }
     }
 }
@@ -87,3 +101,6 @@ fn so_far(figures: &Figures) -> String {
     }
     parts.join("  ")
 }
+
+#[cfg(test)]
+mod tests;

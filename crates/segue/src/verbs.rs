@@ -11,6 +11,7 @@ mod lake;
 mod plan;
 mod preview;
 mod quarantine;
+mod reference;
 mod runs;
 mod schema;
 mod sql;
@@ -18,7 +19,7 @@ mod state;
 mod status;
 mod work;
 
-use crate::args::{Args, Verb};
+use crate::args::{Args, Lake, State, Verb};
 use crate::out::Out;
 use crate::stop;
 use segue_app::{App, Surroundings};
@@ -35,34 +36,51 @@ pub fn run(args: Args, surroundings: Surroundings, out: &Out) -> Result<u8> {
     let Args { environment, verb, .. } = args;
     match &verb {
         Verb::Init(init) => return init::run(init, &surroundings, out),
-        Verb::Check => return check::run(&surroundings, out),
+        Verb::Check => return check::run(&surroundings, environment.as_deref(), out),
         Verb::Explain { code } => return explain::run(code, out),
         Verb::Schema { into } => return schema::run(into.as_deref(), &surroundings, out),
-        Verb::Demo(options) => return demo::run(options, &surroundings, out),
+        Verb::Demo(options) => return demo::run(options, environment.as_deref(), &surroundings, out),
         Verb::DemoServer(options) => return demo::serve(options),
+        Verb::Reference { into } => return reference::run(into, &surroundings, out),
         _ => {}
     }
     wait(async {
-        let app = App::open(&surroundings, environment.as_deref())
-            .await
-            .map_err(|refused| {
-                if let Some(loaded) = &refused.loaded {
-                    check::show(loaded, out);
-                }
-                refused.error
-            })?;
-        stop::on_ctrl_c(app.ctx.cancel.clone());
+        let environment = environment.as_deref();
+        let opened = match only_looks(&verb) {
+            true => App::open_to_look(&surroundings, environment).await,
+            false => App::open(&surroundings, environment).await.map(|app| (app, None)),
+        };
+        let (app, remark) = opened.map_err(|refused| {
+            if let Some(loaded) = &refused.loaded {
+                check::show_beside(loaded, out);
+            }
+            refused.error
+        })?;
+        if let Some(remark) = remark {
+            out.note(remark.to_text());
+        }
+        stop::on_ctrl_c(app.ctx.cancel.clone())?;
         let done = with_project(&app, &verb, out).await;
         app.store.close().await;
         done.map_err(|error| app.without_secrets(error))
     })
 }
 
+/// Whether a verb shows what is there and changes none of it, so that mistakes in the project's files are none of its business.
+fn only_looks(verb: &Verb) -> bool {
+    match verb {
+        Verb::Runs { .. } | Verb::Logs { .. } | Verb::Sql(_) | Verb::Quarantine(_) => true,
+        Verb::State(state) => matches!(state, State::Backup { .. }),
+        Verb::Lake(lake) => matches!(lake, Lake::History { .. }),
+        _ => false,
+    }
+}
+
 async fn with_project(app: &App, verb: &Verb, out: &Out) -> Result<u8> {
     let ctx = &app.ctx;
     match verb {
         Verb::Connection(verb) => connection::run(app, verb, ctx, out).await,
-        Verb::Preview { asset, limit } => preview::run(app, asset, *limit, ctx, out).await,
+        Verb::Preview { asset, limit, params } => preview::run(app, asset, *limit, params, ctx, out).await,
         Verb::Plan(plan) => plan::plan(app, plan, ctx, out).await,
         Verb::Apply(apply) => plan::apply(app, apply, ctx, out).await,
         Verb::Run(run) => work::run(app, run, ctx, out).await,
@@ -82,7 +100,8 @@ async fn with_project(app: &App, verb: &Verb, out: &Out) -> Result<u8> {
         | Verb::Explain { .. }
         | Verb::Schema { .. }
         | Verb::Demo(_)
-        | Verb::DemoServer(_) => Err(Error::bug("this verb needs no project")),
+        | Verb::DemoServer(_)
+        | Verb::Reference { .. } => Err(Error::bug("this verb needs no project")),
     }
 }
 

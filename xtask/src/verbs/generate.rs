@@ -1,6 +1,9 @@
 //! `cargo xtask gen`: write every file that is generated. A test fails when one of them is not what this would write.
+//!
+//! What follows from files is written here. What follows from the program (types, settings, the command line) the program writes itself; the
+//! product's tests compare those (`crates/segue/tests/it/docs.rs`), because they have the program at hand.
 
-use crate::process::Failure;
+use crate::process::{self, Failure};
 use crate::{generate, repository};
 
 pub fn run(args: &[String]) -> Result<(), Failure> {
@@ -18,5 +21,15 @@ pub fn run(args: &[String]) -> Result<(), Failure> {
             .map_err(|e| Failure::new(format!("cannot write {}: {e}", file.path)))?;
         println!("wrote {}", file.path);
     }
-    Ok(())
+    let mut program = process::cargo();
+    program.current_dir(repository::root()).args([
+        "run",
+        "--quiet",
+        "--bin",
+        "segue",
+        "--",
+        "reference",
+        "docs/reference",
+    ]);
+    process::run(&mut program)
 }

@@ -7,10 +7,11 @@ use segue_diag::{NEEDS_APPLY, PLAN_MOVED};
 use segue_spec::graph::Graph;
 use segue_spec::model::{Apply, Asset, How, WriteMode};
 use segue_work::asset_name;
-use segue_work::ledger::State;
-use segue_work::plan::class::{Action, Class};
+use segue_store::AssetRow;
+use segue_work::ledger::{State, Why};
+use segue_work::plan::class::{Action, Class, DefinitionChange, Difference};
 use segue_work::report::{Progress, RunReport, Silent};
-use segue_work::step::{Survey, known, survey};
+use segue_work::step::{Survey, definition_change, known, source_copy, survey};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -126,8 +127,14 @@ pub async fn plan(app: &App, request: &RunRequest, ctx: &Ctx) -> Result<PlanRepo
             })
             .collect();
         let planned = match survey(&deps, asset, row.as_ref(), &wanted, ctx).await {
-            Ok(seen) => planned(app, asset, &seen, row.is_none(), moving),
-            Err(error) if error.kind() == Kind::NotFound => not_yet(asset, row.is_none(), moving, &error),
+            Ok(seen) => planned(app, asset, &seen, row.as_ref(), request.rebuild, moving),
+            Err(error) if error.kind() == Kind::NotFound => {
+                let change = match &row {
+                    Some(row) => definition_change(&deps, asset, row).await?,
+                    None => DefinitionChange::none(),
+                };
+                not_yet(asset, row.is_none(), change, moving, &error)
+            }
             Err(error) => return Err(error.with("asset", &asset.name)),
         };
         assets.push(planned);
@@ -224,33 +231,49 @@ pub async fn needs_no_agreement(app: &App, request: &RunRequest, ctx: &Ctx) -> R
         ),
     )
     .code(NEEDS_APPLY)
-    .hint("look at them with `segue plan --save plan.json`, then `segue apply plan.json`"))
+    .hint(format!(
+        "look at them with `segue plan{} --save plan.json`, then `segue apply plan.json`",
+        if request.rebuild { " --rebuild" } else { "" }
+    )))
 }
 
-fn planned(app: &App, asset: &Asset, seen: &Survey, is_new: bool, after: Vec<AssetName>) -> PlannedAsset {
+fn planned(
+    app: &App,
+    asset: &Asset,
+    seen: &Survey,
+    row: Option<&AssetRow>,
+    is_asked: bool,
+    after: Vec<AssetName>,
+) -> PlannedAsset {
+    let is_new = row.is_none();
+    let change = &seen.change;
+    let rebuild = (change.action == Action::Rebuild || is_asked) && !seen.ledger.is_empty();
     let mut why = BTreeMap::new();
     for state in seen.states.iter().filter(|s| s.is_due()) {
         let word = match state {
-            State::Stale(segue_work::ledger::Why::Age { .. }) => "older than `fresh:` allows".to_string(),
+            State::Stale(Why::Age { .. }) => "older than `fresh:` allows".to_string(),
+            State::Stale(Why::Again) if rebuild => "built anew".to_string(),
             State::Stale(reason) => reason.to_string(),
             _ => "missing".to_string(),
         };
         *why.entry(word).or_insert(0) += 1;
     }
-    let change = &seen.change;
-    let rebuild = change.action == Action::Rebuild && !is_new;
-    let adds_to = matches!(asset.write.mode, WriteMode::Append | WriteMode::Merge);
-    let needs = (rebuild && adds_to && matches!(asset.how, How::Copy(_)) && !seen_wants_rebuild(seen))
-        .then(|| "needs `--rebuild`: the source may no longer have the old rows".to_string());
+    let adds_to = asset.write.mode != WriteMode::Replace;
+    let is_stale_append = asset.write.mode == WriteMode::Append && asset.range.is_some() && !rebuild;
+    let needs = if let Some(error) = row.and_then(|row| known::refuse_moved(asset, row).err()) {
+        Some(error.message().to_string())
+    } else if rebuild && adds_to && source_copy(asset).is_some() && !is_asked {
+        Some("needs `--rebuild`: the source may no longer have the old rows".to_string())
+    } else if is_stale_append && seen.states.iter().any(|s| matches!(s, State::Stale(_))) {
+        Some("needs `--rebuild`: ranges that were appended are stale, and cannot be replaced".to_string())
+    } else {
+        None
+    };
     PlannedAsset {
         name: asset_name(&asset.name),
         class: change.class.map(|c| c.to_string()),
         is_new,
-        differences: change
-            .differences
-            .iter()
-            .map(|d| format!("{} ({})", d.what, d.class))
-            .collect(),
+        differences: differences(change),
         data_hash: seen.data_hash.clone(),
         ledger_hash: ledger_hash(seen),
         parts: seen.due().len() as u64,
@@ -258,25 +281,24 @@ fn planned(app: &App, asset: &Asset, seen: &Survey, is_new: bool, after: Vec<Ass
         why,
         after,
         rebuild,
-        replay: change.is_mapping_alone,
+        replay: change.is_mapping_alone && source_copy(asset).is_some_and(|copy| copy.keep_raw.is_some()),
         breaks: breaks(app, asset, change.class, &change.lost_columns),
         needs,
     }
 }
 
-/// Whether the survey was made with `--rebuild`.
-fn seen_wants_rebuild(seen: &Survey) -> bool {
-    seen.states
-        .iter()
-        .all(|s| matches!(s, State::Stale(segue_work::ledger::Why::Again)))
-}
-
-fn not_yet(asset: &Asset, is_new: bool, after: Vec<AssetName>, error: &Error) -> PlannedAsset {
+fn not_yet(
+    asset: &Asset,
+    is_new: bool,
+    change: DefinitionChange,
+    after: Vec<AssetName>,
+    error: &Error,
+) -> PlannedAsset {
     PlannedAsset {
         name: asset_name(&asset.name),
-        class: None,
+        class: change.class.map(|c| c.to_string()),
         is_new,
-        differences: Vec::new(),
+        differences: differences(&change),
         data_hash: segue_spec::hash::data_hash(asset),
         ledger_hash: String::new(),
         parts: 0,
@@ -288,6 +310,11 @@ fn not_yet(asset: &Asset, is_new: bool, after: Vec<AssetName>, error: &Error) ->
         replay: false,
         breaks: Vec::new(),
     }
+}
+
+fn differences(change: &DefinitionChange) -> Vec<String> {
+    let told = |d: &Difference| format!("{} ({})", d.what, d.class);
+    change.differences.iter().map(told).collect()
 }
 
 fn ledger_hash(seen: &Survey) -> String {

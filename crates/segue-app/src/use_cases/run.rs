@@ -4,13 +4,16 @@ use crate::app::App;
 use crate::use_cases::plan::needs_no_agreement;
 use crate::use_cases::sql::params;
 use segue_core::{AssetName, Ctx, Error, Kind, Result, RunId, Span};
+use segue_diag::RESUMED_OTHERWISE;
+use segue_spec::hash::data_hash;
+use segue_work::deps::Deps;
 use segue_work::ledger::State;
 use segue_work::report::{Progress, RunReport, Silent};
-use segue_work::run::{Request, run as drive};
+use segue_work::run::{Kept, Request, run as drive};
 use segue_work::step::{Wanted, known, stretch, survey};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -97,48 +100,85 @@ pub async fn backfill_dry_run(app: &App, request: &RunRequest, ctx: &Ctx) -> Res
 }
 
 /// Goes on with a run that did not end, or whose steps did not all end: with what it was asked to do, and the definitions that it began
-/// with. A step whose definition is another now is refused.
+/// with. A step whose data would be another by today's definition is refused.
 ///
 /// # Errors
-/// `NotFound` when there is no such run, or none to go on with.
+/// `NotFound` when there is no such run, or none to go on with; `Conflict` when it is under way, or an asset of it left the project.
 pub async fn resume(app: &App, run: Option<&str>, progress: Arc<dyn Progress>, ctx: &Ctx) -> Result<RunReport> {
     let id: RunId = match run {
         Some(text) => text.parse()?,
-        None => {
-            let unfinished = |r: &&segue_store::Run| !matches!(r.outcome.as_deref(), Some("done"));
-            let runs = app.store.runs(100).await?;
-            let last = runs.iter().find(unfinished).map(|r| r.id);
-            last.ok_or_else(|| {
-                Error::new(Kind::NotFound, "no run waits to be resumed").hint("`segue runs` shows what ran")
-            })?
-        }
+        None => waiting(app).await?,
     };
-    let before = app
-        .store
-        .run(id)
-        .await?
-        .ok_or_else(|| Error::new(Kind::NotFound, format!("there is no run {id}")))?;
-    let plan = app.store.plan_of_run(id).await?.unwrap_or_default();
-    let hashes: BTreeMap<AssetName, String> = serde_json::from_value(plan["assets"].clone()).unwrap_or_default();
-    let span = plan["from"]
-        .as_i64()
-        .zip(plan["to"].as_i64())
-        .map(|(from, to)| Span::new(from, to));
+    let before =
+        app.store.run(id).await?.ok_or_else(|| {
+            Error::new(Kind::NotFound, format!("there is no run {id}")).hint("`segue runs` shows them")
+        })?;
+    if before.outcome.is_none() {
+        return Err(Error::new(Kind::Conflict, format!("run {id} is under way")).with("process", before.pid));
+    }
+    let kept = kept(app, id).await?.ok_or_else(|| {
+        Error::new(
+            Kind::Unsupported,
+            format!("run {id} was begun by another version of Segue"),
+        )
+    })?;
+    let mut project = (*app.project).clone();
+    project.timezone = kept.timezone;
+    let mut resumed = BTreeMap::new();
+    for (name, asset) in &kept.assets {
+        let Some(today) = project.assets.get_mut(&asset.name) else {
+            return Err(
+                Error::new(Kind::Conflict, format!("{name} is no longer in the project"))
+                    .code(RESUMED_OTHERWISE)
+                    .hint("start a new run: segue run"),
+            );
+        };
+        let hash = data_hash(asset);
+        // Another data hash is the step's to refuse: the others go on.
+        if data_hash(today) == hash {
+            *today = asset.clone();
+        }
+        resumed.insert(name.clone(), hash);
+    }
     let request = Request {
         kind: "resume".into(),
         selector: before.selector.clone(),
-        assets: hashes.keys().cloned().collect(),
+        assets: kept.assets.into_keys().collect(),
         wanted: Wanted {
-            again: plan["again"].as_bool().unwrap_or(false),
-            rebuild: plan["rebuild"].as_bool().unwrap_or(false),
-            stretch: span,
+            again: kept.again,
+            rebuild: kept.rebuild,
+            stretch: kept.stretch,
             params: before.params.as_object().cloned().unwrap_or_default(),
-            since: Some(before.started_at),
+            since: kept.since.or(Some(before.started_at)),
         },
-        resumed: hashes,
+        resumed,
         ..Request::default()
     };
-    drive(&app.deps(progress)?, &request, ctx).await
+    let deps = Deps {
+        project: Arc::new(project),
+        ..app.deps(progress)?
+    };
+    drive(&deps, &request, ctx).await
+}
+
+/// The newest run that ended otherwise than done, and of which some asset was brought to its end by no later run.
+async fn waiting(app: &App) -> Result<RunId> {
+    let mut done = BTreeSet::new();
+    for run in app.store.runs(100).await? {
+        let (Some(outcome), Some(kept)) = (&run.outcome, kept(app, run.id).await?) else {
+            continue;
+        };
+        if outcome == "done" {
+            done.extend(kept.assets.into_keys());
+        } else if kept.assets.keys().any(|name| !done.contains(name)) {
+            return Ok(run.id);
+        }
+    }
+    Err(Error::new(Kind::NotFound, "no run waits to be resumed").hint("`segue runs` shows what ran"))
+}
+
+async fn kept(app: &App, run: RunId) -> Result<Option<Kept>> {
+    Ok(app.store.plan_of_run(run).await?.as_ref().and_then(Kept::from_json))
 }
 
 pub(crate) fn translated(app: &App, request: &RunRequest) -> Result<Request> {

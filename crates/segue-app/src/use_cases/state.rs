@@ -1,10 +1,11 @@
 //! Keeping the state: a copy while it is used, and bringing it back from the tables.
 
 use crate::app::App;
-use segue_core::sink::Sink;
-use segue_core::{AssetName, Ctx, Error, Result};
-use segue_store::{AssetRow, Found};
-use segue_work::commit::{Protocol, Rules, Sinks, Unchecked, settle, survey};
+use segue_core::sink::{Head, Sink, Target};
+use segue_core::state::CommitState;
+use segue_core::{AssetName, Ctx, Error, Kind, Result};
+use segue_store::AssetRow;
+use segue_work::commit::{Found, Protocol, Rules, Sinks, Unchecked, find, settle};
 use segue_work::deps::Places;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -24,7 +25,9 @@ pub async fn state_backup(app: &App, to: &Path) -> Result<()> {
 pub struct Rebuilt {
     /// The assets, with how many commits and done parts each has.
     pub assets: Vec<RebuiltAsset>,
-    /// Places that could not be read, and why: the others are rebuilt.
+    /// Assets whose last commit the state knows: they are left as they are.
+    pub in_step: Vec<AssetName>,
+    /// Tables and places that could not be read, and why: the others are rebuilt.
     pub left_out: Vec<String>,
 }
 
@@ -42,10 +45,11 @@ pub struct RebuiltAsset {
 }
 
 /// Reads from the tables themselves what was done, and makes the state know it. What only the state knew is gone: run history, parked
-/// times, approvals. A table that the state knows better already is left as it is.
+/// times, approvals. A table whose last commit the state knows is left as it is. One that cannot be read, or whose asset another run
+/// holds, is told and keeps no other from being brought back.
 ///
 /// # Errors
-/// `Conflict` when another run holds one of the assets.
+/// `Cancelled` when it is asked to stop; those of the state.
 pub async fn state_rebuild(app: &App, ctx: &Ctx) -> Result<Rebuilt> {
     let mut rebuilt = Rebuilt::default();
     let lake: Arc<dyn Sink> = app.lake.clone();
@@ -61,34 +65,95 @@ pub async fn state_rebuild(app: &App, ctx: &Ctx) -> Result<Rebuilt> {
             Ok(sink) => {
                 places.sinks.insert(name.clone(), sink);
             }
-            Err(error) => rebuilt.left_out.push(format!("connection {name}: {error}")),
+            Err(error) => rebuilt.left_out.push(told(&format!("connection {name}"), &error)),
         }
     }
     let all: Vec<(Option<String>, Arc<dyn Sink>)> = std::iter::once((None, lake))
         .chain(places.sinks.iter().map(|(n, s)| (Some(n.clone()), s.clone())))
         .collect();
     for (connection, sink) in all {
-        match survey(sink.as_ref(), &places, ctx).await {
-            Ok(found) => {
-                for found in found {
-                    rebuilt
-                        .assets
-                        .push(adopt(app, &places, found, connection.clone(), ctx).await?);
-                }
+        let place = connection.as_deref().unwrap_or("the lake");
+        let tables = match sink.tables(ctx).await {
+            Ok(tables) => tables,
+            Err(error) => vec![Err(error)],
+        };
+        for table in tables {
+            let name = table
+                .as_ref()
+                .map_or_else(|_| place.to_string(), |t| t.name.to_string());
+            let found = match table {
+                Ok(target) => one(app, &places, sink.as_ref(), &target, connection.clone(), ctx).await,
+                Err(error) => Err(error),
+            };
+            match found {
+                Ok(Looked::Nothing) => {}
+                Ok(Looked::InStep(name)) => rebuilt.in_step.push(name),
+                Ok(Looked::Rebuilt(asset)) => rebuilt.assets.push(asset),
+                Err(error) if error.kind() == Kind::Cancelled => return Err(error),
+                Err(error) => rebuilt.left_out.push(told(&name, &error)),
             }
-            Err(error) => rebuilt
-                .left_out
-                .push(format!("{}: {error}", connection.as_deref().unwrap_or("the lake"))),
         }
     }
     rebuilt.assets.sort_by(|a, b| a.name.cmp(&b.name));
+    rebuilt.in_step.sort();
     Ok(rebuilt)
+}
+
+fn told(what: &str, error: &Error) -> String {
+    let hint = error.hint_text().map(|hint| format!("; {hint}")).unwrap_or_default();
+    format!("{what}: {error}{hint}")
+}
+
+/// What became of one table.
+enum Looked {
+    /// No commit of ours is on it.
+    Nothing,
+    /// The state knows its last commit.
+    InStep(AssetName),
+    /// The state knows it anew.
+    Rebuilt(RebuiltAsset),
+}
+
+async fn one(
+    app: &App,
+    places: &Places,
+    sink: &dyn Sink,
+    target: &Target,
+    connection: Option<String>,
+    ctx: &Ctx,
+) -> Result<Looked> {
+    let head = sink.head(target, ctx).await?;
+    if let Some(known) = app.store.asset_by_id(target.asset).await?
+        && is_in_step(app, &known, target, connection.as_ref(), &head).await?
+    {
+        return Ok(Looked::InStep(known.name));
+    }
+    match find(sink, places, target, &head, ctx).await? {
+        Some(found) => adopt(app, places, found, connection, ctx).await.map(Looked::Rebuilt),
+        None => Ok(Looked::Nothing),
+    }
+}
+
+async fn is_in_step(
+    app: &App,
+    known: &AssetRow,
+    target: &Target,
+    connection: Option<&String>,
+    head: &Head,
+) -> Result<bool> {
+    let is_its = (
+        known.table,
+        known.place.as_str(),
+        known.connection.as_ref(),
+        known.dropped,
+    ) == (target.table, target.place.as_str(), connection, false);
+    Ok(is_its && head.n > 0 && app.store.commits(known.id).await?.last == (head.n, head.id))
 }
 
 async fn adopt(
     app: &App,
     places: &Places,
-    found: segue_work::commit::Found,
+    found: Found,
     connection: Option<String>,
     ctx: &Ctx,
 ) -> Result<RebuiltAsset> {
@@ -102,7 +167,8 @@ async fn adopt(
         name: last.name.clone(),
         place: found.target.place.clone(),
         connection,
-        schema: None,
+        // A type that was inferred once must not be inferred otherwise from younger rows.
+        schema: Some(found.columns),
         definition: None,
         data_hash: None,
         metadata_hash: None,
@@ -115,11 +181,12 @@ async fn adopt(
         .await?;
     let finished = found.prepared.is_some();
     let done = found.records.len() - usize::from(finished);
-    let commits: Vec<Found> = found.records[..done]
+    let commits: Vec<segue_store::Found> = found.records[..done]
         .iter()
-        .map(|record| Found {
+        .zip(&found.versions)
+        .map(|(record, version)| segue_store::Found {
             record: record.clone(),
-            versions: Vec::new(),
+            versions: version.iter().copied().collect(),
         })
         .collect();
     app.store

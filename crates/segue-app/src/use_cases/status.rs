@@ -2,8 +2,10 @@
 
 use crate::app::App;
 use jiff::Timestamp;
-use segue_core::{AssetName, Ctx, Kind, Labels, Result, Span};
+use segue_core::state::CommitState;
+use segue_core::{AssetName, Ctx, Kind, Labels, Result, RunId, Span};
 use segue_spec::model::Asset;
+use segue_store::Step;
 use segue_work::asset_name;
 use segue_work::deps::Deps;
 use segue_work::ledger::{State, Why};
@@ -13,21 +15,38 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// How long a reason is where it is one of many, in characters.
+const FEW_WORDS: usize = 100;
+
 /// How an asset stands.
 #[derive(Clone, Debug, Serialize)]
 pub struct Status {
     /// Which.
     pub name: AssetName,
-    /// `fresh`, `stale`, `missing`, `parked`, `closed`, or `blocked` where something that it needs is not there.
+    /// `failed` where its last step did, `missing` where nothing was ever committed, `blocked` where something that it needs is gone;
+    /// otherwise `stale`, `missing`, `parked` or `closed` where a part is, and `fresh`.
     pub state: &'static str,
     /// How many parts (slices, ranges, or the whole) are in each state.
     pub parts: BTreeMap<&'static str, u64>,
     /// Why, in a line: the most frequent reason, what it waits for.
     pub why: Option<String>,
+    /// How its last step failed, if it did.
+    pub failed: Option<Failure>,
     /// The earliest time at which something parked may go on.
     pub until: Option<Timestamp>,
     /// The oldest reading of what is done.
     pub read_at: Option<Timestamp>,
+}
+
+/// How an asset's last step failed.
+#[derive(Clone, Debug, Serialize)]
+pub struct Failure {
+    /// When it had ended.
+    pub at: Timestamp,
+    /// In which run: `segue logs RUN` tells more.
+    pub run: RunId,
+    /// Why, in a few words.
+    pub why: String,
 }
 
 /// One part of an asset, and what is known of it.
@@ -62,12 +81,12 @@ pub struct Reasons {
 /// `Invalid` for a selector that means nothing, those of state and lake.
 pub async fn status(app: &App, selector: &[String], ctx: &Ctx) -> Result<Vec<Status>> {
     let deps = app.deps(Arc::new(Silent))?;
+    let last = app.store.last_steps().await?;
     let mut all = Vec::new();
     for asset in app.selected(selector)? {
-        all.push(match look(&deps, asset, ctx).await? {
-            Ok(seen) => of(asset, &seen),
-            Err(why) => blocked(asset, why),
-        });
+        let seen = look(&deps, asset, ctx).await?;
+        let past = past(&deps, asset, &last).await?;
+        all.push(of(asset, seen.as_ref().map_err(String::as_str), past));
     }
     Ok(all)
 }
@@ -82,11 +101,14 @@ pub async fn why(app: &App, name: &str, ctx: &Ctx) -> Result<Reasons> {
     let asset = *selected
         .first()
         .ok_or_else(|| segue_core::Error::new(Kind::NotFound, format!("there is no asset {name}")))?;
-    let seen = match look(&deps, asset, ctx).await? {
+    let seen = look(&deps, asset, ctx).await?;
+    let past = past(&deps, asset, &app.store.last_steps().await?).await?;
+    let status = of(asset, seen.as_ref().map_err(String::as_str), past);
+    let seen = match seen {
         Ok(seen) => seen,
-        Err(why) => {
+        Err(_) => {
             return Ok(Reasons {
-                status: blocked(asset, why),
+                status,
                 changes: Vec::new(),
                 inputs: Vec::new(),
                 parts: Vec::new(),
@@ -100,7 +122,7 @@ pub async fn why(app: &App, name: &str, ctx: &Ctx) -> Result<Reasons> {
         words: words(state),
     });
     Ok(Reasons {
-        status: of(asset, &seen),
+        status,
         changes: seen
             .change
             .differences
@@ -127,23 +149,55 @@ async fn look(deps: &Deps, asset: &Asset, ctx: &Ctx) -> Result<Result<Survey, St
     }
 }
 
-fn blocked(asset: &Asset, why: String) -> Status {
-    let name = asset_name(&asset.name);
-    Status {
-        name,
-        state: "blocked",
-        parts: BTreeMap::new(),
-        why: Some(why),
-        until: None,
-        read_at: None,
+/// What an asset has behind it.
+struct Past {
+    /// Whether anything was ever committed.
+    committed: bool,
+    /// Whether its last step did all there was to do.
+    done: bool,
+    /// How its last step failed.
+    failed: Option<Failure>,
+}
+
+async fn past(deps: &Deps, asset: &Asset, last: &[Step]) -> Result<Past> {
+    let Some(row) = known::row(deps, asset).await? else {
+        return Ok(Past {
+            committed: false,
+            done: false,
+            failed: None,
+        });
+    };
+    let end = last.iter().rfind(|s| s.row.asset == row.id);
+    let end = end.and_then(|s| Some((s.row.run, s.end.as_ref()?)));
+    let failed = end
+        .filter(|(_, end)| end.outcome == "failed")
+        .map(|(run, end)| Failure {
+            at: end.ended_at,
+            run,
+            why: few_words(end.message.as_deref().unwrap_or("nobody wrote down why")),
+        });
+    Ok(Past {
+        committed: deps.store.commits(row.id).await?.last.0 > 0,
+        done: end.is_some_and(|(_, end)| end.outcome == "done"),
+        failed,
+    })
+}
+
+/// The first line, cut where it is long.
+fn few_words(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    match line.char_indices().nth(FEW_WORDS) {
+        Some((at, _)) => format!("{}…", line[..at].trim_end()),
+        None => line.to_string(),
     }
 }
 
-fn of(asset: &Asset, seen: &Survey) -> Status {
+/// How it stands, by what there is to do, or what it waits for, and by what it has behind it.
+fn of(asset: &Asset, seen: Result<&Survey, &str>, past: Past) -> Status {
     let mut parts = BTreeMap::new();
     let mut reasons: BTreeMap<String, u64> = BTreeMap::new();
     let mut until: Option<Timestamp> = None;
-    for state in &seen.states {
+    for state in seen.iter().flat_map(|seen| &seen.states) {
         *parts.entry(word(state)).or_insert(0) += 1;
         match state {
             State::Stale(why) => *reasons.entry(kind_of(why)).or_insert(0) += 1,
@@ -151,19 +205,25 @@ fn of(asset: &Asset, seen: &Survey) -> Status {
             _ => {}
         }
     }
-    let state = ["missing", "stale", "parked", "closed"]
+    let of_parts = ["missing", "stale", "parked", "closed"]
         .into_iter()
-        .find(|s| parts.contains_key(s))
-        .unwrap_or("fresh");
+        .find(|s| parts.contains_key(s));
+    let state = match (&seen, of_parts) {
+        _ if past.failed.is_some() => "failed",
+        // A list without elements has nothing to commit.
+        (Err(_), _) | (_, None) if !past.committed && !past.done => "missing",
+        (Err(_), _) => "blocked",
+        (Ok(_), of_parts) => of_parts.unwrap_or("fresh"),
+    };
     let most = reasons.into_iter().max_by_key(|(_, n)| *n).map(|(why, _)| why);
-    let read_at = seen.ledger.iter().map(|e| e.read_at).min();
     Status {
         name: asset_name(&asset.name),
         state,
         parts,
-        why: most,
+        why: seen.as_ref().err().map(ToString::to_string).or(most),
+        failed: past.failed,
         until,
-        read_at,
+        read_at: seen.ok().and_then(|seen| seen.ledger.iter().map(|e| e.read_at).min()),
     }
 }
 

@@ -151,8 +151,8 @@ async fn ragged_rows_go_to_the_side_with_their_line() {
     insta::assert_snapshot!(read(text, &["a int32!", "b string"]).await, @r#"
     rejected: a.csv line 3: 1 fields where 2 belong <- 2
     rejected: a.csv line 4: 3 fields where 2 belong <- 3,y,z
-    rejected at a: a.csv line 6: expected int32, found "4\n" (not a number) <- 4
-    ,w
+    rejected at a: a.csv lines 6 to 7: expected int32, found "4\n" (not a number) <- "4
+    ",w
     rejected at a: a.csv line 9: expected int32, found "many" (not a number) <- many,u
     rejected at a: a.csv line 10: required, and it is empty <- ,t
     [a int32, b string]
@@ -276,7 +276,7 @@ async fn a_quote_that_is_never_closed_does_not_take_the_memory() {
         |_| {},
     )
     .await;
-    insta::assert_snapshot!(text, @"error bad_data: cannot read on in a.csv");
+    insta::assert_snapshot!(text, @"error bad_data[SG0309]: the quote that is opened in line 3 of a.csv is not closed within 16 MiB");
 }
 
 #[tokio::test]
@@ -301,6 +301,228 @@ async fn many_rows_come_in_batches_and_a_preview_ends_early() {
     )
     .await;
     assert_eq!(few, "[a int64]\n0\n1");
+}
+
+#[tokio::test]
+async fn a_quote_that_is_never_closed_fails_with_its_line() {
+    insta::assert_snapshot!(read("a,b\n1,\"open\n2,3\n4,5\n", &["a int32", "b string"]).await, @"error bad_data[SG0309]: the quote that is opened in line 2 of a.csv is never closed");
+    insta::assert_snapshot!(read("a,b\n1,\"open\n2,3\n4,5\n", &[]).await, @"error bad_data[SG0309]: the quote that is opened in line 2 of a.csv is never closed");
+    insta::assert_snapshot!(read("a,b\n1,x\"y\"z\n2,\"a\"b\n3,\" q \"\n", &["a int32", "b string"]).await, @r#"
+    rejected: a.csv line 3: text after a closing quote <- 2,"a"b
+    [a int32, b string]
+    1 | x"y"z
+    3 |  q 
+    done
+    "#);
+}
+
+#[tokio::test]
+async fn an_empty_text_is_not_null() {
+    let text = "s,n\n\"\",\"\"\n,\nx,1\n";
+    insta::assert_snapshot!(read(text, &["s string", "n int32"]).await, @r"
+    [s string, n int32]
+     | -
+    - | -
+    x | 1
+    done
+    ");
+    insta::assert_snapshot!(read(text, &["s string!", "n int32"]).await, @r"
+    rejected at s: a.csv line 3: required, and it is empty <- ,
+    [s string, n int32]
+     | -
+    x | 1
+    done
+    ");
+}
+
+/// Reads again into the columns that were found out before, as the table tells them.
+async fn again(files: &[(&str, &[u8])], on: OnChange, columns: &[&str]) -> String {
+    let change = |request: &mut ReadRequest| {
+        request.schema.declared = false;
+        (request.schema.on_new_column, request.schema.on_type_change) = (on, on);
+    };
+    read_files(files, json!({ "path": "*.csv" }), columns, change).await
+}
+
+#[tokio::test]
+async fn several_files_make_one_table_run_after_run() {
+    let files = [("f.csv", &b"a,b\n1,2\n"[..]), ("g.csv", b"a,b,c\n3,4,x\n5,6,\n")];
+    let mut all = Vec::new();
+    for on in [
+        OnChange::Evolve,
+        OnChange::Quarantine,
+        OnChange::DropValue,
+        OnChange::Freeze,
+    ] {
+        all.push(format!("# {on:?}\n{}", again(&files, on, &[]).await));
+    }
+    all.push(format!(
+        "# Evolve, later\n{}",
+        again(&files, OnChange::Evolve, &["a int64", "b int64", "c string"]).await
+    ));
+    all.push(format!(
+        "# Quarantine, later\n{}",
+        again(&files, OnChange::Quarantine, &["a int64", "b int64", "c string"]).await
+    ));
+    all.push(format!(
+        "# another file altogether\n{}",
+        again(&[("f.csv", b"x;y\n1;2\n")], OnChange::Evolve, &["a int64"]).await
+    ));
+    insta::assert_snapshot!(all.join("\n"), @r#"
+    # Evolve
+    [a int64, b int64]
+    1 | 2
+    [a int64, b int64, c string]
+    3 | 4 | x
+    5 | 6 | -
+    done
+    # Quarantine
+    [a int64, b int64]
+    1 | 2
+    rejected at c: g.csv line 2: a column that the table does not have <- 3,4,x
+    [a int64, b int64]
+    5 | 6
+    done
+    # DropValue
+    [a int64, b int64]
+    1 | 2
+    note columns of g.csv were left out, as `drop_value` says: c
+    [a int64, b int64]
+    3 | 4
+    5 | 6
+    done
+    # Freeze
+    [a int64, b int64]
+    1 | 2
+    error bad_data[SG0303]: the file g.csv has a column that the table does not, and the schema is frozen: `c`
+    # Evolve, later
+    note f.csv lacks columns of the table, which are empty there: c
+    [a int64, b int64, c string]
+    1 | 2 | -
+    [a int64, b int64, c string]
+    3 | 4 | x
+    5 | 6 | -
+    done
+    # Quarantine, later
+    error bad_data[SG0307]: the file f.csv lacks the column "c"
+    # another file altogether
+    note columns of f.csv got names that SQL takes: "x;y" is x_y
+    error bad_data[SG0307]: the file f.csv lacks the column "a"
+    "#);
+}
+
+#[tokio::test]
+async fn types_widen_where_nothing_is_lost() {
+    let files = [(
+        "f.csv",
+        &b"a,b\n1,1\n2.5,2\n-30.25,x\n9223372036854775808,3\n1e3,4\n5,5\n"[..],
+    )];
+    insta::assert_snapshot!(again(&files, OnChange::Evolve, &["a int64", "b int64"]).await, @r#"
+    [a int64, b int64]
+    1 | 1
+    [a decimal(20,1), b int64]
+    2.5 | 2
+    rejected at b: f.csv line 4: expected int64, found "x" (not a number) <- -30.25,x
+    [a decimal(21,2), b int64]
+    9223372036854775808.00 | 3
+    1000.00 | 4
+    5.00 | 5
+    done
+    "#);
+    insta::assert_snapshot!(again(&files, OnChange::Freeze, &["a int64", "b int64"]).await, @r#"error bad_data[SG0303]: line 3 of f.csv has another type, and the schema is frozen: column `a`: expected int64, found "2.5" (not a whole number)"#);
+}
+
+#[tokio::test]
+async fn names_that_are_none_are_said_and_known_again() {
+    let file = |header: &str| format!("{header}\n1,2\n").into_bytes();
+    let mut all = Vec::new();
+    for header in ["First Name,x-y", "A,a", "한글,이름", "Id,N"] {
+        all.push(format!(
+            "# {header}\n{}",
+            again(&[("f.csv", &file(header))], OnChange::Quarantine, &[]).await
+        ));
+    }
+    let known = ["first_name int64", "x_y int64"];
+    all.push(again(&[("f.csv", &file("First Name,x-y"))], OnChange::Quarantine, &known).await);
+    insta::assert_snapshot!(all.join("\n"), @r#"
+    # First Name,x-y
+    note columns of f.csv got names that SQL takes: "First Name" is first_name, "x-y" is x_y
+    [first_name int64, x_y int64]
+    1 | 2
+    done
+    # A,a
+    error bad_data[SG0307]: the file f.csv names "A" and "a", and both would be the column `a`
+    # 한글,이름
+    error bad_data[SG0307]: the file f.csv names "한글" and "이름", and both would be the column `__`
+    # Id,N
+    [id int64, n int64]
+    1 | 2
+    done
+    [first_name int64, x_y int64]
+    1 | 2
+    done
+    "#);
+}
+
+#[tokio::test]
+async fn when_all_rows_are_set_aside_it_is_said() {
+    insta::assert_snapshot!(again(&[("f.csv", b"a\nx\ny\n")], OnChange::Quarantine, &["a int64"]).await, @r#"
+    rejected at a: f.csv line 2: expected int64, found "x" (not a number) <- x
+    rejected at a: f.csv line 3: expected int64, found "y" (not a number) <- y
+    note all rows were set aside: f.csv line 2: expected int64, found "x" (not a number) (column `a`)
+    done
+    "#);
+    insta::assert_snapshot!(again(&[("f.csv", b"a,b\n1,2\n")], OnChange::Quarantine, &["a int64"]).await, @r"
+    rejected at b: f.csv line 2: a column that the table does not have <- 1,2
+    note the only row was set aside: f.csv line 2: a column that the table does not have (column `b`)
+    done
+    ");
+}
+
+#[tokio::test]
+async fn many_columns_are_read_and_too_many_are_not() {
+    let line = |name: &str| (0..9_000).map(|i| format!("{name}{i}")).collect::<Vec<_>>().join(",");
+    let text = format!("{}\n{}\n", line("c"), line("1"));
+    let all = read(&text, &[]).await;
+    assert!(all.ends_with("18999\ndone"), "{}", &all[all.len() - 200..]);
+    let text = format!("{},{}\n", line("c"), line("d"));
+    insta::assert_snapshot!(read(&text, &[]).await, @"error bad_data[SG0307]: the file a.csv has 18000 columns, and no more than 10000 are found out");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn links_lead_to_no_file_twice_and_to_none_silently() {
+    use std::os::unix::fs::symlink;
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::create_dir_all(at("d/sub.csv")).unwrap();
+    std::fs::write(at("d/a.csv"), "a\n").unwrap();
+    std::fs::write(at("d/sub.csv/x.csv"), "a\n").unwrap();
+    symlink("..", at("d/loop")).unwrap();
+    symlink("a.csv", at("d/same.csv")).unwrap();
+    let said = |pattern: &str| match paths::matching(folder.path(), pattern) {
+        Ok(files) => {
+            let names = files
+                .iter()
+                .map(|f| f.strip_prefix(folder.path()).unwrap().display().to_string());
+            names.collect::<Vec<_>>().join(" ")
+        }
+        Err(error) => shown(&error),
+    };
+    assert_eq!(said("d/**/*.csv"), "d/a.csv d/sub.csv/x.csv");
+    assert_eq!(said("**"), "d/a.csv d/sub.csv/x.csv");
+    assert_eq!(said("./d//*"), "d/a.csv");
+    assert_eq!(
+        said("d/loop/d/a.csv"),
+        "d/loop/d/a.csv",
+        "a link that the path names is followed"
+    );
+    symlink("nowhere", at("d/gone.csv")).unwrap();
+    insta::assert_snapshot!(said("d/*.csv"), @"error unavailable: d/gone.csv fits the path and cannot be read");
+    insta::assert_snapshot!(said("d/gone.csv"), @"error unavailable: d/gone.csv fits the path and cannot be read");
+    assert_eq!(said("d/a*.csv"), "d/a.csv", "what does not fit may be as it is");
+    insta::assert_snapshot!(said("d/**b"), @"error invalid: `d/**b` is no path to files");
+    insta::assert_snapshot!(said("d/[.csv"), @"error invalid: `d/[.csv` is no path to files");
 }
 
 #[tokio::test]
@@ -333,6 +555,7 @@ async fn what_was_found_out_once_answers_to_changes() {
     # Quarantine
     rejected at new: a.csv line 2: a column that the table does not have <- 1,x
     rejected at new: a.csv line 3: a column that the table does not have <- many,y
+    note all rows were set aside: a.csv line 2: a column that the table does not have (column `new`)
     done
     # DropValue
     note columns of a.csv were left out, as `drop_value` says: new

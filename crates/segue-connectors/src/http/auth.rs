@@ -5,6 +5,7 @@ use base64::Engine;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use segue_core::{Error, Kind, Result, Secret};
 use serde::Deserialize;
+use serde_json::Value;
 use std::time::Duration;
 use tokio::sync::Mutex;
 use url::Url;
@@ -113,7 +114,8 @@ struct Token {
 #[derive(Deserialize)]
 struct TokenAnswer {
     access_token: String,
-    expires_in: Option<f64>,
+    /// Seconds. Without it, or where it is none, the token is good until it is refused.
+    expires_in: Option<Value>,
 }
 
 impl Provider {
@@ -230,12 +232,13 @@ impl Provider {
         let response = request.send().await.map_err(|e| http.failed(e, token_url))?;
         let status = response.status().as_u16();
         let retry_after = retry::retry_after(response.headers(), http.clock.now());
-        let about = |e: Error| e.with("token_url", http.redactor.url(token_url));
+        let about = |e: Error| e.with("token_url", http.shown(token_url));
         if status != 200 {
             let limited = matches!(status, 408 | 425 | 429 | 500..);
             let error = match limited {
                 true => Error::new(super::status_error(status).kind(), "no token can be had at the moment"),
                 false => Error::new(Kind::Unauthenticated, "no token is given for these credentials")
+                    .code(segue_diag::REST_UNAUTHENTICATED)
                     .hint("look at client_id and client_secret of the connection"),
             };
             let error = about(error).with("status", status);
@@ -245,17 +248,37 @@ impl Provider {
             });
         }
         let body = http.body(response, token_url, MOST_TOKEN, None).await?;
-        let answer: TokenAnswer = serde_json::from_slice(&body).map_err(|_| {
+        let answer: TokenAnswer = serde_json::from_slice(&body).map_err(|e| {
+            // What it says is not shown: it may hold a token.
+            let why = match e.classify() {
+                serde_json::error::Category::Data => "it lacks an `access_token`, or has something else there",
+                _ => "it is not JSON",
+            };
             about(Error::new(
                 Kind::Unavailable,
-                "the answer of the server that gives tokens is not one",
+                format!("the answer of the server that gives tokens is not one: {why}"),
             ))
         })?;
+        if answer.access_token.is_empty() {
+            return Err(about(
+                Error::new(
+                    Kind::Unauthenticated,
+                    "the token that is given for these credentials is empty",
+                )
+                .code(segue_diag::REST_UNAUTHENTICATED)
+                .hint("look at client_id, client_secret and scopes of the connection"),
+            ));
+        }
         let value = Secret::new(answer.access_token);
         self.redactor.hide(&value);
+        let expires_in = match &answer.expires_in {
+            Some(Value::Number(seconds)) => seconds.as_f64(),
+            // Some servers write it as text.
+            Some(Value::String(seconds)) => seconds.parse().ok(),
+            _ => None,
+        };
         // Early, so that no request leaves with a token that ends on its way; late enough for tokens of a second.
-        let lives = answer
-            .expires_in
+        let lives = expires_in
             .filter(|s| s.is_finite() && *s >= 0.0)
             .map(|s| Duration::from_secs_f64(s.min(1e9)));
         let renew_at = lives.map(|lives| asked_at + lives - (lives / 10).min(Duration::from_secs(60)));

@@ -6,6 +6,9 @@ use std::fmt;
 use std::sync::Arc;
 use url::Url;
 
+/// A text of fewer bytes may be any word.
+const LEAST: usize = 4;
+
 /// Knows the secrets of a connection, and takes them out of everything that is shown.
 #[derive(Clone, Default)]
 pub struct Redactor(Arc<RwLock<Vec<(Secret, Vec<String>)>>>);
@@ -20,7 +23,7 @@ impl Redactor {
     /// Remembers a secret, in all forms in which it may turn up. Very short ones are taken for words: they are only kept out of URLs.
     pub fn hide(&self, secret: &Secret) {
         let text = secret.reveal();
-        if text.len() < 4 || self.0.read().iter().any(|(s, _)| s == secret) {
+        if text.len() < LEAST || self.0.read().iter().any(|(s, _)| s == secret) {
             return;
         }
         let encoded: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
@@ -46,7 +49,28 @@ impl Redactor {
                 clean = clean.replace(form.as_str(), "***");
             }
         }
-        clean
+        self.without_beginnings(clean)
+    }
+
+    /// Where a text was cut, the beginning of a secret may stand before the mark.
+    fn without_beginnings(&self, mut text: String) -> String {
+        let mut from = 0;
+        while let Some(cut) = text[from..].find('…').map(|at| from + at) {
+            let all = self.0.read();
+            let begun = all.iter().flat_map(|(_, forms)| forms).filter_map(|form| {
+                let ends = form.char_indices().map(|(at, _)| at).filter(|at| *at >= LEAST);
+                ends.filter(|at| text[..cut].ends_with(&form[..*at])).max()
+            });
+            let mark = match begun.max() {
+                Some(length) => {
+                    text.replace_range(cut - length..cut, "***");
+                    cut - length + 3
+                }
+                None => cut,
+            };
+            from = mark + '…'.len_utf8();
+        }
+        text
     }
 
     /// A URL as it may be shown: no user, no password, no secret in the query.

@@ -67,7 +67,7 @@ impl Http {
                     Kind::Invalid,
                     "the answer is at another server, and credentials do not go there",
                 )
-                .with("url", self.redactor.url(&url))
+                .with("url", self.shown(&url))
                 .hint("put that server into the connection's base_url"));
             };
             if let Some((name, value)) = credential.header()? {
@@ -116,7 +116,16 @@ impl Http {
     }
 
     fn about(&self, what: &str, kind: Kind, url: &Url) -> Error {
-        Error::new(kind, what).with("url", self.redactor.url(url))
+        Error::new(kind, what).with("url", self.shown(url))
+    }
+
+    /// A URL for messages: no secret, and not pages long.
+    pub(super) fn shown(&self, url: &Url) -> String {
+        let text = self.redactor.url(url);
+        match text.char_indices().nth(300) {
+            Some((at, _)) => format!("{}…", &text[..at]),
+            None => text,
+        }
     }
 
     /// What a failed exchange means.
@@ -127,7 +136,7 @@ impl Http {
             (Kind::Invalid, "the request cannot be sent")
         } else if error.is_connect() {
             (Kind::Unavailable, "the server cannot be reached")
-        } else if error.is_decode() {
+        } else if error.is_decode() && !is_cut_short(&error) {
             (Kind::Unavailable, "the answer cannot be unpacked")
         } else {
             (Kind::Unavailable, "the connection broke off")
@@ -135,6 +144,16 @@ impl Http {
         let cause = self.redactor.text(&chain(&error.without_url()));
         self.about(what, kind, url).caused_by(cause)
     }
+}
+
+/// Whether the answer ended before its length, which is an error of the same kind as one that cannot be unpacked: the cause of the
+/// latter is no error of HTTP.
+fn is_cut_short(error: &reqwest::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause.filter(|c| c.is::<reqwest::Error>()) {
+        cause = inner.source();
+    }
+    cause.is_some_and(|cause| !cause.is::<std::io::Error>())
 }
 
 /// All causes in one line, because some name the URL.

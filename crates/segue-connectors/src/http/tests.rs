@@ -52,6 +52,17 @@ fn secrets_are_hidden_in_every_form() {
 }
 
 #[test]
+fn the_beginning_of_a_secret_before_a_cut_is_hidden() {
+    let redactor = Redactor::default();
+    redactor.hide(&Secret::new("hush-hush"));
+    assert_eq!(
+        redactor.text("found \"x hush-h… and hus…, hush…"),
+        "found \"x ***… and hus…, ***…"
+    );
+    assert_eq!(redactor.text("hush-hush…"), "***…");
+}
+
+#[test]
 fn thousands_of_tokens_are_not_kept() {
     let redactor = Redactor::default();
     for i in 0..10_000 {

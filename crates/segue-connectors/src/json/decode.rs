@@ -101,6 +101,14 @@ impl Layout {
         &self.columns
     }
 
+    /// The field of the root whose column has this name, and no path that says otherwise.
+    fn by_name(&self, root: &Node, name: &str) -> Option<usize> {
+        let is_free = |node: &Node| matches!(node.targets[..], [one] if self.columns[one].path.is_none());
+        root.fields
+            .iter()
+            .position(|(field, node)| field == name && is_free(node))
+    }
+
     /// Their schema.
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
@@ -298,6 +306,8 @@ impl Decoder {
                         Some((name, _)) if *name == key => Some(next),
                         _ => node.fields.iter().position(|(name, _)| *name == key),
                     };
+                    // Columns that were found out before are known by the names that they got.
+                    let at = at.or_else(|| looks.then(|| layout.by_name(node, &columns::named(&key))).flatten());
                     match at {
                         Some(at) => {
                             next = at + 1;
@@ -350,7 +360,8 @@ impl Decoder {
             OnChange::Evolve => {
                 let wider = infer::seen(text)
                     .and_then(|(of, _)| column.of.common(&of))
-                    .filter(|of| *of != column.of);
+                    .filter(|of| *of != column.of)
+                    .or_else(|| columns::wider(&column.of, text));
                 match wider {
                     Some(of) => {
                         let mut columns = layout.columns.clone();
@@ -378,8 +389,16 @@ impl Decoder {
         };
         match layout.changes.new_column {
             OnChange::Evolve => {
+                let column = infer::column(key, of);
+                if layout.columns.iter().any(|c| c.name == column.name) {
+                    let reason = format!(
+                        "a field that would be the column `{}`, which another one is",
+                        column.name
+                    );
+                    return Err(Misfit::new(reason).below(&step(key)).into());
+                }
                 let mut columns = layout.columns.clone();
-                columns.push(infer::named(key, of, &columns));
+                columns.push(column);
                 Err(Stop::Widen(columns))
             }
             OnChange::Freeze => Err(Stop::Frozen(format!("`{key}` is new"))),

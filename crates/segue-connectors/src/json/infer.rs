@@ -1,9 +1,13 @@
 //! Columns from records, where nobody declared any.
 
 use super::parse::{Bad, Parser, Shape};
-use crate::columns::number;
-use segue_core::Type;
+use crate::columns::{named, number};
 use segue_core::source::Column;
+use segue_core::{Error, Kind, Result, Type};
+use std::collections::HashMap;
+
+/// The most columns that are found out.
+pub const MOST_COLUMNS: usize = 10_000;
 
 /// What was seen of one field.
 #[derive(Debug)]
@@ -22,6 +26,8 @@ struct Guess {
 #[derive(Debug, Default)]
 pub struct Inference {
     guesses: Vec<Guess>,
+    /// Where the guess about a key is.
+    places: HashMap<String, usize>,
     scalar: Option<Guess>,
 }
 
@@ -42,9 +48,10 @@ impl Inference {
             return;
         }
         for (key, seen) in fields {
-            match self.guesses.iter_mut().find(|g| g.key == key) {
-                Some(guess) => guess.add(seen),
+            match self.places.get(key.as_ref()) {
+                Some(at) => self.guesses[*at].add(seen),
                 None => {
+                    self.places.insert(key.to_string(), self.guesses.len());
                     let mut guess = Guess {
                         key: key.into_owned(),
                         of: None,
@@ -75,12 +82,33 @@ impl Inference {
     }
 
     /// The columns, in the order in which their fields first came.
-    pub fn columns(&self) -> Vec<Column> {
-        let mut columns: Vec<Column> = Vec::new();
-        for guess in &self.guesses {
-            if let Some(of) = &guess.of {
-                let column = named(&guess.key, of.clone(), &columns);
-                columns.push(column);
+    ///
+    /// # Errors
+    /// `BadData` when two fields would be one column, or there are too many of them.
+    pub fn columns(&self) -> Result<Vec<Column>> {
+        let hint = "declare those that you want under `columns:`, each with its `path:`";
+        let told = self
+            .guesses
+            .iter()
+            .filter_map(|g| Some((g.key.as_str(), g.of.clone()?)));
+        let mut columns: Vec<Column> = told.map(|(key, of)| column(key, of)).collect();
+        if columns.len() > MOST_COLUMNS {
+            let what = format!(
+                "the records have {} fields, and no more than {MOST_COLUMNS} are found out",
+                columns.len()
+            );
+            return Err(Error::new(Kind::BadData, what).hint(hint));
+        }
+        let mut names: HashMap<&str, &Column> = HashMap::with_capacity(columns.len());
+        for column in &columns {
+            if let Some(other) = names.insert(&column.name, column) {
+                let field = |c: &Column| c.path.clone().unwrap_or_else(|| c.name.clone());
+                let (one, two) = (field(other), field(column));
+                let what = format!(
+                    "the fields `{one}` and `{two}` would both be the column `{}`",
+                    column.name
+                );
+                return Err(Error::new(Kind::BadData, what).hint(hint));
             }
         }
         if let Some(Guess { of: Some(of), .. }) = &self.scalar {
@@ -92,7 +120,7 @@ impl Inference {
                 value: None,
             });
         }
-        columns
+        Ok(columns)
     }
 
     /// Fields that were always null.
@@ -105,23 +133,9 @@ impl Inference {
     }
 }
 
-/// A column for this key under a name that no other has.
-pub fn named(key: &str, of: Type, others: &[Column]) -> Column {
-    let lower = key.to_lowercase();
-    let mut name: String = lower
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' })
-        .take(60)
-        .collect();
-    if !name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_') {
-        name.insert(0, '_');
-    }
-    let base = name.clone();
-    let mut n = 2;
-    while others.iter().any(|c| c.name == name) {
-        name = format!("{base}_{n}");
-        n += 1;
-    }
+/// A column for this key.
+pub fn column(key: &str, of: Type) -> Column {
+    let name = named(key);
     let path = (name != key).then(|| match key.starts_with('$') || key.is_empty() {
         true => format!("$[{}]", super::quoted(key)),
         false => key.to_string(),

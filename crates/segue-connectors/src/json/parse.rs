@@ -30,6 +30,19 @@ pub enum Shape {
 }
 
 impl Shape {
+    /// What begins with this byte; `None` where no value does.
+    pub fn of(byte: u8) -> Option<Shape> {
+        match byte {
+            b'"' => Some(Shape::String),
+            b'{' => Some(Shape::Object),
+            b'[' => Some(Shape::Array),
+            b'-' | b'0'..=b'9' => Some(Shape::Number),
+            b't' | b'f' => Some(Shape::Bool),
+            b'n' => Some(Shape::Null),
+            _ => None,
+        }
+    }
+
     /// What people call it.
     pub fn name(self) -> &'static str {
         match self {
@@ -82,13 +95,11 @@ impl<'a> Parser<'a> {
     /// The end, or a byte with which no value begins.
     pub fn peek(&mut self) -> Result<Shape, Bad> {
         self.space();
-        match self.bytes.get(self.at) {
-            Some(b'"') => Ok(Shape::String),
-            Some(b'{') => Ok(Shape::Object),
-            Some(b'[') => Ok(Shape::Array),
-            Some(b'-' | b'0'..=b'9') => Ok(Shape::Number),
-            Some(b't' | b'f') => Ok(Shape::Bool),
-            Some(b'n') => Ok(Shape::Null),
+        let next = self.bytes.get(self.at);
+        if let Some(shape) = next.and_then(|b| Shape::of(*b)) {
+            return Ok(shape);
+        }
+        match next {
             Some(_) => {
                 let word: String = self.text[self.at..]
                     .chars()

@@ -2,7 +2,7 @@
 
 use segue_core::{Error, Kind, Result};
 
-/// One step of a plain path.
+/// One step of a plain path. `[*]` goes into arrays alone; the values of an object are `.*`, which is not plain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// `.name`
@@ -47,6 +47,14 @@ impl Path {
         }
     }
 
+    /// The steps with which it begins: all of a plain one, and of another those before what only a tree can answer.
+    pub fn lead(&self) -> Vec<Step> {
+        match self {
+            Path::Plain(steps) => steps.clone(),
+            Path::Full(path) => plain_steps(&path.to_string()).0,
+        }
+    }
+
     /// The first value that it finds in a tree.
     pub fn first<'v>(&self, value: &'v serde_json::Value) -> Option<&'v serde_json::Value> {
         match self {
@@ -76,37 +84,52 @@ fn follow<'v>(steps: &[Step], value: &'v serde_json::Value) -> Option<&'v serde_
 }
 
 fn plain(text: &str) -> Option<Vec<Step>> {
-    let mut rest = text.strip_prefix('$')?;
-    let mut steps = Vec::new();
-    while !rest.is_empty() {
-        if let Some(tail) = rest.strip_prefix('[') {
-            let (inside, tail) = match tail.chars().next()? {
-                quote @ ('\'' | '"') => {
-                    let (inside, tail) = tail[1..].split_once(quote)?;
-                    if inside.contains('\\') {
-                        return None;
-                    }
-                    steps.push(Step::Name(inside.to_string()));
-                    (None, tail.strip_prefix(']')?)
-                }
-                _ => tail.split_once(']').map(|(inside, tail)| (Some(inside), tail))?,
-            };
-            match inside {
-                Some("*") => steps.push(Step::All),
-                Some(index) => steps.push(Step::Index(index.parse().ok()?)),
-                None => {}
-            }
-            rest = tail;
-        } else {
-            let tail = rest.strip_prefix('.')?;
-            let end = tail.find(['.', '[']).unwrap_or(tail.len());
-            let name = &tail[..end];
-            if name.is_empty() || !name.chars().all(|c| c.is_alphanumeric() || c == '_') {
-                return None;
-            }
-            steps.push(Step::Name(name.to_string()));
-            rest = &tail[end..];
-        }
+    match plain_steps(text) {
+        (steps, "") => Some(steps),
+        _ => None,
     }
-    Some(steps)
+}
+
+/// The plain steps at the beginning of a path, and what is left of it.
+fn plain_steps(text: &str) -> (Vec<Step>, &str) {
+    let mut rest = text.strip_prefix('$').unwrap_or(text);
+    let mut steps = Vec::new();
+    while let Some((step, tail)) = plain_step(rest) {
+        steps.push(step);
+        rest = tail;
+    }
+    (steps, rest)
+}
+
+fn plain_step(text: &str) -> Option<(Step, &str)> {
+    if let Some(tail) = text.strip_prefix('[') {
+        if let Some(quote @ ('\'' | '"')) = tail.chars().next() {
+            let (name, tail) = tail[1..].split_once(quote)?;
+            let tail = tail.strip_prefix(']')?;
+            return (!name.contains('\\')).then(|| (Step::Name(name.to_string()), tail));
+        }
+        let (inside, tail) = tail.split_once(']')?;
+        let step = match inside {
+            "*" => Step::All,
+            index => Step::Index(index.parse().ok()?),
+        };
+        return Some((step, tail));
+    }
+    let tail = text.strip_prefix('.')?;
+    let (name, tail) = tail.split_at(tail.find(['.', '[']).unwrap_or(tail.len()));
+    let is_name = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    is_name.then(|| (Step::Name(name.to_string()), tail))
+}
+
+/// A path as people write it.
+pub fn written(steps: &[Step]) -> String {
+    let step = |step: &Step| match step {
+        Step::Name(name) if !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_') => {
+            format!(".{name}")
+        }
+        Step::Name(name) => format!("[{}]", super::quoted(name)),
+        Step::Index(index) => format!("[{index}]"),
+        Step::All => "[*]".to_string(),
+    };
+    format!("${}", steps.iter().map(step).collect::<String>())
 }

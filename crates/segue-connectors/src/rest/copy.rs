@@ -121,7 +121,8 @@ pub struct Cursor {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Records {
-    /// A JSONPath: `$.items[*]`.
+    /// A JSONPath: `$.items[*]`. An answer without `items`, or with `null` or anything but an array there, fails its slice; an empty
+    /// array is an answer without records. The values of an object are `$.items.*`.
     Path(#[schemars(extend("format" = "jsonpath"))] String),
     /// A JSONPath, with what else belongs to a record.
     Full(FullRecords),
@@ -134,6 +135,9 @@ pub struct FullRecords {
     /// A JSONPath: `$.artists[*].genres[*]`.
     #[schemars(extend("format" = "jsonpath"))]
     pub path: String,
+    /// What it means when an answer has nothing there, or `null`.
+    #[serde(default)]
+    pub missing: Missing,
     /// Columns whose values stand above the record, each with its path from the top. Where both paths go through a list with `[*]`,
     /// the same element is meant.
     #[serde(default)]
@@ -142,6 +146,17 @@ pub struct FullRecords {
     /// Of a slice's records, only those that meet a condition.
     #[serde(default)]
     pub pick: Option<Pick>,
+}
+
+/// What an answer means that has nothing, or `null`, where the records should be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Missing {
+    /// The slice fails: many servers answer so when something is wrong, and its old rows would be gone.
+    #[default]
+    Fail,
+    /// There are no records: the server leaves the list out where it is empty.
+    Empty,
 }
 
 /// Of a slice's records, only the first that meet a condition.

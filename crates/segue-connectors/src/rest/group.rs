@@ -164,7 +164,10 @@ impl Reading {
         if let Some(end) = self.meaning(&answer)? {
             return Ok(Err(end));
         }
-        let found = found.into_inner().unwrap_or_default();
+        let found = match found.into_inner().transpose() {
+            Ok(found) => found.unwrap_or_default(),
+            Err(error) => return Err(error.with("answer", self.shown(&answer.body))),
+        };
         let number = run.paging.pages;
         let next = run.paging.advance(&self.plan.paginator, &url, &answer.body, &found)?;
         if next == Next::Stopped {
@@ -186,19 +189,25 @@ impl Reading {
         }))
     }
 
+    /// The beginning of an answer, without secrets: they are taken out before it is cut, so that no part of one is left.
+    fn shown(&self, body: &[u8]) -> String {
+        let text = String::from_utf8_lossy(&body[..body.len().min(RAW)]);
+        let clean = self.http.redactor().text(&text);
+        match clean.char_indices().nth(200) {
+            Some((at, _)) => format!("{}…", &clean[..at]),
+            None => clean,
+        }
+    }
+
     /// What an answer that is no page means for its slices.
     fn meaning(&self, answer: &Answer) -> Result<Option<End>> {
-        let shown = || {
-            let text = String::from_utf8_lossy(&answer.body[..answer.body.len().min(200)]);
-            self.http.redactor().text(&text)
-        };
         let status = answer.status;
         let error = || {
             let error = status_error(status);
             if answer.body.is_empty() {
                 error
             } else {
-                error.with("answer", shown())
+                error.with("answer", self.shown(&answer.body))
             }
         };
         if let Some(then) = self.plan.rule(status, &answer.body) {
@@ -209,8 +218,7 @@ impl Reading {
                 Then::Fail => End::Failed(error()),
                 Then::Park | Then::Retry => End::Parked(None, by_rule("to be asked again later")),
                 Then::Quarantine => {
-                    let body = &answer.body[..answer.body.len().min(RAW)];
-                    let raw = self.http.redactor().text(&raw_text(body));
+                    let raw = self.http.redactor().text(&raw_text(&answer.body));
                     End::Aside(Rejected {
                         reason: by_rule("the answer was set aside"),
                         path: None,
@@ -238,7 +246,7 @@ impl Reading {
 pub fn looks_partial(fetched: &Fetched) -> Option<String> {
     let body = &fetched.page.answer.body;
     let count = fetched.page.found.records.len() as u64;
-    let at = |name: &str| Path::parse(&format!("$.{name}")).ok()?.value_in(body);
+    let at = |name: &str| Path::parse(&format!("$.{name}")).ok()?.value_in(body).ok()?;
     for name in ["next", "next_page", "next_cursor", "next_page_token", "nextPageToken"] {
         if at(name).is_some_and(|v| v.as_str().is_some_and(|s| !s.is_empty()) || v.is_number()) {
             return Some(format!("the answer has `{name}`"));

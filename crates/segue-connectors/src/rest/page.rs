@@ -1,10 +1,12 @@
 //! One answer: its records found, picked, decoded, and told apart by slice.
 
+use super::copy::Missing;
 use super::plan::Plan;
 use super::template::{Words, scalar};
 use crate::http::{Answer, Verdict, status_error};
 use crate::json::decode::{Decoder, Given, Layout, Outcome};
-use crate::json::find::{self, Broken, Found};
+use crate::json::find::{self, Broken, Found, Lack};
+use crate::json::parse::Shape;
 use crate::json::path::Step;
 use crate::json::{self, Path};
 use arrow_array::RecordBatch;
@@ -28,26 +30,85 @@ pub struct Page {
 /// Finds the records of an answer.
 ///
 /// # Errors
-/// `Unavailable` when it was cut off, which may pass; `BadData` when it is no JSON.
+/// `Unavailable` when it was cut off, which may pass; `BadData` when it is no JSON, and when nothing, `null` or something else is
+/// where the records should be.
 pub fn find_records(plan: &Plan, body: &[u8]) -> Result<Found> {
     let parents: Vec<&[Step]> = plan.parents.iter().filter_map(|(_, path)| path.steps()).collect();
     let found = match &plan.records {
         Path::Plain(steps) => find::find(body, steps, &parents, plan.paginator.probe()),
-        Path::Full(path) => return by_tree(path, body),
+        Path::Full(path) => by_tree(path, &plan.records.lead(), body),
     };
-    found.map_err(|broken| unreadable(broken, body))
+    let found = found.map_err(|broken| unreadable(broken, body))?;
+    match found.lack {
+        Some(lack) if plan.missing == Missing::Fail || !matches!(lack.found, None | Some(Shape::Null)) => {
+            Err(no_records(&plan.records.lead(), lack))
+        }
+        _ => Ok(found),
+    }
 }
 
-fn by_tree(path: &serde_json_path::JsonPath, body: &[u8]) -> Result<Found> {
-    find::complete(body).map_err(|broken| unreadable(broken, body))?;
-    let tree: Value = serde_json::from_slice(body).map_err(|_| unreadable(Broken::NotJson(0), body))?;
+fn no_records(steps: &[Step], lack: Lack) -> Error {
+    let next = steps.get(lack.taken);
+    let above = json::path::written(&steps[..lack.taken.min(steps.len())]);
+    let wanted = if matches!(next, Some(Step::Name(_))) {
+        "an object"
+    } else {
+        "an array"
+    };
+    let (what, hint) = match (lack.found, next) {
+        (None, Some(next)) => {
+            let all = [&steps[..lack.taken], std::slice::from_ref(next)].concat();
+            (format!("the answer has no `{}`", json::path::written(&all)), LEFT_OUT)
+        }
+        (None | Some(Shape::Null), _) => (format!("`{above}` of the answer is null"), LEFT_OUT),
+        (Some(Shape::Object), _) => {
+            let hint = "for the values of an object write `.*` in place of `[*]`";
+            (
+                format!("`{above}` of the answer is an object, and {wanted} belongs there"),
+                hint,
+            )
+        }
+        (Some(shape), _) => {
+            let what = format!(
+                "`{above}` of the answer is {}, and {wanted} belongs there",
+                shape.name()
+            );
+            (what, "look at `records`, and at what the server answers")
+        }
+    };
+    Error::new(Kind::BadData, what)
+        .code(segue_diag::REST_NO_RECORDS)
+        .hint(hint)
+}
+
+const LEFT_OUT: &str =
+    "if the server leaves it out where there is nothing, write `records: { path: …, missing: empty }`";
+
+fn by_tree(path: &serde_json_path::JsonPath, lead: &[Step], body: &[u8]) -> std::result::Result<Found, Broken> {
+    find::complete(body)?;
+    let tree = Path::Plain(Vec::new()).value_in(body)?.unwrap_or_default();
     let mut found = Found {
         parents: vec![Vec::new()],
         ..Found::default()
     };
+    // Where the plain beginning of the path leads to nothing, or to what has nothing inside, that is what the answer lacks.
+    found.lack = find::find(body, lead, &[], None)?.lack.or_else(|| {
+        let shape = match Path::Plain(lead.to_vec()).first(&tree)? {
+            Value::Null => Shape::Null,
+            Value::Bool(_) => Shape::Bool,
+            Value::Number(_) => Shape::Number,
+            Value::String(_) => Shape::String,
+            Value::Array(_) | Value::Object(_) => return None,
+        };
+        let found = Some(shape);
+        (!lead.contains(&Step::All)).then_some(Lack {
+            taken: lead.len(),
+            found,
+        })
+    });
     for location in path.query_located(&tree).locations() {
         let steps: Vec<Step> = location.iter().map(json::path::step).collect();
-        if let Some(range) = find::first(body, &steps).map_err(|broken| unreadable(broken, body))? {
+        if let Some(range) = find::first(body, &steps)? {
             found.records.push((range, 0));
         }
     }
@@ -56,10 +117,13 @@ fn by_tree(path: &serde_json_path::JsonPath, body: &[u8]) -> Result<Found> {
 
 fn unreadable(broken: Broken, body: &[u8]) -> Error {
     let start = String::from_utf8_lossy(&body[..body.len().min(80)])
-        .trim_start()
+        .trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
         .to_string();
     match broken {
         _ if body.is_empty() => Error::new(Kind::BadData, "the answer is empty").code(segue_diag::REST_NOT_JSON),
+        _ if body.starts_with(&[0xFF, 0xFE]) || body.starts_with(&[0xFE, 0xFF]) => {
+            Error::new(Kind::BadData, "the answer is UTF-16, and JSON is UTF-8").code(segue_diag::REST_NOT_JSON)
+        }
         _ if start.starts_with('<') => Error::new(Kind::BadData, "the answer is HTML or XML, not JSON")
             .code(segue_diag::REST_NOT_JSON)
             .hint("look at the connection's base_url, and at whether a sign-in page or a proxy answers"),
@@ -73,8 +137,8 @@ fn unreadable(broken: Broken, body: &[u8]) -> Error {
     }
 }
 
-/// What to do with an answer; with it its records, where it has any.
-pub fn judge(plan: &Plan, answer: &Answer, found: &mut Option<Found>) -> Verdict {
+/// What to do with an answer; with it its records, or why there are none where there should be.
+pub fn judge(plan: &Plan, answer: &Answer, found: &mut Option<Result<Found>>) -> Verdict {
     use super::copy::Then;
     *found = None;
     match plan.rule(answer.status, &answer.body) {
@@ -86,8 +150,8 @@ pub fn judge(plan: &Plan, answer: &Answer, found: &mut Option<Found>) -> Verdict
         204 => Verdict::Accept,
         200..300 => match find_records(plan, &answer.body) {
             // Cut off on its way, or a page of a proxy that has its bad moment: the next try may be right.
-            Err(error) => Verdict::Retry(error),
-            Ok(records) => {
+            Err(error) if error.error_code() != Some(segue_diag::REST_NO_RECORDS) => Verdict::Retry(error),
+            records => {
                 *found = Some(records);
                 Verdict::Accept
             }

@@ -1,8 +1,9 @@
 //! Going from page to page. The state is a value of one slice's reading: nothing of it is shared.
 
 use super::copy::{Cursor, Offset, PageNumber, Paginate};
+use crate::columns::short;
 use crate::json::Path;
-use crate::json::find::{Found, Probe};
+use crate::json::find::{Broken, Found, Probe};
 use crate::json::path::Step;
 use bytes::Bytes;
 use segue_core::hash::sha256;
@@ -180,7 +181,7 @@ impl Paging {
         let turn = match &paginator.kind {
             Kinds::Single => None,
             Kinds::NextLink(path) => link(path, at, body, &found.probe)?.map(Turn::Link),
-            Kinds::Offset(spec, total) => self.offset(spec, total.as_ref(), body, found),
+            Kinds::Offset(spec, total) => self.offset(spec, total.as_ref(), body, found)?,
             Kinds::Page(spec) => {
                 let full = spec.size.map_or(records > 0, |size| records >= size);
                 match self.turn {
@@ -188,10 +189,11 @@ impl Paging {
                     _ => None,
                 }
             }
-            Kinds::Cursor(_, path) => match value(path, body, &found.probe) {
-                Some(Value::String(mark)) if !mark.is_empty() => Some(Turn::Mark(mark)),
+            Kinds::Cursor(_, path) => match value(path, body, &found.probe)? {
+                Some(Value::String(mark)) => Some(Turn::Mark(mark)),
                 Some(Value::Number(mark)) => Some(Turn::Mark(mark.to_string())),
-                _ => None,
+                Some(other) => return Err(unusable("the mark of the next page", "cursor.path", &other)),
+                None => None,
             },
         };
         let Some(turn) = turn else { return Ok(Next::End) };
@@ -202,48 +204,74 @@ impl Paging {
         }
     }
 
-    fn offset(&self, spec: &Offset, total: Option<&Path>, body: &[u8], found: &Found) -> Option<Turn> {
+    fn offset(&self, spec: &Offset, total: Option<&Path>, body: &[u8], found: &Found) -> Result<Option<Turn>> {
         let records = found.records.len() as u64;
-        let Turn::Number(offset) = self.turn else { return None };
+        let Turn::Number(offset) = self.turn else {
+            return Ok(None);
+        };
         // A server that gives fewer than it was asked for goes on after those; one that gives some twice, after the limit.
         let next = offset + records.min(spec.limit);
-        let total = total
-            .and_then(|path| value(path, body, &found.probe))
-            .and_then(|v| v.as_u64());
-        let more = match total {
+        let total = total.map(|path| value(path, body, &found.probe)).transpose()?.flatten();
+        let total = total.map(|total| {
+            let number = total.as_u64().or_else(|| total.as_str()?.parse().ok());
+            number.ok_or_else(|| unusable("the number of all records", "offset.total", &total))
+        });
+        let more = match total.transpose()? {
             Some(total) => records > 0 && next < total,
             None => records >= spec.limit,
         };
-        more.then_some(Turn::Number(next))
+        Ok(more.then_some(Turn::Number(next)))
     }
 }
 
 fn link(path: &Path, at: &Url, body: &[u8], probe: &Probe) -> Result<Option<Url>> {
-    let text = match value(path, body, probe) {
-        Some(Value::String(text)) if !text.is_empty() => text,
-        _ => return Ok(None),
+    let text = match value(path, body, probe)? {
+        None => return Ok(None),
+        Some(Value::String(text)) => text,
+        Some(other) => return Err(unusable("the link to the next page", "next_link", &other)),
     };
-    let next = at
-        .join(&text)
-        .map_err(|e| Error::new(Kind::BadData, "the link to the next page is no URL").caused_by(e))?;
+    let mut next = at.join(&text).map_err(|e| {
+        Error::new(Kind::BadData, "the link to the next page is no URL")
+            .with("link", crate::json::quoted(&short(&text)))
+            .caused_by(e)
+    })?;
+    // It is not sent: links that differ in it alone ask for the same page.
+    next.set_fragment(None);
     if next.origin() != at.origin() {
         return Err(Error::new(
             Kind::Invalid,
             "the next page is at another server, and credentials do not go there",
         )
-        .with("server", next.host_str().unwrap_or_default())
+        .with("server", short(next.host_str().unwrap_or_default()))
         .hint("put that server into the connection's base_url"));
     }
     Ok(Some(next))
 }
 
-/// What was looked for, or is now.
-fn value(path: &Path, body: &[u8], probe: &Probe) -> Option<Value> {
-    match probe {
+fn unusable(what: &str, key: &str, found: &Value) -> Error {
+    Error::new(
+        Kind::BadData,
+        format!("{what} cannot be used: {}", short(&found.to_string())),
+    )
+    .hint(format!(
+        "look at `paginate.{key}`; nothing, null, \"\" and false say that there is none"
+    ))
+}
+
+/// What was looked for, or is now; `None` where it is missing or says that there is nothing: null, an empty text, false.
+fn value(path: &Path, body: &[u8], probe: &Probe) -> Result<Option<Value>> {
+    let found = match probe {
         Probe::Unseen => path.value_in(body),
-        Probe::Missing => None,
-        Probe::At(range) => serde_json::from_slice(&body[range.clone()]).ok(),
-    }
+        Probe::Missing => Ok(None),
+        Probe::At(range) => serde_json::from_slice(&body[range.clone()])
+            .map(Some)
+            .map_err(|_| Broken::NotJson(range.start)),
+    };
+    let found = found.map_err(|_| {
+        Error::new(Kind::BadData, "what tells the next page is not JSON").code(segue_diag::REST_NOT_JSON)
+    })?;
+    let says_none = |v: &Value| matches!(v, Value::Null | Value::Bool(false)) || v.as_str() == Some("");
+    Ok(found.filter(|v| !says_none(v)))
 }
 
 /// Sets a parameter, whatever it was.

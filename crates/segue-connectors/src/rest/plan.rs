@@ -1,6 +1,6 @@
 //! A copy, read once: everything that is the same for all slices.
 
-use super::copy::{ErrorRule, FullRecords, Pick, Records, RestCopy, Then};
+use super::copy::{ErrorRule, FullRecords, Missing, Pick, Records, RestCopy, Then};
 use super::paginate::Paginator;
 use super::template::{Common, Expression, Templates, Words};
 use crate::http::Call;
@@ -20,6 +20,8 @@ pub struct Plan {
     pub paginator: Paginator,
     /// Where the records stand.
     pub records: Path,
+    /// What it means when nothing is there.
+    pub missing: Missing,
     /// Columns whose values stand above the record, by name.
     pub parents: Vec<(String, Path)>,
     /// Which of the records are taken.
@@ -40,6 +42,7 @@ impl Plan {
         let full = match copy.records.clone() {
             Records::Path(path) => FullRecords {
                 path,
+                missing: Missing::default(),
                 parent: Default::default(),
                 pick: None,
             },
@@ -68,6 +71,7 @@ impl Plan {
             templates: Templates::new(&copy.request)?,
             paginator: Paginator::new(copy.paginate.as_ref())?,
             records,
+            missing: full.missing,
             parents,
             pick,
             common: Common::new(request),

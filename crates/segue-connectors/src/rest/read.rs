@@ -13,7 +13,7 @@ use crate::json::infer;
 use arrow_schema::SchemaRef;
 use futures::stream::{self, BoxStream, StreamExt};
 use parking_lot::Mutex;
-use segue_core::source::{Read, ReadRequest};
+use segue_core::source::{Read, ReadRequest, Rejected};
 use segue_core::{Ctx, Error, Kind, Result, Slice, Type, align};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -285,7 +285,8 @@ impl Reading {
         let count = rows.batch.num_rows() as u64 + rows.rejected.len() as u64;
         self.ctx.meter.rows_in.fetch_add(count, Ordering::Relaxed);
         let shared = route(&group.slices, &self.slices, &self.slice_columns, layout, rows, body)?;
-        for (slice, rows) in shared.rejected {
+        for (slice, mut rows) in shared.rejected {
+            rows.iter_mut().for_each(|row| self.redact(row));
             self.send(Read::Rejected { slice, rows }).await?;
         }
         for (slice, batch) in shared.rows {
@@ -310,6 +311,13 @@ impl Reading {
         Ok(())
     }
 
+    /// Takes out the connection's secrets: some servers send back what they were asked with.
+    fn redact(&self, row: &mut Rejected) {
+        let redactor = self.http.redactor();
+        row.raw = redactor.text(&row.raw);
+        row.reason = redactor.text(&row.reason);
+    }
+
     /// A slice of whose records none was picked.
     async fn nothing_picked(&self, group: &mut Group, picked: Picked) -> Result<()> {
         use super::copy::PickNone;
@@ -331,11 +339,12 @@ impl Reading {
             return Ok(());
         }
         let raw = format!("[{}]", picked.candidates);
-        let row = segue_core::source::Rejected {
+        let mut row = Rejected {
             reason,
             path: None,
             raw,
         };
+        self.redact(&mut row);
         self.send(Read::Rejected {
             slice: group.slices.first().copied(),
             rows: vec![row],

@@ -106,7 +106,7 @@ impl SharedSchema {
             }
             left = left.saturating_sub(page.found.records.len());
         }
-        let mut columns = inference.columns();
+        let mut columns = inference.columns()?;
         for (name, inference) in self.parents.iter().zip(above) {
             let of = inference.single();
             columns.retain(|c| c.name != *name);
@@ -114,7 +114,7 @@ impl SharedSchema {
                 0,
                 Column {
                     path: None,
-                    ..infer::named(name, of, &[])
+                    ..infer::column(name, of)
                 },
             );
         }

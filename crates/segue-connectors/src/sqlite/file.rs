@@ -83,10 +83,18 @@ impl Database {
         match file.by_ref().take(16).read_to_end(&mut first) {
             Ok(0) => Ok(false),
             Ok(_) if first == b"SQLite format 3\0" => Ok(true),
+            // A writer died before its first page was written: with its journal SQLite takes back what it left, as it does on opening.
+            Ok(_) if first.iter().all(|b| *b == 0) && self.has_journal() => Ok(true),
             Ok(_) => Err(refused("the file is not a SQLite database")
                 .hint("give the connection another `path:`; nothing was changed in this one")),
             Err(e) => Err(self.named(Error::new(Kind::Unavailable, "cannot read the database").caused_by(e))),
         }
+    }
+
+    fn has_journal(&self) -> bool {
+        let mut journal = self.path.clone().into_os_string();
+        journal.push("-journal");
+        Path::new(&journal).metadata().is_ok_and(|m| m.len() > 0)
     }
 
     fn folder_exists(&self) -> Result<()> {

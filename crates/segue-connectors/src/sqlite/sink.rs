@@ -15,13 +15,14 @@ use futures::stream::BoxStream;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use segue_core::commit::CommitRecord;
 use segue_core::engine::Relation;
-use segue_core::fault::{Boundary, reach};
+use segue_core::fault::{self, Boundary, Rule, reach};
 use segue_core::meter::blocking;
 use segue_core::sink::*;
 use segue_core::{Batches, Ctx, Error, Kind, Result};
 use segue_diag as codes;
 use serde_json::Value;
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -124,14 +125,15 @@ impl Sqlite {
             self.forget_files(part.staged.iter());
             return Ok(Committed::AlreadyThere(n));
         }
-        let head = marks::of_asset(&tx, record.asset)?;
-        if head.as_ref().map_or(0, |m| m.n) != part.predecessor
-            || head.as_ref().is_some_and(|m| m.table != target.table)
-        {
+        let found = table::find(&tx, &target.place)?;
+        // A table that is gone and built anew under another id begins again; the mark of the old one stands in nobody's way.
+        let head = marks::of_asset(&tx, record.asset)?.filter(|m| found.is_some() || m.table == target.table);
+        let follows = head.as_ref().map_or(0, |m| m.n) == part.predecessor || !fault::keeps(Rule::Predecessor);
+        if !follows || head.as_ref().is_some_and(|m| m.table != target.table) {
             return Ok(Committed::ShutOut);
         }
         let plan = Plan::read(&part.plan)?;
-        if table::fingerprint(table::find(&tx, &target.place)?.as_ref()) != plan.on {
+        if table::fingerprint(found.as_ref()) != plan.on {
             return Ok(Committed::Moved);
         }
         let prepared = prepare(&tx, &self.staging, target, &plan)?;
@@ -301,6 +303,15 @@ impl Sink for Sqlite {
         .await
     }
 
+    async fn sweep(&self, target: &Target, named: &[Staged], _ctx: &Ctx) -> Result<()> {
+        let folder = self.staging.join(target.asset.to_string());
+        let named: BTreeSet<PathBuf> = named
+            .iter()
+            .map(|s| staged::path(&self.staging, s))
+            .collect::<Result<_>>()?;
+        self.work(Some(target), move |_| staged::sweep(&folder, &named)).await
+    }
+
     async fn records(&self, target: &Target, _ctx: &Ctx) -> Result<Vec<CommitRecord>> {
         let about = target.clone();
         self.work(Some(target), move |sink| {
@@ -324,7 +335,7 @@ impl Sink for Sqlite {
         .await
     }
 
-    async fn tables(&self, _ctx: &Ctx) -> Result<Vec<Target>> {
+    async fn tables(&self, _ctx: &Ctx) -> Result<Vec<Result<Target>>> {
         self.work(None, |sink| {
             let Some(db) = sink.database.open_existing()? else {
                 return Ok(Vec::new());
@@ -334,14 +345,20 @@ impl Sink for Sqlite {
             }
             let mut found = Vec::new();
             for mark in marks::all(&db)? {
-                if let Some(record) = marks::record(&db, mark.asset, mark.n)? {
-                    // The connection may be called otherwise in this project than in the one that wrote it.
-                    let connection = Some(sink.database.connection.clone());
-                    found.push(Target {
-                        connection,
-                        ..record.own().target.clone()
-                    });
-                }
+                let record = marks::record(&db, mark.asset, mark.n).and_then(|record| {
+                    record.ok_or_else(|| {
+                        Error::new(
+                            Kind::BadData,
+                            format!("the record of commit {} of asset {} is gone", mark.n, mark.asset),
+                        )
+                        .hint("put the table _segue_commits back from a backup, or the whole database")
+                    })
+                });
+                // The connection may be called otherwise in this project than in the one that wrote it.
+                found.push(record.map(|record| Target {
+                    connection: Some(sink.database.connection.clone()),
+                    ..record.own().target.clone()
+                }));
             }
             Ok(found)
         })

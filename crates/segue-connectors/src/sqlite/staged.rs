@@ -16,6 +16,7 @@ use segue_core::sink::{Rows, Staged, Target};
 use segue_core::{Batches, Ctx, Error, Kind, Result};
 use serde_json::json;
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufReader, BufWriter};
 use std::path::{Path, PathBuf};
@@ -169,6 +170,25 @@ pub(super) fn path(dir: &Path, staged: &Staged) -> Result<PathBuf> {
         ));
     }
     Ok(dir.join(name))
+}
+
+/// Removes the staged files of this folder but for those that are named.
+///
+/// # Errors
+/// `Unavailable` when the folder cannot be read.
+pub(super) fn sweep(folder: &Path, named: &BTreeSet<PathBuf>) -> Result<()> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(broken(folder, e)),
+    };
+    for entry in entries {
+        let path = entry.map_err(|e| broken(folder, e))?.path();
+        if path.extension().is_some_and(|e| e == "arrow") && !named.contains(&path) {
+            remove(&path);
+        }
+    }
+    Ok(())
 }
 
 /// The batches of a staged file, each with the rows that delete.

@@ -211,7 +211,7 @@ async fn companions_follow_their_own_predecessors_and_are_found_again() {
         .await
         .unwrap()
         .into_iter()
-        .map(|t| t.place)
+        .map(|t| t.unwrap().place)
         .collect();
     assert_eq!(tables, ["raw/sales"], "companions are found through their records");
 }
@@ -247,6 +247,34 @@ async fn records_are_whole_after_checkpoints_and_log_clean_up() {
     assert_eq!(refused.error_code().map(|c| c.as_str()), Some("SG0406"));
     bed.run(Change::Append, &sales(&[(5, "b", 0, None)])).await;
     assert_eq!(bed.rows().await.lines().count(), 5);
+}
+
+/// What a rebuild of the state finds: every table by itself, also where its neighbour is damaged.
+#[tokio::test]
+async fn a_damaged_table_hides_no_other_and_is_not_passed_over() {
+    let bed = Bed::disk();
+    bed.run(Change::Append, &sales(&[(1, "a", 0, None)])).await;
+    bed.run(Change::Append, &sales(&[(2, "a", 0, None)])).await;
+    let claim = |n: u64| bed.table_folder().join(format!("_segue/commits/{n:020}.json"));
+    let told = async || {
+        let tables = bed.lake.tables(&bed.ctx).await.unwrap().into_iter();
+        let one = |found: segue_core::Result<segue_core::sink::Target>| found.map_or_else(|e| e.to_text(), |t| t.place);
+        tables.map(one).collect::<Vec<_>>().join("\n")
+    };
+    assert_snapshot!(told().await, @"raw/sales");
+    // The claim of the last commit is lost: the one before says whose it is, and the records are told as broken.
+    std::fs::write(claim(2), "no record").unwrap();
+    assert_snapshot!(told().await, @"raw/sales");
+    assert!(bed.lake.head(&bed.target, &bed.ctx).await.is_err());
+    std::fs::remove_file(claim(2)).unwrap();
+    let broken = bed.lake.records(&bed.target, &bed.ctx).await.unwrap_err();
+    assert_eq!(broken.error_code(), Some(segue_diag::CLAIM_GONE));
+    std::fs::remove_dir_all(bed.table_folder().join("_segue")).unwrap();
+    assert_snapshot!(told().await, @"
+    error[SG0411]: nothing beside the table at raw/sales says whose it is and what was done
+      hint: put its folder _segue back from a backup; or move the table away, and its asset is made anew
+      more: segue explain SG0411
+    ");
 }
 
 #[tokio::test]

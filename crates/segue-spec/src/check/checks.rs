@@ -4,7 +4,7 @@ use super::asset::Draft;
 use super::query::{Role, Site};
 use super::{All, span};
 use crate::name::AssetName;
-use crate::yaml::{Entry, Node};
+use crate::yaml::{Entry, Node, Value};
 use segue_diag::{CHECK_MISUSE, UNKNOWN_ASSET, closest};
 
 /// The SQL of an asset's checks.
@@ -68,7 +68,7 @@ pub(super) fn rules(all: &mut All<'_>, i: usize) {
 }
 
 fn bounds(all: &mut All<'_>, file: &str, kind: &Entry) {
-    if !["between", "row_count"].contains(&kind.key.as_str()) || kind.value.entries().is_empty() {
+    if !["between", "row_count"].contains(&kind.key.as_str()) || !matches!(kind.value.value, Value::Mapping(_)) {
         return;
     }
     let number = |key: &str| kind.value.get(key).and_then(|n| n.scalar()?.json.as_f64());

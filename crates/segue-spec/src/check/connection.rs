@@ -2,7 +2,7 @@
 
 use super::{All, salvage, span};
 use crate::model::{Connection, Place};
-use crate::reference::url_password;
+use crate::reference::{SECRET_NAMES, url_password};
 use crate::schema::{own, validate};
 use crate::yaml::{Node, Value, parse};
 use segue_diag::{
@@ -116,23 +116,6 @@ fn add(all: &mut All<'_>, file: &str, name: String, kind: String, place: &Node, 
         },
     );
 }
-
-/// Names under which nothing but a secret stands, whatever the connector.
-const SECRET_NAMES: [&str; 13] = [
-    "authorization",
-    "proxy-authorization",
-    "cookie",
-    "x-api-key",
-    "x-auth-token",
-    "api-key",
-    "api_key",
-    "apikey",
-    "password",
-    "passwd",
-    "client_secret",
-    "access_token",
-    "private_key",
-];
 
 /// Secrets that are written out, wherever they stand: passwords in URLs, and headers and parameters that hold nothing else.
 pub(super) fn secrets(all: &mut All<'_>, file: &str, node: &Node) {

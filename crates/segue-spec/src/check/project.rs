@@ -5,11 +5,17 @@ use crate::config::{EnvironmentFile, ProjectFile};
 use crate::model::{Apply, Environment, Place, Project};
 use crate::reference::url_password;
 use crate::schema::{own, validate};
-use crate::yaml::{Node, parse};
+use crate::yaml::{Node, Value, parse};
 use segue_diag::{
-    MISSING_KEY, NO_SUCH_ENVIRONMENT, NOT_IN_THIS_VERSION, Severity, Text, UNKNOWN_FORMAT, URL_CREDENTIALS, closest,
+    Diagnostic, MISSING_KEY, NO_SUCH_ENVIRONMENT, NOT_IN_THIS_VERSION, SAME_PLACE, Severity, Text, UNKNOWN_FORMAT,
+    URL_CREDENTIALS, closest,
 };
 use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// Where `dev` is when it does not say so.
+const DEV_LAKE: &str = "./lake";
+const DEV_STATE: &str = ".segue/state.db";
 
 /// The version of the files' format that this version reads.
 const FORMAT: u64 = 1;
@@ -38,6 +44,7 @@ pub(super) fn read(all: &mut All<'_>, file: Option<&str>) -> Option<Project> {
         passwords(all, file, environment);
         places(all, file, &root, name, environment);
     }
+    apart(all, file, &root);
     default_environment(all, file, &root);
     let typed = if errors(all) > before {
         None
@@ -102,8 +109,8 @@ fn dev() -> Environment {
 fn environment(name: String, written: EnvironmentFile, place: Option<Place>) -> Environment {
     let by_default = if name == "dev" { Apply::Auto } else { Apply::Breaking };
     Environment {
-        lake: written.lake.unwrap_or_else(|| "./lake".into()),
-        state: written.state.unwrap_or_else(|| ".segue/state.db".into()),
+        lake: written.lake.unwrap_or_else(|| DEV_LAKE.into()),
+        state: written.state.unwrap_or_else(|| DEV_STATE.into()),
         engine: written.engine,
         apply: written.apply.unwrap_or(by_default),
         name,
@@ -156,11 +163,17 @@ fn places(all: &mut All<'_>, file: &str, root: &Node, name: &str, environment: &
         return;
     };
     for key in ["lake", "state"] {
-        if environment.get(key).is_none() && name != "dev" && !environment.entries().is_empty() {
+        if environment.get(key).is_none() && name != "dev" && matches!(environment.value, Value::Mapping(_)) {
             let message = format!("the environment `{name}` lacks the key `{key}`");
             let hint = "only `dev` has a place by default";
             all.report(MISSING_KEY, span(file, entry.bytes.clone()), message).hint = Some(hint.into());
         }
+    }
+    if let Some(lake) = environment.get("lake")
+        && let Some(scheme) = lake.text().and_then(not_a_folder)
+    {
+        let place = lake.part(file, 0..scheme.len());
+        all.report(NOT_IN_THIS_VERSION, place, elsewhere(scheme)).hint = Some(LAKE_HINT.into());
     }
     let state = environment.get("state");
     if let Some(text) = state
@@ -173,6 +186,61 @@ fn places(all: &mut All<'_>, file: &str, root: &Node, name: &str, environment: &
             all.report(NOT_IN_THIS_VERSION, place, message).hint = Some("name a file: `.segue/state.db`".into());
         }
     }
+}
+
+/// What to do about a lake that is no folder.
+pub const LAKE_HINT: &str = "name a folder: `./lake`";
+
+/// The scheme of a lake's place that is not a folder of this machine: `s3` of `s3://bucket/path`.
+pub fn not_a_folder(lake: &str) -> Option<&str> {
+    let (scheme, _) = lake.split_once("://")?;
+    let word = !scheme.is_empty() && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+    (word && !scheme.eq_ignore_ascii_case("file")).then_some(scheme)
+}
+
+/// What is said of such a place.
+pub fn elsewhere(scheme: &str) -> String {
+    format!("a lake in an object store (`{scheme}://…`) is not acted on by this version")
+}
+
+/// No two environments are in one place: what one of them runs would change what the other has.
+fn apart(all: &mut All<'_>, file: &str, root: &Node) {
+    let environments = root.get("environments").map_or(&[][..], Node::entries);
+    for (key, by_default) in [("lake", DEV_LAKE), ("state", DEV_STATE)] {
+        let mut first: BTreeMap<String, (&str, Range<usize>)> = BTreeMap::new();
+        // `dev` may have its places without saying them, so it comes first.
+        let (dev, others): (Vec<_>, Vec<_>) = environments.iter().partition(|e| e.key == "dev");
+        for entry in dev.into_iter().chain(others) {
+            let written = entry.value.get(key);
+            let text = match written {
+                Some(node) => node.text(),
+                None => (entry.key == "dev").then_some(by_default),
+            };
+            // What a reference stands for is known when it is used.
+            let Some(text) = text.filter(|t| !t.contains("${")) else {
+                continue;
+            };
+            let bytes = written.map_or(entry.bytes.clone(), |n| n.bytes.clone());
+            match first.get(&plain(text)) {
+                Some((other, place)) => {
+                    let message = format!("the environments `{other}` and `{}` have the same {key}", entry.key);
+                    let both = Diagnostic::error(SAME_PLACE, Some(span(file, bytes)), message)
+                        .related(span(file, place.clone()), "the other one")
+                        .hint(format!("give each a {key} of its own"));
+                    all.found.push(both);
+                }
+                None => drop(first.insert(plain(text), (&entry.key, bytes))),
+            }
+        }
+    }
+}
+
+/// A path without what means nothing in it: `./lake/` is `lake`.
+fn plain(path: &str) -> String {
+    let path = path.strip_prefix("file://").unwrap_or(path);
+    let parts = path.split('/').filter(|p| !p.is_empty() && *p != ".");
+    let root = if path.starts_with('/') { "/" } else { "" };
+    format!("{root}{}", parts.collect::<Vec<_>>().join("/"))
 }
 
 fn default_environment(all: &mut All<'_>, file: &str, root: &Node) {

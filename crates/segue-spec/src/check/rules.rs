@@ -2,13 +2,13 @@
 
 use super::asset::Draft;
 use super::query::Role;
-use super::{All, checks};
+use super::{All, checks, fit};
 use crate::model::RangeInput;
 use crate::name::AssetName;
 use crate::yaml::Node;
 use segue_diag::{
-    BAD_NAME, Diagnostic, MISSING_KEY, RENAME, SLICES, SQL_UNKNOWN_PARAMETER, SQL_UNUSED_PARAMETER, UNKNOWN_ASSET,
-    UNKNOWN_COLUMN, WRITE_MODE, closest,
+    BAD_NAME, BAD_PATH, Diagnostic, MISSING_KEY, NOT_IN_THIS_VERSION, RENAME, SLICES, SQL_UNKNOWN_PARAMETER,
+    SQL_UNUSED_PARAMETER, UNKNOWN_ASSET, UNKNOWN_COLUMN, WRITE_MODE, closest,
 };
 use std::collections::BTreeSet;
 
@@ -22,6 +22,8 @@ pub(super) fn apply(all: &mut All<'_>) {
         lake_table(all, i);
         renamed(all, i);
         checks::rules(all, i);
+        fit::rules(all, i);
+        files_path(all, i);
     }
 }
 
@@ -358,6 +360,51 @@ fn lake_table(all: &mut All<'_>, i: usize) {
                 Some("read the asset that it is made from".into());
         }
         Some(None) => {}
+    }
+}
+
+/// The files that a copy reads stand beside the project.
+fn files_path(all: &mut All<'_>, i: usize) {
+    let draft = &all.assets[i];
+    if draft.kind.as_deref() != Some("files") {
+        return;
+    }
+    let keys = ["position", "for_each", "slice"];
+    let unknown = draft.root.get("copy").map_or(&[][..], Node::entries);
+    let unknown: Vec<_> = unknown
+        .iter()
+        .filter(|e| keys.contains(&e.key.as_str()))
+        .map(|e| (e.key.clone(), draft.span(&e.bytes)))
+        .collect();
+    let node = draft.root.at(&["copy", "path"]).cloned();
+    for (key, place) in unknown {
+        let message = format!("`{key}` of a copy from files is not acted on by this version");
+        all.report(NOT_IN_THIS_VERSION, place, message).hint = Some("leave it out: files are read as a whole".into());
+    }
+    let draft = &all.assets[i];
+    let Some((node, path)) = node.and_then(|n| Some((n.clone(), n.text()?.to_string()))) else {
+        return;
+    };
+    if path.contains("${") || path.contains("{{") {
+        return;
+    }
+    let place = draft.span(&node.bytes);
+    let wrong = if path.starts_with('/') || path.split('/').any(|part| part == "..") {
+        Some((
+            format!("`{path}` leads out of the project's folder"),
+            "files that are read stand beside the project",
+        ))
+    } else {
+        let mistake = glob::Pattern::new(&path).err();
+        mistake.map(|e| {
+            (
+                format!("`{path}` is no pattern: {}", e.msg),
+                "write `data/*.csv`; `[[]` is a bracket itself",
+            )
+        })
+    };
+    if let Some((message, hint)) = wrong {
+        all.report(BAD_PATH, place, message).hint = Some(hint.into());
     }
 }
 

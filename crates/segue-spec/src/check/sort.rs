@@ -1,8 +1,12 @@
 //! Which file is what, by where it stands.
 
 use super::{All, asset, span};
+use crate::files::{LARGEST_FILE, Unread};
 use crate::sql::header;
-use segue_diag::{Diagnostic, NO_HEADER, NO_PROJECT_FILE, NOT_IN_THIS_VERSION, NOT_UTF8, STRAY_FILE, Text};
+use segue_diag::{
+    Diagnostic, NO_HEADER, NO_PROJECT_FILE, NOT_IN_THIS_VERSION, NOT_UTF8, STRAY_FILE, Text, UNREADABLE_FILE,
+    YAML_LIMIT,
+};
 
 /// The files that are read.
 pub(super) struct Sorted<'a> {
@@ -31,16 +35,27 @@ pub(super) fn sort<'a>(all: &mut All<'a>) -> Sorted<'a> {
             )
             .hint(hint),
         );
-        if path == "segue.yaml" {
-            sorted.project = Some(path);
+        unreadable(all, &mut sorted, path);
+    }
+    for (path, why) in files.unread() {
+        if !is_ours(path) {
+            continue;
         }
-        // What it would have made is not missed elsewhere.
-        if path.starts_with("assets/") {
-            all.unread_assets.extend(asset::from_path(path));
-        }
-        if let Some(name) = path.strip_prefix("connections/").and_then(|p| p.strip_suffix(".yaml")) {
-            all.unread_connections.push(name.to_string());
-        }
+        let (code, message, hint) = match why {
+            Unread::TooLarge(bytes) => (
+                YAML_LIMIT,
+                format!("{path} has {bytes} bytes, and {LARGEST_FILE} are the most"),
+                "what is that large is data: put it beside the project, and read it with `copy:`",
+            ),
+            Unread::Refused(words) => (
+                UNREADABLE_FILE,
+                format!("{path} cannot be read: {words}"),
+                "mend or remove it; a link may lead nowhere",
+            ),
+        };
+        all.found
+            .push(Diagnostic::error(code, Some(span(path, 0..0)), message).hint(hint));
+        unreadable(all, &mut sorted, path);
     }
     for path in files.paths() {
         let Some(text) = files.text(path) else { continue };
@@ -48,7 +63,9 @@ pub(super) fn sort<'a>(all: &mut All<'a>) -> Sorted<'a> {
         let yaml = path.ends_with(".yaml");
         if path == "segue.yaml" {
             sorted.project = Some(path);
-        } else if LATER.iter().any(|l| path.starts_with(l)) {
+        } else if path.ends_with(".slt") && !path.starts_with("tests/") {
+            // Somebody else's: only `tests/` is a folder of ours.
+        } else if LATER.iter().any(|l| path.starts_with(l)) || (path.starts_with("tests/") && path.ends_with(".slt")) {
             let what = path
                 .split_once('/')
                 .map_or(path.to_string(), |(folder, _)| format!("{folder}/"));
@@ -81,6 +98,27 @@ pub(super) fn sort<'a>(all: &mut All<'a>) -> Sorted<'a> {
             .push(Diagnostic::error(NO_PROJECT_FILE, None, "there is no segue.yaml in this folder").hint(hint));
     }
     sorted
+}
+
+/// Whether a file that nobody could look into is one of ours, by its path.
+fn is_ours(path: &str) -> bool {
+    let yaml = path.ends_with(".yaml");
+    path == "segue.yaml"
+        || (path.starts_with("connections/") && yaml)
+        || (path.starts_with("assets/") && (yaml || path.ends_with(".sql")))
+}
+
+/// What a file that cannot be read would have made is not missed elsewhere.
+fn unreadable<'a>(all: &mut All<'a>, sorted: &mut Sorted<'a>, path: &'a str) {
+    if path == "segue.yaml" {
+        sorted.project = Some(path);
+    }
+    if path.starts_with("assets/") {
+        all.unread_assets.extend(asset::from_path(path));
+    }
+    if let Some(name) = path.strip_prefix("connections/").and_then(|p| p.strip_suffix(".yaml")) {
+        all.unread_connections.push(name.to_string());
+    }
 }
 
 /// A file that reads like one of ours and stands where none is read. Others are none of our business.

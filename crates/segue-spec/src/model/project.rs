@@ -31,9 +31,9 @@ pub struct Project {
 pub struct Environment {
     /// Its name: `dev`, `prod`.
     pub name: String,
-    /// Where the lake is: a folder (relative to the project's) or the URL of an object store.
+    /// Where the lake is: a folder (relative to the project's); no other environment's.
     pub lake: String,
-    /// Where the state is: a SQLite file (relative to the project's folder).
+    /// Where the state is: a SQLite file (relative to the project's folder); no other environment's.
     pub state: String,
     /// What answers SQL; this version knows `local` only.
     pub engine: String,

@@ -157,16 +157,20 @@ fn rename_definitions(schema: &mut Json) {
 pub fn schemas(connectors: &[ConnectorSchema]) -> BTreeMap<&'static str, Json> {
     let own = own();
     let shapes = Shapes::new(connectors);
-    let connections: Vec<Json> = shapes
+    let connections: Vec<(&str, Json)> = shapes
         .kinds()
-        .filter_map(|k| Some(of_kind(shapes.connection(k)?, "kind", k)))
+        .filter_map(|k| Some((k, of_kind(shapes.connection(k)?, "kind", k))))
         .collect();
     let copies = shapes.copies.iter().map(|(kind, schema)| match *kind {
-        "files" | "lake" => of_kind(schema, "from", kind),
-        _ => schema.clone(),
+        "files" | "lake" => (*kind, of_kind(schema, "from", kind)),
+        _ => (*kind, schema.clone()),
     });
     let copies = copies.collect();
-    let intos = shapes.intos.values().cloned().collect();
+    let intos = shapes
+        .intos
+        .iter()
+        .map(|(kind, schema)| (*kind, schema.clone()))
+        .collect();
     let mut asset = own.asset.clone();
     let mut definitions = Map::new();
     asset = with(
@@ -202,15 +206,15 @@ fn of_kind(schema: &Json, key: &str, word: &str) -> Json {
     with(schema.clone(), key, json!({ "type": "string", "const": word }))
 }
 
-/// Takes the definitions out of each schema into one map, under names of their own.
-fn hoist(what: &str, schemas: Vec<Json>, definitions: &mut Map<String, Json>) -> Vec<Json> {
+/// Takes the definitions out of each schema into one map, under names of their own. Each is titled by its connector.
+fn hoist(what: &str, schemas: Vec<(&str, Json)>, definitions: &mut Map<String, Json>) -> Vec<Json> {
     let mut all = Vec::new();
-    for (i, mut schema) in schemas.into_iter().enumerate() {
+    for (i, (kind, mut schema)) in schemas.into_iter().enumerate() {
         let prefix = format!("{what}{i}.");
         point_to(&mut schema, &prefix);
         if let Some(object) = schema.as_object_mut() {
             object.remove("$schema");
-            object.remove("title");
+            object.insert("title".into(), kind.into());
             if let Some(Json::Object(own)) = object.remove("$defs") {
                 definitions.extend(own.into_iter().map(|(k, v)| (format!("{prefix}{k}"), v)));
             }
@@ -243,6 +247,7 @@ fn add_definitions(schema: &mut Json, definitions: Map<String, Json>) {
 }
 
 /// Our formats as patterns, which editors know; `duration` is even another thing in JSON Schema. A reference fits everywhere.
+/// `x-format` keeps our word, for the reference page.
 const PATTERNS: [(&str, &str); 9] = [
     ("duration", r"(\d+(ms|s|m|h|d|w))+"),
     ("rate", r"\d+/(s|m|h|d)"),
@@ -259,8 +264,9 @@ fn for_editors(schema: &mut Json) {
     match schema {
         Json::Object(object) => {
             let format = object.get("format").and_then(Json::as_str);
-            if let Some((_, pattern)) = PATTERNS.iter().find(|(name, _)| Some(*name) == format) {
+            if let Some((name, pattern)) = PATTERNS.iter().find(|(name, _)| Some(*name) == format) {
                 object.shift_remove("format");
+                object.insert("x-format".into(), (*name).into());
                 object.insert("pattern".into(), format!(r"^({pattern}|.*\$\{{.+)$").into());
             }
             if object.get("x-secret").is_some_and(|s| s == true) {

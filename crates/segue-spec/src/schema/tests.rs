@@ -44,7 +44,7 @@ fn a_schema_a_kind_of_file_with_the_connectors_in_it() {
 #[test]
 fn editors_get_patterns_for_what_json_schema_does_not_know() {
     let all = schemas(&connectors());
-    insta::assert_snapshot!(all["asset"]["properties"]["fresh"], @r#"{"type":["string","null"],"description":"Younger than this is good enough; without it every run reads.","pattern":"^((\\d+(ms|s|m|h|d|w))+|.*\\$\\{.+)$"}"#);
+    insta::assert_snapshot!(all["asset"]["properties"]["fresh"], @r#"{"type":["string","null"],"description":"Younger than this is good enough; without it every run reads.","x-format":"duration","pattern":"^((\\d+(ms|s|m|h|d|w))+|.*\\$\\{.+)$"}"#);
     insta::assert_snapshot!(all["connection"]["$defs"]["connection0.connector.OAuth2"]["properties"]["client_secret"], @r#"{"type":"string","x-secret":true,"pattern":"\\$\\{secret:"}"#);
     assert!(!serde_json::to_string(&all).unwrap().contains(r#""format":"duration""#));
 }

@@ -59,6 +59,9 @@ fn a_term_that_means_nothing_is_said() {
         "tag:",
         "raw.[",
         "nowhere",
+        "down+raw.orders",
+        "up+raw.*",
+        "a+b",
     ];
     assert_snapshot!(all.map(report).join("\n"), @r#"
     error[SG0128]: there is no asset `raw.order`
@@ -80,5 +83,11 @@ fn a_term_that_means_nothing_is_said() {
       hint: write a name, `raw.*`, `tag:WORD`, `+name` or `name+`
     error[SG0128]: there is no asset `nowhere`
       more: segue explain SG0128
+    error: `down+raw.orders` is no selector
+      hint: `raw.orders+` means raw.orders with everything that is made from it
+    error: `up+raw.*` is no selector
+      hint: `+raw.*` means raw.* with everything that it is made from
+    error: `a+b` is no selector
+      hint: a `+` stands before a name or after it
     "#);
 }

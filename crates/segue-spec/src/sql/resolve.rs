@@ -4,6 +4,7 @@ use super::expr::look_up;
 use super::from::{all_named, renamed};
 use super::names::normal;
 use super::parse::{Condition, Lines, Mistake, Statement};
+use super::rows::over_rows;
 use super::scope::{Columns, Relation, Scope};
 use super::select::Shown;
 use crate::name::AssetName;
@@ -82,6 +83,9 @@ pub fn resolve_condition(condition: &Condition, table: &AssetName, columns: Colu
         ..Scope::default()
     };
     look_up(&mut resolver, &condition.expr, &scope);
+    for found in over_rows(condition) {
+        resolver.report(found);
+    }
     resolver.answer(None)
 }
 

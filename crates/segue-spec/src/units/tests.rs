@@ -45,10 +45,11 @@ fn rates_sizes_and_shares() {
     `10/y` is no rate: write `10/s`, `600/m`, `1000/h`
     `10/ s` is no rate: write `10/s`, `600/m`, `1000/h`
     ");
-    assert_snapshot!(report::<Size>(&["64MiB", "1024KiB", "10MB", "0B", "64", "64mb", "99999999TiB"]), @r"
+    assert_snapshot!(report::<Size>(&["64MiB", "1024KiB", "10MB", "1KB", "0B", "64", "64mb", "99999999TiB"]), @r"
     64MiB = 64MiB
     1024KiB = 1MiB
     10MB = 10MB
+    1KB = 1kB
     0B = 0B
     `64` is no size: write `512B`, `64KiB`, `64MiB`, `1GiB`
     `64mb` is no size: write `512B`, `64KiB`, `64MiB`, `1GiB`

@@ -43,9 +43,51 @@ pub fn parse_part(file: &str, text: &str, part: Range<usize>, found: &mut Vec<Di
     // What stands before becomes blank, so that every byte and every column stays where it is.
     let blank = |b: u8| if b == b'\n' || b == b'\r' { b as char } else { ' ' };
     let mut shifted: String = text.as_bytes()[..part.start].iter().map(|b| blank(*b)).collect();
-    shifted.push_str(&text[part]);
-    parse(file, &shifted, found)
+    shifted.push_str(&text[part.clone()]);
+    let before = found.len();
+    let parsed = parse(file, &shifted, found);
+    let syntax = found[before..].iter().position(|d| d.code == YAML_SYNTAX);
+    if let Some(mistake) = syntax.and_then(|_| misplaced(file, &shifted, part)) {
+        found.truncate(before);
+        found.push(mistake);
+    }
+    parsed
 }
+
+/// Why a header cannot be read, where its lines do not stand below each other: YAML's own words do not say it.
+fn misplaced(file: &str, text: &str, part: Range<usize>) -> Option<Diagnostic> {
+    let mut first: Option<usize> = None;
+    let mut start = text[..part.start].rfind('\n').map_or(0, |n| n + 1);
+    for line in text[start..part.end].split_inclusive('\n') {
+        let content = line.trim_start();
+        let indent = line.len() - content.len();
+        let at = |bytes: Range<usize>| Span {
+            file: file.to_string(),
+            bytes,
+        };
+        if let Some(tab) = line[..indent].find('\t') {
+            let hint = "write spaces; most editors can turn tabs into spaces";
+            let place = at(start + tab..start + tab + 1);
+            return Some(Diagnostic::error(YAML_TAB, Some(place), TAB).hint(hint));
+        }
+        let is_key = !content.is_empty() && !content.starts_with('#');
+        match first {
+            None if is_key => first = Some(indent),
+            Some(first) if is_key && indent < first => {
+                let word = content.find([':', ' ', '\n', '\r']).unwrap_or(content.len());
+                let place = at(start + indent..start + indent + word);
+                let message = "this line of the header stands further left than its first key";
+                let hint = format!("begin it with {first} spaces: the keys of a header stand below each other");
+                return Some(Diagnostic::error(YAML_SYNTAX, Some(place), message).hint(hint));
+            }
+            _ => {}
+        }
+        start += line.len();
+    }
+    None
+}
+
+const TAB: &str = "a tab stands where YAML wants spaces";
 
 /// Reading stopped; why is among the diagnostics.
 struct Stopped;
@@ -151,10 +193,16 @@ impl<'a, 'd> Builder<'a, 'd> {
 
     fn syntax(&mut self, error: &ScanError) -> Stopped {
         let at = self.offsets.byte(error.marker().index());
+        if error.info().contains("recursion") {
+            let at = at.min(self.text.len());
+            let message = format!("lists and mappings stand in each other more than {MAX_DEPTH} deep");
+            self.report(YAML_LIMIT, at..at, message, "no file of a project needs that");
+            return Stopped;
+        }
         match tab_near(self.text, at) {
             Some(tab) => {
                 let hint = "write spaces; most editors can turn tabs into spaces";
-                self.report(YAML_TAB, tab..tab + 1, "a tab stands where YAML wants spaces", hint);
+                self.report(YAML_TAB, tab..tab + 1, TAB, hint);
             }
             None => {
                 let at = at.min(self.text.len());

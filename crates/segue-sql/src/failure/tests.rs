@@ -48,3 +48,21 @@ fn the_limit_that_was_met_is_named() {
       more: segue explain SG0250
     ");
 }
+
+#[test]
+fn a_function_that_takes_other_types_is_no_mistake_of_the_engine() {
+    let text = "Function 'regexp_like' failed to match any signature, errors: one, two";
+    let told = |e: DataFusionError| failure(e, &Limits::default()).to_text();
+    let wanted = "error[SG0253]: the function `regexp_like` takes no arguments of these types\n  hint: cast what it is given: `cast(x as text)`\n  more: segue explain SG0253";
+    assert_eq!(told(DataFusionError::Internal(text.to_string())), wanted);
+    assert_eq!(told(DataFusionError::Plan(format!("Internal error: {text}"))), wanted);
+}
+
+#[test]
+fn who_holds_the_memory_is_told_on_one_line() {
+    let text = "Additional allocation failed for sort with top memory consumers (across reservations) as:\n  a#1 consumed 3.0 MB,\n  b#2 consumed 1.0 MB.\nError: Failed to allocate 2.0 MB";
+    let error = failure(DataFusionError::ResourcesExhausted(text.to_string()), &Limits::default());
+    let detail = error.context().iter().find(|(name, _)| *name == "detail").map(|(_, words)| words.as_str());
+    let wanted = "Additional allocation failed for sort with top memory consumers (across reservations) as: a#1 consumed 3.0 MB, b#2 consumed 1.0 MB";
+    assert_eq!(detail, Some(wanted));
+}

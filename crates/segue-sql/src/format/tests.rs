@@ -263,3 +263,19 @@ async fn a_reader_that_is_gone_stops_the_writing() {
         assert_eq!(error.kind(), Kind::Cancelled);
     }
 }
+
+#[tokio::test]
+async fn the_last_hours_of_the_calendar_are_shown_as_times() {
+    let last = 253_402_300_799_999_999;
+    let (instants, locals) = (
+        TimestampMicrosecondArray::from(vec![last]).with_timezone("UTC"),
+        TimestampMicrosecondArray::from(vec![last - 999_999]),
+    );
+    let fields = vec![Type::Timestamp.field("at", true), Type::LocalTimestamp.field("here", true)];
+    let columns: Vec<ArrayRef> = vec![Arc::new(instants), Arc::new(locals)];
+    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap();
+    insta::assert_snapshot!(written(Form::Csv, batch).await, @"
+    at,here
+    9999-12-31T23:59:59.999999Z,9999-12-31T23:59:59
+    ");
+}

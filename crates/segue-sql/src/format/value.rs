@@ -207,6 +207,20 @@ fn instant(out: &mut String, micros: i64, is_utc: bool) -> std::fmt::Result {
     match Timestamp::from_microsecond(micros) {
         Ok(instant) if is_utc => write!(out, "{instant}"),
         Ok(instant) => write!(out, "{}", TimeZone::UTC.to_datetime(instant)),
+        Err(_) => beyond(out, micros, is_utc),
+    }
+}
+
+/// The last hours of the year 9999 are instants that only a calendar without zones holds.
+fn beyond(out: &mut String, micros: i64, is_utc: bool) -> std::fmt::Result {
+    const DAY: i64 = 86_400_000_000;
+    let day = date(1970, 1, 1).checked_add(jiff::Span::new().try_days(micros.div_euclid(DAY)).unwrap_or_default());
+    match day {
+        Ok(day) => {
+            write!(out, "{day}T")?;
+            time(out, micros.rem_euclid(DAY))?;
+            out.write_str(if is_utc { "Z" } else { "" })
+        }
         Err(_) => write!(out, "{micros} microseconds after 1970"),
     }
 }

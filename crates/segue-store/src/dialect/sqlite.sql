@@ -74,6 +74,8 @@ create table ledger (
     n bigint not null,
     data_hash text not null,
     values_hash text not null,
+    -- {"table id": version}, null for none.
+    inputs text,
     source text,
     read_at bigint not null,
     kept bigint not null

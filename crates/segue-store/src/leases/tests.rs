@@ -51,6 +51,28 @@ async fn a_frozen_holder_loses_it_and_nobody_takes_its_old_lock_for_the_holders(
     assert_snapshot!(said(f.store.lease(asset(1), "eve").await), @"taken, epoch 3");
 }
 
+/// A backup was put in the place of a state that a living run works with.
+#[tokio::test]
+async fn an_older_state_beside_a_living_run() {
+    let f = Fixture::new().await;
+    drop(f.store.lease(asset(1), "ada").await.unwrap());
+    f.store.backup(&f.path("old.db")).await.unwrap();
+    let living = f.store.lease(asset(1), "ada").await.unwrap();
+    std::fs::create_dir(f.path("older")).unwrap();
+    std::fs::rename(f.path("old.db"), f.path("older/state.db")).unwrap();
+    std::fs::rename(f.path("leases"), f.path("older/leases")).unwrap();
+    let older = Store::open(f.path("older/state.db").to_str().unwrap(), f.clock.clone())
+        .await
+        .unwrap();
+    assert_snapshot!(said(older.lease(asset(1), "bob").await), @"
+    error[SG0607]: somebody is working on it with a newer copy of this state
+      hint: wait until that has ended; then `segue state rebuild` reads from the tables what this copy does not know
+      more: segue explain SG0607
+    ");
+    drop(living);
+    assert_snapshot!(said(older.lease(asset(1), "bob").await), @"taken, epoch 2");
+}
+
 #[tokio::test]
 async fn a_living_holder_renews_by_itself() {
     let f = Fixture::new().await;

@@ -139,6 +139,29 @@ async fn a_full_disk_takes_the_write_back_and_says_so() {
     assert_eq!(f.store.ledger(asset(1)).await.unwrap().len(), 5000);
 }
 
+/// The database takes the whole transaction back by itself where a statement that writes one row finds the disk full.
+#[tokio::test]
+async fn after_a_full_disk_the_next_write_is_one_like_any_other() {
+    let f = Fixture::new().await;
+    let line = |message: String| LogRow {
+        run: segue_core::RunId::random(),
+        step: None,
+        level: "info".into(),
+        message,
+        at: f.clock.now(),
+    };
+    sqlx::query("pragma max_page_count = 1")
+        .execute(&f.store.0.writer)
+        .await
+        .unwrap();
+    let full = f.store.log(&[line("x".repeat(100_000))]).await.unwrap_err();
+    assert_eq!(full.error_code(), Some(segue_diag::STATE_FULL));
+    assert!(full.to_text().contains("make room"), "{}", full.to_text());
+    let short = line("there is room again".into());
+    f.store.log(std::slice::from_ref(&short)).await.unwrap();
+    assert_eq!(f.store.logs(short.run, None).await.unwrap(), [short]);
+}
+
 #[tokio::test]
 async fn a_call_that_is_dropped_half_way_has_not_been() {
     let f = Fixture::new().await;

@@ -65,8 +65,8 @@ async fn the_state_can_be_asked_as_tables() {
     asset=raw.a asset_id=00000000-0000-0000-0000-000000000001 n=2 id=00000000-0000-0000-0000-00000000c002 predecessor=1 state=prepared prepared_at=2026-11-22T06:00:00Z rows_changed=3 bytes=512
     ");
     assert_snapshot!(shown(&f.store, "ledger").await, @r#"
-    asset=raw.a asset_id=00000000-0000-0000-0000-000000000001 range_from=0 range_to=9 outcome=done n=1 data_hash=d1 values_hash=v1 source=rest http://127.0.0.1:1 read_at=2026-11-22T06:00:00Z kept=false
-    asset=raw.a asset_id=00000000-0000-0000-0000-000000000001 labels={"id":"a"} outcome=done n=1 data_hash=d1 values_hash=v1 source=rest http://127.0.0.1:1 read_at=2026-11-22T06:00:00Z kept=false
+    asset=raw.a asset_id=00000000-0000-0000-0000-000000000001 range_from=0 range_to=9 outcome=done n=1 data_hash=d1 values_hash=v1 inputs={"00000000-0000-0000-0000-00000000005a":7} source=rest http://127.0.0.1:1 read_at=2026-11-22T06:00:00Z kept=false
+    asset=raw.a asset_id=00000000-0000-0000-0000-000000000001 labels={"id":"a"} outcome=done n=1 data_hash=d1 values_hash=v1 inputs={"00000000-0000-0000-0000-00000000005a":7} source=rest http://127.0.0.1:1 read_at=2026-11-22T06:00:00Z kept=false
     "#);
     assert_snapshot!(shown(&f.store, "parked").await, @r#"asset=raw.a asset_id=00000000-0000-0000-0000-000000000001 labels={"id":"b"} until=2026-11-22T06:00:00Z reason=429 attempts=3 parked_at=2026-11-22T06:00:00Z"#);
     for name in names() {

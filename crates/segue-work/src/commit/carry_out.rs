@@ -9,6 +9,7 @@ use segue_core::commit::{CommitRecord, Entry, Footprint, InputVersion, LedgerCha
 use segue_core::sink::{Change, Grain, Staged, Target};
 use segue_core::state::Lease;
 use segue_core::{AssetId, AssetName, CommitId, Error, Kind, Result, RunId, TableId};
+use segue_diag::CAME_FIRST;
 use serde_json::Value;
 
 /// How many numbers lie between two records that hold the whole ledger.
@@ -70,8 +71,9 @@ pub struct Landed {
 /// Prepares the draft after the settled commit, then claims, commits and marks it. `ledger` is the asset's ledger now.
 ///
 /// # Errors
-/// `Conflict` when the lease is another's, or another commit came first: settle again and work the change out anew. A transient error
-/// after preparing leaves the commit prepared: the next [`super::settle`] finishes it.
+/// `Conflict` when the lease is another's. `Conflict` with the code [`CAME_FIRST`] when another commit came first and this one never
+/// lands: settle again and work the change out anew. Any other error after preparing may leave the commit prepared: the next
+/// [`super::settle`] finishes it, and nobody may work the same rows out a second time.
 pub async fn carry_out(
     protocol: &Protocol<'_>,
     lease: &Lease,
@@ -89,7 +91,9 @@ pub async fn carry_out(
         Finished::ShutOut => Err(Error::new(
             Kind::Conflict,
             format!("another commit of {} came first", record.name),
-        )),
+        )
+        .code(CAME_FIRST)
+        .hint("run it again: what is missing then is worked out anew")),
         Finished::GivenUp(why) => Err(why),
     }
 }

@@ -61,7 +61,8 @@ pub(super) async fn finish(
     } = protocol;
     let own_sink = sinks.of(&record.own().target)?;
     match own_sink.claim(&record, ctx).await? {
-        Claim::Ours => reach(Boundary::Claimed),
+        Claim::Ours if own_sink.claims() => reach(Boundary::Claimed),
+        Claim::Ours => {}
         Claim::Taken => {
             state.forget(record.asset, record.id).await?;
             return Ok(Finished::ShutOut);
@@ -145,6 +146,10 @@ async fn part(protocol: &Protocol<'_>, record: &mut CommitRecord, at: usize) -> 
             .work_out(target, schema.clone(), change, staged, grains, ctx)
             .await?;
         record.parts[at].plan = anew.plan;
+        if at == 0 {
+            // What it takes away or adds may be otherwise on the moved table; readers go by this.
+            record.footprint = anew.footprint;
+        }
         recheck.judge(record, &record.parts[at], ctx).await?;
         if !state.rework(record).await? {
             return Ok(None);

@@ -1,64 +1,69 @@
 //! What a lost state can learn from the tables themselves.
 
 use super::Sinks;
-use segue_core::commit::{CommitRecord, Entry};
-use segue_core::sink::{Sink, Target};
+use crate::names;
+use segue_core::commit::CommitRecord;
+use segue_core::sink::{Head, LoggedChange, Sink, Target};
+use segue_core::source::Column;
 use segue_core::{Ctx, Error, Kind, Result};
+use segue_diag::CLAIM_GONE;
+use std::collections::HashMap;
 
 /// One asset, as its tables tell it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Found {
     /// Its own table.
     pub target: Target,
-    /// Its commits on that table, oldest first, as far back as their records reach.
+    /// Its commits on that table, oldest first, as far back as their records reach; one at least.
     pub records: Vec<CommitRecord>,
+    /// The version of the own table at which each of them landed; `None` where its log no longer tells.
+    pub versions: Vec<Option<u64>>,
     /// The last of them, when its table has decided and a companion has not taken it yet: to be entered as prepared, and finished.
     pub prepared: Option<CommitRecord>,
-    /// The ledger after the last commit that is finished.
-    pub ledger: Vec<Entry>,
+    /// The columns of the own table.
+    pub columns: Vec<Column>,
     /// The highest number seen, claimed or landed.
     pub highest: u64,
 }
 
-/// Reads every own table of ours in this sink: which commits landed, what they did to the ledger, and whether the last is finished.
+/// Reads an own table of ours, whose head is this: which commits landed, where, and whether the last is finished. `None` where none did.
 ///
 /// # Errors
-/// `BadData` when a table's last record is not there or cannot be read, naming the table: its asset must be dropped or rebuilt.
-pub async fn survey(sink: &dyn Sink, sinks: &dyn Sinks, ctx: &Ctx) -> Result<Vec<Found>> {
-    let mut found = Vec::new();
-    for target in sink.tables(ctx).await? {
-        let head = sink.head(&target, ctx).await?;
-        if head.n == 0 {
-            continue;
-        }
-        let records = sink.records(&target, ctx).await?;
-        let Some(last) = records.last().filter(|r| r.n == head.n) else {
-            return Err(Error::new(
-                Kind::BadData,
-                format!("the record of commit {} of {} is missing", head.n, target.name),
-            )
-            .with("table", &target.place)
-            .hint(
-                "without it nobody knows what the table holds; restore `_segue/commits` beside it, or drop the asset",
-            ));
-        };
-        let is_finished = companions_have(last, sinks, ctx).await?;
-        let prepared = (!is_finished).then(|| last.clone());
-        let highest = sink.highest(&target, ctx).await?;
-        let finished = if is_finished {
-            &records[..]
-        } else {
-            &records[..records.len() - 1]
-        };
-        found.push(Found {
-            ledger: ledger_of(finished),
-            target: last.own().target.clone(),
-            highest,
-            prepared,
-            records: records.clone(),
-        });
+/// `BadData` when the table's last record is not there or cannot be read, naming the table: its asset must be dropped or made anew.
+pub async fn find(
+    sink: &dyn Sink,
+    sinks: &dyn Sinks,
+    target: &Target,
+    head: &Head,
+    ctx: &Ctx,
+) -> Result<Option<Found>> {
+    if head.n == 0 {
+        return Ok(None);
     }
-    Ok(found)
+    let records = sink.records(target, ctx).await?;
+    let Some(last) = records.last().filter(|r| r.n == head.n) else {
+        return Err(Error::new(
+            Kind::BadData,
+            format!("the record of commit {} of {} is missing", head.n, target.name),
+        )
+        .code(CLAIM_GONE)
+        .with("table", &target.place)
+        .hint("without it nobody knows what the table holds; put the folder _segue beside it back, or move the table away"));
+    };
+    let is_finished = companions_have(last, sinks, ctx).await?;
+    let landed = landed(sink, target, head.version, ctx).await?;
+    let columns = head.schema.as_ref().map(|schema| names::table_columns(schema));
+    Ok(Some(Found {
+        target: Target {
+            name: last.name.clone(),
+            ..target.clone()
+        },
+        versions: records.iter().map(|r| landed.get(&r.n).copied()).collect(),
+        prepared: (!is_finished).then(|| last.clone()),
+        columns: columns.transpose()?.unwrap_or_default(),
+        highest: sink.highest(target, ctx).await?,
+        records,
+    }))
 }
 
 /// Whether every companion of the record has taken it.
@@ -71,10 +76,23 @@ async fn companions_have(record: &CommitRecord, sinks: &dyn Sinks, ctx: &Ctx) ->
     Ok(true)
 }
 
-/// The ledger after these records: from the newest whole one on.
-fn ledger_of(records: &[CommitRecord]) -> Vec<Entry> {
-    let from = records.iter().rposition(|r| r.whole_ledger.is_some());
-    let start = from.and_then(|at| records[at].whole_ledger.clone()).unwrap_or_default();
-    let rest = from.map_or(records, |at| &records[at + 1..]);
-    rest.iter().fold(start, |ledger, record| record.ledger.apply(ledger))
+/// The version at which each commit landed, as far back as the table's log tells.
+async fn landed(sink: &dyn Sink, target: &Target, newest: u64, ctx: &Ctx) -> Result<HashMap<u64, u64>> {
+    let by_number = |changes: Vec<LoggedChange>| changes.into_iter().filter_map(|c| Some((c.n?, c.version)));
+    let passes = |e: &Error| !e.kind().is_transient() && e.kind() != Kind::Cancelled;
+    match sink.changes(target, 0, newest, ctx).await {
+        Ok(changes) => return Ok(by_number(changes).collect()),
+        Err(e) if passes(&e) => {}
+        Err(e) => return Err(e),
+    }
+    // The log was cleaned up: from the newest version back to the last that it has.
+    let mut landed = HashMap::new();
+    for version in (1..=newest).rev() {
+        match sink.changes(target, version - 1, version, ctx).await {
+            Ok(changes) => landed.extend(by_number(changes)),
+            Err(e) if passes(&e) => break,
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(landed)
 }

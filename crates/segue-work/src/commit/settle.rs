@@ -50,6 +50,10 @@ pub async fn settle(protocol: &Protocol<'_>, lease: &Lease, own: &Target) -> Res
             version: head.version,
             schema: head.schema,
         };
+        if head.n > 0 && settled.schema.is_none() {
+            // Its mark is there, and its rows are not.
+            return Err(unknown_commit(own, 0, commits.last.0));
+        }
         if (head.n, head.id) == commits.last || !rules.compare_head {
             return Ok(settled);
         }

@@ -239,11 +239,12 @@ impl World {
     /// `segue state rebuild`.
     fn rebuild(&self) {
         let calm = OneSink(self.sink.with(self.kept.promises, Arc::new(Calm)));
-        let found = survey(&calm.0, &calm, &self.ctx)
-            .now_or_never()
-            .expect("nothing waits")
-            .expect("records are there");
-        let memory = match found.into_iter().find(|f| f.target.place == "own") {
+        let found = async {
+            let head = calm.0.head(&target("own"), &self.ctx).await?;
+            find(&calm.0, &calm, &target("own"), &head, &self.ctx).await
+        };
+        let found = found.now_or_never().expect("nothing waits").expect("records are there");
+        let memory = match found {
             None => Memory::default(),
             Some(found) => {
                 let done = found.records.len() - usize::from(found.prepared.is_some());

@@ -43,6 +43,7 @@ fn entry(part: &Part, n: u64) -> Entry {
         n,
         data_hash: "h1".into(),
         values_hash: part.values_hash.clone(),
+        inputs: BTreeMap::new(),
         source: None,
         read_at: "2024-01-04T12:00:00Z".parse().unwrap(),
         kept: false,
@@ -345,7 +346,7 @@ fn a_computation_that_changed_nothing_is_not_done_again() {
         name: "raw.orders".parse().unwrap(),
         version: 5,
     }];
-    computed.ledger[0].values_hash = Values::text("", &seen);
+    computed.ledger[0].inputs = seen.iter().map(|i| (i.table, i.version)).collect();
     insta::assert_snapshot!(computed.states(&[range(1)]), @"fresh");
 }
 
@@ -402,4 +403,19 @@ fn what_this_run_has_read_is_not_read_again_when_its_step_is_tried_again() {
     stale: asked for with --again
     fresh
     ");
+}
+
+#[test]
+fn a_read_in_the_future_is_of_no_known_age() {
+    let ahead = |h| Entry {
+        read_at: now() + SignedDuration::from_hours(h),
+        ..entry(&slice("a"), 1)
+    };
+    assert!(read(&[ahead(87_600)], &[slice("a")], HOURS(24)).starts_with("stale: read at "));
+    // Machines that share a state differ by minutes.
+    let bit = Entry {
+        read_at: now() + SignedDuration::from_mins(2),
+        ..entry(&slice("a"), 1)
+    };
+    insta::assert_snapshot!(read(&[bit], &[slice("a")], HOURS(24)), @"fresh");
 }

@@ -2,7 +2,8 @@
 
 use crate::definition::Definition;
 use crate::names::{self, column_type};
-use segue_core::Type;
+use arrow_schema::Schema;
+use segue_core::{Result, Type};
 use segue_spec::model::{Asset, Copy, How, OnChange, WriteMode};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -83,6 +84,45 @@ impl DefinitionChange {
             is_mapping_alone: false,
             lost_columns: Vec::new(),
         }
+    }
+
+    /// Takes in how the columns of a changed query differ from those of its table.
+    ///
+    /// # Errors
+    /// `Unsupported` for a column that no type keeps.
+    pub fn columns(&mut self, asset: &Asset, before: &Schema, after: &Schema) -> Result<()> {
+        let mut found = Vec::new();
+        for old in before.fields() {
+            let name = old.name();
+            let x = Type::of(old)?;
+            let Ok(new) = after.field_with_name(name) else {
+                self.lost_columns.push(name.clone());
+                found.push((Class::Breaking, format!("column {name} is no longer there")));
+                continue;
+            };
+            let y = Type::of(new)?;
+            if x != y && x.widens_to(&y) {
+                found.push((Class::Additive, format!("column {name}: {x} becomes {y}")));
+            } else if x != y {
+                self.lost_columns.push(name.clone());
+                found.push((Class::Breaking, format!("column {name}: {x} becomes {y}")));
+            }
+        }
+        for new in after.fields() {
+            if before.field_with_name(new.name()).is_err() {
+                found.push((Class::Additive, format!("column {} is new", new.name())));
+            }
+        }
+        let class = found.iter().map(|(class, _)| *class).max();
+        if self.class != Some(Class::ForwardOnly) {
+            self.class = self.class.max(class);
+        }
+        if !self.lost_columns.is_empty() && self.action == Action::Recompute && is_in_parts(asset) {
+            self.action = Action::Rebuild;
+        }
+        self.differences
+            .extend(found.into_iter().map(|(class, what)| Difference { what, class }));
+        Ok(())
     }
 }
 
@@ -168,6 +208,9 @@ impl Found {
                 self.unless_same(Class::Breaking, "the grain of its ranges", &x.by, &y.by);
                 self.unless_same(Class::Breaking, "the column of its ranges", &x.output, &y.output);
                 self.unless_same(Class::Breaking, "the zone of its ranges", &old.timezone, &new.timezone);
+            }
+            (None, None) if matches!((&a.how, &b.how), (How::Sql(_), How::Sql(_))) => {
+                self.unless_same(Class::Breaking, "the zone of its times", &old.timezone, &new.timezone);
             }
             (None, None) => {}
             _ => self.add(Class::Breaking, "whether it has ranges"),
@@ -331,11 +374,6 @@ fn settings_without_mapping(copy: &Copy) -> serde_json::Value {
         settings.remove("records");
     }
     settings
-}
-
-/// Whether a schema can become another without losing a value.
-pub fn widens(old: &Type, new: &Type) -> bool {
-    old == new || old.widens_to(new)
 }
 
 #[cfg(test)]

@@ -100,3 +100,35 @@ fn a_day_column_west_of_greenwich_lies_in_its_own_range() {
     );
     assert_eq!(days.in_column(range, &Type::Timestamp).unwrap(), range);
 }
+
+#[test]
+fn a_day_without_a_midnight_lies_in_its_own_range() {
+    // In Cairo the clocks skip the hour after midnight on 26 April 2024: the day begins at 01:00, and a date has no hour.
+    let days = calendar(By::Day, "2024-04-25", "Africa/Cairo");
+    let ranges = days.due(at("2024-04-27T21:00:00Z")).unwrap();
+    insta::assert_snapshot!(text("Africa/Cairo", &ranges), @r"
+    04-25 00:00 +0200 to 04-26 01:00 +0300
+    04-26 01:00 +0300 to 04-27 00:00 +0300
+    04-27 00:00 +0300 to 04-28 00:00 +0300
+    ");
+    for of in [Type::Date, Type::LocalTimestamp] {
+        let held = days.in_column(ranges[1], &of).unwrap();
+        assert_eq!(
+            told(held),
+            "2024-04-26T00:00:00Z to 2024-04-27T00:00:00Z",
+            "{of}: the day's own midnight, whether clocks showed it or not"
+        );
+    }
+    assert_eq!(days.in_column(ranges[1], &Type::Timestamp).unwrap(), ranges[1]);
+}
+
+#[test]
+fn hours_are_not_told_by_a_column_that_shows_one_twice() {
+    let hour = Span::new(0, HOUR_US);
+    let berlin = calendar(By::Hour, "1970-01-01", "Europe/Berlin");
+    let error = berlin.in_column(hour, &Type::LocalTimestamp).unwrap_err();
+    insta::assert_snapshot!(error, @"a column of type local_timestamp cannot tell the hours of a day apart in every case");
+    let utc = calendar(By::Hour, "1970-01-01", "UTC");
+    assert_eq!(utc.in_column(hour, &Type::LocalTimestamp).unwrap(), hour);
+    assert!(utc.in_column(hour, &Type::Date).is_err());
+}

@@ -3,10 +3,11 @@
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow_schema::{Schema, SchemaRef};
 use jiff::Timestamp;
-use segue_core::{Error, Labels, Result, RunId, Span, Type};
+use segue_core::{Error, Kind, Labels, Result, RunId, Span, Type};
+use segue_diag::TOO_MUCH_ASIDE;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// The column by which set-aside rows are replaced together with what they belong to.
@@ -54,6 +55,39 @@ impl SetAside {
     }
 }
 
+/// How much is set aside for one commit, which is held in memory until then.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    most: u64,
+    taken: u64,
+}
+
+impl Room {
+    /// Room for rows of so many bytes together.
+    pub fn of(most: u64) -> Room {
+        Room { most, taken: 0 }
+    }
+
+    /// Takes room for a row.
+    ///
+    /// # Errors
+    /// `BadData` when there is none: what is wrong is more than a few rows.
+    pub fn take(&mut self, row: &SetAside) -> Result<()> {
+        self.taken += (size_of::<SetAside>() + row.row.len() + row.reason.len()) as u64;
+        if self.taken <= self.most {
+            return Ok(());
+        }
+        Err(Error::new(
+            Kind::BadData,
+            format!("more than {} MiB of rows would be set aside at once", self.most >> 20),
+        )
+        .code(TOO_MUCH_ASIDE)
+        .with("latest reason", &row.reason)
+        .with("row", row.row.chars().take(200).collect::<String>())
+        .hint("nothing of it was committed; `segue preview` shows how the first rows are read"))
+    }
+}
+
 /// The key of what set-aside rows belong to: their slice, their range, or the table.
 pub fn part_key(labels: &Labels, range: Option<Span>) -> String {
     match range {
@@ -61,6 +95,13 @@ pub fn part_key(labels: &Labels, range: Option<Span>) -> String {
         None if labels.is_none() => "table".into(),
         None => labels.key(),
     }
+}
+
+/// The key of a row that belongs to no slice that could be told, of an asset that has slices: it replaces its like and nothing else,
+/// because the read that sets others aside may have asked other slices.
+pub fn stray_key(reason: &str, path: Option<&str>, row: &str) -> String {
+    let digest = segue_core::hash::sha256(format!("{reason}\0{}\0{row}", path.unwrap_or("")));
+    format!("stray:{}", &digest[..32])
 }
 
 /// A part's key as the labels by which a sink replaces.
@@ -142,33 +183,54 @@ pub fn batch(rows: &[SetAside]) -> Result<RecordBatch> {
     RecordBatch::try_new(schema, columns).map_err(|e| Error::bug("set-aside rows do not make a batch").caused_by(e))
 }
 
-/// Gives rows that lay in quarantine before, alike in all but when they were met, their first time and run: so a read that finds
-/// the same mistakes again changes nothing.
-///
-/// # Errors
-/// `Bug` for batches that are no quarantine's.
-pub fn keep_first(rows: &mut [SetAside], before: &[RecordBatch], parts: &BTreeSet<String>) -> Result<()> {
-    let mut first: BTreeMap<[String; 5], Vec<(Timestamp, Option<RunId>)>> = BTreeMap::new();
-    for batch in before {
-        for at in 0..batch.num_rows() {
-            let row = crate::json::row(batch, at);
-            if !row.get(PART).and_then(Value::as_str).is_some_and(|p| parts.contains(p)) {
+/// When rows that are set aside now were met first: those that lay in quarantine before, alike in all else, keep their first time and run,
+/// so that a read which finds the same mistakes again changes nothing.
+pub struct Met<'a> {
+    parts: &'a BTreeSet<String>,
+    /// As large as what is set aside now, whatever lies in quarantine.
+    first: BTreeMap<[String; 5], VecDeque<(Timestamp, Option<RunId>)>>,
+}
+
+impl<'a> Met<'a> {
+    /// A question about these rows, which replace those of these parts.
+    pub fn of(rows: &[SetAside], parts: &'a BTreeSet<String>) -> Met<'a> {
+        let first = rows.iter().map(|r| (r.identity().map(str::to_string), VecDeque::new()));
+        Met {
+            parts,
+            first: first.collect(),
+        }
+    }
+
+    /// Looks through a batch of the quarantine.
+    ///
+    /// # Errors
+    /// `Bug` for a batch that is no quarantine's.
+    pub fn look(&mut self, before: &RecordBatch) -> Result<()> {
+        for at in 0..before.num_rows() {
+            let row = crate::json::row(before, at);
+            if !row
+                .get(PART)
+                .and_then(Value::as_str)
+                .is_some_and(|p| self.parts.contains(p))
+            {
                 continue;
             }
             let text = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or("").to_string();
             let key = [text(PART), text("reason"), text("path"), text("check"), text("row")];
-            let met = crate::rows::timestamp(batch, "at", at)?;
-            first.entry(key).or_default().push((met, text("run").parse().ok()));
+            if let Some(met) = self.first.get_mut(&key) {
+                met.push_back((crate::rows::timestamp(before, "at", at)?, text("run").parse().ok()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the rows the times and runs that were found.
+    pub fn keep_first(mut self, rows: &mut [SetAside]) {
+        for row in rows {
+            let key = row.identity().map(str::to_string);
+            if let Some((at, run)) = self.first.get_mut(&key).and_then(VecDeque::pop_front) {
+                (row.at, row.run) = (at, run);
+            }
         }
     }
-    for row in rows {
-        let key = row.identity().map(str::to_string);
-        if let Some((at, run)) = first
-            .get_mut(&key)
-            .and_then(|met| if met.is_empty() { None } else { Some(met.remove(0)) })
-        {
-            (row.at, row.run) = (at, run);
-        }
-    }
-    Ok(())
 }

@@ -2,13 +2,12 @@
 
 use super::aside::{self, EVIDENCE, SetAside, part_key};
 use super::group::Group;
-use super::judge::Failure;
 use super::known;
 use super::land::{Lander, Meets, Piece, Rejudge, has_position, replace_parts, slice_columns};
 use crate::commit::{Settled, Sinks};
 use arrow_schema::SchemaRef;
 use futures::{StreamExt, TryStreamExt};
-use segue_core::Result;
+use segue_core::{Error, Result};
 use segue_core::commit::{Footprint, LedgerChange, Role};
 use segue_core::sink::{Change, Rows, Sink, Target};
 use std::collections::BTreeSet;
@@ -73,12 +72,12 @@ impl Lander<'_> {
         }
         if head.schema.is_some() && !rows.is_empty() {
             let there = sink.at(&target, head.version, self.ctx).await?;
-            let mut before = Vec::new();
+            let mut met = aside::Met::of(&rows, parts);
             let mut batches = there.scan(None).await?;
             while let Some(batch) = batches.try_next().await? {
-                before.push(batch);
+                met.look(&batch)?;
             }
-            aside::keep_first(&mut rows, &before, parts)?;
+            met.keep_first(&mut rows);
         }
         let schema = aside::schema();
         let mut staged = Vec::new();
@@ -128,14 +127,19 @@ impl Lander<'_> {
         }))
     }
 
-    /// Commits a failed check's offenders to the quarantine, and nothing else; then fails.
-    pub(super) async fn keep_evidence(&mut self, failure: Failure, schema: SchemaRef, settled: &Settled) -> Result<()> {
-        let error = failure.error(self.asset, self.figures.commits);
+    /// Commits what shows why nothing else was to the quarantine; then fails with this error.
+    pub(super) async fn keep_evidence(
+        &mut self,
+        evidence: Vec<SetAside>,
+        error: Error,
+        schema: SchemaRef,
+        settled: &Settled,
+    ) -> Result<()> {
         let parts = BTreeSet::from([EVIDENCE.to_string()]);
         let own = known::own(self.row);
         let sink = self.deps.places.of(&own)?;
         if let Some(evidence) = self
-            .set_aside_piece(failure.evidence, replace_parts(&parts), &parts)
+            .set_aside_piece(evidence, replace_parts(&parts), &parts)
             .await?
         {
             let pieces = vec![self.no_rows(&sink, &own, settled, &schema).await?, evidence];

@@ -7,6 +7,7 @@ use super::land::Meets;
 use super::query;
 use super::read::done_part;
 use crate::ledger::State;
+use crate::ranges::told;
 use crate::report::Ended;
 use segue_core::commit::Outcome;
 use segue_core::{Error, Kind, Result};
@@ -92,7 +93,8 @@ impl Doing<'_> {
             Some((why, range)) => Err(Error::new(
                 Kind::Conflict,
                 format!(
-                    "the range {range} of {} is stale ({why}), and was appended: it cannot be replaced",
+                    "the range {} of {} is stale ({why}), and was appended: it cannot be replaced",
+                    told(range),
                     self.step.asset.name
                 ),
             )

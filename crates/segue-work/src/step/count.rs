@@ -86,7 +86,11 @@ impl Count<'_> {
             .with("failed", self.slices.failed)
             .hint("what was committed stays, and the next run goes on with the rest");
         if let Some(why) = &self.first_failure {
-            error = error.with("first failure", why);
+            // With its code: that is what `segue explain` is asked about.
+            error = match why.error_code() {
+                Some(code) => error.with("first failure", format!("[{code}] {why}")),
+                None => error.with("first failure", why),
+            };
         }
         if let Some(why) = &self.parked_because {
             error = error.with("parked because", why);

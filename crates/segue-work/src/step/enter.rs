@@ -3,9 +3,8 @@
 use super::group::{DonePart, Group};
 use super::land::{Lander, Meets, slice_columns};
 use crate::commit::Settled;
-use crate::ledger::Values;
 use segue_core::commit::{Entry, LedgerChange};
-use segue_core::{Labels, Result, Span, Spans};
+use segue_core::{Labels, Result, Span, Spans, TableId};
 use std::collections::BTreeMap;
 
 impl Lander<'_> {
@@ -24,19 +23,20 @@ impl Lander<'_> {
             .parts
             .iter()
             .filter(|p| p.is_entered)
-            .map(|p| self.entry(p, 0, p.values_hash.clone()))
+            .map(|p| self.entry(p, 0, BTreeMap::new()))
             .collect();
         change
     }
 
-    fn entry(&self, part: &DonePart, n: u64, values_hash: String) -> Entry {
+    fn entry(&self, part: &DonePart, n: u64, inputs: BTreeMap<TableId, u64>) -> Entry {
         Entry {
             range: part.range,
             labels: part.labels.clone(),
             outcome: part.outcome,
             n,
             data_hash: self.data_hash.to_string(),
-            values_hash,
+            values_hash: part.values_hash.clone(),
+            inputs,
             source: self.source.map(str::to_string),
             read_at: part.read_at,
             kept: false,
@@ -48,15 +48,17 @@ impl Lander<'_> {
         let ledger = self.deps.store.ledger(self.row.id).await?;
         let before: BTreeMap<(Option<Span>, &Labels), &Entry> =
             ledger.iter().map(|e| ((e.range, &e.labels), e)).collect();
-        let checked = self.inputs.versions();
+        // A source's slice needs no versions: its age alone makes it old.
+        let seen: BTreeMap<TableId, u64> = match self.source {
+            Some(_) => BTreeMap::new(),
+            None => self.inputs.versions().iter().map(|i| (i.table, i.version)).collect(),
+        };
         let mut change = LedgerChange::default();
         let mut touched = Vec::new();
         for part in group.parts.iter().filter(|p| p.is_entered) {
             let there = before.get(&(part.range, &part.labels));
             let n = there.map_or(settled.n, |e| e.n);
-            // A source's slice needs no versions: its age alone makes it old.
-            let checked = if self.source.is_some() { &[][..] } else { &checked };
-            let entry = self.entry(part, n, Values::text(&part.values_hash, checked));
+            let entry = self.entry(part, n, seen.clone());
             match there {
                 Some(same)
                     if **same

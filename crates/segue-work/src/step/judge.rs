@@ -1,7 +1,7 @@
 //! Checks, judged: rows set aside before a commit is worked out, and the table as it would be after it.
 
-use super::aside::{EVIDENCE, SetAside, cut};
-use super::gather::{Whose, row_aside};
+use super::aside::{EVIDENCE, Room, SetAside, cut};
+use super::gather::{Whose, room, row_aside};
 use super::inputs::Inputs;
 use crate::checks::{self, CHANGED, When};
 use crate::deps::Deps;
@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The most offenders that are kept as evidence of one check.
-const MOST_EVIDENCE: usize = 1000;
+pub(super) const MOST_EVIDENCE: usize = 1000;
 
 /// The checks of one asset, and what they are asked with.
 pub struct Judge<'a> {
@@ -107,6 +107,7 @@ impl Judge<'_> {
             return Ok((staged, Vec::new()));
         }
         let (mut good_pieces, mut aside) = (Vec::new(), Vec::new());
+        let mut room = room(self.ctx);
         for piece in staged {
             let rows = sink.staged(target, std::slice::from_ref(&piece), self.ctx).await?;
             let schema = rows.schema();
@@ -115,7 +116,7 @@ impl Judge<'_> {
             let (_, mut bad) = self.ask(checks::bad_rows(&checks, &table), tables.clone()).await?;
             let before = aside.len();
             while let Some(batch) = bad.try_next().await? {
-                self.push_bad(&checks, &batch, &mut aside)?;
+                self.push_bad(&checks, &batch, &mut room, &mut aside)?;
             }
             if aside.len() == before {
                 good_pieces.push(piece);
@@ -135,7 +136,13 @@ impl Judge<'_> {
         Ok((good_pieces, aside))
     }
 
-    fn push_bad(&self, checks: &[&Check], batch: &RecordBatch, aside: &mut Vec<SetAside>) -> Result<()> {
+    fn push_bad(
+        &self,
+        checks: &[&Check],
+        batch: &RecordBatch,
+        room: &mut Room,
+        aside: &mut Vec<SetAside>,
+    ) -> Result<()> {
         let at = batch
             .schema_ref()
             .index_of("_segue_check")
@@ -151,10 +158,12 @@ impl Judge<'_> {
                 range: self.range_of(&rows, row),
             };
             let reason = format!("check `{}` does not hold", check.name);
-            aside.push(SetAside {
+            let row = SetAside {
                 check: Some(check.name.clone()),
                 ..row_aside(&whose, reason, &rows, row, now, self.ctx.trace.run)
-            });
+            };
+            room.take(&row)?;
+            aside.push(row);
         }
         Ok(())
     }

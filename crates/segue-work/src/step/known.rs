@@ -7,9 +7,9 @@ use segue_core::commit::Role;
 use segue_core::hash::sha256;
 use segue_core::sink::Target;
 use segue_core::{AssetId, AssetName, Ctx, Error, Kind, Result, TableId};
-use segue_diag::{FOREIGN_TABLE, UNKNOWN_TABLE};
+use segue_diag::{FOREIGN_TABLE, INTO_MOVED, UNKNOWN_TABLE};
 use segue_spec::model::Asset;
-use segue_store::AssetRow;
+use segue_store::{AssetRow, Store};
 use uuid::Uuid;
 
 /// The asset as the state knows it, under its present or its former name; `None` when it never ran.
@@ -33,6 +33,7 @@ pub async fn row(deps: &Deps, asset: &Asset) -> Result<Option<AssetRow>> {
 pub async fn register(deps: &Deps, asset: &Asset, ctx: &Ctx) -> Result<AssetRow> {
     let name = asset_name(&asset.name);
     if let Some(found) = row(deps, asset).await? {
+        refuse_moved(asset, &found)?;
         if found.name == name {
             return Ok(found);
         }
@@ -80,6 +81,53 @@ pub async fn register(deps: &Deps, asset: &Asset, ctx: &Ctx) -> Result<AssetRow>
     refuse_foreign(deps, &row, ctx).await?;
     deps.store.register(&row).await?;
     Ok(row)
+}
+
+/// Fails when `into:` names another place than the asset's table has: its rows would go on into the old one.
+///
+/// # Errors
+/// `Conflict`, with the choices.
+pub fn refuse_moved(asset: &Asset, row: &AssetRow) -> Result<()> {
+    let told = |connection: Option<&str>, table: &str| match connection {
+        Some(connection) => format!("`{table}` of {connection}"),
+        None => "the lake".to_string(),
+    };
+    let wanted = asset.into.as_ref().map(|i| (i.connection.as_str(), i.table.as_str()));
+    let is_same = match wanted {
+        None => row.connection.is_none(),
+        Some((connection, table)) => row.connection.as_deref() == Some(connection) && row.place == table,
+    };
+    if is_same {
+        return Ok(());
+    }
+    let (connection, table) = wanted.unzip();
+    Err(Error::new(
+        Kind::Conflict,
+        format!(
+            "the table of {} is {}, and `into:` names {} now",
+            asset.name,
+            told(row.connection.as_deref(), &row.place),
+            told(connection, table.unwrap_or(""))
+        ),
+    )
+    .code(INTO_MOVED)
+    .hint(format!(
+        "put the old place back; or give up the old table with `segue asset drop {}`, or name this asset otherwise and keep both",
+        row.name
+    )))
+}
+
+/// Whether the table holds an answer: some part of it was done once. The table of an asset whose checks have failed ever since has
+/// none; there are commits in it, but they carried evidence alone.
+///
+/// # Errors
+/// Those of the state.
+pub async fn has_answer(store: &Store, row: &AssetRow) -> Result<bool> {
+    if !store.ledger(row.id).await?.is_empty() {
+        return Ok(true);
+    }
+    let landed = store.footprints(row.table, 0, u64::MAX).await?;
+    Ok(landed.is_empty() || landed.iter().any(|l| !l.footprint.is_nothing()))
 }
 
 /// Fails when there is a table where a new one is to be.
@@ -144,9 +192,12 @@ pub fn companion(row: &AssetRow, role: Role) -> Target {
 /// A lake table that is read, by its asset's name.
 ///
 /// # Errors
-/// `NotFound` when the asset never ran.
+/// `NotFound` when no run of the asset has committed rows of it.
 pub async fn input(deps: &Deps, name: &AssetName) -> Result<AssetRow> {
-    deps.store.asset(name).await?.ok_or_else(|| not_yet(name))
+    match deps.store.asset(name).await? {
+        Some(row) if has_answer(&deps.store, &row).await? => Ok(row),
+        _ => Err(not_yet(name)),
+    }
 }
 
 /// The error for an input that has no table yet.

@@ -5,11 +5,10 @@ use super::group::DonePart;
 use super::inputs::Inputs;
 use crate::deps::Deps;
 use crate::ledger::Part;
-use crate::ranges::Calendar;
+use crate::ranges::{Calendar, told};
 use arrow_array::RecordBatch;
 use arrow_schema::{Field, Schema, SchemaRef};
 use futures::TryStreamExt;
-use jiff::Timestamp;
 use segue_core::engine::{Param, Query, TableKey};
 use segue_core::{Ctx, Error, Kind, Result, Type};
 use segue_diag::OUTSIDE_RANGE;
@@ -115,7 +114,6 @@ impl Asked<'_> {
         else {
             return Ok(());
         };
-        let time = |at: i64| Timestamp::from_microsecond(at).map_or_else(|_| at.to_string(), |t| t.to_string());
         Err(Error::new(
             Kind::BadData,
             format!("a row of {name} lies outside the range that it was computed for"),
@@ -123,7 +121,7 @@ impl Asked<'_> {
         .code(OUTSIDE_RANGE)
         .with("column", &written.output)
         .with("row", Value::Object(crate::json::row(batch, row)))
-        .with("range", format!("{} to {}", time(range.from), time(range.to)))
+        .with("range", told(range))
         .hint("bound the output by $from and $to as the input is, for example with date_trunc"))
     }
 }

@@ -1,6 +1,6 @@
 //! A copy from a source: what it hands out, slice by slice, until everything that was asked for has an end.
 
-use super::aside::{SetAside, cut, part_key};
+use super::aside::{SetAside, cut, part_key, stray_key};
 use super::gather::{Gather, Whose};
 use super::group::DonePart;
 use super::pages;
@@ -169,12 +169,12 @@ impl Reading<'_> {
             Read::Rejected { slice, rows } => {
                 self.rows += rows.len() as u64;
                 let whose = slice.map(|s| self.whose(s)).transpose()?;
-                let aside: Vec<SetAside> = rows.into_iter().map(|r| rejected(whose.as_ref(), r, ctx)).collect();
+                let is_sliced = self.parts.iter().any(|p| !p.labels.is_none());
+                let aside = rows.into_iter().map(|r| rejected(whose.as_ref(), is_sliced, r, ctx));
                 match (slice, &whose) {
                     (Some(slice), Some(whose)) => gather.aside(slice, whose, aside),
                     _ => gather.stray(aside),
                 }
-                Ok(())
             }
             Read::Page { batch, .. } if self.keep_pages => gather.page(pages::of_read(&batch, self.read_at)?).await,
             Read::Page { .. } => Ok(()),
@@ -293,11 +293,16 @@ pub fn done_part(part: &Part, read_at: Timestamp, outcome: Outcome) -> DonePart 
     }
 }
 
-fn rejected(whose: Option<&Whose>, record: Rejected, ctx: &Ctx) -> SetAside {
+fn rejected(whose: Option<&Whose>, is_sliced: bool, record: Rejected, ctx: &Ctx) -> SetAside {
+    let part = match whose {
+        Some(whose) => part_key(&whose.labels, whose.range),
+        None if is_sliced => stray_key(&record.reason, record.path.as_deref(), &record.raw),
+        None => part_key(&Labels::none(), None),
+    };
     let nobodys = Whose::default();
     let whose = whose.unwrap_or(&nobodys);
     SetAside {
-        part: part_key(&whose.labels, whose.range),
+        part,
         labels: whose.labels.clone(),
         range: whose.range,
         reason: record.reason,

@@ -78,7 +78,7 @@ pub fn other_params(copy: &Copy, params: &Map<String, Value>) -> Map<String, Val
         .flat_map(|v| {
             places(&names::template(v))
                 .into_iter()
-                .filter_map(|p| p.strip_prefix("param.").map(str::to_string))
+                .filter_map(|p| p.strip_prefix("params.").map(str::to_string))
                 .collect::<Vec<_>>()
         })
         .collect();
@@ -156,7 +156,7 @@ fn places(template: &str) -> Vec<&str> {
 fn render(template: &str, element: &Map<String, Value>, params: &Map<String, Value>) -> Option<Value> {
     let at = |place: &str| match place.split_once('.')? {
         ("each", name) => element.get(name),
-        ("param", name) => params.get(name),
+        ("params", name) => params.get(name),
         _ => None,
     };
     let trimmed = template.trim();

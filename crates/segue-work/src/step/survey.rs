@@ -1,7 +1,8 @@
 //! What there is to do for an asset: its parts and their states, as a plan shows them and a step acts on them.
 
 use super::inputs::Inputs;
-use super::slices;
+use super::{known, query, slices};
+use crate::commit::Sinks;
 use crate::definition::Definition;
 use crate::deps::Deps;
 use crate::ledger::{ParkedUntil, Part, Question, Reading, State, values_hash};
@@ -13,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use segue_core::commit::{Entry, InputVersion};
 use segue_core::engine::Query;
 use segue_core::{AssetName, Ctx, Error, Kind, Labels, Result, Slice, Span};
+use segue_diag::REBUILD_IN_PART;
 use segue_spec::model::{Asset, Copy, ForEach, From, How, Param, WriteMode};
 use segue_store::{AssetRow, Parked};
 use serde_json::{Map, Value};
@@ -98,6 +100,13 @@ pub async fn survey(deps: &Deps, asset: &Asset, row: Option<&AssetRow>, wanted: 
         None => (Vec::new(), Vec::new()),
     };
     let change = change(asset, row, &definition, &data_hash, &ledger);
+    if calendar.is_some()
+        && wanted.stretch.is_some()
+        && !ledger.is_empty()
+        && (wanted.rebuild || change.action == Action::Rebuild)
+    {
+        return Err(rebuilt_in_part(asset, &change));
+    }
     let inputs = Inputs::pin(deps, computed_from(asset), ctx).await?;
     let now = ctx.clock.now();
     let mut survey = Survey {
@@ -116,8 +125,35 @@ pub async fn survey(deps: &Deps, asset: &Asset, row: Option<&AssetRow>, wanted: 
         now,
     };
     survey.list(deps, asset, wanted, ctx).await?;
+    if let Some(row) = row.filter(|_| survey.change.class == Some(Class::Recompute)) {
+        survey.columns(deps, asset, row, ctx).await?;
+    }
     survey.judge(deps, asset, row, wanted, ctx).await?;
     Ok(survey)
+}
+
+/// What became of the asset's definition since it last ran, told without its inputs.
+///
+/// # Errors
+/// Those of the state.
+pub async fn definition_change(deps: &Deps, asset: &Asset, row: &AssetRow) -> Result<DefinitionChange> {
+    let definition = Definition::of(asset, &deps.project.timezone);
+    let ledger = deps.store.ledger(row.id).await?;
+    Ok(change(asset, Some(row), &definition, &definition.data_hash(), &ledger))
+}
+
+fn rebuilt_in_part(asset: &Asset, change: &DefinitionChange) -> Error {
+    let what: Vec<&str> = change.differences.iter().map(|d| d.what.as_str()).collect();
+    let error = Error::new(
+        Kind::Invalid,
+        format!("{} has to be built anew as a whole: a part of it would replace all of it", asset.name),
+    )
+    .code(REBUILD_IN_PART)
+    .hint(format!("run it without --from and --to first: segue run {} --rebuild", asset.name));
+    match what.is_empty() {
+        true => error,
+        false => error.with("changed", what.join(", ")),
+    }
 }
 
 /// What became of the definition since the asset last ran.
@@ -174,8 +210,20 @@ impl Survey {
             return Ok(());
         }
         let hash = values_hash(&Map::new(), &self.params);
+        let is_rebuild = wanted.rebuild || self.change.action == Action::Rebuild;
         let ranges = match (&self.calendar, wanted.stretch) {
             (None, _) => vec![None],
+            // What replaces the table holds all that the table held, also what was filled in before the start.
+            (Some(calendar), None) if is_rebuild => {
+                let mut all = calendar.due(self.now)?;
+                for done in self.ledger.iter().filter_map(|e| e.range) {
+                    let ranges = calendar.meeting(done)?.into_iter();
+                    all.extend(ranges.filter(|r| r.from < calendar.start() && calendar.is_due(r, self.now)));
+                }
+                all.sort_unstable();
+                all.dedup();
+                all.into_iter().map(Some).collect()
+            }
             (Some(calendar), None) => calendar.due(self.now)?.into_iter().map(Some).collect(),
             (Some(calendar), Some(stretch)) => calendar.meeting(stretch)?.into_iter().map(Some).collect(),
         };
@@ -187,6 +235,26 @@ impl Survey {
                 values_hash: hash.clone(),
             })
             .collect();
+        Ok(())
+    }
+
+    /// Compares the columns that changed SQL gives with those of the table.
+    async fn columns(&mut self, deps: &Deps, asset: &Asset, row: &AssetRow, ctx: &Ctx) -> Result<()> {
+        let Some(sql) = query::statement(asset) else {
+            return Ok(());
+        };
+        let own = known::own(row);
+        let before = deps.places.of(&own)?.head(&own, ctx).await?.schema;
+        // Which range is asked for decides no column.
+        let part = Part {
+            range: self.calendar.as_ref().map(|c| c.range_at(c.start())).transpose()?,
+            ..Part::default()
+        };
+        let question = query::query(deps, &sql, &self.inputs, &part, &self.params);
+        let after = deps.engine.describe(&question, ctx).await?.schema;
+        if let Some(before) = before {
+            self.change.columns(asset, &before, &after)?;
+        }
         Ok(())
     }
 
@@ -325,7 +393,10 @@ async fn elements(
 const MOST_SLICES: usize = 5_000_000;
 
 /// The values of an asset's parameters: those given, else their defaults.
-fn params(
+///
+/// # Errors
+/// `Invalid` for one that has neither.
+pub(crate) fn params(
     name: &str,
     declared: &std::collections::BTreeMap<String, Param>,
     given: &Map<String, Value>,

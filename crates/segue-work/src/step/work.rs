@@ -73,7 +73,7 @@ pub async fn work(
         after: settled.n,
     };
     let mut doing = Doing {
-        shelf: Shelf::of(&deps.shelf, step.row.id, made),
+        shelf: Shelf::of(&deps.shelf, &step.lease.lease, made),
         shelved: Group::default(),
         meets: if is_rebuild { Meets::Swap } else { Meets::AsWritten },
         once,
@@ -85,6 +85,7 @@ pub async fn work(
     };
     doing.report.figures.slices.listed = if opened.is_some() { listed } else { 0 };
     let due = doing.resume(due).await?;
+    doing.sweep().await?;
     match opened {
         Some(opened) => doing.copy(opened, due).await,
         None => doing.compute(due).await,

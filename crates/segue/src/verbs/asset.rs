@@ -8,11 +8,17 @@ use segue_core::{Ctx, Error, Kind, Result};
 
 pub async fn run(app: &App, verb: &Asset, ctx: &Ctx, out: &Out) -> Result<u8> {
     let Asset::Drop { asset, yes } = verb;
+    app.known(asset).await?;
     if !yes && !agreed(&format!("Remove the table of {asset}, with all its versions?"))? {
         return Err(Error::new(Kind::Cancelled, "nothing was dropped"));
     }
-    let name = segue_app::asset_drop(app, asset, ctx).await?;
-    out.value(&serde_json::json!({ "dropped": name }));
-    out.line(format!("{name} is dropped"));
+    let done = segue_app::asset_drop(app, asset, ctx).await?;
+    out.value(&done);
+    out.line(format!("{} is dropped", done.dropped));
+    if let Some(connection) = &done.left {
+        out.note(format!(
+            "its table stays in `{connection}`, a connection that this project no longer has"
+        ));
+    }
     Ok(0)
 }

@@ -5,9 +5,13 @@ use segue_app::{Loaded, Surroundings};
 use segue_core::Result;
 use segue_diag::{Kind, Severity};
 
-pub fn run(surroundings: &Surroundings, out: &Out) -> Result<u8> {
+pub fn run(surroundings: &Surroundings, environment: Option<&str>, out: &Out) -> Result<u8> {
     let loaded = segue_app::load(&segue_app::find(&surroundings.folder)?)?;
-    show(&loaded, out);
+    loaded.environment(environment)?;
+    out.value(&loaded.diagnostics);
+    for drawn in drawings(&loaded, out) {
+        out.line(format!("{drawn}\n"));
+    }
     let mistakes = loaded.mistakes();
     let warnings = loaded
         .diagnostics
@@ -31,13 +35,17 @@ pub fn run(surroundings: &Surroundings, out: &Out) -> Result<u8> {
     Ok(Kind::Invalid.exit_code())
 }
 
-/// Draws everything that is wrong.
-pub fn show(loaded: &Loaded, out: &Out) {
+/// Shows everything that is wrong beside a verb's own output, which another program may be reading.
+pub fn show_beside(loaded: &Loaded, out: &Out) {
     out.value(&loaded.diagnostics);
-    for diagnostic in &loaded.diagnostics {
-        out.line(segue_diag::render(diagnostic, &loaded.files, out.colour));
-        out.line("");
+    for drawn in drawings(loaded, out) {
+        out.note(format!("{drawn}\n"));
     }
+}
+
+fn drawings(loaded: &Loaded, out: &Out) -> impl Iterator<Item = String> {
+    let draw = |d| segue_diag::render(d, &loaded.files, out.colour);
+    loaded.diagnostics.iter().map(draw)
 }
 
 /// `1 mistake`, `2 mistakes`.

@@ -6,6 +6,7 @@ use crate::verbs::{self, run as run_verb};
 use segue_app::{App, Question, Surroundings};
 use segue_core::{Context, Error, Kind, Result};
 use segue_demo::{Catalogue, Fault, Options};
+use segue_diag::FOLDER_NOT_EMPTY;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -33,7 +34,7 @@ pub fn serve(options: &DemoServer) -> Result<u8> {
 }
 
 /// Starts the stand-in, copies the project, runs it, and prints similar artists.
-pub fn run(demo: &Demo, surroundings: &Surroundings, out: &Out) -> Result<u8> {
+pub fn run(demo: &Demo, environment: Option<&str>, surroundings: &Surroundings, out: &Out) -> Result<u8> {
     let began = Instant::now();
     let folder = surroundings.folder.join(&demo.dir);
     let catalogue = catalogue(demo.catalog.as_deref())?;
@@ -45,6 +46,11 @@ pub fn run(demo: &Demo, surroundings: &Surroundings, out: &Out) -> Result<u8> {
                 .context(Kind::Unavailable, "cannot write the names")?;
         }
         out.line(format!("The project is in {}.", folder.display()));
+    } else if !is_demo(&folder) {
+        let message = format!("the folder {} holds another project", folder.display());
+        return Err(Error::new(Kind::Conflict, message)
+            .code(FOLDER_NOT_EMPTY)
+            .hint("name a new folder: segue demo --dir segue-demo"));
     }
     let standin = StandIn::start(demo, &folder)?;
     out.line(format!(
@@ -60,8 +66,13 @@ pub fn run(demo: &Demo, surroundings: &Surroundings, out: &Out) -> Result<u8> {
     }
     let args = <Args as clap::Parser>::try_parse_from(["segue", "run"])
         .map_err(|e| Error::bug("the demo's own words are wrong").caused_by(e))?;
-    let code = run_verb(Args { json: out.json, ..args }, around.clone(), out)?;
-    answers(&around, out)?;
+    let args = Args {
+        json: out.json,
+        environment: environment.map(str::to_string),
+        ..args
+    };
+    let code = run_verb(args, around.clone(), out)?;
+    answers(&around, environment, out)?;
     out.line(format!("\nAll of it took {}.", took(began.elapsed())));
     next(demo, &folder, &standin, out);
     if !demo.once && !out.json {
@@ -73,6 +84,15 @@ pub fn run(demo: &Demo, surroundings: &Surroundings, out: &Out) -> Result<u8> {
         })?;
     }
     Ok(code)
+}
+
+/// Whether a folder with a project in it is the demo's: a stand-in was started for it, or its `segue.yaml` is the demo's.
+fn is_demo(folder: &Path) -> bool {
+    let ours = segue_demo::project::files()
+        .iter()
+        .find(|(path, _)| *path == "segue.yaml");
+    let text = std::fs::read_to_string(folder.join("segue.yaml")).unwrap_or_default();
+    folder.join(PORT_FILE).is_file() || ours.is_some_and(|(_, ours)| *ours == text)
 }
 
 fn catalogue(folder: Option<&Path>) -> Result<Catalogue> {
@@ -153,7 +173,7 @@ impl Drop for StandIn {
 }
 
 /// Prints the five nearest of some artists that most people know.
-fn answers(around: &Surroundings, out: &Out) -> Result<()> {
+fn answers(around: &Surroundings, environment: Option<&str>, out: &Out) -> Result<()> {
     let names = WELL_KNOWN.map(|n| format!("'{n}'")).join(", ");
     let sql = format!(
         "select a.name as artist, string_agg(b.name, ', ' order by r.rank) as similar_artists
@@ -162,7 +182,7 @@ fn answers(around: &Surroundings, out: &Out) -> Result<()> {
     );
     out.line("\nSimilar artists, by simulated audio features:");
     verbs::wait(async {
-        let app = App::open(around, None).await.map_err(|refused| refused.error)?;
+        let app = App::open(around, environment).await.map_err(|refused| refused.error)?;
         let question = Question {
             sql,
             ..Question::default()

@@ -1,29 +1,35 @@
 //! Tests arm this process to kill or freeze itself at a named durable boundary. Without the variable nothing happens.
 
 use segue_app::Surroundings;
-use segue_core::fault::{self, Boundary};
+use segue_core::fault::{self, Boundary, Rule};
 use std::process::Command;
+
+/// What `SEGUE_FAULT` may be.
+const WORDS: &str = "BOUNDARY:TIMES:kill, BOUNDARY:TIMES:freeze or trace";
 
 /// `SEGUE_FAULT=commit.prepared:3:kill` kills the process at the third time that it reaches the boundary; `freeze` stops it until it
 /// is woken by SIGCONT; `trace` writes every boundary that is reached to standard error.
+///
+/// `SEGUE_FAULT=commit.claimed:1:freeze:without-predecessor` freezes, and takes the predecessor rule out of this process: the kill tests
+/// show with it that they would see a table go wrong. It is no setting that anybody could come upon: it has no variable of its own, goes
+/// with a freeze alone, and a build without debug assertions does not know it.
 pub fn arm(surroundings: &Surroundings) {
-    let Some(fault) = surroundings.variables.get("SEGUE_FAULT") else {
+    let Some(fault) = surroundings.variables.get("SEGUE_FAULT").filter(|f| !f.is_empty()) else {
         return;
     };
     if fault == "trace" {
         fault::arm(|boundary, times| eprintln!("boundary {} {times}", boundary.name()));
         return;
     }
-    let mut words = fault.splitn(3, ':');
-    let boundary = words.next().and_then(|b| b.parse::<Boundary>().ok());
-    let at = words.next().and_then(|t| t.parse::<u64>().ok());
-    let signal = match words.next() {
-        Some("kill") => "KILL",
-        Some("freeze") => "STOP",
-        _ => "",
+    let words: Vec<&str> = fault.split(':').collect();
+    let (boundary, at, signal) = match words[..] {
+        [boundary, at, "kill"] => (boundary, at, "KILL"),
+        [boundary, at, "freeze"] => (boundary, at, "STOP"),
+        [boundary, at, "freeze", "without-predecessor"] if fault::take_out(Rule::Predecessor) => (boundary, at, "STOP"),
+        _ => ("", "", ""),
     };
-    let (Some(boundary), Some(at), false) = (boundary, at, signal.is_empty()) else {
-        eprintln!("SEGUE_FAULT is BOUNDARY:TIMES:kill|freeze, or trace; `{fault}` is not, and is left aside");
+    let (Ok(boundary), Ok(at)) = (boundary.parse::<Boundary>(), at.parse::<u64>()) else {
+        eprintln!("SEGUE_FAULT is {WORDS}; `{fault}` is not, and is left aside");
         return;
     };
     fault::arm(move |reached, times| {

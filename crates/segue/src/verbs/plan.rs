@@ -5,14 +5,23 @@ use crate::out::Out;
 use crate::progress;
 use crate::verbs::work::{request, show};
 use crate::verbs::{agreed, check::count};
-use segue_app::{App, PlanReport};
+use segue_app::{App, PlanReport, PlannedAsset};
 use segue_core::{Context, Ctx, Error, Kind, Result};
 
-/// `plan --exit-code` when there is something to do.
+/// `plan --exit-code` when there are changes.
 const CHANGES: u8 = 10;
 
+/// Whether the project says something else than what its tables were made by: what a person would want to see before it runs. Data that is
+/// due (a copy that is asked at every run, a range that is missing) is no change; a run would do it day after day.
+fn has_changes(plan: &PlanReport) -> bool {
+    let changed = |a: &PlannedAsset| a.is_new || a.class.is_some() || !a.differences.is_empty() || a.needs.is_some();
+    plan.assets.iter().any(changed)
+}
+
 pub async fn plan(app: &App, plan: &Plan, ctx: &Ctx, out: &Out) -> Result<u8> {
-    let made = segue_app::plan(app, &request("run", &plan.work), ctx).await?;
+    let request = request("run", &plan.work);
+    segue_app::judge(app, &request)?;
+    let made = segue_app::plan(app, &request, ctx).await?;
     if let Some(file) = &plan.save {
         let text = serde_json::to_string_pretty(&made).context(Kind::Bug, "a plan is not JSON")?;
         std::fs::write(app.folder.join(file), text)
@@ -20,7 +29,11 @@ pub async fn plan(app: &App, plan: &Plan, ctx: &Ctx, out: &Out) -> Result<u8> {
     }
     out.value(&made);
     draw(&made, out);
-    Ok(if plan.exit_code && made.has_work() { CHANGES } else { 0 })
+    Ok(if plan.exit_code && has_changes(&made) {
+        CHANGES
+    } else {
+        0
+    })
 }
 
 pub async fn apply(app: &App, apply: &Apply, ctx: &Ctx, out: &Out) -> Result<u8> {

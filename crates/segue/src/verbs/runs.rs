@@ -32,6 +32,9 @@ pub async fn runs(app: &App, limit: u32, out: &Out) -> Result<u8> {
 }
 
 pub async fn logs(app: &App, run: Option<&str>, asset: Option<&str>, out: &Out) -> Result<u8> {
+    if let Some(asset) = asset {
+        app.known(asset).await?;
+    }
     let (run, steps, lines) = segue_app::logs(app, run, asset).await?;
     out.value(&serde_json::json!({ "run": run, "steps": steps, "lines": lines }));
     out.line(format!("run {run}"));

@@ -9,7 +9,8 @@ pub fn run(into: Option<&Path>, surroundings: &Surroundings, out: &Out) -> Resul
     let schemas = segue_app::schemas();
     let Some(into) = into else {
         let all: serde_json::Map<_, _> = schemas.into_iter().collect();
-        out.raw(&format!("{}\n", serde_json::to_string_pretty(&all).unwrap_or_default()));
+        out.value(&all);
+        out.line(serde_json::to_string_pretty(&all).unwrap_or_default());
         return Ok(0);
     };
     let folder = surroundings.folder.join(into);

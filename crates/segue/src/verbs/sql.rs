@@ -43,7 +43,14 @@ pub async fn run(app: &App, sql: &Sql, ctx: &Ctx, out: &Out) -> Result<u8> {
 
 /// Runs a question and writes its answer as it comes.
 pub async fn answer(app: &App, question: &Question, format: Format, ctx: &Ctx) -> Result<()> {
-    show(segue_app::sql(app, question, ctx).await?, format).await
+    let question = Question {
+        sql: app.question(&question.sql).await?,
+        ..question.clone()
+    };
+    match segue_app::sql(app, &question, ctx).await {
+        Ok(answer) => show(answer, format).await,
+        Err(error) => Err(app.with_suggestion(error).await),
+    }
 }
 
 /// Writes an answer as it comes. A reader that went away (`| head`) is no error.

@@ -29,6 +29,9 @@ pub async fn run(app: &App, verb: &State, ctx: &Ctx, out: &Out) -> Result<u8> {
                     count(asset.done, "part")
                 ));
             }
+            for name in &rebuilt.in_step {
+                out.line(format!("  {name}: in step with its table already"));
+            }
             for place in &rebuilt.left_out {
                 out.note(format!("left out: {}", app.redact(place)));
             }

@@ -20,7 +20,7 @@ pub async fn status(app: &App, select: &Select, ctx: &Ctx, out: &Out) -> Result<
             status.state.to_string(),
             parts(status),
             status.read_at.map(|at| ago(at, now)).unwrap_or_default(),
-            reason(status, now),
+            app.redact(&reason(status, now)),
         ]);
     }
     out.line(columns.to_string());
@@ -33,6 +33,15 @@ pub async fn why(app: &App, asset: &str, ctx: &Ctx, out: &Out) -> Result<u8> {
     let now = ctx.clock.now();
     let status = &reasons.status;
     out.line(format!("{}: {} ({})", status.name, status.state, parts(status)));
+    if let Some(failed) = &status.failed {
+        let line = format!(
+            "  failed {}: {} (segue logs {})",
+            ago(failed.at, now),
+            failed.why,
+            failed.run
+        );
+        out.line(app.redact(&line));
+    }
     if let Some(why) = &status.why {
         out.line(format!("  because: {why}"));
     }
@@ -79,8 +88,9 @@ fn parts(status: &Status) -> String {
 }
 
 fn reason(status: &Status, now: jiff::Timestamp) -> String {
+    let failed = status.failed.as_ref().map(|f| format!("{}: {}", ago(f.at, now), f.why));
     let until = status.until.map(|t| format!("parked, goes on {}", ago(t, now)));
-    [status.why.clone(), until]
+    [failed, status.why.clone(), until]
         .into_iter()
         .flatten()
         .collect::<Vec<_>>()

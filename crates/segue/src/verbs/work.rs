@@ -14,6 +14,7 @@ pub async fn run(app: &App, run: &Run, ctx: &Ctx, out: &Out) -> Result<u8> {
         wait: duration(&run.wait)?,
         ..request("run", &run.work)
     };
+    segue_app::judge(app, &request)?;
     let report = segue_app::run(app, &request, progress::of(out), ctx).await?;
     Ok(show(app, &report, out))
 }
@@ -27,6 +28,7 @@ pub async fn backfill(app: &App, backfill: &Backfill, ctx: &Ctx, out: &Out) -> R
         to: Some(backfill.to.clone()),
         ..RunRequest::default()
     };
+    segue_app::judge(app, &request)?;
     if !backfill.dry_run {
         let report = segue_app::run(app, &request, progress::of(out), ctx).await?;
         return Ok(show(app, &report, out));
@@ -125,13 +127,11 @@ pub fn show(app: &App, report: &RunReport, out: &Out) -> u8 {
         .into_iter()
         .map(|(word, n)| format!("{n} {word}"))
         .collect();
-    out.line(format!(
-        "{} in {}: {}; {} written",
-        report.word(),
-        took(report.duration),
-        counts.join(", "),
-        bytes(written)
-    ));
+    let what = match counts.is_empty() {
+        true => "there was nothing to do".to_string(),
+        false => format!("{}; {} written", counts.join(", "), bytes(written)),
+    };
+    out.line(format!("{} in {}: {what}", report.word(), took(report.duration)));
     report.exit_code()
 }
 

@@ -90,3 +90,229 @@ fn a_secret_is_never_shown() {
         assert!(!refused.text().contains("hunter2"), "{}", refused.text());
     }
 }
+
+/// The project that `segue init` makes, run once.
+fn first_project() -> Project {
+    let project = Project::empty();
+    project.ok(&["init", "."]);
+    project.ok(&["run"]);
+    project
+}
+
+#[test]
+fn looking_goes_on_while_a_file_is_being_edited() {
+    let project = first_project();
+    project.write("assets/new.sql", "/* asset: hello.new */\nselect nme from raw.people\n");
+    let asked = ["sql", "--format", "csv", "select count(*) as n from hello.greetings"];
+    let answered = project.segue(&asked).ok();
+    assert_eq!(answered.out, "n\n3\n");
+    assert!(
+        answered.err.contains("the project has a mistake") && answered.err.contains("assets/new.sql"),
+        "{}",
+        answered.err
+    );
+    for args in [
+        &["runs"][..],
+        &["logs"],
+        &["quarantine", "list"],
+        &["state", "backup", "copy.db"],
+        &["lake", "history", "raw.people"],
+    ] {
+        project.segue(args).ok();
+    }
+    // What changes something waits until all is right, and what it says of the mistakes is no output.
+    for args in [
+        &["run"][..],
+        &["plan"],
+        &["lake", "vacuum"],
+        &["asset", "drop", "raw.people", "--yes"],
+    ] {
+        let refused = project.segue(args).ended(2);
+        assert_eq!(refused.out, "");
+        assert!(
+            refused.err.contains("error[SG0204]: there is no column `nme`"),
+            "{}",
+            refused.err
+        );
+    }
+    // Without its segue.yaml nobody knows where a project's lake is.
+    project.edit("segue.yaml", "format: 1", "format: 1\nenviroments: {}");
+    project.segue(&asked).ended(2);
+}
+
+#[test]
+fn an_environment_that_there_is_not_is_an_error_of_every_verb() {
+    let project = first_project();
+    for args in [
+        &["check"][..],
+        &["run"],
+        &["sql", "select 1 as x"],
+        &["plan"],
+        &["status"],
+    ] {
+        let refused = project.segue(&[&["--env", "nosuch"], args].concat()).ended(4);
+        assert!(
+            refused.err.contains("error[SG0705]: there is no environment `nosuch`"),
+            "{}",
+            refused.err
+        );
+    }
+}
+
+#[test]
+fn a_lake_that_a_variable_puts_into_an_object_store_is_refused_at_once() {
+    let mut project = first_project();
+    let text = project.read("segue.yaml");
+    project.write(
+        "segue.yaml",
+        &format!("{text}\nenvironments: {{ dev: {{ lake: \"${{env:LAKE:-./lake}}\" }} }}\n"),
+    );
+    project.ok(&["check"]);
+    project.set("LAKE", "s3://bucket/lake");
+    let refused = project.segue(&["run"]).ended(2);
+    assert!(refused.err.contains("error[SG0410]"), "{}", refused.err);
+}
+
+#[test]
+fn what_can_have_no_effect_is_refused() {
+    let project = first_project();
+    project.write(
+        "assets/hello/some.sql",
+        "/* asset: hello.some\n   params: { least: { type: int64, default: 1 } } */\nselect name from raw.people where length(name) >= $least\n",
+    );
+    let cases: [(&[&str], &str); 7] = [
+        (&["run", "--param", "x=1"], "no chosen asset takes the parameter `x`"),
+        (&["run", "--param", "leas=1"], "did you mean `least`?"),
+        (
+            &["run", "raw.people", "--param", "least=1"],
+            "hello.some takes it, and is not chosen",
+        ),
+        (
+            &["plan", "--param", "least=abc"],
+            "the parameter `least` of hello.some is of type int64, and `abc` is not",
+        ),
+        (
+            &["run", "--from", "2024-01-01"],
+            "none of the chosen assets is computed by ranges",
+        ),
+        (
+            &["backfill", "--from", "2024-01-01", "--to", "2024-02-01"],
+            "none of the chosen assets is computed by ranges",
+        ),
+        (
+            &["run", "down+raw.people"],
+            "`raw.people+` means raw.people with everything that is made from it",
+        ),
+    ];
+    for (args, wanted) in cases {
+        let refused = project.segue(args).ended(2);
+        assert!(refused.err.contains(wanted), "no `{wanted}` in:\n{}", refused.err);
+    }
+    project.ok(&["run", "--param", "least=2"]);
+    let names = [
+        &["logs", "--asset", "raw.peple"][..],
+        &["quarantine", "show", "raw.peple"],
+        &["lake", "compact", "raw.peple"],
+        &["asset", "drop", "raw.peple"],
+        &["status", "raw.peple"],
+    ];
+    for args in names {
+        let refused = project.segue(args).ended(4);
+        for wanted in [
+            "error[SG0128]: there is no asset `raw.peple`",
+            "did you mean `raw.people`?",
+        ] {
+            assert!(
+                refused.err.contains(wanted),
+                "{args:?}: no `{wanted}` in:\n{}",
+                refused.err
+            );
+        }
+    }
+}
+
+#[test]
+fn a_copy_that_is_asked_at_every_run_is_no_change() {
+    let project = Project::empty();
+    project.ok(&["init", "."]);
+    project.segue(&["plan", "--exit-code"]).ended(10);
+    project.ok(&["run"]);
+    project.segue(&["plan", "--exit-code"]).ended(0);
+    project.edit("assets/hello/greetings.sql", "as greeting", "as greeting, 1 as one");
+    project.segue(&["plan", "--exit-code"]).ended(10);
+}
+
+#[test]
+fn tables_and_columns_can_be_listed() {
+    let project = first_project();
+    let csv = |sql: &str| project.segue(&["sql", "--format", "csv", sql]).ok().out;
+    let tables = csv("show tables;");
+    assert!(
+        tables.contains("hello.greetings,lake\n") && tables.contains("system.runs,state\n"),
+        "{tables}"
+    );
+    insta::assert_snapshot!(csv("describe hello.greetings"), @"");
+    let own = "select table_name from information_schema.columns where table_schema = 'raw' and column_name = 'name'";
+    assert_eq!(csv(own), "table_name\npeople\n");
+    for (sql, wanted) in [
+        ("describe hello.greeting", "did you mean `hello.greetings`?"),
+        ("select * from hello.greting", "did you mean `hello.greetings`?"),
+        ("select * from greetings", "did you mean `hello.greetings`?"),
+        ("show databases", "write `show tables` or `describe schema.table`"),
+    ] {
+        let refused = project.segue(&["sql", sql]).ended(2);
+        assert!(refused.err.contains(wanted), "{sql}: {}", refused.err);
+    }
+}
+
+#[test]
+fn usage_errors_are_json_where_json_is_asked_for() {
+    let project = Project::empty();
+    for (args, wanted) in [
+        (&["--json", "nonsense"][..], "unrecognized subcommand 'nonsense'"),
+        (&["--json"], "no verb is given"),
+        (&["runs", "--json", "--limit", "-1"], "unexpected argument '-1' found"),
+    ] {
+        let refused = project.segue(args).ended(2);
+        let error: serde_json::Value = serde_json::from_str(&refused.err).expect("errors are JSON");
+        assert_eq!(error["error"]["kind"], "invalid");
+        assert_eq!(error["error"]["message"], wanted);
+    }
+    let schemas = project.ok(&["--json", "schema"]);
+    assert_eq!(schemas.lines().count(), 1);
+    assert!(project.ok(&["--json", "--help"]).contains("Exit codes"));
+}
+
+#[test]
+fn the_demo_leaves_other_projects_alone() {
+    let project = Project::empty();
+    project.ok(&["init", "."]);
+    let refused = project.segue(&["demo", "--dir", ".", "--once"]).ended(5);
+    assert!(refused.err.contains("holds another project"), "{}", refused.err);
+    assert!(!project.file("lake").exists() && !project.file(".segue").exists());
+}
+
+#[test]
+fn a_table_is_read_as_it_was() {
+    let project = Project::with(&[
+        ("segue.yaml", "format: 1\nproject: travel\n"),
+        ("data/n.csv", "n\n1\n"),
+        (
+            "assets/raw/n.yaml",
+            "asset: raw.n\ncopy: { from: files, path: data/n.csv, columns: { n: { type: int64 } } }\n",
+        ),
+    ]);
+    project.ok(&["run"]);
+    let versions: serde_json::Value = serde_json::from_str(&project.ok(&["--json", "lake", "history", "raw.n"])).unwrap();
+    let first = versions.as_array().unwrap().last().unwrap().clone();
+    project.write("data/n.csv", "n\n1\n2\n");
+    project.ok(&["run"]);
+    let rows = |at: &str| project.sql(&format!("select count(*) as n from raw.\"n@{at}\""));
+    assert_eq!(rows(&first["version"].to_string()).trim(), "n\n1");
+    assert_eq!(rows(first["at"].as_str().unwrap()).trim(), "n\n1");
+    assert_eq!(project.sql("select count(*) as n from raw.n").trim(), "n\n2");
+    let gone = project.segue(&["sql", "select * from raw.\"n@99\""]);
+    assert!(gone.err.contains("99") && gone.code != Some(0), "{}", gone.text());
+    let nonsense = project.segue(&["sql", "select * from raw.\"n@yesterday\""]).ended(2);
+    assert!(nonsense.err.contains("neither a version nor a time"), "{}", nonsense.err);
+}

@@ -3,6 +3,10 @@
 mod cli;
 mod crash;
 mod demo;
+mod docs;
+mod house;
 mod limits;
+mod measures;
 mod memory;
 mod support;
+mod terminal;

@@ -12,7 +12,8 @@ pub struct Done {
 }
 
 impl Done {
-    fn of(output: Output) -> Done {
+    /// What this output says.
+    pub fn of(output: Output) -> Done {
         Done {
             code: output.status.code(),
             out: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -38,17 +38,60 @@ fn records_are_found_where_they_are() {
     assert_eq!(found("[[1,2],[3]]", "$[*][*]", &[]), "1\n2\n3");
     assert_eq!(found("[[1,2],[3]]", "$[1]", &[]), "[3]");
     assert_eq!(found("{\"a\": 1}", "$", &[]), "{\"a\": 1}");
-    assert_eq!(found("{\"a\": 1, \"b\": 2}", "$[*]", &[]), "1\n2");
     assert_eq!(found(r#"{"\u0061b": [1]}"#, "$.ab[*]", &[]), "1");
-    for (body, path) in [
-        ("{}", "$.a[*]"),
-        ("[]", "$.a"),
-        ("{\"a\": null}", "$.a[*]"),
-        ("{\"a\": {\"b\": 3}}", "$.a[0]"),
-        ("7", "$.x"),
+    assert_eq!(found("\u{feff}[1]", "$[*]", &[]), "1");
+}
+
+#[test]
+fn what_is_not_there_is_told_from_what_is_empty() {
+    for (body, path, lack) in [
+        (r#"{"a": []}"#, "$.a[*]", "-"),
+        (r#"{"a": []}"#, "$.a[0].b", "-"),
+        (r#"{"a": [{}, null, 7, {"b": null}]}"#, "$.a[*].b[*]", "-"),
+        ("{}", "$.a[*]", "0 None"),
+        (r#"{"x": {}}"#, "$.x.a", "1 None"),
+        ("[]", "$.a", "0 Some(Array)"),
+        (r#"{"a": null}"#, "$.a[*]", "1 Some(Null)"),
+        (r#"{"a": {"b": 1}}"#, "$.a[*]", "1 Some(Object)"),
+        (r#"{"a": {"b": 3}}"#, "$.a[0]", "1 Some(Object)"),
+        ("7", "$[*]", "0 Some(Number)"),
     ] {
-        assert_eq!(found(body, path, &[]), "");
+        let steps = Path::parse(path).unwrap().steps().unwrap().to_vec();
+        let found = find(body.as_bytes(), &steps, &[], None).unwrap();
+        let said = found
+            .lack
+            .map_or("-".to_string(), |l| format!("{} {:?}", l.taken, l.found));
+        assert_eq!(said, lack, "{body} {path}");
+        assert!(found.records.is_empty());
     }
+}
+
+#[test]
+fn what_is_skipped_is_json_too() {
+    for (body, broken) in [
+        ("<html><body>login</body></html>", "NotJson(0)"),
+        ("OK", "NotJson(0)"),
+        ("nul", "Cut"),
+        ("nulls", "NotJson(0)"),
+        (r#"{"x": nonsense, "a": []}"#, "NotJson(6)"),
+        (r#"{"x": {"y": [1, 01]}, "a": []}"#, "NotJson(16)"),
+        (r#"{"x": [1 2], "a": []}"#, "NotJson(9)"),
+        (r#"{"x": {"y" 1}, "a": []}"#, "NotJson(11)"),
+        (r#"{"x": [1,], "a": []}"#, "NotJson(9)"),
+        (r#"{"x": {"y": 1,}, "a": []}"#, "NotJson(14)"),
+        (r#"{"a": [nan]}"#, "NotJson(7)"),
+        (r#"{"x": 1e, "a": []}"#, "NotJson(6)"),
+        (r#"{"x": -"#, "Cut"),
+        (r#"{"x": 1.5e"#, "Cut"),
+    ] {
+        assert_eq!(found(body, "$.a[*]", &[]), broken, "{body}");
+    }
+    let deep = format!(
+        "{{\"x\": {}{}, \"a\": [1]}}",
+        "[{\"k\":[".repeat(50_000),
+        "]}]".repeat(50_000)
+    );
+    assert_eq!(found(&deep, "$.a[*]", &[]), "1", "depth costs no stack");
 }
 
 #[test]
@@ -115,9 +158,16 @@ proptest! {
     #[test]
     fn as_a_tree_would_say(tree in tree(), path in "\\$(\\.a|\\.b|\\[\\*\\]|\\[0\\]|\\[1\\]){0,4}", pretty: bool) {
         let text = if pretty { serde_json::to_string_pretty(&tree).unwrap() } else { tree.to_string() };
-        let full = serde_json_path::JsonPath::parse(&path).unwrap();
-        let wanted: Vec<&serde_json::Value> = full.query(&tree).all();
         let steps = Path::parse(&path).unwrap().steps().unwrap().to_vec();
+        let mut wanted = vec![&tree];
+        for step in &steps {
+            wanted = wanted.into_iter().flat_map(|v| match (step, v) {
+                (Step::Name(name), v) => v.get(name).into_iter().collect(),
+                (Step::Index(index), v) => v.get(*index).into_iter().collect(),
+                (Step::All, serde_json::Value::Array(items)) => items.iter().collect(),
+                (Step::All, _) => Vec::new(),
+            }).collect();
+        }
         let found = find(text.as_bytes(), &steps, &[], None).unwrap();
         let values: Vec<serde_json::Value> = found.records.iter().map(|(r, _)| serde_json::from_str(&text[r.clone()]).unwrap()).collect();
         prop_assert_eq!(values.iter().collect::<Vec<_>>(), wanted);

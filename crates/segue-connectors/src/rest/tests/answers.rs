@@ -147,6 +147,10 @@ async fn what_is_no_json_fails_its_slice() {
         "{\"a\": ]",
         "nonsense {",
         "[{\"n\": 1}] trailing",
+        "<html><body>login</body></html>",
+        "\u{feff} <html>",
+        "OK",
+        "{\"error\": nothing}",
     ] {
         all.push(b_is(Reply::json(body), json!([])).await.0);
     }
@@ -155,8 +159,12 @@ async fn what_is_no_json_fails_its_slice() {
     1 failed bad_data[SG0302]: the answer is HTML or XML, not JSON (tries: 5)
     1 failed bad_data[SG0302]: the answer is empty (tries: 5)
     1 failed bad_data[SG0302]: the answer is not JSON (at byte: 6, tries: 5)
-    1 failed bad_data[SG0302]: the answer is not JSON (at byte: 9, tries: 5)
+    1 failed bad_data[SG0302]: the answer is not JSON (at byte: 0, tries: 5)
     1 failed bad_data[SG0302]: the answer is not JSON (at byte: 11, tries: 5)
+    1 failed bad_data[SG0302]: the answer is HTML or XML, not JSON (tries: 5)
+    1 failed bad_data[SG0302]: the answer is HTML or XML, not JSON (tries: 5)
+    1 failed bad_data[SG0302]: the answer is not JSON (at byte: 0, tries: 5)
+    1 failed bad_data[SG0302]: the answer is not JSON (at byte: 10, tries: 5)
     1 done
     ");
 }
@@ -236,4 +244,124 @@ async fn packed_answers_are_unpacked_and_a_lie_about_it_is_noticed() {
     0 done
     1 parked: the answer cannot be unpacked (url: http://127.0.0.1:PORT/v1/b, tries: 1)
     ");
+}
+
+#[tokio::test]
+async fn an_answer_without_its_records_is_no_answer() {
+    let copy = |records: Value| json!({ "request": { "get": "/x" }, "records": records });
+    let mut all = Vec::new();
+    for (body, records) in [
+        (r#"{"error":"no more today"}"#, "$.items[*]"),
+        ("{}", "$.items[*]"),
+        ("null", "$.items[*]"),
+        (r#"{"items":null}"#, "$.items[*]"),
+        (r#"{"items":"x"}"#, "$.items[*]"),
+        (r#"{"items":{"n":1}}"#, "$.items[*]"),
+        ("5", "$[*]"),
+        (r#"{"error":{"code":7}}"#, "$[*]"),
+        (r#"{"a":{}}"#, "$.a.b"),
+        (r#"{"error":1}"#, "$.items[?@.n]"),
+        (r#"{"items":null}"#, "$.items[?@.n]"),
+    ] {
+        let f = Fixture::new(move |_, _| Reply::json(body)).await;
+        let text = f.read(request(copy(json!(records)), &["n int64"])).await;
+        assert_eq!(f.server.asked().len(), 1, "it would not help to ask again: {text}");
+        all.push(text);
+    }
+    insta::assert_snapshot!(all.join("\n"), @r#"
+    0 failed bad_data[SG0310]: the answer has no `$.items` (answer: {"error":"no more today"})
+    0 failed bad_data[SG0310]: the answer has no `$.items` (answer: {})
+    0 failed bad_data[SG0310]: `$` of the answer is null (answer: null)
+    0 failed bad_data[SG0310]: `$.items` of the answer is null (answer: {"items":null})
+    0 failed bad_data[SG0310]: `$.items` of the answer is a string, and an array belongs there (answer: {"items":"x"})
+    0 failed bad_data[SG0310]: `$.items` of the answer is an object, and an array belongs there (answer: {"items":{"n":1}})
+    0 failed bad_data[SG0310]: `$` of the answer is a number, and an array belongs there (answer: 5)
+    0 failed bad_data[SG0310]: `$` of the answer is an object, and an array belongs there (answer: {"error":{"code":7}})
+    0 failed bad_data[SG0310]: the answer has no `$.a.b` (answer: {"a":{}})
+    0 failed bad_data[SG0310]: the answer has no `$.items` (answer: {"error":1})
+    0 failed bad_data[SG0310]: `$.items` of the answer is null (answer: {"items":null})
+    "#);
+
+    let mut all = Vec::new();
+    for body in [r#"{"items":[]}"#, "{}", r#"{"items":null}"#, r#"{"items":"x"}"#] {
+        let f = Fixture::new(move |_, _| Reply::json(body)).await;
+        let empty = json!({ "path": "$.items[*]", "missing": "empty" });
+        all.push(f.read(request(copy(empty), &["n int64"])).await);
+    }
+    for body in [r#"{"items":[]}"#, r#"{"items":{"a":{"n":1}}}"#] {
+        let f = Fixture::new(move |_, _| Reply::json(body)).await;
+        all.push(f.read(request(copy(json!("$.items.*")), &["n int64"])).await);
+    }
+    insta::assert_snapshot!(all.join("\n"), @r#"
+    0 done
+    0 done
+    0 done
+    0 failed bad_data[SG0310]: `$.items` of the answer is a string, and an array belongs there (answer: {"items":"x"})
+    0 done
+    0: 1
+    0 done
+    "#);
+}
+
+#[tokio::test]
+async fn a_mark_before_the_first_byte_is_no_part_of_it() {
+    let mut all = Vec::new();
+    for records in ["$[*]", "$[?@.n]"] {
+        let f = Fixture::new(|_, _| Reply::json("\u{feff}[{\"n\": 1}]")).await;
+        let copy = json!({ "request": { "get": "/x" }, "records": records });
+        all.push(f.read(request(copy, &["n int64"])).await);
+    }
+    let wide: Vec<u8> = "[{\"n\": 1}]".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let f = Fixture::new(move |_, _| Reply {
+        body: [&[0xFF, 0xFE], &wide[..]].concat(),
+        ..Reply::json("")
+    })
+    .await
+    .with("limits", json!({ "tries": 1 }));
+    all.push(f.read(for_each(request(copy(), &["n int64"]), "label", &["a"])).await);
+    insta::assert_snapshot!(all.join("\n"), @r"
+    0: 1
+    0 done
+    0: 1
+    0 done
+    0 failed bad_data[SG0302]: the answer is UTF-16, and JSON is UTF-8 (tries: 1)
+    ");
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_not_one_that_cannot_be_unpacked() {
+    let f = Fixture::new(|_, _| Reply {
+        length: Some(100),
+        ..Reply::json("[{}]")
+    })
+    .await
+    .with("limits", json!({ "tries": 1 }));
+    let text = f.read(for_each(request(copy(), &["n int64"]), "label", &["a"])).await;
+    insta::assert_snapshot!(text, @"0 parked: the connection broke off (url: http://127.0.0.1:PORT/v1/a, tries: 1)");
+}
+
+#[tokio::test]
+async fn secrets_that_a_server_sends_back_are_not_set_aside() {
+    let secret = "hush-hush-".repeat(7);
+    let f = Fixture::new(|asked, _| {
+        let sent = asked.header("authorization").unwrap_or_default().to_string();
+        Reply::json(json!([{ "n": sent, "id": 1 }, { "n": 2, "id": sent }]))
+    })
+    .await
+    .with("auth", json!({ "bearer": { "token": secret } }));
+    let mut all = vec![
+        f.read(for_each(request(copy(), &["n int64", "id int64"]), "label", &["a"]))
+            .await,
+    ];
+    let pick = json!({ "path": "$[*]", "pick": { "where": "record.id == 7", "none": "quarantine" } });
+    let picks = json!({ "request": { "get": "/{{ each.id }}" }, "records": pick });
+    all.push(f.read(for_each(request(picks, &["n string"]), "label", &["a"])).await);
+    insta::assert_snapshot!(all.join("\n"), @r#"
+    0 rejected at $.n: expected int64, found "Bearer ***… <- {"n":"Bearer ***","id":1}
+    0 rejected at $.id: expected int64, found "Bearer ***… <- {"n":2,"id":"Bearer ***"}
+    0 done
+    0 rejected: none of 2 records meets `record.id == 7` <- [{"n":"Bearer ***","id":1},{"n":2,"id":"Bearer ***"}]
+    0 done
+    "#);
+    assert!(!all.join("").contains("hush"));
 }

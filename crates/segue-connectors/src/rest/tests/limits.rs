@@ -260,3 +260,40 @@ async fn a_connection_can_be_tried() {
     );
     assert_eq!(now(&f), f.clock.now());
 }
+
+#[tokio::test]
+async fn tokens_as_servers_write_them() {
+    let mut all = Vec::new();
+    for body in [
+        r#"{"access_token":"t-o-k-e-n","expires_in":"3600"}"#,
+        r#"{"access_token":"t-o-k-e-n","expires_in":null}"#,
+        r#"{"access_token":"t-o-k-e-n","expires_in":"soon"}"#,
+        r#"{"access_token":""}"#,
+        r#"{"access_token":7}"#,
+        r#"{"token":"t-o-k-e-n"}"#,
+        "<html>t-o-k-e-n</html>",
+        "",
+    ] {
+        let f = Fixture::new(move |asked, _| match (asked.path.as_str(), body) {
+            ("/token", "") => Reply::status(401, r#"{"error":"hush-hush"}"#),
+            ("/token", body) => Reply::json(body),
+            _ => Reply::json(json!([{ "n": 1 }])),
+        })
+        .await;
+        let f = oauth(f).with("limits", json!({ "tries": 1 }));
+        all.push(read(&f, 1, copy()).await);
+    }
+    insta::assert_snapshot!(all.join("\n"), @r"
+    0: 1
+    0 done
+    0: 1
+    0 done
+    0: 1
+    0 done
+    error unauthenticated[SG0304]: the token that is given for these credentials is empty (token_url: http://127.0.0.1:PORT/token)
+    0 parked: the answer of the server that gives tokens is not one: it lacks an `access_token`, or has something else there (token_url: http://127.0.0.1:PORT/token, tries: 1)
+    0 parked: the answer of the server that gives tokens is not one: it lacks an `access_token`, or has something else there (token_url: http://127.0.0.1:PORT/token, tries: 1)
+    0 parked: the answer of the server that gives tokens is not one: it is not JSON (token_url: http://127.0.0.1:PORT/token, tries: 1)
+    error unauthenticated[SG0304]: no token is given for these credentials (token_url: http://127.0.0.1:PORT/token, status: 401)
+    ");
+}

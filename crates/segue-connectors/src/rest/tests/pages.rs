@@ -183,3 +183,82 @@ proptest! {
         prop_assert_eq!(text.lines().filter(|l| l.ends_with("done")).count(), slices);
     }
 }
+
+#[tokio::test]
+async fn what_tells_the_next_page_is_of_its_kind() {
+    let mut all = Vec::new();
+    for (next, paginate) in [
+        (json!(5), json!({ "next_link": "$.next" })),
+        (json!({ "href": "/x" }), json!({ "next_link": "$.next" })),
+        (json!(true), json!({ "next_link": "$.next" })),
+        (json!("http://["), json!({ "next_link": "$.next" })),
+        (json!([1]), json!({ "cursor": { "path": "$.next" } })),
+        (json!("many"), json!({ "offset": { "limit": 1, "total": "$.next" } })),
+        (json!(-1), json!({ "offset": { "limit": 1, "total": "$.next" } })),
+    ] {
+        let f = Fixture::new(move |_, _| Reply::json(json!({ "items": [{ "id": 1 }], "next": next }))).await;
+        let copy = json!({ "request": { "get": "/x" }, "paginate": paginate, "records": "$.items[*]" });
+        all.push(f.read(request(copy, &["id int64"])).await);
+    }
+    insta::assert_snapshot!(all.join("\n"), @r#"
+    0 failed bad_data: the link to the next page cannot be used: 5
+    0 failed bad_data: the link to the next page cannot be used: {"href":"/x"}
+    0 failed bad_data: the link to the next page cannot be used: true
+    0 failed bad_data: the link to the next page is no URL (link: "http://[")
+    0 failed bad_data: the mark of the next page cannot be used: [1]
+    0 failed bad_data: the number of all records cannot be used: "many"
+    0 failed bad_data: the number of all records cannot be used: -1
+    "#);
+    for none in ["null", "\"\"", "false"] {
+        let f =
+            Fixture::new(move |_, _| Reply::json(format!("{{\"items\": [{{\"id\": 1}}], \"next\": {none}}}"))).await;
+        for paginate in [
+            json!({ "next_link": "$.next" }),
+            json!({ "cursor": { "path": "$.next" } }),
+        ] {
+            let copy = json!({ "request": { "get": "/x" }, "paginate": paginate, "records": "$.items[*]" });
+            assert_eq!(f.read(request(copy, &["id int64"])).await, "0: 1\n0 done", "{none}");
+        }
+    }
+    let f = Fixture::new(|_, _| Reply::json("{\"items\": [{\"id\": 1}], \"next\": \"\\ud800\"}")).await;
+    let copy = json!({ "request": { "get": "/x" }, "paginate": { "next_link": "$.next" }, "records": "$.items[*]" });
+    insta::assert_snapshot!(f.read(request(copy, &["id int64"])).await, @"0 failed bad_data[SG0302]: what tells the next page is not JSON");
+}
+
+#[tokio::test]
+async fn a_total_may_be_written_as_text() {
+    let f = Fixture::new(|asked, _| match asked.param("offset") {
+        Some("0") => Reply::json(json!({ "items": [{ "id": 1 }], "total": "2" })),
+        _ => Reply::json(json!({ "items": [{ "id": 2 }], "total": "2" })),
+    })
+    .await;
+    let copy = json!({ "request": { "get": "/x" }, "paginate": { "offset": { "limit": 9, "total": "$.total" } }, "records": "$.items[*]" });
+    assert_eq!(f.read(request(copy, &["id int64"])).await, "0: 1\n0: 2\n0 done");
+}
+
+#[tokio::test]
+async fn links_that_differ_in_what_is_not_sent_go_in_circles() {
+    let f = Fixture::new(|_, n| Reply::json(json!({ "items": [{ "id": n }], "next": format!("/v1/x?a=1#{n}") }))).await;
+    let copy = json!({ "request": { "get": "/x" }, "paginate": { "next_link": "$.next" }, "records": "$.items[*]" });
+    insta::assert_snapshot!(f.read(request(copy, &["id int64"])).await, @r"
+    0: 0
+    0: 1
+    0 failed bad_data[SG0301]: the pages go in circles (pages: 2)
+    ");
+}
+
+#[tokio::test]
+async fn a_long_link_does_not_fill_the_message() {
+    let f = Fixture::new(|asked, _| match asked.query.is_empty() {
+        true => Reply::json(json!({ "items": [], "next": format!("/v1/x?{}", "a".repeat(3_000)) })),
+        false => Reply {
+            length: Some(10),
+            ..Reply::json("{}")
+        },
+    })
+    .await
+    .with("limits", json!({ "tries": 1 }));
+    let copy = json!({ "request": { "get": "/x" }, "paginate": { "next_link": "$.next" }, "records": "$.items[*]" });
+    let text = f.read(request(copy, &["id int64"])).await;
+    assert!(text.contains("aaa…") && text.len() < 600, "{text}");
+}

@@ -171,3 +171,16 @@ async fn labels_have_a_column_whether_records_name_them_or_not() {
     0 rejected: a record of z, which was not asked for <- {"n":2,"label":"z"}; 0: 1 a; 0 done; 1 rejected: a record of z, which was not asked for <- {"n":2,"label":"z"}; 1: 1 b; 1 done
     "#);
 }
+
+#[tokio::test]
+async fn fields_are_known_again_by_the_names_that_their_columns_got() {
+    let pages = vec![json!([{ "firstName": "Ann", "a-b": 1 }, { "firstName": "Bob", "a-b": 2.5 }])];
+    let mut all = Vec::new();
+    for columns in [&[][..], &["firstname string", "a_b int64"]] {
+        all.push(read(pages.clone(), columns, OnChange::Quarantine, OnChange::Evolve).await);
+    }
+    let alike = vec![json!([{ "id": 1, "ID": 2 }])];
+    all.push(read(alike.clone(), &[], OnChange::Evolve, OnChange::Evolve).await);
+    all.push(read(alike, &["id int64"], OnChange::Evolve, OnChange::Evolve).await);
+    insta::assert_snapshot!(all.join("\n"), @"");
+}

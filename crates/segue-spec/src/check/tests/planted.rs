@@ -15,7 +15,7 @@ timezone: Asia/Soul # !!SG0113
 pools: { small: 2 } # !!SG0129
 environments:
   dev: { lake: ./lake, engine: trino } # !!SG0129
-  prod: { lake: \"s3://me:hunter2@bucket/music\", state: prod.db } # !!SG0118
+  prod: { lake: \"s3://me:hunter2@bucket/music\", state: prod.db } # !!SG0118 !!SG0129
 default_environment: prd # !!SG0140
 ",
     ),
@@ -163,7 +163,7 @@ checks:
     ),
     (
         "assets/raw/changes.yaml",
-        "asset: raw.changes\ncopy:\n  from: files\n  path: x.csv\n  position: { column: at, lag: 1h } # !!SG0132 !!SG0132\n",
+        "asset: raw.changes\ncopy:\n  from: files\n  path: x.csv\n  position: { column: at, lag: 1h } # !!SG0129 !!SG0132 !!SG0132\n",
     ),
     (
         "assets/raw/old.yaml",
@@ -326,6 +326,7 @@ fn all_planted_mistakes_are_found_and_no_others() {
     SG0120 assets/raw/albums.yaml:17 `unique`: `not_null` and `unique` cannot stand beside each other — write exactly one of `not_null`, `unique`, `between`, `accepted`, `matches`, `references`, `row`, `sql`, `row_count`
     SG0123 assets/raw/artists_again.yaml:1 `raw.artists`: there are two assets `raw.artists` — give one of them another name
     SG0101 assets/raw/broken.yaml:2 `}`: this is not YAML: while parsing a node, did not find expected node content — YAML could not be read any further; what follows in this file has not been looked at
+    SG0129 assets/raw/changes.yaml:5 `position`: `position` of a copy from files is not acted on by this version — leave it out: files are read as a whole
     SG0132 assets/raw/changes.yaml:5 `position`: `position` with `replace`: what was read before would be replaced by what is new — write `write: { mode: append }`, or `merge` with a `key`
     SG0132 assets/raw/changes.yaml:5 `1h`: `lag` without `key`: rows that are read twice would be there twice — write `write: { mode: merge, key: [...] }`
     SG0125 assets/raw/elsewhere.yaml:2 `spotfy`: there is no connection `spotfy` — there are: `api`, `out`, `queue`, `shop`, `files`, `lake`
@@ -361,6 +362,7 @@ fn all_planted_mistakes_are_found_and_no_others() {
     SG0113 segue.yaml:3 `Asia/Soul`: there is no time zone `Asia/Soul` — did you mean `Asia/Seoul`?
     SG0129 segue.yaml:4 `pools`: `pools` is not acted on by this version — leave it out
     SG0129 segue.yaml:6 `trino`: the engine `trino` is not acted on by this version — this version knows `local`
+    SG0129 segue.yaml:7 `s3`: a lake in an object store (`s3://…`) is not acted on by this version — name a folder: `./lake`
     SG0118 segue.yaml:7 `me:hunter2`: `lake` holds a password — write `${secret:NAME}` in its place
     SG0140 segue.yaml:8 `prd`: there is no environment `prd` — did you mean `prod`?
     "#);

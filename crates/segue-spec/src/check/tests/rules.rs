@@ -107,6 +107,8 @@ fn projects() {
     let one = |text: &str| with("segue.yaml", text);
     assert_snapshot!(one("format: 1\nproject: Shop\nenvironments: { Dev: {}, prod: { lake: x, apply: never } }\n"), @r#"
     SG0115 segue.yaml:2 `Shop`: `Shop` is no name: lower-case letters, digits and `_`, not beginning with a digit
+    SG0108 segue.yaml:3 `Dev`: the environment `Dev` lacks the key `lake` — only `dev` has a place by default
+    SG0108 segue.yaml:3 `Dev`: the environment `Dev` lacks the key `state` — only `dev` has a place by default
     SG0115 segue.yaml:3 `Dev`: `Dev` is no name: lower-case letters, digits and `_`, not beginning with a digit
     SG0108 segue.yaml:3 `prod`: the environment `prod` lacks the key `state` — only `dev` has a place by default
     SG0110 segue.yaml:3 `never`: `apply` cannot be `never` — write `auto`, `breaking` or `all`

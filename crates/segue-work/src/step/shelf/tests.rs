@@ -28,6 +28,10 @@ fn group(artist: &str) -> Group {
     }
 }
 
+fn lease(asset: AssetId, epoch: u64) -> Lease {
+    Lease { asset, epoch }
+}
+
 async fn names(shelf: &Shelf) -> Vec<String> {
     shelf
         .read()
@@ -42,14 +46,20 @@ async fn names(shelf: &Shelf) -> Vec<String> {
 async fn what_lies_staged_is_found_again_and_forgotten_when_it_no_longer_counts() {
     let folder = tempfile::tempdir().unwrap();
     let asset = AssetId::random();
-    let shelf = Shelf::of(folder.path(), asset, made("h1", 3));
+    let shelf = Shelf::of(folder.path(), &lease(asset, 1), made("h1", 3));
     assert_eq!(names(&shelf).await, [""; 0]);
     shelf.put(&group("a")).await.unwrap();
     shelf.put(&group("b")).await.unwrap();
     assert_eq!(names(&shelf).await, ["artist=a", "artist=b"]);
     // Another definition, or another commit since.
-    assert_eq!(names(&Shelf::of(folder.path(), asset, made("h2", 3))).await, [""; 0]);
-    assert_eq!(names(&Shelf::of(folder.path(), asset, made("h1", 4))).await, [""; 0]);
+    assert_eq!(
+        names(&Shelf::of(folder.path(), &lease(asset, 1), made("h2", 3))).await,
+        [""; 0]
+    );
+    assert_eq!(
+        names(&Shelf::of(folder.path(), &lease(asset, 1), made("h1", 4))).await,
+        [""; 0]
+    );
     shelf.clear().await.unwrap();
     assert_eq!(names(&shelf).await, [""; 0]);
     shelf.clear().await.unwrap();
@@ -58,12 +68,50 @@ async fn what_lies_staged_is_found_again_and_forgotten_when_it_no_longer_counts(
 #[tokio::test]
 async fn a_line_that_a_kill_cut_short_costs_that_line_alone() {
     let folder = tempfile::tempdir().unwrap();
-    let shelf = Shelf::of(folder.path(), AssetId::random(), made("h1", 0));
+    let shelf = Shelf::of(folder.path(), &lease(AssetId::random(), 1), made("h1", 0));
     shelf.put(&group("a")).await.unwrap();
     shelf.put(&group("b")).await.unwrap();
-    let text = std::fs::read(&shelf.file).unwrap();
-    std::fs::write(&shelf.file, &text[..text.len() - 10]).unwrap();
+    let text = std::fs::read(shelf.file()).unwrap();
+    std::fs::write(shelf.file(), &text[..text.len() - 10]).unwrap();
     assert_eq!(names(&shelf).await, ["artist=a"]);
     shelf.put(&group("c")).await.unwrap();
     assert_eq!(names(&shelf).await, ["artist=a", "artist=c"]);
+}
+
+#[tokio::test]
+async fn what_the_next_holder_took_over_is_not_thrown_away_by_the_one_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let asset = AssetId::random();
+    let frozen = Shelf::of(folder.path(), &lease(asset, 1), made("h1", 3));
+    frozen.put(&group("a")).await.unwrap();
+    let next = Shelf::of(folder.path(), &lease(asset, 2), made("h1", 3));
+    assert_eq!(names(&next).await, ["artist=a"]);
+
+    assert!(!frozen.let_go().await.unwrap(), "it is the next one's");
+    let refused = frozen.put(&group("b")).await.unwrap_err();
+    assert_eq!(refused.error_code(), Some(LEASE_LOST));
+    assert!(
+        !frozen.let_go().await.unwrap(),
+        "a note that came too late does not make it its own"
+    );
+    frozen.clear().await.unwrap();
+    assert_eq!(names(&next).await, ["artist=a"]);
+
+    assert!(next.let_go().await.unwrap());
+    assert!(next.let_go().await.unwrap(), "what was let go stays its own");
+    let last = Shelf::of(folder.path(), &lease(asset, 3), made("h1", 3));
+    assert_eq!(names(&last).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn of_two_holders_before_the_newer_one_is_gone_on_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let asset = AssetId::random();
+    for (epoch, artist) in [(1, "a"), (2, "b")] {
+        let shelf = Shelf::of(folder.path(), &lease(asset, epoch), made("h1", 3));
+        shelf.put(&group(artist)).await.unwrap();
+    }
+    let next = Shelf::of(folder.path(), &lease(asset, 3), made("h1", 3));
+    assert_eq!(names(&next).await, ["artist=b"]);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }

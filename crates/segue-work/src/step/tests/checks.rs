@@ -88,3 +88,19 @@ async fn unique_is_judged_on_the_table_as_it_would_be() {
     };
     insta::assert_snapshot!(world.run_as("raw.tracks", again).await, @"failed[SG0511]: check `unique plays` of raw.tracks does not hold: 1 values of plays occur more than once (committed: nothing was committed), in 3, slices done 3");
 }
+
+#[tokio::test]
+async fn a_replace_of_which_every_row_was_set_aside_keeps_the_table_and_the_reasons() {
+    let whole = "asset: raw.plain\ncopy: { from: api, columns: { artist: { type: string, required: true } } }\nwrite: { mode: replace }\n";
+    let source = MemSource::new(|_| vec![Says::Rows(vec![json!({ "artist": "a" })])]);
+    let world = world(("assets/raw/plain.yaml", whole), &source).await;
+    world.run("raw.plain").await;
+    source.now_says(|_| vec![Says::Rejected("the column `c` is new", "x,y")]);
+    insta::assert_snapshot!(world.run("raw.plain").await, @"failed[SG0532]: every row that was read of raw.plain was set aside (first reason: the column `c` is new, rows: 1), in 1, slices done 1");
+    insta::assert_snapshot!(world.table("raw.plain").await, @"a");
+    insta::assert_snapshot!(world.aside("raw.plain").await, @"evidence | the column `c` is new | x,y");
+    source.now_says(|_| vec![Says::Rows(vec![json!({ "artist": "b" })])]);
+    world.run("raw.plain").await;
+    insta::assert_snapshot!(world.table("raw.plain").await, @"b");
+    insta::assert_snapshot!(world.aside("raw.plain").await, @"");
+}

@@ -170,3 +170,112 @@ async fn a_copy_from_the_lake_follows_its_input() {
     insta::assert_snapshot!(world.run("serving.tracks").await, @"done, in 3, written 3, changed 3, commits 1");
     insta::assert_snapshot!(world.run("serving.tracks").await, @"done");
 }
+
+#[tokio::test]
+async fn a_rebuild_is_of_the_whole_and_keeps_what_was_filled_in_before_the_start() {
+    let source = MemSource::new(orders(vec![order("1", 5, 1), order("2", 8, 2), order("3", 9, 3)]));
+    let world = World::new(&[ORDERS, DAILY], &source).await;
+    world.run("raw.orders").await;
+    world.run("sales.daily").await;
+    let wanted = |rebuild| Wanted {
+        rebuild,
+        stretch: stretch(Some("2024-01-05"), Some("2024-01-06"), "UTC", world.ctx().clock.now()).unwrap(),
+        ..Wanted::default()
+    };
+    world.run_as("sales.daily", wanted(false)).await;
+    let before = world.table("sales.daily").await;
+    assert_eq!(before.lines().count(), 3, "{before}");
+    // One stretch of it would take the place of all of it.
+    insta::assert_snapshot!(world.run_as("sales.daily", wanted(true)).await, @"failed[SG0530]: sales.daily has to be built anew as a whole: a part of it would replace all of it");
+    assert_eq!(world.table("sales.daily").await, before);
+    let rebuild = Wanted {
+        rebuild: true,
+        ..Wanted::default()
+    };
+    world.run_as("sales.daily", rebuild).await;
+    assert_eq!(world.table("sales.daily").await, before);
+    insta::assert_snapshot!(world.ledger("sales.daily").await, @r"
+    01-05 to 01-06  Done n=2
+    01-07 to 01-10  Done n=2
+    ");
+}
+
+#[tokio::test]
+async fn what_was_computed_in_a_run_is_computed_again_when_its_input_changed_after_it() {
+    let source = one_each();
+    let world = World::new(&[TRACKS, TOTALS], &source).await;
+    let began = world.ctx().clock.now();
+    let resumed = || Wanted {
+        since: Some(began),
+        ..Wanted::default()
+    };
+    world.run_as("raw.tracks", resumed()).await;
+    world.run_as("music.totals", resumed()).await;
+    insta::assert_snapshot!(world.run_as("music.totals", resumed()).await, @"done");
+    // What was parked is read when the run is resumed.
+    source.now_says(|s| vec![Says::Rows(vec![track(&id(s), "t1", 7)])]);
+    world
+        .run_as(
+            "raw.tracks",
+            Wanted {
+                again: true,
+                ..Wanted::default()
+            },
+        )
+        .await;
+    insta::assert_snapshot!(world.run_as("music.totals", resumed()).await, @"done, in 3, written 3, changed 3, commits 1");
+}
+
+#[tokio::test]
+async fn a_table_whose_checks_have_always_failed_is_no_input() {
+    let failing = format!("{}checks: [ {{ row_count: {{ min: 100 }} }} ]\n", TRACKS.1);
+    let source = one_each();
+    let mut world = World::new(&[(TRACKS.0, &failing), TOTALS], &source).await;
+    let failed = world.run("raw.tracks").await;
+    assert!(failed.starts_with("failed[SG0511]"), "{failed}");
+    // There is a table, for the commit of the evidence; there is no answer in it.
+    insta::assert_snapshot!(world.run("music.totals").await, @"failed[SG0518]: raw.tracks has no table yet");
+    world.change(&[TRACKS, TOTALS]);
+    world.run("raw.tracks").await;
+    insta::assert_snapshot!(world.run("music.totals").await, @"done, in 3, written 3, changed 3, commits 1");
+}
+
+#[tokio::test]
+async fn sql_that_loses_a_column_is_a_breaking_change() {
+    let source = one_each();
+    let mut world = World::new(&[TRACKS, TOTALS], &source).await;
+    world.run("raw.tracks").await;
+    world.run("music.totals").await;
+    let told = async |world: &World, sql: &str| {
+        let mut world_of = world.deps.clone();
+        world_of.project = std::sync::Arc::new(crate::testing::project(&[TRACKS, (TOTALS.0, sql)]));
+        let asset = world_of.asset(&"music.totals".parse().unwrap()).unwrap();
+        let row = world.row("music.totals").await;
+        let seen = crate::step::survey(&world_of, asset, Some(&row), &Wanted::default(), &world.ctx())
+            .await
+            .unwrap();
+        let what: Vec<&str> = seen.change.differences.iter().map(|d| d.what.as_str()).collect();
+        format!("{}: {}; lost {:?}", seen.change.class.unwrap(), what.join(", "), seen.change.lost_columns)
+    };
+    let sql = TOTALS.1;
+    insta::assert_snapshot!(told(&world, &sql.replace("sum(plays)", "max(plays)")).await, @"recompute: the SQL; lost []");
+    insta::assert_snapshot!(told(&world, &sql.replace("select artist, ", "select ")).await, @r#"breaking: the SQL, column artist is no longer there; lost ["artist"]"#);
+    insta::assert_snapshot!(told(&world, &sql.replace("as total", "as sum")).await, @r#"breaking: the SQL, column total is no longer there, column sum is new; lost ["total"]"#);
+    insta::assert_snapshot!(told(&world, &sql.replace("as total", "as total, 1 as one")).await, @"recompute: the SQL, column one is new; lost []");
+    // It is computed all the same where nobody has to agree.
+    world.change(&[TRACKS, (TOTALS.0, &sql.replace("select artist, ", "select "))]);
+    insta::assert_snapshot!(world.run("music.totals").await, @"done, in 3, written 3, changed 3, commits 1");
+}
+
+#[tokio::test]
+async fn an_asset_whose_into_was_changed_is_refused() {
+    let source = one_each();
+    let world = world(TRACKS, &source).await;
+    world.run("raw.tracks").await;
+    let asset = world.deps.asset(&"raw.tracks".parse().unwrap()).unwrap();
+    let mut row = world.row("raw.tracks").await;
+    assert!(crate::step::known::refuse_moved(asset, &row).is_ok());
+    (row.connection, row.place) = (Some("results".into()), "tracks".into());
+    let error = crate::step::known::refuse_moved(asset, &row).unwrap_err();
+    insta::assert_snapshot!(error, @"the table of raw.tracks is `tracks` of results, and `into:` names the lake now");
+}

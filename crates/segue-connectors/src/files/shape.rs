@@ -1,0 +1,270 @@
+//! How a file's fields become columns: by its header, by what is known of the table, or by what its first rows look like.
+
+use super::csv::{Reading, Source};
+use super::infer::Guess;
+use crate::columns::named;
+use crate::json::infer::MOST_COLUMNS;
+use crate::json::quoted;
+use segue_core::source::{Column, OnChange};
+use segue_core::{Error, Kind, Result};
+use std::collections::{HashMap, HashSet};
+
+/// Rows of a file that types are found out from.
+const SAMPLE: usize = 1_000;
+/// The most names in a message.
+const MOST_NAMES: usize = 20;
+
+/// How a file's fields become columns.
+pub struct Shape {
+    /// The columns.
+    pub columns: Vec<Column>,
+    /// Which field each column is.
+    pub places: Vec<Option<usize>>,
+    /// The fields of a line.
+    pub width: usize,
+    /// Fields for which there is no column, and none may be made: no row that has a value there fits.
+    pub aliens: Vec<(usize, String)>,
+}
+
+/// The shape of this file. `None` for one without any line, where no header is expected.
+///
+/// # Errors
+/// `BadData` for a header that cannot be used, and for a column that is new where the schema is frozen.
+pub fn of(reading: &Reading<'_>, source: &Source<'_>) -> Result<Option<Shape>> {
+    let Some(header) = header(source, reading.columns.as_deref())? else {
+        return Ok(None);
+    };
+    let schema = &reading.request.schema;
+    let mut columns = match &reading.columns {
+        Some(columns) => columns.clone(),
+        None => infer(reading, source, &header)?,
+    };
+    let mut places = places(&header, &columns, schema.declared);
+    let taken: HashSet<usize> = places.iter().copied().flatten().collect();
+    let mut aliens = Vec::new();
+    if !schema.declared {
+        let new: Vec<usize> = (0..header.len()).filter(|at| !taken.contains(at)).collect();
+        if let Some(first) = new.first() {
+            match schema.on_new_column {
+                OnChange::Evolve => add(reading, source, &header, &new, &mut columns, &mut places)?,
+                OnChange::Freeze => {
+                    let what = format!(
+                        "the file {} has a column that the table does not, and the schema is frozen: `{}`",
+                        source.name, header[*first]
+                    );
+                    return Err(Error::new(Kind::BadData, what)
+                        .code(segue_diag::SCHEMA_FROZEN)
+                        .hint("say on_new_column: evolve, quarantine or drop_value"));
+                }
+                OnChange::Quarantine => aliens = new.iter().map(|at| (*at, header[*at].clone())).collect(),
+                OnChange::DropValue => reading.note(format!(
+                    "columns of {} were left out, as `drop_value` says: {}",
+                    source.name,
+                    list(new.iter().map(|at| header[*at].as_str()))
+                ))?,
+            }
+        }
+    }
+    let lacking: Vec<&Column> = columns
+        .iter()
+        .zip(&places)
+        .filter(|(c, place)| place.is_none() && c.value.is_none())
+        .map(|(c, _)| c)
+        .collect();
+    if let (Some(first), true) = (lacking.first(), source.copy.header) {
+        let may_lack = !schema.declared
+            && schema.on_new_column == OnChange::Evolve
+            && !taken.is_empty()
+            && lacking.iter().all(|c| !c.required);
+        if !may_lack {
+            return Err(lacks(source, &header, &taken, first, schema.declared));
+        }
+        let names = list(lacking.iter().map(|c| c.name.as_str()));
+        reading.note(format!(
+            "{} lacks columns of the table, which are empty there: {names}",
+            source.name
+        ))?;
+    }
+    let width = header.len();
+    Ok(Some(Shape {
+        columns,
+        places,
+        width,
+        aliens,
+    }))
+}
+
+/// The columns' names in the file. A file without any line has none.
+fn header(source: &Source<'_>, columns: Option<&[Column]>) -> Result<Option<Vec<String>>> {
+    let mut scanner = source.open()?;
+    let Some(record) = scanner.next().map_err(|stop| source.stopped(stop))? else {
+        return match source.copy.header {
+            true => Err(unusable(source, "is empty, and a header was expected")),
+            false => Ok(None),
+        };
+    };
+    if !source.copy.header {
+        let given = columns.unwrap_or_default();
+        let width = if given.is_empty() { record.len() } else { given.len() };
+        let name = |at: usize| {
+            given
+                .get(at)
+                .map_or_else(|| format!("column_{}", at + 1), |c| field(c).to_string())
+        };
+        return Ok(Some((0..width).map(name).collect()));
+    }
+    if let Some(fault) = record.fault {
+        return Err(unusable(source, &format!("has {fault} in its header")));
+    }
+    let mut names: Vec<String> = Vec::with_capacity(record.len());
+    let mut seen = HashSet::with_capacity(record.len());
+    for at in 0..record.len() {
+        let (bytes, _) = record.get(at).unwrap_or_default();
+        let text = std::str::from_utf8(&bytes).map_err(|_| unusable(source, "is not UTF-8 in its header"))?;
+        let name = text.trim().to_string();
+        if !seen.insert(name.clone()) {
+            return Err(unusable(source, &format!("names {} twice", quoted(&name))));
+        }
+        names.push(name);
+    }
+    Ok(Some(names))
+}
+
+/// The name of a column's field in the file.
+fn field(column: &Column) -> &str {
+    column.path.as_deref().unwrap_or(&column.name)
+}
+
+/// Where each column stands in the file. Columns that were found out before are known by the names that they got.
+fn places(header: &[String], columns: &[Column], declared: bool) -> Vec<Option<usize>> {
+    let exact: HashMap<&str, usize> = header
+        .iter()
+        .enumerate()
+        .map(|(at, name)| (name.as_str(), at))
+        .collect();
+    let mut named_so: HashMap<String, usize> = HashMap::new();
+    if !declared {
+        for (at, name) in header.iter().enumerate() {
+            named_so.entry(named(name)).or_insert(at);
+        }
+    }
+    let place = |c: &Column| exact.get(field(c)).or_else(|| named_so.get(&c.name)).copied();
+    columns.iter().map(|c| place(c).filter(|_| c.value.is_none())).collect()
+}
+
+/// New columns, as the file's first rows show them.
+fn add(
+    reading: &Reading<'_>,
+    source: &Source<'_>,
+    header: &[String],
+    new: &[usize],
+    columns: &mut Vec<Column>,
+    places: &mut Vec<Option<usize>>,
+) -> Result<()> {
+    let known: HashMap<&str, &str> = columns.iter().map(|c| (c.name.as_str(), field(c))).collect();
+    let found = infer(reading, source, header)?;
+    for at in new {
+        if let Some(other) = known.get(found[*at].name.as_str()) {
+            return Err(alike(source, other, &header[*at], &found[*at].name));
+        }
+    }
+    for at in new {
+        columns.push(found[*at].clone());
+        places.push(Some(*at));
+    }
+    Ok(())
+}
+
+/// The columns of a file's first rows, one a field. Where they cannot have the names that they have in the file, that is said.
+fn infer(reading: &Reading<'_>, source: &Source<'_>, header: &[String]) -> Result<Vec<Column>> {
+    if header.len() > MOST_COLUMNS {
+        let what = format!(
+            "has {} columns, and no more than {MOST_COLUMNS} are found out",
+            header.len()
+        );
+        return Err(unusable(source, &what).hint("declare those that you want under `columns:`"));
+    }
+    let mut scanner = source.open()?;
+    let stopped = |stop| source.stopped(stop);
+    if source.copy.header {
+        scanner.next().map_err(stopped)?;
+    }
+    let mut guesses = vec![Guess::default(); header.len()];
+    for _ in 0..SAMPLE {
+        let Some(record) = scanner.next().map_err(stopped)? else {
+            break;
+        };
+        for (at, guess) in guesses.iter_mut().enumerate() {
+            if let Some((bytes, _)) = record.get(at) {
+                guess.look(&String::from_utf8_lossy(&bytes));
+            }
+        }
+    }
+    let mut names: HashMap<String, &str> = HashMap::with_capacity(header.len());
+    let mut columns = Vec::with_capacity(header.len());
+    let mut otherwise = Vec::new();
+    for (key, guess) in header.iter().zip(guesses) {
+        let name = named(key);
+        if let Some(other) = names.insert(name.clone(), key) {
+            return Err(alike(source, other, key, &name));
+        }
+        if name != key.to_lowercase() {
+            otherwise.push(format!("{} is {name}", quoted(key)));
+        }
+        columns.push(Column {
+            path: (name != *key).then(|| key.clone()),
+            name,
+            of: guess.of(),
+            required: false,
+            value: None,
+        });
+    }
+    if !otherwise.is_empty() {
+        let names = list(otherwise.iter().map(String::as_str));
+        reading.note(format!("columns of {} got names that SQL takes: {names}", source.name))?;
+    }
+    Ok(columns)
+}
+
+fn unusable(source: &Source<'_>, what: &str) -> Error {
+    Error::new(Kind::BadData, format!("the file {} {what}", source.name)).code(segue_diag::FILES_HEADER)
+}
+
+fn alike(source: &Source<'_>, one: &str, other: &str, name: &str) -> Error {
+    let what = format!(
+        "names {} and {}, and both would be the column `{name}`",
+        quoted(one),
+        quoted(other)
+    );
+    unusable(source, &what).hint("declare them under `columns:`, each with a name of its own and its `path:`")
+}
+
+fn lacks(source: &Source<'_>, header: &[String], taken: &HashSet<usize>, column: &Column, declared: bool) -> Error {
+    let free = header
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| !taken.contains(at))
+        .map(|(_, name)| name.as_str());
+    let hint = match segue_diag::closest(field(column), free) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None if declared => format!("it has: {}", list(header.iter().map(String::as_str))),
+        None => format!(
+            "it has: {}; with `on_new_column: evolve`, a column that one of the files lacks is empty there",
+            list(header.iter().map(String::as_str))
+        ),
+    };
+    unusable(source, &format!("lacks the column {}", quoted(field(column)))).hint(hint)
+}
+
+fn list<'n>(names: impl ExactSizeIterator<Item = &'n str>) -> String {
+    let more = names.len().saturating_sub(MOST_NAMES);
+    let mut text = names
+        .take(MOST_NAMES)
+        .map(crate::columns::short)
+        .collect::<Vec<_>>()
+        .join(", ");
+    if more > 0 {
+        text.push_str(&format!(" and {more} more"));
+    }
+    text
+}

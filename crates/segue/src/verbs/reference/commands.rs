@@ -1,0 +1,183 @@
+//! The page of the command line, from the words that it is read by.
+
+use super::{sentence, table};
+use crate::args::Args;
+use clap::{Arg, Command, CommandFactory};
+use segue_core::Kind;
+
+/// Verbs that belong together; what is not named here stands at the end.
+const GROUPS: [(&str, &[&str]); 7] = [
+    ("Begin", &["init", "check", "explain", "schema", "demo", "demo-server"]),
+    ("Outside systems", &["connection", "preview"]),
+    ("Run", &["plan", "apply", "run", "backfill", "resume"]),
+    ("Look", &["status", "why", "runs", "logs"]),
+    ("Ask", &["sql", "quarantine"]),
+    ("Keep", &["lake", "state", "asset"]),
+    ("More", &[]),
+];
+
+/// What the kinds of failure mean to a script.
+const FAILURES: [(Kind, &str); 8] = [
+    (
+        Kind::Invalid,
+        "The command, the project or the statement is wrong, or asks for what this version does not do.",
+    ),
+    (
+        Kind::Denied,
+        "The other side does not accept who asks, or does not allow it.",
+    ),
+    (Kind::NotFound, "What was named does not exist."),
+    (Kind::Conflict, "Somebody else changed it, or is working on it."),
+    (
+        Kind::Unavailable,
+        "The other side does not answer, or wants fewer requests. Trying again later may help.",
+    ),
+    (Kind::BadData, "The data is not what it was said to be."),
+    (Kind::Bug, "A mistake of Segue's own."),
+    (Kind::Cancelled, "It was stopped, as by Ctrl-C."),
+];
+
+/// The whole page.
+pub fn page() -> String {
+    let mut all = Args::command();
+    all.build();
+    let mut text = String::from(
+        "# The command line\n\n\
+         `segue VERB …` works on the project of the current folder, or of one above it. `segue VERB --help` shows the same as this page.\n\n\
+         ## With every verb\n\n",
+    );
+    text.push_str(&arguments(all.get_arguments().filter(|a| a.is_global_set())));
+    for (heading, verbs) in GROUPS {
+        let of_group: Vec<&Command> = match verbs {
+            [] => all.get_subcommands().filter(|c| is_left_over(c)).collect(),
+            verbs => verbs.iter().filter_map(|v| all.find_subcommand(v)).collect(),
+        };
+        if !of_group.is_empty() {
+            text.push_str(&format!("\n## {heading}\n"));
+        }
+        for command in of_group {
+            verb(command, "segue", &mut text);
+        }
+    }
+    text.push_str("\n## Exit codes\n\n");
+    text.push_str(&exit_codes());
+    text
+}
+
+fn is_left_over(command: &Command) -> bool {
+    !command.is_hide_set() && !GROUPS.iter().any(|(_, verbs)| verbs.contains(&command.get_name()))
+}
+
+/// A verb with its arguments, or the verbs below it.
+fn verb(command: &Command, above: &str, text: &mut String) {
+    let name = format!("{above} {}", command.get_name());
+    let mut below = command
+        .get_subcommands()
+        .filter(|c| !c.is_hide_set() && c.get_name() != "help")
+        .peekable();
+    if below.peek().is_some() {
+        below.for_each(|c| verb(c, &name, text));
+        return;
+    }
+    let own: Vec<&Arg> = command
+        .get_arguments()
+        .filter(|a| !a.is_global_set() && !a.is_hide_set() && !["help", "version"].contains(&a.get_id().as_str()))
+        .collect();
+    let places: String = own
+        .iter()
+        .filter(|a| a.is_positional())
+        .map(|a| format!(" {}", place(a)))
+        .collect();
+    let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+    text.push_str(&format!("\n### `{name}{places}`\n\n{}\n", sentence(&about)));
+    if !own.is_empty() {
+        text.push_str(&format!("\n{}", arguments(own.into_iter())));
+    }
+}
+
+fn arguments<'a>(all: impl Iterator<Item = &'a Arg>) -> String {
+    let rows: Vec<_> = all.map(|arg| [written(arg), meaning(arg)]).collect();
+    table(["Argument", "Meaning"], &rows)
+}
+
+/// `DIR`, `[SELECTOR…]`.
+fn place(arg: &Arg) -> String {
+    let more = if arg.get_num_args().is_some_and(|n| n.max_values() > 1) {
+        "…"
+    } else {
+        ""
+    };
+    match arg.is_required_set() {
+        true => format!("{}{more}", value(arg)),
+        false => format!("[{}{more}]", value(arg)),
+    }
+}
+
+/// The word that stands for the argument's value.
+fn value(arg: &Arg) -> String {
+    arg.get_value_names()
+        .and_then(|names| names.first())
+        .map_or_else(|| arg.get_id().to_string(), ToString::to_string)
+        .to_uppercase()
+}
+
+/// The argument as it is typed: `` `--limit N` ``.
+fn written(arg: &Arg) -> String {
+    if arg.is_positional() {
+        return format!("`{}`", place(arg));
+    }
+    let takes = match arg.get_action().takes_values() {
+        true => format!(" {}", value(arg)),
+        false => String::new(),
+    };
+    let names = [
+        arg.get_short().map(|c| format!("`-{c}{takes}`")),
+        arg.get_long().map(|l| format!("`--{l}{takes}`")),
+    ];
+    names.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// What it does, with the words that it may be and its default.
+fn meaning(arg: &Arg) -> String {
+    let mut text = sentence(&arg.get_help().map(ToString::to_string).unwrap_or_default());
+    if !arg.get_action().takes_values() {
+        return text;
+    }
+    let words: Vec<String> = arg
+        .get_possible_values()
+        .iter()
+        .map(|v| {
+            let help = v.get_help().map(ToString::to_string).unwrap_or_default();
+            format!("`{}`: {}", v.get_name(), help.trim_end_matches('.'))
+        })
+        .collect();
+    if !words.is_empty() {
+        text.push_str(&format!(" {}.", words.join("; ")));
+    }
+    if let Some(default) = arg.get_default_values().first() {
+        text.push_str(&format!(" Default: `{}`.", default.to_string_lossy()));
+    }
+    if let Some(variable) = arg.get_env() {
+        text.push_str(&format!(" Also from `{}`.", variable.to_string_lossy()));
+    }
+    text
+}
+
+fn exit_codes() -> String {
+    let mut rows = vec![
+        (0, "Done."),
+        (
+            8,
+            "Partial: some slices, or some of what was to be read, are left for a later run.",
+        ),
+        (9, "A check does not hold."),
+        (10, "With `segue plan --exit-code`: there is something to do."),
+    ];
+    rows.extend(FAILURES.map(|(kind, meaning)| (kind.exit_code(), meaning)));
+    rows.sort_unstable();
+    let rows: Vec<_> = rows
+        .into_iter()
+        .map(|(code, meaning)| [format!("`{code}`"), meaning.to_string()])
+        .collect();
+    table(["Code", "Meaning"], &rows)
+}

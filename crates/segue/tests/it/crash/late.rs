@@ -1,0 +1,84 @@
+//! A writer that wakes up after its commit was given up and another one landed in its place: what the predecessor rule is for.
+//!
+//! The staged rows of a frozen writer are away for a while (a disk that went and came back), so that the next run gives its commit up,
+//! runs the step again and lands. Then the rows are there again, and the writer wakes up. With the rule it does no harm; without the rule
+//! its commit lands on top of the other, and the same comparison as after every kill finds it.
+
+use super::content::{NAMES, ask_for, music, wrong};
+use super::process::{Stop, stopped};
+use super::scenes::{LATER, files_of_prepared};
+use super::troubled;
+use crate::support::Project;
+use segue_core::fault::Boundary;
+use std::path::PathBuf;
+
+/// Brings a writer of this asset into that situation; what is wrong afterwards.
+fn woken_too_late(asset: &str, boundary: Boundary, stop: Stop) -> Option<String> {
+    let standin = troubled();
+    let mut project = music(&standin);
+    ask_for(&project, NAMES / 2);
+    project.ok(&["run"]);
+    // Everything before the asset has more to say; the writer carries that, or a part of it.
+    ask_for(&project, NAMES * 3 / 4);
+    project.ok(&["run", "+raw.artists"]);
+    let frozen = stopped(&mut project, &["run", asset], boundary, 1, stop).expect("the boundary is reached");
+    let away = Away::of(&project);
+    ask_for(&project, NAMES);
+    project.set("SEGUE_CLOCK_AHEAD", LATER);
+    project.ok(&["run"]);
+    let given_up = project.sql("select count(*) from system.commits where state = 'given_up'");
+    assert_eq!(given_up.lines().last(), Some("1"), "its commit was given up");
+    away.back();
+    frozen.wake("it was given up");
+    wrong(&project)
+}
+
+/// Files that are not where they were.
+struct Away(Vec<(PathBuf, Vec<u8>)>);
+
+impl Away {
+    fn of(project: &Project) -> Away {
+        let files = files_of_prepared(project).into_iter().map(|path| {
+            let bytes = std::fs::read(&path).expect("it is there");
+            std::fs::remove_file(&path).expect("it is there");
+            (path, bytes)
+        });
+        Away(files.collect())
+    }
+
+    fn back(self) {
+        for (path, bytes) in self.0 {
+            std::fs::write(path, bytes).expect("can write");
+        }
+    }
+}
+
+#[test]
+fn a_late_writer_does_no_harm_in_the_lake() {
+    let wrong = woken_too_late("raw.top_tracks", Boundary::Claimed, Stop::Freeze);
+    assert_eq!(wrong, None);
+}
+
+#[test]
+fn a_late_writer_does_no_harm_in_a_database() {
+    let wrong = woken_too_late("serving.artists", Boundary::Prepared, Stop::Freeze);
+    assert_eq!(wrong, None);
+}
+
+/// Only a build with debug assertions can go without the rule.
+#[cfg(debug_assertions)]
+#[test]
+fn without_the_predecessor_rule_a_late_writer_spoils_the_lake() {
+    let stop = Stop::FreezeWithoutPredecessor;
+    let wrong = woken_too_late("raw.top_tracks", Boundary::Claimed, stop).expect("it is found");
+    assert!(wrong.contains("raw.top_tracks differs"), "{wrong}");
+}
+
+/// Only a build with debug assertions can go without the rule.
+#[cfg(debug_assertions)]
+#[test]
+fn without_the_predecessor_rule_a_late_writer_spoils_a_database() {
+    let stop = Stop::FreezeWithoutPredecessor;
+    let wrong = woken_too_late("serving.artists", Boundary::Prepared, stop).expect("it is found");
+    assert!(wrong.contains("artists differs"), "{wrong}");
+}

@@ -1,0 +1,184 @@
+//! The documentation is run: what a page says that the program shows, it shows.
+
+mod reader;
+mod shown;
+
+use reader::{Block, Reader, blocks};
+use std::path::Path;
+
+/// From the root of the repository.
+fn text(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+#[track_caller]
+fn none(wrong: &[String]) {
+    assert!(wrong.is_empty(), "{} differ:\n\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn the_first_project_is_as_the_guide_says() {
+    none(&Reader::new().follow(&text("docs/guide/first-project.md")));
+}
+
+#[test]
+fn a_web_api_is_as_the_guide_says() {
+    none(&Reader::new().follow(&text("docs/guide/web-api.md")));
+}
+
+#[test]
+fn the_readme_is_true() {
+    let readme = text("README.md");
+    let mut reader = Reader::new();
+    for (path, text) in segue_demo::project::files() {
+        reader.save(path, text);
+    }
+    none(&reader.follow(&readme));
+    // Its files belong into the demo's project and are right there.
+    let files = blocks(&readme);
+    let files = files.iter().filter(|b| matches!(b, Block::File(..))).count();
+    assert!(files >= 2, "the README shows {files} files of a project");
+    none(&reader.follow("```console\n$ segue check\n... assets checked: nothing is wrong\n```\n"));
+}
+
+#[test]
+fn the_reference_is_what_the_program_says() {
+    let project = crate::support::Project::empty();
+    project.ok(&["reference", "written"]);
+    for name in project.read_dir("written") {
+        let (now, kept) = (
+            project.read(&format!("written/{name}")),
+            text(&format!("docs/reference/{name}")),
+        );
+        assert!(now == kept, "docs/reference/{name} is stale; run `cargo xtask gen`");
+    }
+}
+
+/// Pages of errors whose example is not run, each with what it would take.
+const NOT_RUN: &[(&str, &str)] = &[
+    (
+        "SG0122",
+        "the command line looks into the folders above first, and says SG0702",
+    ),
+    ("SG0251", "a gigabyte is written before the limit is met"),
+    ("SG0309", "not written yet"),
+    ("SG0310", "not written yet"),
+    (
+        "SG0354",
+        "a user without the right to write, and tests may be run by root",
+    ),
+    (
+        "SG0355",
+        "another program that holds a write open for longer than ten seconds",
+    ),
+    ("SG0356", "a full disk"),
+    ("SG0402", "a table by another program; the lake's own tests have some"),
+    ("SG0403", "a mistake of ours: a step judges its rows before (SG0527)"),
+    ("SG0404", "a mistake of ours: a step sets doubled keys aside before"),
+    ("SG0405", "a mistake of ours: the plan finds the change before (SG0522)"),
+    ("SG0406", "a log that somebody cleaned up after ten commits"),
+    (
+        "SG0407",
+        "a version that a vacuum removed, and SQL cannot name versions yet",
+    ),
+    ("SG0408", "somebody who removes a file between two moments of a commit"),
+    ("SG0409", "another writer between two moments of a commit"),
+    ("SG0410", "not written yet"),
+    ("SG0411", "said as a remark of `segue state rebuild`, without its code"),
+    ("SG0412", "millions of rows"),
+    ("SG0515", "a change that the plan does not find before (SG0522)"),
+    ("SG0528", "another process between two moments of a commit"),
+    ("SG0529", "not written yet"),
+    ("SG0530", "not written yet"),
+    ("SG0531", "hundreds of megabytes"),
+    ("SG0532", "not written yet"),
+    (
+        "SG0603",
+        "a user without the right to write, and tests may be run by root",
+    ),
+    (
+        "SG0605",
+        "another program that holds a write open for longer than fifteen seconds",
+    ),
+    ("SG0606", "a full disk"),
+    (
+        "SG0607",
+        "two processes at one moment; `crash` and the state's own tests have them",
+    ),
+    (
+        "SG0608",
+        "a process that is frozen for longer than its lease; `crash` has one",
+    ),
+    ("SG0609", "`segue check` finds the address before (SG0129)"),
+    (
+        "SG0610",
+        "two states' histories that meet; the state's own tests have them",
+    ),
+];
+
+/// Runs the examples of a range of codes, each in a folder with nothing but a `segue.yaml`.
+fn examples(range: &str) {
+    let mut wrong = Vec::new();
+    let mut run = 0;
+    for (code, page) in segue_diag::pages() {
+        let code = code.as_str();
+        let has_commands = blocks(page).iter().any(|b| matches!(b, Block::Console(_)));
+        if !code.starts_with(range) || !has_commands || NOT_RUN.iter().any(|(listed, _)| *listed == code) {
+            continue;
+        }
+        let mut reader = Reader::new();
+        reader.save("segue.yaml", "format: 1\nproject: shop\n");
+        let (_, example) = page.split_once("\n## Example").expect("a page has an example");
+        if !example.contains(&format!("[{code}]")) {
+            wrong.push(format!("{code}: its example does not show it"));
+        }
+        wrong.extend(reader.follow(example).iter().map(|one| format!("{code}: {one}")));
+        run += 1;
+    }
+    none(&wrong);
+    assert!(run > 0, "no example of {range} is run");
+}
+
+#[test]
+fn the_examples_of_file_and_sql_errors_show_them() {
+    examples("SG01");
+    examples("SG02");
+}
+
+#[test]
+fn the_examples_of_connection_errors_show_them() {
+    examples("SG03");
+}
+
+#[test]
+fn the_examples_of_lake_errors_show_them() {
+    examples("SG04");
+}
+
+#[test]
+fn the_examples_of_run_errors_show_them() {
+    examples("SG05");
+}
+
+#[test]
+fn the_examples_of_state_errors_show_them() {
+    examples("SG06");
+}
+
+#[test]
+fn the_examples_of_command_line_errors_show_them() {
+    examples("SG07");
+}
+
+#[test]
+fn what_is_not_run_has_a_page_and_a_reason() {
+    let pages = segue_diag::pages();
+    for (at, (code, why)) in NOT_RUN.iter().enumerate() {
+        assert!(pages.iter().any(|(c, _)| c.as_str() == *code), "{code} has no page");
+        assert!(
+            !why.is_empty() && NOT_RUN[..at].iter().all(|(c, _)| c != code),
+            "{code}"
+        );
+    }
+}

@@ -1,0 +1,76 @@
+//! What is measured of a run is what the system says that it used.
+
+use crate::support::{Project, Server};
+use segue_demo::Options;
+use std::process::Command;
+
+/// Runs a command through a shell, and gives the CPU seconds that the system counted for its process when it had ended.
+fn cpu_of(project: &Project, args: &[&str]) -> f64 {
+    let segue = project.command(args);
+    let mut shell = Command::new("sh");
+    // The second line of `times` is what the shell's ended children used, in user and in system mode.
+    shell
+        .args(["-c", "\"$@\" > /dev/null 2> run.log; code=$?; times; exit $code", "sh"])
+        .arg(segue.get_program())
+        .args(segue.get_args())
+        .envs(segue.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .current_dir(project.file(""));
+    let done = shell.output().expect("a shell starts");
+    let text = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert!(done.status.success(), "{}", project.read("run.log"));
+    let children = text.lines().last().expect("times has two lines");
+    children.split_whitespace().map(seconds).sum()
+}
+
+/// `1m2.50s`
+fn seconds(text: &str) -> f64 {
+    let (minutes, seconds) = text.trim_end_matches('s').split_once('m').expect("minutes and seconds");
+    let number = |text: &str| text.parse::<f64>().expect("a number");
+    number(minutes) * 60.0 + number(seconds)
+}
+
+/// What the steps of the last run used, in seconds.
+fn cpu_of_steps(project: &Project) -> f64 {
+    let runs = project.sql("select id from system.runs order by started_at desc limit 1");
+    let run = runs.lines().last().expect("a run");
+    let answer = project.sql(&format!("select sum(cpu_us) from system.steps where run = '{run}'"));
+    let microseconds: f64 = answer.lines().last().expect("a row").parse().expect("a number");
+    microseconds / 1e6
+}
+
+/// The process's fixed part is left out: loading, opening, planning, and the steps' own looking when there is nothing to do. It is that
+/// of a run within `fresh`, less what its steps count. Everything else that the process used must be some step's, within a tenth.
+#[test]
+fn the_cpu_of_all_steps_is_that_of_the_process() {
+    let standin = Server::start(Options::default());
+    let project = Project::music(&standin);
+    let process = cpu_of(&project, &["run"]);
+    let steps = cpu_of_steps(&project);
+    let idle = cpu_of(&project, &["run"]);
+    let fixed = idle - cpu_of_steps(&project);
+    println!("process {process:.2} s, of which fixed {fixed:.2} s; steps {steps:.2} s");
+    assert!(steps > 0.5, "the run is too short to be compared: {steps} s");
+    assert!(
+        fixed > 0.0 && fixed < process / 4.0,
+        "the fixed part is {fixed} s of {process} s"
+    );
+    let (least, most) = ((process - fixed) * 0.9, (process - fixed) * 1.1);
+    assert!(
+        (least..=most).contains(&steps),
+        "the steps count {steps:.2} s, and the process used {process:.2} s, of which {fixed:.2} s are fixed"
+    );
+}
+
+/// Memory is measured where the SQL engine holds the rows; elsewhere nothing is said rather than something wrong.
+#[test]
+fn memory_that_nobody_measured_is_null() {
+    let project = Project::empty();
+    project.ok(&["init", "."]);
+    project.ok(&["run"]);
+    let answer = project.sql("select asset, peak_memory is null as unknown from system.steps order by asset");
+    let copied = answer
+        .lines()
+        .find(|l| l.starts_with("raw.people"))
+        .expect("the copy ran");
+    assert!(copied.ends_with("true"), "{answer}");
+}
