@@ -3,7 +3,6 @@
 use super::{sentence, table};
 use crate::args::Args;
 use clap::{Arg, Command, CommandFactory};
-use segue_core::Kind;
 
 /// Verbs that belong together; what is not named here stands at the end.
 const GROUPS: [(&str, &[&str]); 7] = [
@@ -14,27 +13,6 @@ const GROUPS: [(&str, &[&str]); 7] = [
     ("Ask", &["sql", "quarantine"]),
     ("Keep", &["lake", "state", "asset"]),
     ("More", &[]),
-];
-
-/// What the kinds of failure mean to a script.
-const FAILURES: [(Kind, &str); 8] = [
-    (
-        Kind::Invalid,
-        "The command, the project or the statement is wrong, or asks for what this version does not do.",
-    ),
-    (
-        Kind::Denied,
-        "The other side does not accept who asks, or does not allow it.",
-    ),
-    (Kind::NotFound, "What was named does not exist."),
-    (Kind::Conflict, "Somebody else changed it, or is working on it."),
-    (
-        Kind::Unavailable,
-        "The other side does not answer, or wants fewer requests. Trying again later may help.",
-    ),
-    (Kind::BadData, "The data is not what it was said to be."),
-    (Kind::Bug, "A mistake of Segue's own."),
-    (Kind::Cancelled, "It was stopped, as by Ctrl-C."),
 ];
 
 /// The whole page.
@@ -59,8 +37,7 @@ pub fn page() -> String {
             verb(command, "segue", &mut text);
         }
     }
-    text.push_str("\n## Exit codes\n\n");
-    text.push_str(&exit_codes());
+    text.push_str(&exit_codes(&all));
     text
 }
 
@@ -163,21 +140,17 @@ fn meaning(arg: &Arg) -> String {
     text
 }
 
-fn exit_codes() -> String {
-    let mut rows = vec![
-        (0, "Done."),
-        (
-            8,
-            "Partial: some slices, or some of what was to be read, are left for a later run.",
-        ),
-        (9, "A check does not hold."),
-        (10, "With `segue plan --exit-code`: there is something to do."),
-    ];
-    rows.extend(FAILURES.map(|(kind, meaning)| (kind.exit_code(), meaning)));
-    rows.sort_unstable();
-    let rows: Vec<_> = rows
-        .into_iter()
-        .map(|(code, meaning)| [format!("`{code}`"), meaning.to_string()])
+/// The lines `  CODE  meaning` that stand below the program's own help.
+fn exit_codes(all: &Command) -> String {
+    let below = all.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let rows: Vec<_> = below
+        .lines()
+        .filter_map(|line| line.trim().split_once(' '))
+        .filter(|(code, _)| code.parse::<u8>().is_ok())
+        .map(|(code, meaning)| [format!("`{code}`"), sentence(meaning)])
         .collect();
-    table(["Code", "Meaning"], &rows)
+    match rows.is_empty() {
+        true => String::new(),
+        false => format!("\n## Exit codes\n\n{}", table(["Code", "Meaning"], &rows)),
+    }
 }
