@@ -38,8 +38,8 @@ fn cpu_of_steps(project: &Project) -> f64 {
     microseconds / 1e6
 }
 
-/// The process's fixed part is left out: loading, opening, planning, and the steps' own looking when there is nothing to do. It is that
-/// of a run within `fresh`, less what its steps count. Everything else that the process used must be some step's, within a tenth.
+/// The process's fixed part is left out: starting, loading the project, opening lake and state, and writing the run down. It is what a run
+/// within `fresh` uses less what its steps count. Everything else that the process used must be some step's, within a tenth.
 #[test]
 fn the_cpu_of_all_steps_is_that_of_the_process() {
     let standin = Server::start(Options::default());
