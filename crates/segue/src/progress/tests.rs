@@ -228,7 +228,7 @@ fn a_narrow_terminal_and_a_long_name_never_make_two_lines_of_one() {
         }
         if width == 40 {
             insta::assert_snapshot!(screen.text(), @r"
-            *   0s raw.the_name_of_an_asset_that
+            *   0s raw.the_name_of_an_asset_that_som
             *   0s raw.b                         120
             ");
         }
