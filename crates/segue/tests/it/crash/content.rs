@@ -45,7 +45,8 @@ pub fn ask_for(project: &Project, names: usize) {
 pub fn calm() -> &'static Content {
     static CALM: OnceLock<Content> = OnceLock::new();
     CALM.get_or_init(|| {
-        let project = music(&Server::start(Options::default()));
+        let standin = Server::start(Options::default());
+        let project = music(&standin);
         project.ok(&["run"]);
         content(&project)
     })
