@@ -33,7 +33,7 @@ pub use vacuum::{Vacuum, Vacuumed};
 const MANY_FILES: usize = 8;
 /// Entries of a log since its last checkpoint that are too many to read again and again.
 const LONG_LOG: u64 = 20;
-/// Versions among which the commit before a run's own is looked for.
+/// Versions among which the one before a run's own is looked for.
 const MOST_COMMITS_OF_A_RUN: usize = 200;
 /// How often a compaction begins again because the table moved.
 const MOST_TRIES: usize = 3;
@@ -150,7 +150,7 @@ impl Lake {
         Ok(Tidied { compacted, checkpoint })
     }
 
-    /// Whether this run is the first of its day (in UTC) that committed to the table, and not the first of all: what is owed once a day is
+    /// Whether this run is the first of its day (in UTC) that changed the table, and not the first of all: what is owed once a day is
     /// owed now.
     ///
     /// # Errors
@@ -159,7 +159,7 @@ impl Lake {
         let day = |at: Timestamp| at.as_second().div_euclid(86_400);
         let this = ctx.trace.run.map(|run| run.to_string());
         let newest = self.history(target, MOST_COMMITS_OF_A_RUN).await?;
-        let before = newest.iter().find(|e| e.n.is_some() && e.run != this);
+        let before = newest.iter().find(|e| e.run.is_some() && e.run != this);
         Ok(before
             .and_then(|e| e.at)
             .is_some_and(|at| day(at) < day(ctx.clock.now())))

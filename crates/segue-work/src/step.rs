@@ -88,7 +88,9 @@ async fn attempt(deps: &Deps, asset: &Asset, how: &How, ctx: &Ctx, report: &mut 
     // Another worker may have run it while we waited.
     let row = deps.store.asset_by_id(row.id).await?.unwrap_or(row);
     let ended = work::work(deps, asset, row.clone(), &lease, how, ctx, report).await;
-    if report.figures.commits > 0 && !lease.is_lost() && !ctx.cancel.is_cancelled() {
+    let keeps_pages = survey::source_copy(asset).is_some_and(|copy| copy.keep_raw.is_some());
+    let has_written = report.figures.commits > 0 || (keeps_pages && report.figures.slices.done > 0);
+    if has_written && !lease.is_lost() && !ctx.cancel.is_cancelled() {
         keep::tidy(deps, &row, ctx).await;
     }
     ended

@@ -291,7 +291,7 @@ async fn the_first_run_of_a_day_that_commits_is_told_from_the_others() {
     };
     let first = commit(runs(), 20).await;
     let is_first = async |ctx| bed.lake.is_first_of_day(&bed.target, ctx).await.unwrap();
-    assert!(!is_first(&first).await, "others committed today");
+    assert!(!is_first(&first).await, "no run was before");
     bed.clock.forward(DAY);
     let run = runs();
     commit(run, 21).await;

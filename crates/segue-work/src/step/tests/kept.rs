@@ -185,11 +185,18 @@ async fn the_first_answers_that_are_kept_make_their_table_with_a_commit_of_no_ro
 #[tokio::test]
 async fn tables_are_tidied_after_a_commit_and_a_failure_of_that_fails_nothing() {
     let source = one_each();
-    let world = world(TRACKS, &source).await;
+    let mut world = world(TRACKS, &source).await;
     insta::assert_snapshot!(world.run("raw.tracks").await, @"done, in 3, written 3, changed 3, commits 1, slices done 3");
     assert_eq!(*world.tidied.lock(), ["raw.tracks"]);
     world.run("raw.tracks").await;
     world.pass(2 * DAY);
     world.run("raw.tracks").await;
     assert_eq!(world.tidied.lock().len(), 1, "what committed nothing tidies nothing");
+    let (path, keeps) = keeping("30d");
+    world.change(&[(path, &keeps)]);
+    for (days, tidied) in [(2, 2), (2, 3), (0, 3)] {
+        world.pass(days * DAY);
+        world.run("raw.tracks").await;
+        assert_eq!(world.tidied.lock().len(), tidied, "kept answers are files too");
+    }
 }
