@@ -8,6 +8,9 @@ pub(crate) fn failed(doing: &str) -> impl FnOnce(sqlx::Error) -> Error + '_ {
     move |e| of(doing, e)
 }
 
+/// The index of the write-ahead log cannot grow: SQLITE_IOERR_SHMSIZE.
+const NO_ROOM_FOR_INDEX: i64 = 4874;
+
 /// What SQLite answers, reduced to what decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
@@ -27,6 +30,9 @@ pub(crate) fn answer(e: &sqlx::Error) -> Answer {
         sqlx::Error::Database(e) => e.code().and_then(|c| c.parse::<i64>().ok()),
         _ => None,
     };
+    if code == Some(NO_ROOM_FOR_INDEX) {
+        return Answer::Full;
+    }
     // The low byte is the primary result code: https://sqlite.org/rescode.html
     match code.map(|c| c & 0xff) {
         Some(5 | 6) => Answer::Busy,
