@@ -182,5 +182,17 @@ async fn fields_are_known_again_by_the_names_that_their_columns_got() {
     let alike = vec![json!([{ "id": 1, "ID": 2 }])];
     all.push(read(alike.clone(), &[], OnChange::Evolve, OnChange::Evolve).await);
     all.push(read(alike, &["id int64"], OnChange::Evolve, OnChange::Evolve).await);
-    insta::assert_snapshot!(all.join("\n"), @"");
+    insta::assert_snapshot!(all.join("\n"), @r#"
+    firstname string, a_b float64
+    0: Ann 1.0
+    0: Bob 2.5
+    0 done
+    firstname string, a_b decimal(20,1)
+    0: Ann 1.0
+    0: Bob 2.5
+    0 done
+    error bad_data: the fields `id` and `ID` would both be the column `id`
+    0 rejected at $.ID: the key twice <- {"id":1,"ID":2}
+    0 done
+    "#);
 }
