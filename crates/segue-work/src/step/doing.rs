@@ -73,20 +73,20 @@ impl<'a> Doing<'a> {
             .collect())
     }
 
-    /// Removes what a step that died left staged for the table: nothing names it.
+    /// Removes what a step that died left staged for the table: nothing names it. While there are notes of what lies staged, nothing goes:
+    /// also those that do not count now may count again.
     pub(super) async fn sweep(&self) -> Result<()> {
         let Step {
             deps, row, commit_ctx, ..
         } = &self.step;
+        if self.shelf.has_notes().await? {
+            return Ok(());
+        }
         let commits = deps.store.commits(row.id).await?;
         let records = commits.prepared.iter().chain(&commits.given_up);
         let own = known::own(row);
         let parts = records.flat_map(|r| &r.parts).filter(|p| p.role == Role::Table);
-        let named: Vec<Staged> = parts
-            .flat_map(|p| &p.staged)
-            .chain(&self.shelved.staged)
-            .cloned()
-            .collect();
+        let named: Vec<Staged> = parts.flat_map(|p| &p.staged).cloned().collect();
         if let Err(error) = deps.places.of(&own)?.sweep(&own, &named, commit_ctx).await {
             tracing::warn!(table = own.place, %error, "what a step left staged was not removed; the next one tries again");
         }

@@ -78,6 +78,18 @@ impl Shelf {
         Ok(lines.filter(|l| l.made == self.made).map(|l| l.group).collect())
     }
 
+    /// Whether there are any notes of the asset, of this holder or of one before it, whatever they were made with.
+    ///
+    /// # Errors
+    /// `Unavailable` when the folder cannot be read.
+    pub async fn has_notes(&self) -> Result<bool> {
+        let (folder, lease) = (self.folder.clone(), self.lease.clone());
+        let notes = segue_core::meter::blocking(move || notes(&folder, &lease)).await?;
+        Ok(!notes
+            .context(Kind::Unavailable, "cannot read the notes of what lies staged")?
+            .is_empty())
+    }
+
     /// Notes a group down. When this returns, a power cut does not take it back.
     ///
     /// # Errors

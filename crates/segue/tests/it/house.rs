@@ -332,7 +332,8 @@ fn an_asset_is_dropped_with_all_that_is_its() {
     }
     project.segue(&["asset", "drop", "raw.visits"]).ended(2);
     project.ok(&["asset", "drop", "raw.visits", "--yes"]);
-    assert!(!project.file("lake/raw/visits").exists());
+    project.segue(&["sql", "select * from raw.visits"]).ended(2);
+    project.segue(&["lake", "history", "raw.visits"]).ended(4);
     // The connection left the project too: its table stays where it is, and nobody here knows of it any more.
     let dropped = value(&project, &["asset", "drop", "shop.cities", "--yes"]);
     assert_eq!(dropped["left"], "shop", "{dropped}");
@@ -381,6 +382,21 @@ fn the_lake_is_kept_in_order() {
     assert_eq!(files(&gone), files(&would), "{}", gone.out);
     assert_eq!(rows(&project, "select count(*) from raw.visits"), "2");
     project.segue(&["lake", "history", "shop.cities"]).ended(4);
+}
+
+#[test]
+fn what_a_dead_step_left_staged_is_removed() {
+    let project = furnished();
+    let staged = ".segue/staged/sqlite";
+    let folders = project.read_dir(staged);
+    let folder = folders
+        .iter()
+        .find(|name| name.len() == 36)
+        .expect("the asset's folder");
+    let left = format!("{staged}/{folder}/left.arrow");
+    project.write(&left, "rows");
+    project.ok(&["run", "shop.cities"]);
+    assert!(!project.file(&left).exists());
 }
 
 #[test]

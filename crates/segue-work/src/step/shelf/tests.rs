@@ -115,3 +115,22 @@ async fn of_two_holders_before_the_newer_one_is_gone_on_from() {
     assert_eq!(names(&next).await, ["artist=b"]);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
+
+#[tokio::test]
+async fn notes_are_there_whatever_they_were_made_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let asset = AssetId::random();
+    let before = Shelf::of(folder.path(), &lease(asset, 1), made("one", 0));
+    assert!(!before.has_notes().await.unwrap());
+    before.put(&group("a")).await.unwrap();
+    let after = Shelf::of(folder.path(), &lease(asset, 2), made("other", 0));
+    assert!(after.has_notes().await.unwrap());
+    assert!(
+        !Shelf::of(folder.path(), &lease(AssetId::random(), 2), made("one", 0))
+            .has_notes()
+            .await
+            .unwrap()
+    );
+    after.clear().await.unwrap();
+    assert!(!after.has_notes().await.unwrap());
+}

@@ -8,8 +8,7 @@ fn counts(project: &Project) -> String {
     let tables = ["raw.sales", "raw.visits", "sales.daily", "sales.book", "sales.cities"];
     let count = |table: &&str| format!("select '{table}' as name, count(*) as n from {table}");
     let statement = tables.iter().map(count).collect::<Vec<_>>().join(" union all ");
-    let commits =
-        "select asset || ' ' || count(*) from system.commits where state = 'committed' group by asset order by 1";
+    let commits = "select asset, count(*) from system.commits where state = 'committed' group by asset order by asset";
     format!(
         "{}\n{}\n{}",
         rows(project, &format!("select * from ({statement}) order by 1")),
