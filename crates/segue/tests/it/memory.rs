@@ -56,9 +56,11 @@ fn a_second_state_on_one_lake_is_refused() {
     let project = Project::empty();
     project.ok(&["init", "."]);
     project.ok(&["run"]);
-    project.edit("segue.yaml", "timezone: UTC", "timezone: UTC\nenvironments:\n  dev: { lake: ./lake, state: .segue/state.db }\n  other: { lake: ./lake, state: .segue/other.db }");
-    let refused = project.segue(&["run", "--env", "other"]).ended(5);
+    let other = "timezone: UTC\nenvironments:\n  dev: { lake: ./lake, state: .segue/other.db }";
+    project.edit("segue.yaml", "timezone: UTC", other);
+    let refused = project.segue(&["run"]).ended(5);
     assert!(refused.err.contains("error[SG05"), "{}", refused.err);
+    project.edit("segue.yaml", "other.db", "state.db");
     project.ok(&["run"]);
 }
 
