@@ -25,7 +25,10 @@ pub fn judge(app: &App, request: &RunRequest) -> Result<()> {
             let ty = &asset.params[&name].ty;
             if !fits(ty, &value) {
                 let value = value.as_str().map_or_else(|| value.to_string(), str::to_string);
-                let message = format!("the parameter `{name}` of {} is of type {ty}, and `{value}` is not", asset.name);
+                let message = format!(
+                    "the parameter `{name}` of {} is of type {ty}, and `{value}` is not",
+                    asset.name
+                );
                 return Err(Error::new(Kind::Invalid, message).hint("give another value, or change its `type:`"));
             }
         }
@@ -33,7 +36,10 @@ pub fn judge(app: &App, request: &RunRequest) -> Result<()> {
     let ranged = chosen.iter().any(|a| a.range.is_some());
     if !ranged && (request.from.is_some() || request.to.is_some()) {
         let message = match &chosen[..] {
-            [one] => format!("{} is not computed by ranges, so that no span of it can be chosen", one.name),
+            [one] => format!(
+                "{} is not computed by ranges, so that no span of it can be chosen",
+                one.name
+            ),
             _ => "none of the chosen assets is computed by ranges, so that no span of them can be chosen".to_string(),
         };
         return Err(Error::new(Kind::Invalid, message)

@@ -29,7 +29,10 @@ impl App {
     /// # Errors
     /// `Invalid` for `describe` of a table that does not exist, with a suggestion; those of state and lake.
     pub async fn question(&self, sql: &str) -> Result<String> {
-        let words: Vec<&str> = sql.trim_end_matches([';', ' ', '\n', '\r', '\t']).split_whitespace().collect();
+        let words: Vec<&str> = sql
+            .trim_end_matches([';', ' ', '\n', '\r', '\t'])
+            .split_whitespace()
+            .collect();
         let lower: Vec<String> = words.iter().map(|w| w.to_lowercase()).collect();
         let table = match lower.iter().map(String::as_str).collect::<Vec<_>>()[..] {
             ["show", "tables"] => {
@@ -42,7 +45,12 @@ impl App {
             _ => return Ok(sql.to_string()),
         };
         let name = table.replace('"', "");
-        let Some(found) = self.listed().await?.into_iter().find(|l| l.key.to_string().replace('"', "") == name) else {
+        let Some(found) = self
+            .listed()
+            .await?
+            .into_iter()
+            .find(|l| l.key.to_string().replace('"', "") == name)
+        else {
             let error = Error::new(Kind::Invalid, format!("there is no table `{name}`")).code(SQL_UNKNOWN_TABLE);
             return Err(self.with_suggestion(error).await);
         };
@@ -70,8 +78,10 @@ impl App {
             ("table_type", text(&|_| "BASE TABLE".into())),
             ("place", text(&|l| l.place.clone())),
         ])?;
-        let each: Vec<(&Listed, i64, &(String, String, bool))> =
-            all.iter().flat_map(|l| l.columns.iter().zip(1..).map(move |(c, at)| (l, at, c))).collect();
+        let each: Vec<(&Listed, i64, &(String, String, bool))> = all
+            .iter()
+            .flat_map(|l| l.columns.iter().zip(1..).map(move |(c, at)| (l, at, c)))
+            .collect();
         let text = |of: &dyn Fn(&Listed, &(String, String, bool)) -> String| -> ArrayRef {
             Arc::new(each.iter().map(|(l, _, c)| Some(of(l, c))).collect::<StringArray>())
         };
@@ -85,7 +95,10 @@ impl App {
             ("is_nullable", text(&|_, c| if c.2 { "YES" } else { "NO" }.into())),
         ])?;
         let named = [("tables", tables), ("columns", columns)];
-        Ok(named.into_iter().map(|(name, rows)| (TableKey::new(INFORMATION, name), rows)).collect())
+        Ok(named
+            .into_iter()
+            .map(|(name, rows)| (TableKey::new(INFORMATION, name), rows))
+            .collect())
     }
 
     /// Every table that can be asked now, in order of their names. One whose place cannot be reached stands there without columns.
@@ -94,7 +107,10 @@ impl App {
         for row in self.store.assets().await?.into_iter().filter(|r| !r.dropped) {
             let own = (TableKey::from(&row.name), known::own(&row));
             let companions = COMPANIONS.map(|(schema, role)| {
-                (TableKey::new(schema, row.name.to_string()), known::companion(&row, role))
+                (
+                    TableKey::new(schema, row.name.to_string()),
+                    known::companion(&row, role),
+                )
             });
             for (at, (key, target)) in std::iter::once(own).chain(companions).enumerate() {
                 if at == 0 && !known::has_answer(&self.store, &row).await? {
@@ -114,7 +130,10 @@ impl App {
             all.push(Listed {
                 key: TableKey::new("system", name),
                 place: "state".into(),
-                columns: fields.into_iter().map(|(n, of)| (n.to_string(), of.to_string(), true)).collect(),
+                columns: fields
+                    .into_iter()
+                    .map(|(n, of)| (n.to_string(), of.to_string(), true))
+                    .collect(),
             });
         }
         all.sort_by(|a, b| a.key.cmp(&b.key));

@@ -50,7 +50,10 @@ impl App {
             }
             for at in versions_named(sql, row.name.table()) {
                 let rows = self.as_it_was(&own, at).await.map_err(|e| e.with("asset", &row.name))?;
-                tables.insert(TableKey::new(row.name.schema(), format!("{}@{at}", row.name.table())), rows);
+                tables.insert(
+                    TableKey::new(row.name.schema(), format!("{}@{at}", row.name.table())),
+                    rows,
+                );
             }
             for (schema, role) in COMPANIONS.into_iter().filter(|(schema, _)| text.contains(schema)) {
                 let name = TableKey::new(schema, row.name.to_string());
@@ -174,8 +177,13 @@ impl App {
         };
         names.extend(self.project.assets.keys().map(ToString::to_string));
         names.extend(segue_store::system::names().map(|n| format!("system.{n}")));
-        let same = names.iter().find(|n| n.split_once('.').is_some_and(|(_, table)| table == name));
-        match same.map(String::as_str).or_else(|| closest(&name, names.iter().map(String::as_str))) {
+        let same = names
+            .iter()
+            .find(|n| n.split_once('.').is_some_and(|(_, table)| table == name));
+        match same
+            .map(String::as_str)
+            .or_else(|| closest(&name, names.iter().map(String::as_str)))
+        {
             Some(near) => error.hint(format!("did you mean `{near}`?")),
             None => error.hint("`show tables` lists them"),
         }
@@ -194,8 +202,12 @@ impl App {
     async fn no_asset(&self, name: &str) -> Result<Error> {
         let mut names = self.in_state().await?;
         names.extend(self.project.assets.keys().map(ToString::to_string));
-        let same = names.iter().find(|n| n.split_once('.').is_some_and(|(_, table)| table == name));
-        let near = same.map(String::as_str).or_else(|| closest(name, names.iter().map(String::as_str)));
+        let same = names
+            .iter()
+            .find(|n| n.split_once('.').is_some_and(|(_, table)| table == name));
+        let near = same
+            .map(String::as_str)
+            .or_else(|| closest(name, names.iter().map(String::as_str)));
         let hint = match near {
             Some(near) => format!("did you mean `{near}`?"),
             None => "`segue status` shows the assets that there are".to_string(),

@@ -28,11 +28,18 @@ fn disk(error: &(dyn std::error::Error + 'static)) -> Option<(Kind, &'static str
     while let Some(e) = cause {
         if let Some(io) = e.downcast_ref::<std::io::Error>() {
             return match io.kind() {
-                E::PermissionDenied => Some((Kind::Denied, "give this user the right to read and write the lake's folder")),
-                E::ReadOnlyFilesystem => Some((Kind::Denied, "the lake's file system is read-only: mount it for writing")),
-                E::StorageFull | E::QuotaExceeded => {
-                    Some((Kind::Unavailable, "the lake's disk is full: make room, and run again; what landed stays"))
-                }
+                E::PermissionDenied => Some((
+                    Kind::Denied,
+                    "give this user the right to read and write the lake's folder",
+                )),
+                E::ReadOnlyFilesystem => Some((
+                    Kind::Denied,
+                    "the lake's file system is read-only: mount it for writing",
+                )),
+                E::StorageFull | E::QuotaExceeded => Some((
+                    Kind::Unavailable,
+                    "the lake's disk is full: make room, and run again; what landed stays",
+                )),
                 _ => None,
             };
         }

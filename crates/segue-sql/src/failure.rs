@@ -222,11 +222,16 @@ const NO_SIGNATURE: &str = "failed to match any signature";
 /// DataFusion says what it may not do in free text; what people meet often has words of its own.
 fn planning(text: &str) -> Error {
     if text.contains(NO_SIGNATURE)
-        && let Some(name) = text.split_once("Function '").and_then(|(_, rest)| Some(rest.split_once('\'')?.0))
+        && let Some(name) = text
+            .split_once("Function '")
+            .and_then(|(_, rest)| Some(rest.split_once('\'')?.0))
     {
-        return Error::new(Kind::Invalid, format!("the function `{name}` takes no arguments of these types"))
-            .code(segue_diag::SQL_PLAN)
-            .hint("cast what it is given: `cast(x as text)`");
+        return Error::new(
+            Kind::Invalid,
+            format!("the function `{name}` takes no arguments of these types"),
+        )
+        .code(segue_diag::SQL_PLAN)
+        .hint("cast what it is given: `cast(x as text)`");
     }
     if let Some(rest) = text.strip_prefix("Invalid function '") {
         let (name, rest) = rest.split_once('\'').unwrap_or((rest, ""));

@@ -77,7 +77,9 @@ pub async fn step(deps: &Deps, asset: &Asset, how: &How, ctx: &Ctx) -> StepRepor
     let cpu = usage.cpu + figures.cpu.unwrap_or_default() + segue_store::take_worker_cpu();
     figures.cpu = (!cpu.is_zero()).then_some(cpu);
     // The engine counts what it reserves. Of a copy that is no more than its checks: what it holds itself nobody measures.
-    figures.peak_memory = usage.peak_memory.filter(|_| matches!(asset.how, segue_spec::model::How::Sql(_)));
+    figures.peak_memory = usage
+        .peak_memory
+        .filter(|_| matches!(asset.how, segue_spec::model::How::Sql(_)));
     report
 }
 

@@ -130,6 +130,16 @@ pub enum Verb {
     },
 }
 
+impl Verb {
+    /// Whether it reads, computes or serves until that is done, rather than answers and ends.
+    pub fn works_for_long(&self) -> bool {
+        matches!(
+            self,
+            Verb::Apply(_) | Verb::Run(_) | Verb::Backfill(_) | Verb::Resume { .. } | Verb::Demo(_)
+        )
+    }
+}
+
 #[derive(Debug, ClapArgs)]
 pub struct Init {
     /// The folder; new or empty.

@@ -2,6 +2,7 @@
 
 mod args;
 mod clock;
+mod lean;
 mod out;
 mod progress;
 mod stop;
@@ -21,6 +22,9 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(refused) => return usage(&refused),
     };
+    if args.verb.works_for_long() {
+        lean::begin_again();
+    }
     let out = out::Out::new(args.json);
     let surroundings = Surroundings {
         variables: std::env::vars_os()

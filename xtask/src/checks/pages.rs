@@ -23,7 +23,7 @@ const HEADINGS: [&str; 4] = ["## What happened", "## Why", "## How to fix it", "
 /// and (from SG0250 on) what is only found while a statement runs.
 fn is_shown_by_a_command(number: &str) -> bool {
     let in_project = number.starts_with("SG01") || number.starts_with("SG02");
-    !in_project || ["SG0105", "SG0122"].contains(&number) || number.starts_with("SG02") && number >= "SG0250"
+    !in_project || ["SG0105", "SG0122", "SG0145"].contains(&number) || number.starts_with("SG02") && number >= "SG0250"
 }
 
 /// What the check looks at: texts by name, so that a test can plant them.

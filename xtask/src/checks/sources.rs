@@ -58,6 +58,8 @@ fn violations(path: &str, text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (at, line) in text.lines().enumerate() {
         let place = || format!("{path}:{}", at + 1);
+        // The home of whoever reads an example is no machine's.
+        let line = &line.replace(concat!("/ho", "me/you"), "");
         for (start, end) in MACHINE_PATHS {
             if names_path(line, &format!("{start}{end}")) {
                 found.push(format!("{}: a path of one machine ({start}{end})", place()));

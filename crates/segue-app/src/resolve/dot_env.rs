@@ -40,7 +40,8 @@ pub(super) fn read(text: &str) -> Result<BTreeMap<String, String>> {
         let start = value.trim_start_matches([' ', '\t']);
         let (value, tail) = match start.chars().next() {
             Some(quote @ ('"' | '\'')) => {
-                let (value, tail) = quoted(&start[1..], quote).ok_or_else(|| bad("opens a quote that is never closed"))?;
+                let (value, tail) =
+                    quoted(&start[1..], quote).ok_or_else(|| bad("opens a quote that is never closed"))?;
                 let (left, tail) = tail.split_once('\n').unwrap_or((tail, ""));
                 let left = left.trim();
                 if !left.is_empty() && !left.starts_with('#') {
@@ -58,9 +59,9 @@ pub(super) fn read(text: &str) -> Result<BTreeMap<String, String>> {
 
 /// A value without quotes: up to a `#` with space before it.
 fn plain(line: &str) -> String {
-    let comment = line.char_indices().find(|(at, c)| {
-        *c == '#' && (*at == 0 || line[..*at].ends_with([' ', '\t']))
-    });
+    let comment = line
+        .char_indices()
+        .find(|(at, c)| *c == '#' && (*at == 0 || line[..*at].ends_with([' ', '\t'])));
     line[..comment.map_or(line.len(), |(at, _)| at)].trim().to_string()
 }
 
@@ -115,7 +116,10 @@ mod tests {
         let said = |text: &str| read(text).unwrap_err().message().to_string();
         assert_eq!(said("A=1\nhunter2 is mine\n"), "line 2 of .env is not NAME=value");
         assert_eq!(said("A='1\n2'\n1B=hunter2"), "line 3 of .env is not NAME=value");
-        assert_eq!(said("\nA=\"hunter2\nB=1\n"), "line 2 of .env opens a quote that is never closed");
+        assert_eq!(
+            said("\nA=\"hunter2\nB=1\n"),
+            "line 2 of .env opens a quote that is never closed"
+        );
         assert_eq!(said("A='hunter'2\n"), "line 1 of .env goes on after its closing quote");
     }
 }

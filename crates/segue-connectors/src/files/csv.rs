@@ -1,6 +1,7 @@
 //! CSV, line by line: what does not fit is set aside with its line, and the file goes on.
 
 use super::FilesCopy;
+use super::paths::failed;
 use super::scan::{Record, Scanner, Stop};
 use super::shape::{self, Shape};
 use crate::columns::{self, Builder, wider};
@@ -30,10 +31,9 @@ impl Source<'_> {
     /// Opens it.
     ///
     /// # Errors
-    /// `Unavailable` when it cannot be read; `Invalid` for a delimiter or quote that is none.
+    /// `Denied`, `NotFound` or `Unavailable` when it cannot be read; `Invalid` for a delimiter or quote that is none.
     pub fn open(&self) -> Result<Scanner<File>> {
-        let file = File::open(self.path)
-            .map_err(|e| Error::new(Kind::Unavailable, format!("cannot read {}", self.name)).caused_by(e))?;
+        let file = File::open(self.path).map_err(|e| failed(&e, format!("cannot read {}", self.name)).caused_by(e))?;
         let one = |text: &str, key: &str| match text.as_bytes() {
             [byte] if *byte != b'\n' && *byte != b'\r' => Ok(*byte),
             _ => Err(Error::new(Kind::Invalid, format!("`{key}` is one character of ASCII"))),

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 /// circles; a linked file or folder that the path itself names is followed.
 ///
 /// # Errors
-/// `Invalid` for a path that is none or leaves the folder, `NotFound` where no file fits, `Unavailable` for what fits and cannot be
-/// read: a link that leads nowhere, a folder that may not be entered.
+/// `Invalid` for a path that is none or leaves the folder, `NotFound` where no file fits and for a link that leads nowhere, `Denied` for
+/// what fits and may not be read, `Unavailable` for what cannot be.
 pub fn matching(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>> {
     let bad = |why: &str| Error::new(Kind::Invalid, format!("`{pattern}` is no path to files")).hint(why);
     let outside = Path::new(pattern).is_absolute() || pattern.split(['/', '\\']).any(|part| part == "..");
@@ -132,5 +132,16 @@ fn entries(root: &Path, folder: &Path) -> Result<Vec<(String, PathBuf)>> {
 
 fn unreadable(root: &Path, path: &Path, e: std::io::Error) -> Error {
     let name = path.strip_prefix(root).unwrap_or(path).display();
-    Error::new(Kind::Unavailable, format!("{name} fits the path and cannot be read")).caused_by(e)
+    failed(&e, format!("{name} fits the path and cannot be read")).caused_by(e)
+}
+
+/// An error about a file, of the kind that says whether trying again may help.
+pub fn failed(e: &std::io::Error, what: String) -> Error {
+    match e.kind() {
+        std::io::ErrorKind::PermissionDenied => {
+            Error::new(Kind::Denied, what).hint("give this user the right to read it")
+        }
+        std::io::ErrorKind::NotFound => Error::new(Kind::NotFound, what),
+        _ => Error::new(Kind::Unavailable, what),
+    }
 }

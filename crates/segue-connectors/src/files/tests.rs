@@ -518,8 +518,8 @@ async fn links_lead_to_no_file_twice_and_to_none_silently() {
         "a link that the path names is followed"
     );
     symlink("nowhere", at("d/gone.csv")).unwrap();
-    insta::assert_snapshot!(said("d/*.csv"), @"error unavailable: d/gone.csv fits the path and cannot be read");
-    insta::assert_snapshot!(said("d/gone.csv"), @"error unavailable: d/gone.csv fits the path and cannot be read");
+    insta::assert_snapshot!(said("d/*.csv"), @"error not_found: d/gone.csv fits the path and cannot be read");
+    insta::assert_snapshot!(said("d/gone.csv"), @"error not_found: d/gone.csv fits the path and cannot be read");
     assert_eq!(said("d/a*.csv"), "d/a.csv", "what does not fit may be as it is");
     insta::assert_snapshot!(said("d/**b"), @"error invalid: `d/**b` is no path to files");
     insta::assert_snapshot!(said("d/[.csv"), @"error invalid: `d/[.csv` is no path to files");

@@ -61,8 +61,15 @@ fn a_function_that_takes_other_types_is_no_mistake_of_the_engine() {
 #[test]
 fn who_holds_the_memory_is_told_on_one_line() {
     let text = "Additional allocation failed for sort with top memory consumers (across reservations) as:\n  a#1 consumed 3.0 MB,\n  b#2 consumed 1.0 MB.\nError: Failed to allocate 2.0 MB";
-    let error = failure(DataFusionError::ResourcesExhausted(text.to_string()), &Limits::default());
-    let detail = error.context().iter().find(|(name, _)| *name == "detail").map(|(_, words)| words.as_str());
+    let error = failure(
+        DataFusionError::ResourcesExhausted(text.to_string()),
+        &Limits::default(),
+    );
+    let detail = error
+        .context()
+        .iter()
+        .find(|(name, _)| *name == "detail")
+        .map(|(_, words)| words.as_str());
     let wanted = "Additional allocation failed for sort with top memory consumers (across reservations) as: a#1 consumed 3.0 MB, b#2 consumed 1.0 MB";
     assert_eq!(detail, Some(wanted));
 }

@@ -271,7 +271,10 @@ async fn the_last_hours_of_the_calendar_are_shown_as_times() {
         TimestampMicrosecondArray::from(vec![last]).with_timezone("UTC"),
         TimestampMicrosecondArray::from(vec![last - 999_999]),
     );
-    let fields = vec![Type::Timestamp.field("at", true), Type::LocalTimestamp.field("here", true)];
+    let fields = vec![
+        Type::Timestamp.field("at", true),
+        Type::LocalTimestamp.field("here", true),
+    ];
     let columns: Vec<ArrayRef> = vec![Arc::new(instants), Arc::new(locals)];
     let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap();
     insta::assert_snapshot!(written(Form::Csv, batch).await, @"

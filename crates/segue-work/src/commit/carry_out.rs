@@ -88,12 +88,11 @@ pub async fn carry_out(
             clear(protocol, lease, record.n).await?;
             Ok(Landed { record, versions })
         }
-        Finished::ShutOut => Err(Error::new(
-            Kind::Conflict,
-            format!("another commit of {} came first", record.name),
-        )
-        .code(CAME_FIRST)
-        .hint("run it again: what is missing then is worked out anew")),
+        Finished::ShutOut => Err(
+            Error::new(Kind::Conflict, format!("another commit of {} came first", record.name))
+                .code(CAME_FIRST)
+                .hint("run it again: what is missing then is worked out anew"),
+        ),
         Finished::GivenUp(why) => Err(why),
     }
 }

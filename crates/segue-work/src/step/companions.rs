@@ -7,9 +7,9 @@ use super::land::{Lander, Meets, Piece, Rejudge, has_position, replace_parts, sl
 use crate::commit::{Settled, Sinks};
 use arrow_schema::SchemaRef;
 use futures::{StreamExt, TryStreamExt};
-use segue_core::{Error, Result};
 use segue_core::commit::{Footprint, LedgerChange, Role};
 use segue_core::sink::{Change, Rows, Sink, Target};
+use segue_core::{Error, Result};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -138,10 +138,7 @@ impl Lander<'_> {
         let parts = BTreeSet::from([EVIDENCE.to_string()]);
         let own = known::own(self.row);
         let sink = self.deps.places.of(&own)?;
-        if let Some(evidence) = self
-            .set_aside_piece(evidence, replace_parts(&parts), &parts)
-            .await?
-        {
+        if let Some(evidence) = self.set_aside_piece(evidence, replace_parts(&parts), &parts).await? {
             let pieces = vec![self.no_rows(&sink, &own, settled, &schema).await?, evidence];
             let recheck = Rejudge {
                 deps: self.deps,

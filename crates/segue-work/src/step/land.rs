@@ -138,7 +138,12 @@ impl Lander<'_> {
                     self.asset.name
                 ));
                 let evidence = group.aside.iter().take(MOST_EVIDENCE).cloned();
-                let evidence = evidence.map(|row| SetAside { part: EVIDENCE.into(), ..row }).collect();
+                let evidence = evidence
+                    .map(|row| SetAside {
+                        part: EVIDENCE.into(),
+                        ..row
+                    })
+                    .collect();
                 return self.keep_evidence(evidence, error, schema, &settled).await;
             }
             return Err(Error::new(

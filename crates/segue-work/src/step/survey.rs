@@ -146,10 +146,16 @@ fn rebuilt_in_part(asset: &Asset, change: &DefinitionChange) -> Error {
     let what: Vec<&str> = change.differences.iter().map(|d| d.what.as_str()).collect();
     let error = Error::new(
         Kind::Invalid,
-        format!("{} has to be built anew as a whole: a part of it would replace all of it", asset.name),
+        format!(
+            "{} has to be built anew as a whole: a part of it would replace all of it",
+            asset.name
+        ),
     )
     .code(REBUILD_IN_PART)
-    .hint(format!("run it without --from and --to first: segue run {} --rebuild", asset.name));
+    .hint(format!(
+        "run it without --from and --to first: segue run {} --rebuild",
+        asset.name
+    ));
     match what.is_empty() {
         true => error,
         false => error.with("changed", what.join(", ")),

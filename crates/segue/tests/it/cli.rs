@@ -105,7 +105,7 @@ fn looking_goes_on_while_a_file_is_being_edited() {
     project.write("assets/new.sql", "/* asset: hello.new */\nselect nme from raw.people\n");
     let asked = ["sql", "--format", "csv", "select count(*) as n from hello.greetings"];
     let answered = project.segue(&asked).ok();
-    assert_eq!(answered.out, "n\n3\n");
+    assert_eq!(answered.out.replace("\r\n", "\n"), "n\n3\n");
     assert!(
         answered.err.contains("the project has a mistake") && answered.err.contains("assets/new.sql"),
         "{}",
@@ -245,13 +245,17 @@ fn a_copy_that_is_asked_at_every_run_is_no_change() {
 #[test]
 fn tables_and_columns_can_be_listed() {
     let project = first_project();
-    let csv = |sql: &str| project.segue(&["sql", "--format", "csv", sql]).ok().out;
+    let csv = |sql: &str| project.sql(sql).replace("\r\n", "\n");
     let tables = csv("show tables;");
     assert!(
         tables.contains("hello.greetings,lake\n") && tables.contains("system.runs,state\n"),
         "{tables}"
     );
-    insta::assert_snapshot!(csv("describe hello.greetings"), @"");
+    insta::assert_snapshot!(csv("describe hello.greetings"), @r"
+    column,type,nullable
+    name,string,YES
+    greeting,string,YES
+    ");
     let own = "select table_name from information_schema.columns where table_schema = 'raw' and column_name = 'name'";
     assert_eq!(csv(own), "table_name\npeople\n");
     for (sql, wanted) in [
@@ -303,16 +307,25 @@ fn a_table_is_read_as_it_was() {
         ),
     ]);
     project.ok(&["run"]);
-    let versions: serde_json::Value = serde_json::from_str(&project.ok(&["--json", "lake", "history", "raw.n"])).unwrap();
+    let versions: serde_json::Value =
+        serde_json::from_str(&project.ok(&["--json", "lake", "history", "raw.n"])).unwrap();
     let first = versions.as_array().unwrap().last().unwrap().clone();
     project.write("data/n.csv", "n\n1\n2\n");
     project.ok(&["run"]);
-    let rows = |at: &str| project.sql(&format!("select count(*) as n from raw.\"n@{at}\""));
+    let rows = |at: &str| {
+        project
+            .sql(&format!("select count(*) as n from raw.\"n@{at}\""))
+            .replace("\r\n", "\n")
+    };
     assert_eq!(rows(&first["version"].to_string()).trim(), "n\n1");
     assert_eq!(rows(first["at"].as_str().unwrap()).trim(), "n\n1");
-    assert_eq!(project.sql("select count(*) as n from raw.n").trim(), "n\n2");
+    assert_eq!(project.sql("select count(*) as n from raw.n").trim(), "n\r\n2");
     let gone = project.segue(&["sql", "select * from raw.\"n@99\""]);
     assert!(gone.err.contains("99") && gone.code != Some(0), "{}", gone.text());
     let nonsense = project.segue(&["sql", "select * from raw.\"n@yesterday\""]).ended(2);
-    assert!(nonsense.err.contains("neither a version nor a time"), "{}", nonsense.err);
+    assert!(
+        nonsense.err.contains("neither a version nor a time"),
+        "{}",
+        nonsense.err
+    );
 }

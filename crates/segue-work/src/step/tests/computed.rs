@@ -255,7 +255,12 @@ async fn sql_that_loses_a_column_is_a_breaking_change() {
             .await
             .unwrap();
         let what: Vec<&str> = seen.change.differences.iter().map(|d| d.what.as_str()).collect();
-        format!("{}: {}; lost {:?}", seen.change.class.unwrap(), what.join(", "), seen.change.lost_columns)
+        format!(
+            "{}: {}; lost {:?}",
+            seen.change.class.unwrap(),
+            what.join(", "),
+            seen.change.lost_columns
+        )
     };
     let sql = TOTALS.1;
     insta::assert_snapshot!(told(&world, &sql.replace("sum(plays)", "max(plays)")).await, @"recompute: the SQL; lost []");
