@@ -76,12 +76,7 @@ impl Error {
 
     /// The same error with every text of it passed through this: for taking secrets out at the door.
     pub fn rewritten(mut self, text: impl Fn(&str) -> String) -> Error {
-        let mut causes = Vec::new();
-        let mut cause = self.source();
-        while let Some(c) = cause {
-            causes.push(text(&c.to_string()));
-            cause = c.source();
-        }
+        let causes: Vec<String> = self.causes().iter().map(|c| text(c)).collect();
         self.0.message = text(&self.0.message);
         self.0.hint = self.0.hint.as_deref().map(&text);
         for (_, value) in &mut self.0.context {
@@ -124,21 +119,29 @@ impl Error {
         self.0.retry_after
     }
 
-    /// The error as a program reads it.
-    pub fn to_json(&self) -> serde_json::Value {
-        let mut causes = Vec::new();
+    /// What the causes say, nearest first. Many libraries repeat in an error what its cause says; that is left out.
+    fn causes(&self) -> Vec<String> {
+        let mut causes: Vec<String> = Vec::new();
         let mut cause = self.source();
         while let Some(c) = cause {
-            causes.push(c.to_string());
+            let words = c.to_string();
+            if causes.last().is_none_or(|said| !said.contains(&words)) {
+                causes.push(words);
+            }
             cause = c.source();
         }
+        causes
+    }
+
+    /// The error as a program reads it.
+    pub fn to_json(&self) -> serde_json::Value {
         serde_json::json!({
             "kind": self.kind().name(),
             "code": self.error_code().map(|c| c.as_str()),
             "message": self.message(),
             "context": self.context().iter().map(|(k, v)| (k.to_string(), v.clone().into())).collect::<serde_json::Map<_, serde_json::Value>>(),
             "hint": self.hint_text(),
-            "causes": causes,
+            "causes": self.causes(),
         })
     }
 
@@ -152,10 +155,8 @@ impl Error {
         for (name, value) in &self.0.context {
             text.push_str(&format!("\n  {name}: {value}"));
         }
-        let mut cause = self.source();
-        while let Some(c) = cause {
-            text.push_str(&format!("\n  cause: {c}"));
-            cause = c.source();
+        for cause in self.causes() {
+            text.push_str(&format!("\n  cause: {cause}"));
         }
         if let Some(hint) = &self.0.hint {
             text.push_str(&format!("\n  hint: {hint}"));

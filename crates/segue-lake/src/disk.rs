@@ -147,7 +147,8 @@ fn at(path: &FsPath, e: std::io::Error) -> Error {
         },
         _ => Error::Generic {
             store: "local",
-            source: format!("{}: {e}", path.display()).into(),
+            // With its kind: a disk that is full is told from one that is broken.
+            source: std::io::Error::new(e.kind(), format!("{}: {e}", path.display())).into(),
         },
     }
 }

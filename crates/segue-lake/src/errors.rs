@@ -2,6 +2,7 @@
 
 use deltalake_core::DeltaTableError;
 use segue_core::{Error, Kind};
+use segue_diag::LAKE_FULL;
 
 /// What the storage said.
 pub(crate) fn storage(e: object_store::Error, doing: impl Into<String>) -> Error {
@@ -13,39 +14,34 @@ pub(crate) fn storage(e: object_store::Error, doing: impl Into<String>) -> Error
         E::Unauthenticated { .. } => Kind::Unauthenticated,
         E::NotSupported { .. } | E::NotImplemented { .. } => Kind::Unsupported,
         E::InvalidPath { .. } | E::UnknownConfigurationKey { .. } => Kind::Invalid,
-        other => match disk(other) {
-            Some((kind, hint)) => return Error::new(kind, doing).hint(hint).caused_by(e),
-            None => Kind::Unavailable,
-        },
+        other => return disk(other, doing.into()).caused_by(e),
     };
     Error::new(kind, doing).caused_by(e)
 }
 
-/// What a local disk said, somewhere among the causes, and the remedy.
-fn disk(error: &(dyn std::error::Error + 'static)) -> Option<(Kind, &'static str)> {
+/// What a local disk said, somewhere among the causes, and the remedy; `Unavailable` where none of them is of a disk.
+fn disk(error: &(dyn std::error::Error + 'static), doing: String) -> Error {
     use std::io::ErrorKind as E;
-    let mut cause = Some(error);
-    while let Some(e) = cause {
-        if let Some(io) = e.downcast_ref::<std::io::Error>() {
-            return match io.kind() {
-                E::PermissionDenied => Some((
-                    Kind::Denied,
-                    "give this user the right to read and write the lake's folder",
-                )),
-                E::ReadOnlyFilesystem => Some((
-                    Kind::Denied,
-                    "the lake's file system is read-only: mount it for writing",
-                )),
-                E::StorageFull | E::QuotaExceeded => Some((
-                    Kind::Unavailable,
-                    "the lake's disk is full: make room, and run again; what landed stays",
-                )),
-                _ => None,
-            };
+    let causes = std::iter::successors(Some(error), |e| e.source());
+    let mut kinds = causes
+        .filter_map(|e| e.downcast_ref::<std::io::Error>())
+        .map(std::io::Error::kind);
+    // `Other` is the wrapping of an error that only passed through.
+    match kinds.find(|kind| *kind != E::Other) {
+        Some(E::PermissionDenied) => {
+            Error::new(Kind::Denied, doing).hint("give this user the right to read and write the lake's folder")
         }
-        cause = e.source();
+        Some(E::ReadOnlyFilesystem) => {
+            Error::new(Kind::Denied, doing).hint("the lake's file system is read-only: mount it for writing")
+        }
+        Some(E::StorageFull | E::QuotaExceeded) => Error::new(Kind::Unavailable, format!("{doing}: the disk is full"))
+            .code(LAKE_FULL)
+            .hint("make room where the lake is kept, then run it again; nothing was lost"),
+        Some(E::FileTooLarge) => Error::new(Kind::Unavailable, format!("{doing}: the file may not grow further"))
+            .code(LAKE_FULL)
+            .hint("lift the limit on the size of files (`ulimit -f`), then run it again; nothing was lost"),
+        _ => Error::new(Kind::Unavailable, doing),
     }
-    None
 }
 
 /// What the Delta library said. What it does not say apart is taken for a broken log: asking again would not help.
@@ -70,7 +66,7 @@ pub(crate) fn parquet(e: parquet::errors::ParquetError, doing: impl Into<String>
     };
     match &e {
         ParquetError::External(cause) if gone(cause.as_ref()) => Error::new(Kind::NotFound, doing).caused_by(e),
-        ParquetError::External(_) => Error::new(Kind::Unavailable, doing).caused_by(e),
+        ParquetError::External(cause) => disk(cause.as_ref(), doing.into()).caused_by(e),
         _ => Error::new(Kind::BadData, doing).caused_by(e),
     }
 }

@@ -54,7 +54,7 @@ pub enum Type {
     List(Box<Type>),
     /// Named fields in order. Invariant: at least one, no name twice.
     Struct(Vec<(String, Type)>),
-    /// So many 32-bit floating-point numbers. Invariant: 1 to 65,536.
+    /// So many 64-bit floating-point numbers, none of them null. Invariant: 1 to 65,536.
     Vector(u32),
 }
 

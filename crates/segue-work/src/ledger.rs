@@ -191,7 +191,7 @@ impl Question<'_> {
         };
         let mut closed = false;
         for entry in entries {
-            let is_of_this_run = self.since.is_some_and(|since| entry.read_at >= since);
+            let is_of_this_run = self.since.is_some_and(|since| entry.read_at >= since) && self.has_been(entry.read_at);
             let why = match self.why(part, entry)? {
                 // What was read or computed in this run is young enough; that its input changed since counts all the same.
                 None | Some(Why::EveryRun | Why::Age { .. } | Why::Again) if is_of_this_run => None,
@@ -207,6 +207,11 @@ impl Question<'_> {
         Ok(if closed { State::Closed } else { State::Fresh })
     }
 
+    /// A time that has not come yet was told by a clock that was wrong: nobody knows how long ago it was.
+    fn has_been(&self, at: Timestamp) -> bool {
+        at <= self.now.saturating_add(CLOCKS_DIFFER).unwrap_or(self.now)
+    }
+
     fn why(&self, part: &Part, entry: &Entry) -> Result<Option<Why>> {
         if entry.data_hash != self.data_hash {
             return Ok(Some(Why::Definition));
@@ -217,9 +222,8 @@ impl Question<'_> {
         match &self.reading {
             Reading::Source { fresh: None } => Ok(Some(Why::EveryRun)),
             Reading::Source { fresh: Some(fresh) } => {
-                // A time that has not come yet was told by a clock that was wrong: nobody knows how old it is.
-                let has_been = entry.read_at <= self.now.saturating_add(CLOCKS_DIFFER).unwrap_or(self.now);
-                let is_young = has_been && entry.read_at.checked_add(*fresh).is_ok_and(|until| self.now < until);
+                let is_young = self.has_been(entry.read_at)
+                    && entry.read_at.checked_add(*fresh).is_ok_and(|until| self.now < until);
                 Ok((!is_young).then_some(Why::Age { read_at: entry.read_at }))
             }
             Reading::Inputs {

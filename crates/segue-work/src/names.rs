@@ -83,3 +83,17 @@ pub fn on_change(word: OnSchemaChange) -> OnChange {
         OnSchemaChange::DropValue => OnChange::DropValue,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_type_is_written_as_it_is_kept() {
+        for kept in Type::examples() {
+            let written: segue_spec::types::Type = kept.to_string().parse().expect("a project can write it");
+            assert_eq!(written.to_string(), kept.to_string());
+            assert_eq!(column_type(&written).expect("it is known"), kept);
+        }
+    }
+}

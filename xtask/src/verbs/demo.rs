@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Instant;
 
 /// What the first build takes on two cores; docs/benchmarks.md says how it was measured.
-const FIRST_BUILD: &str = "about 13 minutes on two cores";
+const FIRST_BUILD: &str = "8 to 15 minutes on two cores";
 
 pub fn run(args: &[String]) -> Result<(), Failure> {
     setup::need(&[&setup::C_COMPILER, &setup::GIT])?;

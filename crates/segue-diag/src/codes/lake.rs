@@ -15,4 +15,5 @@ codes! {
     LAKE_LOCATION = "SG0410",
     CLAIM_GONE = "SG0411",
     LAKE_MEMORY = "SG0412",
+    LAKE_FULL = "SG0413",
 }

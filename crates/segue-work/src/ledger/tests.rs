@@ -412,6 +412,18 @@ fn a_read_in_the_future_is_of_no_known_age() {
         ..entry(&slice("a"), 1)
     };
     assert!(read(&[ahead(87_600)], &[slice("a")], HOURS(24)).starts_with("stale: read at "));
+    // Nor was it read by this run, however late it says it was.
+    let ledger = [ahead(87_600)];
+    let question = Question {
+        ledger: &ledger,
+        parked: &[],
+        data_hash: "h1",
+        reading: Reading::Source { fresh: None },
+        again: false,
+        since: Some(now()),
+        now: now(),
+    };
+    insta::assert_snapshot!(text(question.answer(&[slice("a")]).unwrap()), @"stale: read at every run (no `fresh:`)");
     // Machines that share a state differ by minutes.
     let bit = Entry {
         read_at: now() + SignedDuration::from_mins(2),

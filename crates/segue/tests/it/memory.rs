@@ -92,3 +92,24 @@ fn another_lake_is_never_taken_for_the_one_that_was_written() {
     assert_ne!(refused.code, Some(0), "{}", refused.text());
     assert!(refused.err.contains("is gone, or another"), "{}", refused.err);
 }
+
+#[test]
+fn another_parameter_is_never_taken_for_the_one_that_was_given() {
+    let project = Project::empty();
+    project.ok(&["init", "."]);
+    project.write(
+        "assets/hello/long.sql",
+        "/* asset: hello.long\n   params: { least: { type: int64, default: 4 } } */\nselect name, $least as least from raw.people where length(name) >= $least\n",
+    );
+    let least = |args: &[&str]| {
+        project.ok(&[&["run", "hello.long"], args].concat());
+        project.sql("select distinct least from hello.long")
+    };
+    project.ok(&["run"]);
+    assert_eq!(least(&[]), "least\n4\n");
+    assert_eq!(least(&["--param", "least=1"]), "least\n1\n");
+    assert_eq!(least(&["--param", "least=1"]), "least\n1\n");
+    let last = "select rows_written from system.steps where asset = 'hello.long' order by started_at desc limit 1";
+    assert_eq!(project.sql(last), "rows_written\n0\n", "the same parameter is done");
+    assert_eq!(least(&[]), "least\n4\n");
+}

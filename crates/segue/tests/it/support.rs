@@ -151,10 +151,10 @@ impl Project {
         self.segue(args).ok().out
     }
 
-    /// The answer to a question, as CSV.
+    /// The answer to a question, as CSV, whose lines end as those of any text here.
     #[track_caller]
     pub fn sql(&self, statement: &str) -> String {
-        self.ok(&["sql", "--format", "csv", statement])
+        self.ok(&["sql", "--format", "csv", statement]).replace("\r\n", "\n")
     }
 }
 
