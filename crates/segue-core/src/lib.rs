@@ -8,6 +8,7 @@ pub mod align;
 pub mod clock;
 pub mod commit;
 pub mod ctx;
+pub mod durable;
 pub mod engine;
 pub mod fault;
 pub mod gate;

@@ -13,34 +13,13 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result, UploadPart,
 };
 use parking_lot::Mutex;
+use segue_core::durable::{Durability, Fsync};
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
-
-/// What makes files and folders outlive a power cut.
-pub trait Durability: Send + Sync + fmt::Debug {
-    /// The bytes of this open file are durable when it returns.
-    fn file(&self, file: &File, path: &FsPath) -> std::io::Result<()>;
-    /// The names in this folder are durable when it returns.
-    fn folder(&self, path: &FsPath) -> std::io::Result<()>;
-}
-
-/// The disk itself.
-#[derive(Debug)]
-struct Fsync;
-
-impl Durability for Fsync {
-    fn file(&self, file: &File, _: &FsPath) -> std::io::Result<()> {
-        file.sync_all()
-    }
-
-    fn folder(&self, path: &FsPath) -> std::io::Result<()> {
-        File::open(path)?.sync_all()
-    }
-}
 
 /// The local file system as an object store, rooted at `/`, that syncs what it writes.
 #[derive(Clone, Debug)]
@@ -77,17 +56,7 @@ impl SyncedLocal {
     }
 
     fn sync_folders(&self, path: &FsPath) -> Result<()> {
-        let end = self.top.parent().unwrap_or(&self.top);
-        let mut folder = path.parent();
-        while let Some(here) = folder {
-            self.durability.folder(here).map_err(|e| at(here, e))?;
-            folder = if here == end {
-                None
-            } else {
-                here.parent().filter(|up| up.starts_with(end))
-            };
-        }
-        Ok(())
+        self.durability.names(path, &self.top).map_err(|e| at(path, e))
     }
 
     /// A new file under a name that listings do not show; the folders above it are made.

@@ -31,7 +31,7 @@ mod view;
 mod work;
 mod write;
 
-pub use disk::{Durability, SyncedLocal};
+pub use disk::SyncedLocal;
 pub use keep::{Compacted, HistoryEntry, Tidied, Vacuum, Vacuumed};
 pub use lake::{Lake, LakeOptions};
 pub use view::LakeView;

@@ -6,7 +6,7 @@
 use super::change::{self, Plan, prepare};
 use super::errors::failed;
 use super::file::Database;
-use super::staged::{self, FileRows, Spool};
+use super::staged::{self, FileRows, Spool, Staging};
 use super::{marks, table};
 use crate::Deps;
 use arrow_schema::SchemaRef;
@@ -14,6 +14,7 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use segue_core::commit::CommitRecord;
+use segue_core::durable::Fsync;
 use segue_core::engine::Relation;
 use segue_core::fault::{self, Boundary, Rule, reach};
 use segue_core::meter::blocking;
@@ -30,8 +31,7 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub(super) struct Sqlite {
     database: Database,
-    /// Staged rows are below it, each asset's in a folder of its own.
-    staging: PathBuf,
+    pub(super) staging: Staging,
 }
 
 impl Sqlite {
@@ -47,7 +47,11 @@ impl Sqlite {
                 path,
                 connection: deps.connection.clone(),
             },
-            staging: deps.staging_dir.join("sqlite"),
+            staging: Staging {
+                dir: deps.staging_dir.join("sqlite"),
+                top: deps.staging_dir.clone(),
+                disk: Arc::new(Fsync),
+            },
         })
     }
 
@@ -76,7 +80,7 @@ impl Sqlite {
 
     /// Writes all rows of a table into a file that goes with its last reader.
     fn spooled(&self, db: &Connection, quoted: &str, schema: &SchemaRef) -> Result<FileRows> {
-        let spool = Spool::new(&self.staging, schema, |file| {
+        let spool = Spool::new(&self.staging.dir, schema, |file| {
             table::read(db, quoted, schema, &mut |batch| file.write(&batch))
         })?;
         Ok(FileRows::spool(schema.clone(), spool))
@@ -103,7 +107,7 @@ impl Sqlite {
     fn as_it_would_be(&self, target: &Target, plan: &Plan) -> Result<FileRows> {
         let mut db = self.database.open()?;
         let tx = immediate(&mut db)?;
-        let prepared = prepare(&tx, &self.staging, target, plan)?;
+        let prepared = prepare(&tx, &self.staging.dir, target, plan)?;
         prepared.apply()?;
         let rows = self.spooled(&tx, &prepared.quoted, &plan.schema)?;
         drop(prepared);
@@ -136,7 +140,7 @@ impl Sqlite {
         if table::fingerprint(found.as_ref()) != plan.on {
             return Ok(Committed::Moved);
         }
-        let prepared = prepare(&tx, &self.staging, target, &plan)?;
+        let prepared = prepare(&tx, &self.staging.dir, target, &plan)?;
         prepared.apply()?;
         marks::write(&tx, target, record, prepared.created, now)?;
         drop(prepared);
@@ -148,7 +152,7 @@ impl Sqlite {
     }
 
     fn forget_files<'s>(&self, staged: impl Iterator<Item = &'s Staged>) {
-        for path in staged.filter_map(|s| staged::path(&self.staging, s).ok()) {
+        for path in staged.filter_map(|s| staged::path(&self.staging.dir, s).ok()) {
             staged::remove(&path);
         }
     }
@@ -225,7 +229,7 @@ impl Sink for Sqlite {
             let tx = immediate(&mut db)?;
             plan.on = table::fingerprint(table::find(&tx, &about.place)?.as_ref());
             let bytes = plan.staged.iter().map(|s| s.bytes).sum();
-            let prepared = prepare(&tx, &sink.staging, &about, &plan)?;
+            let prepared = prepare(&tx, &sink.staging.dir, &about, &plan)?;
             let worked = prepared.difference(&plan.schema, &grains, bytes, plan.to_json()?)?;
             drop(prepared);
             tx.rollback().map_err(failed("take a transaction back"))?;
@@ -251,7 +255,7 @@ impl Sink for Sqlite {
             FileRows::staged(
                 staged
                     .iter()
-                    .map(|s| staged::path(&sink.staging, s))
+                    .map(|s| staged::path(&sink.staging.dir, s))
                     .collect::<Result<_>>()?,
             )
         });
@@ -304,10 +308,10 @@ impl Sink for Sqlite {
     }
 
     async fn sweep(&self, target: &Target, named: &[Staged], _ctx: &Ctx) -> Result<()> {
-        let folder = self.staging.join(target.asset.to_string());
+        let folder = self.staging.dir.join(target.asset.to_string());
         let named: BTreeSet<PathBuf> = named
             .iter()
-            .map(|s| staged::path(&self.staging, s))
+            .map(|s| staged::path(&self.staging.dir, s))
             .collect::<Result<_>>()?;
         self.work(Some(target), move |_| staged::sweep(&folder, &named)).await
     }
@@ -414,7 +418,7 @@ impl Sink for Sqlite {
                 }
                 tx.commit().map_err(failed("drop the table"))?;
             }
-            match std::fs::remove_dir_all(sink.staging.join(about.asset.to_string())) {
+            match std::fs::remove_dir_all(sink.staging.dir.join(about.asset.to_string())) {
                 Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
                     Err(Error::new(Kind::Unavailable, "cannot remove the table's staged rows").caused_by(e))
                 }

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use segue_core::align::{align, common};
+use segue_core::durable::Durability;
 use segue_core::engine::Relation;
 use segue_core::fault::{Boundary, reach};
 use segue_core::meter::blocking;
@@ -26,16 +27,26 @@ use uuid::Uuid;
 /// The last column of a staged file: true where the row deletes its key.
 const DELETES: &str = "_segue_deletes";
 
-/// Writes rows into a new file below `dir` and syncs it with its folders.
+/// Where rows lie ready, on a disk that keeps them.
+#[derive(Clone, Debug)]
+pub(super) struct Staging {
+    /// Each asset's rows are below it, in a folder of their own.
+    pub dir: PathBuf,
+    /// The folder beside the state that it stands in.
+    pub top: PathBuf,
+    pub disk: Arc<dyn Durability>,
+}
+
+/// Writes rows into a new file and syncs it with its folders.
 pub(super) async fn write(
-    dir: &Path,
+    staging: &Staging,
     target: &Target,
     schema: SchemaRef,
     mut rows: BoxStream<'static, Result<Rows>>,
     ctx: &Ctx,
 ) -> Result<Staged> {
     let name = format!("{}/{}.arrow", target.asset, Uuid::new_v4());
-    let path = dir.join(&name);
+    let path = staging.dir.join(&name);
     let with_deletes = with_deletes(&schema);
     let mut writer = {
         let (path, schema) = (path.clone(), with_deletes.clone());
@@ -65,7 +76,8 @@ pub(super) async fn write(
             }
         };
     }
-    let bytes = blocking(move || writer.finish()).await??;
+    let staging = staging.clone();
+    let bytes = blocking(move || writer.finish(&staging)).await??;
     reach(Boundary::SqlStaged);
     Ok(Staged {
         rows: count,
@@ -118,14 +130,12 @@ impl Writer {
     }
 
     /// Makes it last: the file, and the folders in which it is named. Its size in bytes.
-    fn finish(self) -> Result<u64> {
+    fn finish(self, staging: &Staging) -> Result<u64> {
         let path = self.path.clone();
         let file = self.close()?;
         let synced = || -> std::io::Result<u64> {
-            file.sync_all()?;
-            for folder in path.ancestors().skip(1).take(2) {
-                File::open(folder)?.sync_all()?;
-            }
+            staging.disk.file(&file, &path)?;
+            staging.disk.names(&path, &staging.top)?;
             Ok(file.metadata()?.len())
         };
         synced().map_err(|e| broken(&path, e))

@@ -24,6 +24,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 mod changes;
+mod power;
 mod protocol;
 mod tables;
 
@@ -49,15 +50,18 @@ struct World {
     n: u64,
 }
 
-fn sink_at(dir: &std::path::Path, path: &str) -> Result<Arc<dyn Sink>> {
-    let deps = Deps {
+fn deps(dir: &std::path::Path) -> Deps {
+    Deps {
         connection: "app".into(),
         gate: Arc::new(NoGate),
         clock: Arc::new(SystemClock::default()),
         project_dir: dir.to_path_buf(),
         staging_dir: dir.join("staging"),
-    };
-    open(ConnectionSettings::new(json!({ "path": path })), deps)
+    }
+}
+
+fn sink_at(dir: &std::path::Path, path: &str) -> Result<Arc<dyn Sink>> {
+    open(ConnectionSettings::new(json!({ "path": path })), deps(dir))
 }
 
 fn target(asset: u128, place: &str) -> Target {

@@ -1,27 +1,12 @@
-//! A disk that forgets what was not synced when the power is cut: nothing that counted is lost, and each sync is needed for that.
+//! The power is cut after each commit: nothing that counted is lost, and each sync is needed for that.
 
 use super::bed::{Bed, merge, sales};
-use crate::{Durability, Lake, LakeOptions, SyncedLocal};
-use parking_lot::Mutex;
+use crate::{Lake, LakeOptions, SyncedLocal};
 use segue_core::sink::{Change, Sink};
-use std::collections::HashMap;
-use std::fs::File;
-use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use segue_testkit::power::Platters;
+use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
-
-/// What is on the platters: a file's bytes since it was last synced, a folder's names since it was.
-#[derive(Debug, Default)]
-struct Platters {
-    /// Bytes by inode.
-    files: Mutex<HashMap<u64, Vec<u8>>>,
-    /// Names, and the inode of each file, or none for a folder.
-    folders: Mutex<HashMap<PathBuf, Vec<(String, Option<u64>)>>>,
-    /// The sync that is taken out.
-    without: Option<Sync>,
-}
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Sync {
@@ -48,74 +33,14 @@ fn kind_of(path: &Path, is_folder: bool) -> Sync {
     }
 }
 
-impl Durability for Platters {
-    fn file(&self, file: &File, path: &Path) -> io::Result<()> {
-        if self.without != Some(kind_of(path, false)) {
-            self.files.lock().insert(file.metadata()?.ino(), std::fs::read(path)?);
-        }
-        Ok(())
-    }
-
-    fn folder(&self, path: &Path) -> io::Result<()> {
-        if self.without == Some(kind_of(path, true)) {
-            return Ok(());
-        }
-        let mut names = Vec::new();
-        for entry in std::fs::read_dir(path)? {
-            let entry = entry?;
-            let meta = entry.metadata()?;
-            let inode = (!meta.is_dir()).then(|| meta.ino());
-            names.push((entry.file_name().into_string().unwrap(), inode));
-        }
-        self.folders.lock().insert(path.to_path_buf(), names);
-        Ok(())
-    }
-}
-
-impl Platters {
-    /// The folder as it is found after the power was cut.
-    fn after_the_cut(&self, from: &Path, to: &Path) {
-        std::fs::create_dir_all(to).unwrap();
-        let folders = self.folders.lock();
-        for (name, inode) in folders.get(from).into_iter().flatten() {
-            match inode {
-                None => self.restore(&folders, &from.join(name), &to.join(name)),
-                Some(inode) => self.write(*inode, &to.join(name)),
-            }
-        }
-    }
-
-    fn restore(&self, folders: &HashMap<PathBuf, Vec<(String, Option<u64>)>>, from: &Path, to: &Path) {
-        std::fs::create_dir_all(to).unwrap();
-        for (name, inode) in folders.get(from).into_iter().flatten() {
-            match inode {
-                None => self.restore(folders, &from.join(name), &to.join(name)),
-                Some(inode) => self.write(*inode, &to.join(name)),
-            }
-        }
-    }
-
-    /// A name whose file was never synced is there, and empty.
-    fn write(&self, inode: u64, to: &Path) {
-        let bytes = self.files.lock().get(&inode).cloned().unwrap_or_default();
-        std::fs::write(to, bytes).unwrap();
-    }
-}
-
 /// Runs some commits, cuts the power after each of them, and says what was lost.
 async fn cut_after_each_commit(without: Option<Sync>) -> Result<(), String> {
-    let platters = Arc::new(Platters {
-        without,
-        ..Platters::default()
-    });
     let real = TempDir::new().unwrap();
     let parent = real.path().canonicalize().unwrap();
     let folder = parent.join("lake");
     std::fs::create_dir(&folder).unwrap();
-    platters
-        .folders
-        .lock()
-        .insert(parent.clone(), vec![("lake".to_string(), None)]);
+    let taken_out = move |path: &Path, is_folder: bool| without == Some(kind_of(path, is_folder));
+    let platters = Arc::new(Platters::holding(&folder, Box::new(taken_out)));
     let store = SyncedLocal::with(&folder, platters.clone());
     let lake = Lake::with_local(store, &folder, &LakeOptions::default()).unwrap();
     let bed = Bed::on(lake, None);

@@ -8,6 +8,7 @@
 
 use super::group::Group;
 use segue_core::commit::InputVersion;
+use segue_core::durable::{Durability, Fsync};
 use segue_core::fault::{Boundary, reach};
 use segue_core::state::Lease;
 use segue_core::{AssetId, Context, Error, Kind, Result};
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What notes were made with: with anything else they do not count.
@@ -36,6 +38,7 @@ pub struct Made {
 /// The notes of one asset, as the holder of its lease has them.
 pub struct Shelf {
     folder: PathBuf,
+    disk: Arc<dyn Durability>,
     lease: Lease,
     made: Made,
     /// Whether there is a file of this holder, as far as it knows. Gone all the same, it was taken over.
@@ -53,6 +56,7 @@ impl Shelf {
     pub fn of(folder: &Path, lease: &Lease, made: Made) -> Shelf {
         Shelf {
             folder: folder.to_path_buf(),
+            disk: Arc::new(Fsync),
             lease: lease.clone(),
             made,
             has_file: AtomicBool::new(false),
@@ -102,7 +106,8 @@ impl Shelf {
         let mut text = serde_json::to_string(&line).context(Kind::Bug, "cannot write a note of what lies staged")?;
         text.push('\n');
         let (file, is_new) = (self.file(), !self.has_file.load(Ordering::Relaxed));
-        match segue_core::meter::blocking(move || append(&file, is_new, text.as_bytes())).await? {
+        let disk = self.disk.clone();
+        match segue_core::meter::blocking(move || append(disk.as_ref(), &file, is_new, text.as_bytes())).await? {
             Err(e) if e.kind() == ErrorKind::NotFound && !is_new => return Err(self.taken_over()),
             written => written.context(Kind::Unavailable, "cannot write a note of what lies staged")?,
         }
@@ -206,7 +211,7 @@ fn remove(file: &Path) -> io::Result<()> {
     }
 }
 
-fn append(file: &Path, is_new: bool, text: &[u8]) -> io::Result<()> {
+fn append(disk: &dyn Durability, file: &Path, is_new: bool, text: &[u8]) -> io::Result<()> {
     let folder = file.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     // Only the first note makes the file: one that is gone by then was taken over, and a second one would hide that.
@@ -216,8 +221,8 @@ fn append(file: &Path, is_new: bool, text: &[u8]) -> io::Result<()> {
         open.write_all(b"\n")?;
     }
     open.write_all(text)?;
-    open.sync_all()?;
-    if is_new { File::open(folder)?.sync_all() } else { Ok(()) }
+    disk.file(&open, file)?;
+    if is_new { disk.names(file, folder) } else { Ok(()) }
 }
 
 fn ends_with_newline(file: &Path) -> io::Result<bool> {

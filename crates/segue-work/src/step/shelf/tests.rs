@@ -3,6 +3,7 @@ use super::*;
 use crate::ledger::Part;
 use segue_core::Labels;
 use segue_core::commit::Outcome;
+use segue_testkit::power::Platters;
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -133,4 +134,29 @@ async fn notes_are_there_whatever_they_were_made_with() {
     );
     after.clear().await.unwrap();
     assert!(!after.has_notes().await.unwrap());
+}
+
+/// Notes two groups, cuts the power, and says which notes are found.
+async fn after_a_cut(without: fn(&Path, bool) -> bool) -> Vec<String> {
+    let real = tempfile::tempdir().unwrap();
+    let folder = real.path().canonicalize().unwrap().join("shelf");
+    fs::create_dir(&folder).unwrap();
+    let asset = AssetId::random();
+    let disk = Arc::new(Platters::holding(&folder, Box::new(without)));
+    let shelf = Shelf {
+        disk: disk.clone(),
+        ..Shelf::of(&folder, &lease(asset, 1), made("h1", 3))
+    };
+    shelf.put(&group("a")).await.unwrap();
+    shelf.put(&group("b")).await.unwrap();
+    let found = tempfile::tempdir().unwrap();
+    disk.after_the_cut(folder.parent().unwrap(), found.path());
+    names(&Shelf::of(&found.path().join("shelf"), &lease(asset, 2), made("h1", 3))).await
+}
+
+#[tokio::test]
+async fn a_power_cut_takes_no_note_back_and_each_sync_is_needed() {
+    assert_eq!(after_a_cut(|_, _| false).await, ["artist=a", "artist=b"]);
+    assert_eq!(after_a_cut(|_, is_folder| !is_folder).await, [""; 0]);
+    assert_eq!(after_a_cut(|_, is_folder| is_folder).await, [""; 0]);
 }
