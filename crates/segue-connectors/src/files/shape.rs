@@ -99,7 +99,8 @@ fn header(source: &Source<'_>, columns: Option<&[Column]>) -> Result<Option<Vec<
     let mut scanner = source.open()?;
     let Some(record) = scanner.next().map_err(|stop| source.stopped(stop))? else {
         return match source.copy.header {
-            true => Err(unusable(source, "is empty, and a header was expected")),
+            true => Err(unusable(source, "is empty, and a header was expected")
+                .hint("write a line with the columns' names, or `header: false` for files that have none")),
             false => Ok(None),
         };
     };
@@ -114,16 +115,20 @@ fn header(source: &Source<'_>, columns: Option<&[Column]>) -> Result<Option<Vec<
         return Ok(Some((0..width).map(name).collect()));
     }
     if let Some(fault) = record.fault {
-        return Err(unusable(source, &format!("has {fault} in its header")));
+        return Err(unusable(source, &format!("has {fault} in its header")).hint("mend its first line"));
     }
     let mut names: Vec<String> = Vec::with_capacity(record.len());
     let mut seen = HashSet::with_capacity(record.len());
     for at in 0..record.len() {
         let (bytes, _) = record.get(at).unwrap_or_default();
-        let text = std::str::from_utf8(&bytes).map_err(|_| unusable(source, "is not UTF-8 in its header"))?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| {
+            unusable(source, "is not UTF-8 in its header")
+                .hint("save the file as UTF-8: this version reads no other encoding")
+        })?;
         let name = text.trim().to_string();
         if !seen.insert(name.clone()) {
-            return Err(unusable(source, &format!("names {} twice", quoted(&name))));
+            return Err(unusable(source, &format!("names {} twice", quoted(&name)))
+                .hint("give one of them another name, or say `header: false` and name the columns in their order"));
         }
         names.push(name);
     }
