@@ -38,13 +38,13 @@ pub struct Usage {
 }
 
 thread_local! {
-    static CURRENT: RefCell<Option<Arc<Meter>>> = const { RefCell::new(None) };
+    static CURRENT: RefCell<Option<Running>> = const { RefCell::new(None) };
 }
 
 impl Meter {
     /// The meter of the step whose future is being polled on this thread, if there is one: for handing on to tasks that it spawns.
     pub fn current() -> Option<Arc<Meter>> {
-        CURRENT.with(|c| c.borrow().clone())
+        CURRENT.with(|c| c.borrow().as_ref().map(|running| running.meter.clone()))
     }
 
     /// The future, every poll of which counts as this meter's CPU time.
@@ -79,37 +79,45 @@ impl Meter {
     }
 }
 
+/// The meter that this thread counts for, and since when.
+struct Running {
+    meter: Arc<Meter>,
+    since: ThreadTime,
+}
+
+impl Running {
+    fn stop(&self, now: ThreadTime) {
+        let used = now.duration_since(self.since).as_nanos() as u64;
+        self.meter.cpu_ns.fetch_add(used, Ordering::Relaxed);
+    }
+}
+
 /// Counts this thread's CPU time until it is dropped. A meter inside a meter counts for itself alone: the outer one stops meanwhile.
 struct Counting {
-    meter: Arc<Meter>,
     outer: Option<Arc<Meter>>,
-    started: ThreadTime,
 }
 
 impl Counting {
     fn start(meter: &Arc<Meter>) -> Counting {
-        let outer = CURRENT.with(|c| c.borrow_mut().replace(meter.clone()));
         Counting {
-            meter: meter.clone(),
-            outer,
-            started: ThreadTime::now(),
+            outer: switch(Some(meter.clone())),
         }
     }
 }
 
 impl Drop for Counting {
     fn drop(&mut self) {
-        let used = self.started.elapsed().as_nanos() as u64;
-        self.meter.cpu_ns.fetch_add(used, Ordering::Relaxed);
-        if let Some(outer) = &self.outer {
-            // What the inner one used is not the outer one's: it will add this span in full when it ends.
-            outer
-                .cpu_ns
-                .fetch_sub(used.min(outer.cpu_ns.load(Ordering::Relaxed)), Ordering::Relaxed);
-        }
-        let outer = self.outer.take();
-        CURRENT.with(|c| *c.borrow_mut() = outer);
+        switch(self.outer.take());
     }
+}
+
+/// Counts for this meter from now on; the one that was counted for until now.
+fn switch(to: Option<Arc<Meter>>) -> Option<Arc<Meter>> {
+    let now = ThreadTime::now();
+    let next = to.map(|meter| Running { meter, since: now });
+    let before = CURRENT.with(|c| c.replace(next))?;
+    before.stop(now);
+    Some(before.meter)
 }
 
 /// A future whose polls are counted.
@@ -147,5 +155,33 @@ where
     match Meter::current() {
         Some(meter) => tokio::spawn(meter.measure(future)),
         None => tokio::spawn(future),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn busy_for(time: Duration) {
+        let begun = ThreadTime::now();
+        while begun.elapsed() < time {
+            std::hint::spin_loop();
+        }
+    }
+
+    #[test]
+    fn a_meter_inside_another_takes_its_time_from_it() {
+        let (outer, inner) = (Arc::new(Meter::default()), Arc::new(Meter::default()));
+        let (short, long) = (Duration::from_millis(5), Duration::from_millis(40));
+        outer.measured(|| {
+            inner.measured(|| busy_for(long));
+            busy_for(short);
+            outer.measured(|| busy_for(short));
+            assert!(Meter::current().is_some_and(|m| Arc::ptr_eq(&m, &outer)));
+        });
+        assert!(Meter::current().is_none());
+        let (inner, outer) = (inner.usage().cpu, outer.usage().cpu);
+        assert!(inner >= long && inner < long * 2, "{inner:?}");
+        assert!(outer >= short * 2 && outer < long, "{outer:?}");
     }
 }
