@@ -7,6 +7,7 @@ use crate::verbs::work::{request, show};
 use crate::verbs::{agreed, check::count};
 use segue_app::{App, PlanReport, PlannedAsset};
 use segue_core::{Context, Ctx, Error, Kind, Result};
+use std::path::Path;
 
 /// `plan --exit-code` when there are changes.
 const CHANGES: u8 = 10;
@@ -23,9 +24,7 @@ pub async fn plan(app: &App, plan: &Plan, ctx: &Ctx, out: &Out) -> Result<u8> {
     segue_app::judge(app, &request)?;
     let made = segue_app::plan(app, &request, ctx).await?;
     if let Some(file) = &plan.save {
-        let text = serde_json::to_string_pretty(&made).context(Kind::Bug, "a plan is not JSON")?;
-        std::fs::write(app.folder.join(file), text)
-            .context(Kind::Unavailable, format!("cannot write {}", file.display()))?;
+        save(app, file, &made)?;
     }
     out.value(&made);
     draw(&made, out);
@@ -47,14 +46,7 @@ pub async fn apply(app: &App, apply: &Apply, ctx: &Ctx, out: &Out) -> Result<u8>
         return Ok(0);
     }
     let made: PlanReport = match &apply.plan {
-        Some(file) => {
-            let text = std::fs::read_to_string(app.folder.join(file))
-                .context(Kind::NotFound, format!("cannot read {}", file.display()))?;
-            serde_json::from_str(&text).context(
-                Kind::Invalid,
-                format!("{} is not a plan that `segue plan --save` wrote", file.display()),
-            )?
-        }
+        Some(file) => saved(app, file)?,
         None => {
             let made = segue_app::plan(
                 app,
@@ -74,6 +66,29 @@ pub async fn apply(app: &App, apply: &Apply, ctx: &Ctx, out: &Out) -> Result<u8>
     };
     let report = segue_app::apply(app, &made, progress::of(out), ctx).await?;
     Ok(show(app, &report, out))
+}
+
+/// Writes a plan into a file. An older plan is replaced, anything else is not.
+fn save(app: &App, file: &Path, plan: &PlanReport) -> Result<()> {
+    let path = app.folder.join(file);
+    if path.is_file() && saved(app, file).is_err() {
+        return Err(Error::new(
+            Kind::Conflict,
+            format!("{} is there, and it is not a plan", file.display()),
+        )
+        .hint("name another file: only an older plan is replaced"));
+    }
+    let text = serde_json::to_string_pretty(plan).context(Kind::Bug, "a plan is not JSON")?;
+    std::fs::write(path, text).context(Kind::Unavailable, format!("cannot write {}", file.display()))
+}
+
+fn saved(app: &App, file: &Path) -> Result<PlanReport> {
+    let text = std::fs::read_to_string(app.folder.join(file))
+        .context(Kind::NotFound, format!("cannot read {}", file.display()))?;
+    serde_json::from_str(&text).context(
+        Kind::Invalid,
+        format!("{} is not a plan that `segue plan --save` wrote", file.display()),
+    )
 }
 
 /// What a run would do, for people.

@@ -128,6 +128,11 @@ fn a_plan_is_applied_as_long_as_it_holds() {
     );
     // What was to be done is done.
     assert_eq!(refused(&project, &["apply", "plan.json"]), "SG0525");
+    // A plan takes the place of an older one, and of nothing else.
+    project.ok(&["plan", "--save", "plan.json"]);
+    project.write("notes.txt", "mine");
+    project.segue(&["plan", "--save", "notes.txt"]).ended(5);
+    assert_eq!(project.read("notes.txt"), "mine");
     // The definition is another than the one that was agreed to.
     project.edit("assets/sales/cities.sql", "count(*) as n", "count(*) as n, 1 as one");
     let planned = project
