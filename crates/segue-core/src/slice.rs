@@ -1,17 +1,29 @@
 //! One element of a `for_each`.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// The labels of a slice: the values of the columns that `slice:` maps. Empty for an asset without `for_each`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Labels(pub BTreeMap<String, Value>);
+///
+/// A copy shares them: a step of a hundred thousand slices keeps them in a dozen places.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Labels(Arc<BTreeMap<String, Value>>);
 
 impl Labels {
+    /// The value of this label.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
+    /// The values, in the order of the labels' names.
+    pub fn values(&self) -> impl Iterator<Item = &Value> {
+        self.0.values()
+    }
+
     /// No labels: the whole asset is one slice.
     pub fn none() -> Labels {
         Labels::default()
@@ -27,7 +39,7 @@ impl Labels {
         if self.is_none() {
             return String::new();
         }
-        serde_json::to_string(&self.0).unwrap_or_else(|e| unreachable!("plain values are JSON: {e}"))
+        serde_json::to_string(self).unwrap_or_else(|e| unreachable!("plain values are JSON: {e}"))
     }
 
     /// The labels of a key made by [`Labels::key`].
@@ -40,12 +52,30 @@ impl Labels {
     }
 }
 
+impl FromIterator<(String, Value)> for Labels {
+    fn from_iter<I: IntoIterator<Item = (String, Value)>>(labels: I) -> Labels {
+        Labels(Arc::new(labels.into_iter().collect()))
+    }
+}
+
+impl Serialize for Labels {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for Labels {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Labels, D::Error> {
+        Ok(Labels(Arc::new(BTreeMap::deserialize(deserializer)?)))
+    }
+}
+
 impl Eq for Labels {}
 
 // Sets of labels have as many members as a step has slices, so comparing them makes no texts where it can be helped.
 impl std::hash::Hash for Labels {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        for (name, value) in &self.0 {
+        for (name, value) in self.0.iter() {
             name.hash(state);
             match value {
                 Value::String(text) => text.hash(state),

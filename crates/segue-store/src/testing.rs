@@ -106,7 +106,7 @@ pub fn id(n: u128) -> CommitId {
 pub fn labels(value: &str) -> Labels {
     match value {
         "" => Labels::none(),
-        value => Labels(BTreeMap::from([("id".to_string(), json!(value))])),
+        value => Labels::from_iter([("id".to_string(), json!(value))]),
     }
 }
 

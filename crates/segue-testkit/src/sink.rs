@@ -353,7 +353,7 @@ impl Sink for MemSink {
             Change::Merge { key } => {
                 let keys = labels(&incoming, key);
                 if keys.iter().collect::<BTreeSet<_>>().len() != keys.len()
-                    || keys.iter().any(|k| k.0.values().any(Value::is_null))
+                    || keys.iter().any(|k| k.values().any(Value::is_null))
                 {
                     return Err(Error::new(
                         Kind::BadData,
@@ -546,12 +546,10 @@ fn labels(batch: &RecordBatch, columns: &[String]) -> Vec<Labels> {
         .collect();
     (0..batch.num_rows())
         .map(|row| {
-            Labels(
-                picked
-                    .iter()
-                    .map(|(name, array)| ((*name).clone(), value(array, row)))
-                    .collect(),
-            )
+            picked
+                .iter()
+                .map(|(name, array)| ((*name).clone(), value(array, row)))
+                .collect()
         })
         .collect()
 }

@@ -92,7 +92,7 @@ pub fn read(http: Arc<Http>, mut request: ReadRequest, ctx: &Ctx) -> Result<BoxS
 /// The columns of the slices' labels, with the types of the first slice's. Where slices share requests, records must say whose they are.
 fn labels(request: &ReadRequest) -> Vec<(String, Type)> {
     let first = request.slices.first().filter(|_| request.batch.is_none());
-    let typed = |name: &String| Some((name.clone(), infer::seen(&first?.labels.0.get(name)?.to_string())?.0));
+    let typed = |name: &String| Some((name.clone(), infer::seen(&first?.labels.get(name)?.to_string())?.0));
     request.slice_columns.iter().filter_map(typed).collect()
 }
 
@@ -264,7 +264,7 @@ impl Reading {
         let mut layout = self.schema.layout(&[&fetched.page])?;
         if let (true, [slice]) = (self.schema.may_change(), group.slices.as_slice()) {
             let columns = layout.columns().iter().enumerate().filter(|(_, c)| c.value.is_none());
-            let labels = &self.slices[*slice].labels.0;
+            let labels = &self.slices[*slice].labels;
             values.extend(columns.filter_map(|(i, c)| Some((i, scalar(labels.get(&c.name)?)))));
         }
         let mut rows = loop {

@@ -43,7 +43,7 @@ pub fn route(
     for slice in group {
         let labels: Vec<String> = present
             .iter()
-            .map(|c| slices[*slice].labels.0.get(&c.name).map_or_else(String::new, scalar))
+            .map(|c| slices[*slice].labels.get(&c.name).map_or_else(String::new, scalar))
             .collect();
         wanted.entry(labels.join(&BETWEEN.to_string())).or_insert(*slice);
     }

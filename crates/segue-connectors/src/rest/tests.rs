@@ -198,7 +198,7 @@ fn for_each(mut request: ReadRequest, label: &str, ids: &[&str]) -> ReadRequest 
     request.slices = ids
         .iter()
         .map(|id| Slice {
-            labels: Labels([(label.to_string(), json!(id))].into()),
+            labels: Labels::from_iter([(label.to_string(), json!(id))]),
             values: [("id".to_string(), json!(id))].into_iter().collect(),
         })
         .collect();

@@ -423,7 +423,7 @@ impl Prepared<'_> {
 
 /// A slice's label as its column stores it.
 fn label(column: &Column, slice: &Labels) -> Result<Stored> {
-    let value = slice.0.get(&column.name).unwrap_or(&Value::Null);
+    let value = slice.get(&column.name).unwrap_or(&Value::Null);
     let mut one = Builder::new(&column.of);
     let pushed = match value {
         Value::Null => {

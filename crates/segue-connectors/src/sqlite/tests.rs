@@ -18,7 +18,6 @@ use segue_core::{
     TableId, Type,
 };
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -265,7 +264,7 @@ impl World {
 }
 
 fn slice(name: &str) -> Labels {
-    Labels(BTreeMap::from([("name".to_string(), json!(name))]))
+    Labels::from_iter([("name".to_string(), json!(name))])
 }
 
 fn said<T: std::fmt::Debug>(result: Result<T>) -> String {

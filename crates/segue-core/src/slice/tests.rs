@@ -14,7 +14,7 @@ fn value() -> impl Strategy<Value = Value> {
 }
 
 fn labels() -> impl Strategy<Value = Labels> {
-    proptest::collection::btree_map("[ab]", value(), 0..3).prop_map(Labels)
+    proptest::collection::btree_map("[ab]", value(), 0..3).prop_map(Labels::from_iter)
 }
 
 proptest! {

@@ -16,7 +16,7 @@ use segue_core::engine::Relation;
 use segue_core::sink::{Change, Committed, Grain, Rows, Sink, Staged, Target, WorkedOut};
 use segue_core::{AssetId, Clock, CommitId, Ctx, Footprint, Labels, Result, Span, Spans, TableId, Type};
 use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -369,7 +369,7 @@ pub(super) fn slices(cities: &[&str]) -> Change {
         columns: vec!["city".to_string()],
         slices: cities
             .iter()
-            .map(|c| Labels(BTreeMap::from([("city".to_string(), json!(c))])))
+            .map(|c| Labels::from_iter([("city".to_string(), json!(c))]))
             .collect::<BTreeSet<_>>(),
     }
 }

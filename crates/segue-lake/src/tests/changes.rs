@@ -106,13 +106,13 @@ async fn slices_that_are_equal_are_left_out_and_others_untouched() {
 async fn a_label_that_is_a_number_and_one_that_is_its_text_are_one_slice() {
     use segue_core::Labels;
     use serde_json::json;
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeSet;
     let bed = Bed::memory();
     bed.run(Change::Append, &sales(&[(1, "seoul", 0, None), (2, "lima", 0, None)]))
         .await;
     let by_id = |value: serde_json::Value| Change::ReplaceSlices {
         columns: vec!["id".to_string()],
-        slices: BTreeSet::from([Labels(BTreeMap::from([("id".to_string(), value)]))]),
+        slices: BTreeSet::from([Labels::from_iter([("id".to_string(), value)])]),
     };
     bed.run(by_id(json!(1)), &sales(&[(1, "rome", 0, None)])).await;
     bed.run(by_id(json!("2")), &sales(&[(2, "bonn", 0, None)])).await;

@@ -174,7 +174,7 @@ impl Slices {
 fn label_values(field: &Field, labels: &[Labels]) -> Result<ArrayRef> {
     let texts: StringArray = labels
         .iter()
-        .map(|l| match l.0.get(field.name()) {
+        .map(|l| match l.get(field.name()) {
             None | Some(Value::Null) => None,
             Some(Value::String(s)) => Some(s.clone()),
             Some(other) => Some(other.to_string()),

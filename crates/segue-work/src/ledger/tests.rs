@@ -18,7 +18,7 @@ fn day(number: i64) -> Span {
 }
 
 fn labels(artist: &str) -> Labels {
-    Labels(BTreeMap::from([("artist".into(), json!(artist))]))
+    Labels::from_iter([("artist".into(), json!(artist))])
 }
 
 fn slice(artist: &str) -> Part {

@@ -106,7 +106,7 @@ pub fn stray_key(reason: &str, path: Option<&str>, row: &str) -> String {
 
 /// A part's key as the labels by which a sink replaces.
 pub fn part_labels(part: &str) -> Labels {
-    Labels(BTreeMap::from([(PART.to_string(), Value::from(part))]))
+    Labels::from_iter([(PART.to_string(), Value::from(part))])
 }
 
 /// At most 64 KiB of a text, cut between characters.

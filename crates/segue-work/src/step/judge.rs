@@ -173,7 +173,7 @@ impl Judge<'_> {
             return Labels::none();
         };
         let of = |c: &String| Some((c.clone(), crate::json::value(rows.column_by_name(c)?, row)));
-        Labels(copy.slice.iter().filter_map(of).collect())
+        copy.slice.iter().filter_map(of).collect()
     }
 
     fn range_of(&self, rows: &RecordBatch, row: usize) -> Option<Span> {

@@ -124,7 +124,7 @@ fn labels(asset: &Asset, copy: &Copy, element: &Map<String, Value>, params: &Map
         })?;
         labels.insert(column.clone(), typed(value, of.as_ref()));
     }
-    Ok(Labels(labels))
+    Ok(labels.into_iter().collect())
 }
 
 /// A label as the table's column holds it.

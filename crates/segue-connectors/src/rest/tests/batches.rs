@@ -91,7 +91,7 @@ async fn numbers_are_labels_too() {
     request.slices = [10, 20]
         .iter()
         .map(|id| Slice {
-            labels: Labels([("id".to_string(), json!(id))].into()),
+            labels: Labels::from_iter([("id".to_string(), json!(id))]),
             values: [("id".to_string(), json!(id))].into_iter().collect(),
         })
         .collect();

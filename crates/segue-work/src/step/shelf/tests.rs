@@ -5,7 +5,6 @@ use segue_core::Labels;
 use segue_core::commit::Outcome;
 use segue_testkit::power::Platters;
 use serde_json::json;
-use std::collections::BTreeMap;
 
 fn made(hash: &str, after: u64) -> Made {
     Made {
@@ -19,7 +18,7 @@ fn made(hash: &str, after: u64) -> Made {
 
 fn group(artist: &str) -> Group {
     let part = Part {
-        labels: Labels(BTreeMap::from([("artist".into(), json!(artist))])),
+        labels: Labels::from_iter([("artist".into(), json!(artist))]),
         ..Part::default()
     };
     let done = done_part(&part, jiff::Timestamp::UNIX_EPOCH, Outcome::Done);

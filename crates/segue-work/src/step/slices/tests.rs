@@ -75,7 +75,7 @@ fn a_label_has_its_columns_type() {
         panic!("a copy")
     };
     let slice = &slices(&text, copy, Some(vec![element(r#"{"id":7}"#)]), &Map::new()).unwrap()[0];
-    assert_eq!(slice.labels.0["artist"], json!("7"));
+    assert_eq!(slice.labels.get("artist"), Some(&json!("7")));
 }
 
 #[test]

@@ -112,7 +112,11 @@ async fn a_list_from_the_lake_acts_through_its_elements_alone() {
     let artists = |ids: &'static [&'static str], n: i64| {
         move |s: &Slice| match s.labels.is_none() {
             true => vec![Says::Rows(ids.iter().map(|i| json!({ "id": i, "n": n })).collect())],
-            false => vec![Says::Rows(vec![track(s.labels.0["artist"].as_str().unwrap(), "t1", 1)])],
+            false => vec![Says::Rows(vec![track(
+                s.labels.get("artist").and_then(|a| a.as_str()).unwrap(),
+                "t1",
+                1,
+            )])],
         }
     };
     let source = MemSource::new(artists(&["a", "b"], 1));
