@@ -5,7 +5,7 @@
 //!
 //! The kinds of mistakes are the pages `SG01..` (files) and `SG02..` (SQL); a test plants them all.
 
-mod asset;
+pub(crate) mod asset;
 mod checks;
 pub(crate) mod columns;
 mod connection;
@@ -94,39 +94,45 @@ fn place(d: &Diagnostic) -> (Option<&str>, Option<(usize, usize)>, Code) {
 /// Fewer files than this are read faster than a thread is started.
 const FILES_PER_THREAD: usize = 100;
 
-/// Reads the files of assets, on several threads where there are many: each file is read by itself.
-fn read_assets<'a>(all: &mut All<'a>, files: &[&'a str]) {
+/// Does the work for these, in parts and on several threads where there are many; what came of each part, in their order.
+pub(crate) fn in_parts<T: Sync, R: Send>(items: &[T], work: impl Fn(&[T]) -> R + Sync) -> Vec<R> {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = (files.len() / FILES_PER_THREAD).clamp(1, processors);
-    let mut parts = files.chunks(files.len().div_ceil(threads).max(1));
+    let threads = (items.len() / FILES_PER_THREAD).clamp(1, processors);
+    let mut parts = items.chunks(items.len().div_ceil(threads).max(1));
     let own = parts.next().unwrap_or_default();
     std::thread::scope(|scope| {
-        let others: Vec<_> = parts
-            .map(|part| {
-                let mut apart = All {
-                    files: all.files,
-                    pattern: all.pattern,
-                    shapes: all.shapes.clone(),
-                    connections: all.connections.clone(),
-                    unread_connections: all.unread_connections.clone(),
-                    found: Vec::new(),
-                    assets: Vec::new(),
-                    unread_assets: Vec::new(),
-                };
-                scope.spawn(move || {
-                    part.iter().for_each(|file| asset::read(&mut apart, file));
-                    apart
-                })
-            })
-            .collect();
-        own.iter().for_each(|file| asset::read(all, file));
-        for other in others {
-            let mut part = other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            all.found.append(&mut part.found);
-            all.assets.append(&mut part.assets);
-            all.unread_assets.append(&mut part.unread_assets);
-        }
+        let others: Vec<_> = parts.map(|part| scope.spawn(|| work(part))).collect();
+        let mut done = vec![work(own)];
+        done.extend(
+            others
+                .into_iter()
+                .map(|other| other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))),
+        );
+        done
+    })
+}
+
+/// Reads the files of assets: each is read by itself.
+fn read_assets<'a>(all: &mut All<'a>, files: &[&'a str]) {
+    let parts = in_parts(files, |part| {
+        let mut apart = All {
+            files: all.files,
+            pattern: all.pattern,
+            shapes: all.shapes.clone(),
+            connections: all.connections.clone(),
+            unread_connections: all.unread_connections.clone(),
+            found: Vec::new(),
+            assets: Vec::new(),
+            unread_assets: Vec::new(),
+        };
+        part.iter().for_each(|file| asset::read(&mut apart, file));
+        apart
     });
+    for mut part in parts {
+        all.found.append(&mut part.found);
+        all.assets.append(&mut part.assets);
+        all.unread_assets.append(&mut part.unread_assets);
+    }
 }
 
 /// What is known while a project is read.

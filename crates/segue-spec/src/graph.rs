@@ -1,8 +1,9 @@
 //! Which asset is made from which: edges, order, cycles.
 
-use crate::check::All;
+use crate::check::asset::Draft;
 use crate::check::columns::Tables;
 use crate::check::query::{Parsed, Role};
+use crate::check::{All, in_parts};
 use crate::model::Project;
 use crate::name::AssetName;
 use crate::sql::{Wanted, resolve_query};
@@ -104,10 +105,12 @@ fn sort(inputs: &[Vec<usize>]) -> (Vec<usize>, Vec<usize>) {
 /// Finds what each draft reads; the order in which their columns can be found. Cycles are reported.
 pub(crate) fn draft_order(all: &mut All<'_>) -> Vec<usize> {
     let tables = Tables::of(all);
-    for i in 0..all.assets.len() {
-        let (reads, listed) = draft_reads(all, i, &tables);
-        all.assets[i].reads = reads;
-        all.assets[i].listed = listed.into_iter().collect();
+    let parts = in_parts(&all.assets, |drafts| {
+        drafts.iter().map(|d| draft_reads(d, &tables)).collect::<Vec<_>>()
+    });
+    for (draft, (reads, listed)) in all.assets.iter_mut().zip(parts.into_iter().flatten()) {
+        draft.reads = reads;
+        draft.listed = listed.into_iter().collect();
     }
     let named = all.assets.iter().enumerate().filter(|(_, d)| !d.twice);
     let index: BTreeMap<AssetName, usize> = named.filter_map(|(i, d)| Some((d.name.clone()?, i))).collect();
@@ -125,8 +128,7 @@ pub(crate) fn draft_order(all: &mut All<'_>) -> Vec<usize> {
     order
 }
 
-fn draft_reads(all: &All<'_>, i: usize, tables: &Tables) -> (BTreeMap<AssetName, Span>, BTreeSet<AssetName>) {
-    let draft = &all.assets[i];
+fn draft_reads(draft: &Draft<'_>, tables: &Tables) -> (BTreeMap<AssetName, Span>, BTreeSet<AssetName>) {
     let mut reads = BTreeMap::new();
     let mut listed = BTreeSet::new();
     for site in draft

@@ -1,7 +1,8 @@
 //! The columns of every asset, from what is read to what reads it; on the way every query is looked through.
 
-use super::All;
+use super::asset::Draft;
 use super::query::{Parsed, Role};
+use super::{All, in_parts};
 use crate::name::AssetName;
 use crate::sql::{Answer, Catalog, Columns, Table, Wanted, resolve_condition, resolve_query};
 use crate::yaml::Node;
@@ -65,9 +66,18 @@ pub(super) fn look_up(all: &mut All<'_>, order: &[usize]) {
             tables.tables.insert(name, Table::Lake(columns));
         }
     }
-    for i in 0..all.assets.len() {
-        let each = others(all, i, &tables, &mut found);
-        all.assets[i].each = each;
+    let parts = in_parts(&all.assets, |drafts| {
+        let mut found = Vec::new();
+        let each: Vec<Columns> = drafts.iter().map(|d| others(d, &tables, &mut found)).collect();
+        (each, found)
+    });
+    let mut drafts = all.assets.iter_mut();
+    for (each, mut more) in parts {
+        found.append(&mut more);
+        // The columns first: a zip takes one more of what it is called on than it pairs.
+        each.into_iter()
+            .zip(drafts.by_ref())
+            .for_each(|(each, draft)| draft.each = each);
     }
     all.found.append(&mut found);
 }
@@ -117,8 +127,7 @@ fn answer(
 }
 
 /// Looks through the queries that make no columns; those of the list.
-fn others(all: &All<'_>, i: usize, tables: &Tables, found: &mut Vec<Diagnostic>) -> Columns {
-    let draft = &all.assets[i];
+fn others(draft: &Draft<'_>, tables: &Tables, found: &mut Vec<Diagnostic>) -> Columns {
     let mut each = listed(draft.root.at(&["copy", "for_each", "list"]));
     for site in &draft.sites {
         let answer: Answer = match (&site.parsed, site.role) {

@@ -1,7 +1,7 @@
 //! Templates and JSONPaths in copies: whether they can be read, and whether what they name is there.
 
-use super::All;
 use super::asset::Draft;
+use super::{All, in_parts};
 use crate::schema::json_path;
 use crate::template::{expression, is_template, template};
 use crate::yaml::Node;
@@ -12,24 +12,29 @@ use std::collections::BTreeSet;
 const ROOTS: [&str; 6] = ["each", "batch", "params", "record", "range", "position"];
 
 pub(super) fn apply(all: &mut All<'_>) {
-    let mut found = Vec::new();
-    for draft in &all.assets {
-        if draft.kind.as_deref() == Some("lake") {
-            continue;
-        }
-        let Some(copy) = draft.root.get("copy") else { continue };
-        for entry in copy.entries().iter().filter(|e| e.key != "for_each") {
-            texts(&entry.value, &mut |node| text(draft, node, &mut found));
-        }
-        // An expression is no template by its looks; the schema has judged its syntax.
-        if let Some(node) = copy.at(&["records", "pick", "where"])
-            && let Some(Ok(names)) = node.text().map(expression)
-        {
-            variables(draft, node, &names, &mut found);
-        }
+    let parts = in_parts(&all.assets, |drafts| {
+        let mut found = Vec::new();
+        drafts.iter().for_each(|draft| of(draft, &mut found));
+        found.dedup();
+        found
+    });
+    all.found.extend(parts.into_iter().flatten());
+}
+
+fn of(draft: &Draft<'_>, found: &mut Vec<Diagnostic>) {
+    if draft.kind.as_deref() == Some("lake") {
+        return;
     }
-    found.dedup();
-    all.found.append(&mut found);
+    let Some(copy) = draft.root.get("copy") else { return };
+    for entry in copy.entries().iter().filter(|e| e.key != "for_each") {
+        texts(&entry.value, &mut |node| text(draft, node, found));
+    }
+    // An expression is no template by its looks; the schema has judged its syntax.
+    if let Some(node) = copy.at(&["records", "pick", "where"])
+        && let Some(Ok(names)) = node.text().map(expression)
+    {
+        variables(draft, node, &names, found);
+    }
 }
 
 /// The parameters that the templates of a copy take.

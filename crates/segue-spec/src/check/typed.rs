@@ -1,8 +1,8 @@
 //! From drafts to the model.
 
-use super::All;
 use super::asset::Draft;
 use super::query::{Parsed, Role};
+use super::{All, in_parts};
 use crate::config::{AssetFile, CheckFile, CopyFile, ForEachFile, IntoFile, LakeCopyFile};
 use crate::model::{Asset, Check, CheckKind, Copy, ForEach, From, How, IntoTarget, LakeSource, Place, SqlBody};
 use crate::name::AssetName;
@@ -13,18 +13,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The assets that could be read.
 pub(super) fn assets(all: &mut All<'_>) -> BTreeMap<AssetName, Asset> {
+    let parts = in_parts(&all.assets, |drafts| {
+        let right = drafts.iter().filter(|d| d.shaped && !d.twice);
+        let read = right.map(|draft| asset(draft).map_err(|why| (draft.span(&draft.place), why)));
+        read.collect::<Vec<_>>()
+    });
     let mut assets = BTreeMap::new();
-    let mut failed = Vec::new();
-    for draft in all.assets.iter().filter(|d| d.shaped && !d.twice) {
-        match asset(draft) {
+    for read in parts.into_iter().flatten() {
+        match read {
             Ok(Some(asset)) => drop(assets.insert(asset.name.clone(), asset)),
             Ok(None) => {}
-            Err(why) => failed.push((draft.span(&draft.place), why)),
+            // The schema has let something through that the types do not take.
+            Err((place, why)) => drop(all.report(WRONG_TYPE, place, format!("the asset cannot be read: {why}"))),
         }
-    }
-    for (place, why) in failed {
-        // The schema has let something through that the types do not take.
-        all.report(WRONG_TYPE, place, format!("the asset cannot be read: {why}"));
     }
     assets
 }
