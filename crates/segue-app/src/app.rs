@@ -181,7 +181,7 @@ impl App {
             keeper: Arc::new(self.keeper()),
             sources: Arc::new(sources),
             engine: self.engine.clone(),
-            shelf: self.store.folder().join("shelf"),
+            shelf: self.shelf(),
             progress,
             holder: self.holder.clone(),
         })
@@ -192,7 +192,13 @@ impl App {
         LakeKeeper {
             lake: self.lake.clone(),
             store: self.store.clone(),
+            shelf: self.shelf(),
         }
+    }
+
+    /// The folder of the notes of what lies staged.
+    pub(crate) fn shelf(&self) -> PathBuf {
+        self.store.folder().join("shelf")
     }
 
     /// Opens connections.

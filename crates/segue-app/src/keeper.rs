@@ -8,9 +8,10 @@ use segue_core::{Ctx, Result};
 use segue_lake::{Lake, Vacuum, Vacuumed};
 use segue_store::{AssetRow, Store};
 use segue_work::deps::Keeper;
-use segue_work::step::known;
+use segue_work::step::{known, noted};
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ pub struct LakeKeeper {
     pub lake: Arc<Lake>,
     /// What names the files that must stay.
     pub store: Store,
+    /// The folder of the notes that name others.
+    pub shelf: PathBuf,
 }
 
 #[async_trait]
@@ -50,7 +53,7 @@ impl Keeper for LakeKeeper {
 
 impl LakeKeeper {
     /// Removes files of one of the asset's tables that no version within `keep` needs. Never a file that is younger than the oldest
-    /// running step, or that a prepared or given-up commit names. Called under the asset's lease.
+    /// running step, or that a prepared or given-up commit or a note of what lies staged names. Called under the asset's lease.
     ///
     /// # Errors
     /// Those of the lake and the state.
@@ -62,13 +65,18 @@ impl LakeKeeper {
         dry_run: bool,
         ctx: &Ctx,
     ) -> Result<Vacuumed> {
-        let runs = self.store.runs(1000).await?;
-        let running_since = runs.iter().filter(|r| r.ended_at.is_none()).map(|r| r.started_at).min();
+        let running_since = self.store.running_since().await?;
         let commits = self.store.commits(asset.id).await?;
         let named: Vec<&CommitRecord> = commits.prepared.iter().chain(&commits.given_up).collect();
         let mut protect = BTreeSet::new();
         for record in named {
             protect.extend(Lake::files_named_by(record, target.table)?);
+        }
+        let noted = noted(&self.shelf, asset.id).await?;
+        if target.table == known::companion(asset, Role::Pages).table {
+            protect.extend(Lake::files_staged(&noted.pages)?);
+        } else if target.table == asset.table {
+            protect.extend(Lake::files_staged(&noted.rows)?);
         }
         let what = Vacuum {
             keep,

@@ -22,9 +22,10 @@ pub mod work {
 
 pub use segue_sql::format;
 pub use surroundings::Surroundings;
+pub use use_cases::asset::{Doomed, Dropped, asset_doomed, asset_drop};
 pub use use_cases::connection::connection_test;
 pub use use_cases::init::init;
-pub use use_cases::lake::{Dropped, asset_drop, lake_compact, lake_history, lake_vacuum};
+pub use use_cases::lake::{lake_compact, lake_history, lake_vacuum};
 pub use use_cases::plan::{PlanReport, PlannedAsset, accept_source, apply, plan};
 pub use use_cases::preview::preview;
 pub use use_cases::quarantine::{quarantine_list, quarantine_show};

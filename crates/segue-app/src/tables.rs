@@ -189,7 +189,7 @@ impl App {
         }
     }
 
-    fn is_in_project(&self, name: &str) -> bool {
+    pub(crate) fn is_in_project(&self, name: &str) -> bool {
         self.project.assets.keys().any(|a| a.as_str() == name)
     }
 

@@ -1,5 +1,6 @@
 //! What a door may ask for, a file each.
 
+pub mod asset;
 pub mod connection;
 pub mod init;
 pub mod lake;

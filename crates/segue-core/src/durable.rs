@@ -6,7 +6,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A disk, as far as it is asked to keep something.
 pub trait Durability: Send + Sync + fmt::Debug {
@@ -49,3 +49,35 @@ impl Durability for Fsync {
         File::open(path)?.sync_all()
     }
 }
+
+/// Makes this folder and those above it that are not there, each durable before the next one is begun.
+///
+/// A process that was killed in here may have left the lowest folder that there is without its name on the disk: that is made up for.
+///
+/// # Errors
+/// What the disk says.
+pub fn make_folders(path: &Path, disk: &dyn Durability) -> io::Result<()> {
+    let path = std::path::absolute(path)?;
+    let missing: Vec<PathBuf> = path
+        .ancestors()
+        .take_while(|folder| !folder.exists())
+        .map(Path::to_path_buf)
+        .collect();
+    if let Some(above) = path.ancestors().nth(missing.len()).and_then(Path::parent) {
+        match disk.folder(above) {
+            // A folder that we may not even look into holds nothing that we made.
+            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {}
+            synced => synced?,
+        }
+    }
+    for folder in missing.iter().rev() {
+        // Another process may make it at the same moment.
+        std::fs::create_dir_all(folder)?;
+        disk.folder(folder.parent().unwrap_or(folder))?;
+    }
+    // Says so where a file has the name.
+    std::fs::create_dir_all(&path)
+}
+
+#[cfg(test)]
+mod tests;

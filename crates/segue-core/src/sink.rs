@@ -219,6 +219,15 @@ pub trait Sink: Send + Sync {
     /// The highest number that is claimed or committed on this table, whoever did it; a new number must be above it.
     async fn highest(&self, target: &Target, ctx: &Ctx) -> Result<u64>;
 
+    /// Whether everything that this part of the record names lies there in full, so that [`Sink::commit`] would find it. Asked of companions
+    /// while the own table has not decided: afterwards nothing of the record can be given up.
+    ///
+    /// # Errors
+    /// `BadData` when some of it is gone.
+    async fn lies_ready(&self, _record: &CommitRecord, _part: usize, _ctx: &Ctx) -> Result<()> {
+        Ok(())
+    }
+
     /// Carries one part of the record out.
     async fn commit(&self, record: &CommitRecord, part: usize, ctx: &Ctx) -> Result<Committed>;
 

@@ -1,6 +1,6 @@
 //! What the commit protocol needs to remember, apart from everything else that a state remembers.
 
-use crate::commit::CommitRecord;
+use crate::commit::{CommitRecord, Entry};
 use crate::{AssetId, CommitId, Result};
 use async_trait::async_trait;
 
@@ -33,6 +33,9 @@ pub trait CommitState: Send + Sync {
     /// What is known of this asset's commits.
     async fn commits(&self, asset: AssetId) -> Result<Commits>;
 
+    /// What is done of the asset now: for the records that hold the whole of it.
+    async fn ledger(&self, asset: AssetId) -> Result<Vec<Entry>>;
+
     /// Writes the record as prepared; the lease's epoch is compared in the same transaction.
     ///
     /// # Errors
@@ -40,8 +43,9 @@ pub trait CommitState: Send + Sync {
     async fn prepare(&self, lease: &Lease, record: &CommitRecord) -> Result<()>;
 
     /// Marks the prepared record committed, and applies its change to the ledger, in one transaction. Needs no lease: what is prepared
-    /// will happen. `versions` are those at which its parts landed on their tables, in order. False when it is not what is prepared
-    /// (another worker finished it).
+    /// will happen. What is marked is the record as the state has it: another worker may have worked it out anew meanwhile, and landed it
+    /// so. `versions` are those at which its parts landed on their tables, in order. False when it is not what is prepared (another
+    /// worker finished it, or gave it up).
     async fn mark(&self, record: &CommitRecord, versions: &[u64]) -> Result<bool>;
 
     /// Replaces the prepared record by the same one, worked out anew (same n and id). False when it is not what is prepared.

@@ -1,16 +1,21 @@
 //! Claims: one file a commit's number, beside the table, never removed. They say what each commit of a table was.
 
 use crate::errors::storage;
+use crate::file::DataFile;
 use crate::lake::Lake;
+use crate::log;
+use crate::plan::Plan;
+use crate::table::Table;
 use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use segue_core::commit::CommitRecord;
 use segue_core::sink::{Claim, Target};
-use segue_core::{AssetId, CommitId, Ctx, Error, Kind, Result, TableId};
+use segue_core::{AssetId, CommitId, Ctx, Error, Footprint, Kind, Result, TableId};
 use segue_diag::CLAIM_GONE;
 use serde::Deserialize;
+use std::collections::{BTreeSet, HashMap};
 
 /// The folder of the claims, below a table's.
 pub(crate) const FOLDER: &str = "_segue/commits";
@@ -98,20 +103,46 @@ impl Lake {
         let mut records = Vec::new();
         let mut n = head;
         while n > until {
-            let gone = || {
-                Error::new(Kind::BadData, format!("the record of commit {n} at {own} is gone"))
-                    .code(CLAIM_GONE)
-                    .hint("put the folder _segue back from a backup, or drop the asset and run it anew")
-            };
-            let record = self.claim_of(own, n).await?.ok_or_else(gone)?;
-            let part = record.parts.iter().find(|p| p.target.table == table).ok_or_else(gone)?;
-            if part.predecessor >= n {
-                return Err(gone());
-            }
-            n = part.predecessor;
+            let record = self.link(own, table, n).await?;
+            n = predecessor(&record, table);
             records.push(record);
         }
         Ok(records)
+    }
+
+    /// The records of all commits on an own table, newest first. Where an old one is lost, they end at the newest of those that hold the
+    /// whole ledger: nothing before it is needed to know what is done.
+    pub(crate) async fn chain_to_whole(&self, own: &str, table: TableId, head: u64) -> Result<Vec<CommitRecord>> {
+        let mut records: Vec<CommitRecord> = Vec::new();
+        let mut n = head;
+        while n > 0 {
+            let record = match self.link(own, table, n).await {
+                Ok(record) => record,
+                // A record of a later version of the program is not lost.
+                Err(e) if e.error_code() == Some(CLAIM_GONE) && e.kind() == Kind::BadData => {
+                    let Some(whole) = records.iter().position(|r| r.whole_ledger.is_some()) else {
+                        return Err(e);
+                    };
+                    records.truncate(whole + 1);
+                    break;
+                }
+                Err(e) => return Err(e),
+            };
+            n = predecessor(&record, table);
+            records.push(record);
+        }
+        Ok(records)
+    }
+
+    /// The record of commit `n`, which is one of this table's.
+    async fn link(&self, own: &str, table: TableId, n: u64) -> Result<CommitRecord> {
+        let record = self.claim_of(own, n).await?;
+        let links = |r: &CommitRecord| r.parts.iter().any(|p| p.target.table == table) && predecessor(r, table) < n;
+        record.filter(links).ok_or_else(|| {
+            Error::new(Kind::BadData, format!("the record of commit {n} at {own} is gone"))
+                .code(CLAIM_GONE)
+                .hint("put the folder _segue back from a backup, or drop the asset and run it anew")
+        })
     }
 
     /// The own tables of the lake: folders that hold claims, or a table of ours whose claims are lost, which is an error among them.
@@ -199,4 +230,44 @@ impl Lake {
             _ => Ok(self.claim_of(&target.place, n).await?.map(|r| r.id)),
         }
     }
+}
+
+/// The commit that the record follows on this table.
+fn predecessor(record: &CommitRecord, table: TableId) -> u64 {
+    let part = record.parts.iter().find(|p| p.target.table == table);
+    part.map_or(0, |p| p.predecessor)
+}
+
+/// A claim tells a change as it was first worked out. Where the table moved before it landed, other files came and went than it names, and
+/// what readers would go by is not known any more. As far back as the log tells; before, versions are not known at all.
+pub(crate) async fn as_they_landed(table: &Table, asset: AssetId, records: &mut [CommitRecord]) -> Result<()> {
+    let mut by_number: HashMap<u64, &mut CommitRecord> = records.iter_mut().map(|r| (r.n, r)).collect();
+    for version in (0..=table.version()).rev() {
+        let entry = match log::entry(table.log.as_ref(), version).await {
+            Ok(Some(entry)) => entry,
+            Ok(None) => break,
+            Err(e) if e.kind().is_transient() => return Err(e),
+            Err(_) => break,
+        };
+        if let Some(record) = entry.number(asset).and_then(|n| by_number.remove(&n))
+            && !is_as_claimed(record, &entry)
+        {
+            record.footprint = Footprint::Everything;
+        }
+    }
+    Ok(())
+}
+
+fn is_as_claimed(record: &CommitRecord, entry: &log::Entry) -> bool {
+    let Ok(plan) = Plan::from_json(&record.own().plan) else {
+        return false;
+    };
+    let named = |files: Vec<DataFile>| files.into_iter().map(|f| f.path).collect::<BTreeSet<_>>();
+    let logged = |paths: &[String]| {
+        let decoded = paths
+            .iter()
+            .map(|p| Path::from_url_path(p).map_or_else(|_| p.clone(), |p| p.to_string()));
+        decoded.collect::<BTreeSet<_>>()
+    };
+    named(plan.adds) == logged(&entry.adds) && named(plan.removes) == logged(&entry.removes)
 }

@@ -1,11 +1,13 @@
 //! Landing a commit: once, only after its predecessor, and looked at again after any error.
 
 use crate::errors::delta;
-use crate::guard::{Guard, Own, refusal};
+use crate::guard::{Guard, Own, lies_there, refusal};
 use crate::lake::Lake;
 use crate::log::version_of;
 use crate::plan::Plan;
+use crate::read::location;
 use crate::schema::to_delta;
+use crate::staged::Place;
 use crate::table::{TABLE_PROPERTY, Table, application};
 use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
 use deltalake_core::kernel::{
@@ -83,12 +85,33 @@ impl Lake {
         }))
     }
 
+    /// Whether what the part names lies there in full: its staged rows, and the files that its plan adds.
+    pub(crate) async fn part_lies_ready(&self, record: &CommitRecord, at: usize) -> Result<()> {
+        let part = record
+            .parts
+            .get(at)
+            .ok_or_else(|| Error::bug(format!("{record} has no part {at}")))?;
+        let mut files = Plan::from_json(&part.plan)?.adds;
+        for staged in &part.staged {
+            let place = Place::of(staged)?;
+            files.extend(place.files.into_iter().chain(place.deletes));
+        }
+        let (store, name) = (self.store_of(&part.target.place), part.target.name.to_string());
+        for file in files {
+            lies_there(store.as_ref(), &location(&file.path), Some(file.size), &name).await?;
+        }
+        Ok(())
+    }
+
     /// Where the part stands, by the numbers in the table's log and the claims that say which commit a number is.
     async fn standing(&self, record: &CommitRecord, part: &Part, table: Option<&Table>) -> Result<Standing> {
         let last = match table {
             Some(table) => table.last(record.asset).await?,
             None => 0,
         };
+        if record.own().target.connection.is_some() {
+            return after_a_database(record, part, table, last).await;
+        }
         if last == part.predecessor {
             return self.next(record, last).await;
         }
@@ -212,6 +235,19 @@ impl Lake {
             tracing::debug!(error = %e, "a table is read again");
         }
         Ok(version)
+    }
+}
+
+/// Where a companion stands whose own table is in a database. There are no claims to ask: the database has decided before, and takes a
+/// number once, so that the number alone tells the attempt; and what follows it there was prepared when it was finished here.
+async fn after_a_database(record: &CommitRecord, part: &Part, table: Option<&Table>, last: u64) -> Result<Standing> {
+    match table {
+        _ if last == part.predecessor => Ok(Standing::Next { last }),
+        Some(table) if last >= record.n => {
+            let version = version_of(table.log.as_ref(), record.asset, record.n, table.version()).await?;
+            Ok(Standing::There(version.unwrap_or(table.version())))
+        }
+        _ => Ok(Standing::ShutOut),
     }
 }
 

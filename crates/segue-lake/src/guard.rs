@@ -120,10 +120,16 @@ impl Guard {
 
 /// A file that a commit adds is there, in full. Its path stands encoded in the entry.
 async fn check_file(store: ObjectStoreRef, path: String, size: Option<u64>, name: String) -> Result<()> {
-    let Ok(location) = Path::from_url_path(&path) else {
-        return Ok(());
-    };
-    match store.head(&location).await {
+    let location = Path::from_url_path(&path).map_err(|e| {
+        let message = format!("a file that the commit adds to {name} has a path that nobody could read: {path}");
+        Error::new(Kind::BadData, message).caused_by(e)
+    })?;
+    lies_there(store.as_ref(), &location, size, &name).await
+}
+
+/// This file of the table called `name` is there, in full.
+pub(crate) async fn lies_there(store: &dyn ObjectStore, path: &Path, size: Option<u64>, name: &str) -> Result<()> {
+    match store.head(path).await {
         Ok(found) if size.is_none_or(|size| size == found.size) => Ok(()),
         Ok(_) | Err(object_store::Error::NotFound { .. }) => Err(Error::new(
             Kind::BadData,

@@ -1,5 +1,6 @@
 //! The entry: where a lake is, and how it is a [`Sink`].
 
+use crate::claims::as_they_landed;
 use crate::disk::SyncedLocal;
 use crate::errors::storage;
 use crate::loaded::Loaded;
@@ -13,6 +14,7 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use segue_core::commit::CommitRecord;
+use segue_core::durable::{Fsync, make_folders};
 use segue_core::engine::Relation;
 use segue_core::sink::{Change, Claim, Committed, Grain, Head, LoggedChange, Rows, Sink, Staged, Target, WorkedOut};
 use segue_core::{Ctx, Error, Kind, Result};
@@ -117,7 +119,10 @@ impl Lake {
     fn local(path: &std::path::Path, options: &LakeOptions) -> Result<Lake> {
         let shown = path.display().to_string();
         let failed = |e: std::io::Error| cannot_open(&shown, "the folder cannot be made").caused_by(e);
-        std::fs::create_dir_all(path).map_err(failed)?;
+        match options.sync {
+            true => make_folders(path, &Fsync).map_err(failed)?,
+            false => std::fs::create_dir_all(path).map_err(failed)?,
+        }
         let folder = path.canonicalize().map_err(failed)?;
         if options.sync {
             return Lake::with_local(SyncedLocal::new(&folder), &folder, options);
@@ -203,7 +208,7 @@ impl Lake {
                     .id()
                     .map_or_else(|| "none of ours".to_string(), |id| id.to_string()),
             )
-            .hint("run `segue state rebuild` if the state was lost, or `segue asset drop` if the table may go")),
+            .hint("run `segue state rebuild` if the state was lost; or move that table away, if it may go")),
             table => Ok(table),
         }
     }
@@ -236,7 +241,7 @@ impl Lake {
 fn cannot_open(location: &str, why: &str) -> Error {
     Error::new(Kind::Invalid, format!("cannot open the lake `{location}`: {why}"))
         .code(LAKE_LOCATION)
-        .hint("write a folder, or an address such as s3://bucket/path")
+        .hint("write a folder, such as ./lake")
 }
 
 #[async_trait]
@@ -319,6 +324,10 @@ impl Sink for Lake {
         self.highest_claim(&target.place, committed).await
     }
 
+    async fn lies_ready(&self, record: &CommitRecord, part: usize, _: &Ctx) -> Result<()> {
+        self.part_lies_ready(record, part).await
+    }
+
     async fn commit(&self, record: &CommitRecord, part: usize, ctx: &Ctx) -> Result<Committed> {
         self.commit_part(record, part, ctx).await
     }
@@ -337,7 +346,8 @@ impl Sink for Lake {
             return Ok(Vec::new());
         };
         let head = table.last(target.asset).await?;
-        let mut records = self.chain(&target.place, target.table, head, 0).await?;
+        let mut records = self.chain_to_whole(&target.place, target.table, head).await?;
+        as_they_landed(&table, target.asset, &mut records).await?;
         records.reverse();
         Ok(records)
     }

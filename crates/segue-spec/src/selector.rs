@@ -76,6 +76,15 @@ impl Selector {
         }
         Ok(chosen)
     }
+
+    /// Whether a term is like this name: for an asset that left the project, of which no tags and no neighbours are known.
+    pub fn is_like(&self, name: &str) -> bool {
+        self.terms.iter().any(|term| match &term.what {
+            What::Name(meant) => meant == name,
+            What::Glob(pattern) => pattern.matches(name),
+            What::Tag(_) => false,
+        })
+    }
 }
 
 fn term(word: &str) -> Result<Term> {

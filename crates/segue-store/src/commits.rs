@@ -10,7 +10,7 @@ use segue_core::commit::Role;
 use segue_core::fault::{Boundary, reach};
 pub use segue_core::state::CommitState;
 use segue_core::state::{Commits, Lease};
-use segue_core::{AssetId, CommitId, CommitRecord, Error, Footprint, Kind, Result, RunId, TableId};
+use segue_core::{AssetId, CommitId, CommitRecord, Entry, Error, Footprint, Kind, Result, RunId, TableId};
 use serde_json::Value;
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
@@ -87,6 +87,10 @@ impl CommitState for Store {
         Ok(commits)
     }
 
+    async fn ledger(&self, asset: AssetId) -> Result<Vec<Entry>> {
+        Store::ledger(self, asset).await
+    }
+
     async fn prepare(&self, lease: &Lease, record: &CommitRecord) -> Result<()> {
         let doing = "prepare a commit";
         if record.asset != lease.asset {
@@ -131,9 +135,15 @@ impl CommitState for Store {
     async fn mark(&self, record: &CommitRecord, versions: &[u64]) -> Result<bool> {
         let doing = "mark a commit";
         let mut tx = self.write(doing).await?;
-        if !is_prepared(&mut tx, record.asset, record.id).await? {
-            return Ok(false);
-        }
+        let row = sqlx::query("select record from commits where asset = $1 and id = $2 and state = 'prepared'")
+            .bind(record.asset.to_string())
+            .bind(record.id.to_string())
+            .fetch_optional(&mut *tx)
+            .await
+            .map_err(failed(doing))?;
+        let Some(row) = &row else { return Ok(false) };
+        // As it is kept, and not as the caller has it: another worker may have worked it out anew, and landed it so.
+        let record = CommitRecord::from_json(Columns(row).get("record")?)?;
         sqlx::query(
             "update commits set state = 'committed', committed_at = $3, version = $4 where asset = $1 and id = $2",
         )
@@ -144,7 +154,7 @@ impl CommitState for Store {
         .execute(&mut *tx)
         .await
         .map_err(failed(doing))?;
-        land(&mut tx, record, versions).await?;
+        land(&mut tx, &record, versions).await?;
         ledger::apply(&mut tx, record.asset, &record.ledger).await?;
         tx.commit().await?;
         reach(Boundary::Marked);

@@ -1,7 +1,7 @@
 //! Opening a state's file: making it, bringing it up to this version, and refusing what is none.
 
 use crate::error::{Answer, answer, failed};
-use segue_core::durable::{Durability, Fsync};
+use segue_core::durable::{Fsync, make_folders};
 use segue_core::{Clock, Error, Kind, Result};
 use segue_diag as codes;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -144,13 +144,8 @@ async fn version(connection: &mut SqliteConnection) -> Result<usize, Tried> {
 
 fn make_folder(path: &Path) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("/"));
-    let is_new = !folder.exists();
-    // SQLite syncs the folder that its file is in; that folder's own name is ours to keep.
-    let made = std::fs::create_dir_all(folder).and_then(|()| match is_new {
-        true => Fsync.names(folder, folder),
-        false => Ok(()),
-    });
-    made.map_err(|e| match e.kind() {
+    // SQLite syncs the folder that its file is in; that folder's own name is ours to keep, and those above it.
+    make_folders(folder, &Fsync).map_err(|e| match e.kind() {
         ErrorKind::AlreadyExists | ErrorKind::NotADirectory => Error::new(
             Kind::Invalid,
             format!("`{}` is a file, and the state needs a folder there", folder.display()),

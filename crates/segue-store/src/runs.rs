@@ -170,7 +170,7 @@ impl Store {
         Ok(())
     }
 
-    /// Writes down how a run ended: `done`, `partial`, `failed`, `cancelled`.
+    /// Writes down how a run ended: `done`, `partial`, `failed`, `cancelled`. A step of it that has no end is `interrupted` with it.
     ///
     /// # Errors
     /// `NotFound` when there is no such run.
@@ -187,6 +187,13 @@ impl Store {
         if changed.rows_affected() == 0 {
             return Err(Error::new(Kind::NotFound, format!("the state has no run {run}")));
         }
+        // A step that came to no end of its own, because its task broke, must not look as if it went on for ever.
+        sqlx::query("update steps set outcome = 'interrupted', ended_at = $2 where run = $1 and ended_at is null")
+            .bind(run.to_string())
+            .bind(at.as_microsecond())
+            .execute(&mut *tx)
+            .await
+            .map_err(failed(doing))?;
         tx.commit().await?;
         if self.0.run_locks.lock().remove(&run).is_some() {
             // Left over by a crash just here it is in nobody's way: the run has an end.
@@ -228,6 +235,15 @@ impl Store {
         .await
         .map_err(failed("read the runs"))?;
         rows.iter().map(run_row).collect()
+    }
+
+    /// When the oldest run began that has no end; `None` where nothing runs.
+    pub async fn running_since(&self) -> Result<Option<Timestamp>> {
+        let row = sqlx::query("select min(started_at) as since from runs where ended_at is null")
+            .fetch_one(self.reader())
+            .await
+            .map_err(failed("read which runs are under way"))?;
+        Columns(&row).maybe_instant("since")
     }
 
     /// Writes down that a try of a step begins.

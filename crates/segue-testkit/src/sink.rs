@@ -137,6 +137,11 @@ impl MemSink {
         self.files.lock().len()
     }
 
+    /// Removes a staged file, or the one that a plan adds, behind the back of whoever named it.
+    pub fn lose_file(&self, place: &Value) {
+        self.files.lock().remove(&place["file"].as_u64().unwrap_or(0));
+    }
+
     /// Removes a table behind the back of its state.
     pub fn lose(&self, place: &str) {
         self.tables.lock().remove(place);
@@ -450,6 +455,13 @@ impl Sink for MemSink {
         let table = self.table(&target.place);
         let claimed = table.claims.keys().next_back().copied().unwrap_or(0);
         Ok(claimed.max(last_commit(&table).map_or(0, |(n, _)| n)))
+    }
+
+    async fn lies_ready(&self, record: &CommitRecord, part: usize, _ctx: &Ctx) -> Result<()> {
+        if self.promises.files {
+            self.file(&record.parts[part].plan)?;
+        }
+        Ok(())
     }
 
     async fn commit(&self, record: &CommitRecord, part: usize, _ctx: &Ctx) -> Result<Committed> {

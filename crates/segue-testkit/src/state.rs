@@ -3,7 +3,7 @@
 use crate::sink::Pause;
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use segue_core::commit::CommitRecord;
+use segue_core::commit::{CommitRecord, Entry};
 use segue_core::state::{CommitState, Commits, Lease};
 use segue_core::{AssetId, CommitId, Error, Kind, Result};
 use std::sync::Arc;
@@ -51,6 +51,11 @@ impl MemState {
         };
     }
 
+    /// What it knows is this from now on: another worker's doing.
+    pub fn replace(&self, memory: Memory) {
+        *self.memory.lock() = memory;
+    }
+
     /// Takes the lease, whoever holds it.
     pub fn lease(&self, asset: AssetId) -> Lease {
         let mut memory = self.memory.lock();
@@ -89,6 +94,10 @@ fn is(record: &Option<CommitRecord>, id: CommitId) -> bool {
 impl CommitState for MemState {
     async fn commits(&self, _asset: AssetId) -> Result<Commits> {
         self.atomically("commits", None, |m| Ok(m.commits.clone())).await
+    }
+
+    async fn ledger(&self, _asset: AssetId) -> Result<Vec<Entry>> {
+        Ok(Vec::new())
     }
 
     async fn prepare(&self, lease: &Lease, record: &CommitRecord) -> Result<()> {

@@ -60,7 +60,10 @@ impl Sinks for Places {
                     target.name
                 ),
             )
-            .hint("put the connection back, or give the table up with `segue asset drop`")
+            .hint(format!(
+                "put the connection back, or give the table up with `segue asset drop {} --table-only`",
+                target.name
+            ))
         })
     }
 }

@@ -27,6 +27,7 @@ mod work;
 
 pub use land::Rejudge;
 pub use read::Batching;
+pub use shelf::{Noted, forget_notes, noted};
 pub use survey::{Survey, Wanted, definition_change, source_copy, survey};
 
 use crate::deps::Deps;

@@ -327,6 +327,9 @@ pub enum Asset {
     Drop {
         /// The asset.
         asset: String,
+        /// Remove the table of an asset that the project still has: the next run makes it anew.
+        #[arg(long)]
+        table_only: bool,
         /// Do not ask.
         #[arg(long)]
         yes: bool,

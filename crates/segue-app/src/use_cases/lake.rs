@@ -5,13 +5,14 @@ use crate::keeper::tables;
 use segue_core::sink::{Sink, Target};
 use segue_core::{AssetName, Ctx, Error, Kind, Result};
 use segue_lake::{Compacted, HistoryEntry, Vacuumed};
+use segue_spec::selector::Selector;
 use segue_store::AssetRow;
 use segue_work::step::known;
-use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// Tables with at least so many small files are compacted.
-const SMALL_FILES: usize = 8;
+/// Whoever asks has two small files joined already; by themselves, runs wait until there are more.
+const SMALL_FILES: usize = 2;
 
 /// The versions of an asset's table, newest first.
 ///
@@ -40,7 +41,7 @@ pub async fn lake_compact(app: &App, assets: &[String], ctx: &Ctx) -> Result<Vec
 }
 
 /// Deletes files that no version within `keep` needs, of these assets' tables and of their companions. Never a file that is younger
-/// than the oldest running step, or that a prepared or given-up commit names.
+/// than the oldest running step, or that a prepared or given-up commit or a note of what lies staged names.
 ///
 /// # Errors
 /// `Conflict` when a run holds one of them; those of the lake.
@@ -68,46 +69,6 @@ pub async fn lake_vacuum(
     Ok(done)
 }
 
-/// An asset that was dropped.
-#[derive(Clone, Debug, Serialize)]
-pub struct Dropped {
-    /// Which.
-    pub dropped: AssetName,
-    /// The connection in which its table stays, because the project no longer has it.
-    pub left: Option<String>,
-}
-
-/// Removes an asset's table, its companions and what the state knows of it. A table in a connection that the project no longer has cannot
-/// be reached, and stays.
-///
-/// # Errors
-/// `NotFound` for an asset that never ran, `Conflict` while a run holds it or the project still has it; those of its connection.
-pub async fn asset_drop(app: &App, asset: &str, ctx: &Ctx) -> Result<Dropped> {
-    let row = app.row(asset).await?;
-    if app.project.assets.keys().any(|a| a.as_str() == asset) {
-        return Err(Error::new(Kind::Conflict, format!("{asset} is still in the project"))
-            .hint("remove its file first; `segue run --rebuild` builds a table anew without dropping it"));
-    }
-    // Before anything is removed: a connection that cannot be opened leaves all as it is.
-    let sink = match &row.connection {
-        Some(name) if app.project.connections.contains_key(name) => Some(app.sources().sink(name)?),
-        _ => None,
-    };
-    let guard = app.store.lease(row.id, &app.holder()).await?;
-    for target in tables(&row) {
-        app.lake.drop_table(&target, ctx).await?;
-    }
-    if let Some(sink) = &sink {
-        sink.drop_table(&known::own(&row), ctx).await?;
-    }
-    app.store.drop_asset(row.id).await?;
-    drop(guard);
-    Ok(Dropped {
-        dropped: row.name,
-        left: row.connection.filter(|_| sink.is_none()),
-    })
-}
-
 async fn in_lake(app: &App, asset: &str) -> Result<Target> {
     let row = app.row(asset).await?;
     match &row.connection {
@@ -119,14 +80,31 @@ async fn in_lake(app: &App, asset: &str) -> Result<Target> {
     }
 }
 
-/// The assets of these names, or all that have a table.
-async fn chosen(app: &App, names: &[String]) -> Result<Vec<AssetRow>> {
-    if names.is_empty() {
-        return Ok(app.store.assets().await?.into_iter().filter(|r| !r.dropped).collect());
+/// The assets that these words mean and that have a table; all for no words. Assets that left the project are meant by their names too.
+async fn chosen(app: &App, words: &[String]) -> Result<Vec<AssetRow>> {
+    let rows = app.store.assets().await?.into_iter().filter(|r| !r.dropped);
+    if words.is_empty() {
+        return Ok(rows.collect());
     }
-    let mut rows = Vec::new();
-    for name in names {
-        rows.push(app.row(name).await?);
+    let mut rows: BTreeMap<String, AssetRow> = rows.map(|row| (row.name.to_string(), row)).collect();
+    let mut chosen = BTreeSet::new();
+    for word in words.iter().flat_map(|w| w.split([',', ' '])).filter(|w| !w.is_empty()) {
+        let selector = Selector::parse([word])?;
+        let left: Vec<String> = rows
+            .keys()
+            .filter(|name| !app.is_in_project(name) && selector.is_like(name))
+            .cloned()
+            .collect();
+        match app.selected(&[word.to_string()]) {
+            Ok(found) => chosen.extend(found.into_iter().map(|asset| asset.name.to_string())),
+            Err(e) if e.kind() == Kind::NotFound && !left.is_empty() => {}
+            Err(e) => return Err(e),
+        }
+        chosen.extend(left);
+        // One that is named for itself and has no table is told; of several, those that have none are passed over.
+        if app.is_in_project(word) && !rows.contains_key(word) {
+            app.row(word).await?;
+        }
     }
-    Ok(rows)
+    Ok(chosen.iter().filter_map(|name| rows.remove(name)).collect())
 }

@@ -2,8 +2,9 @@
 
 use crate::app::App;
 use segue_core::sink::{Head, Sink, Target};
-use segue_core::state::CommitState;
+use segue_core::state::{CommitState, Lease};
 use segue_core::{AssetName, Ctx, Error, Kind, Result};
+use segue_diag::COMPANION_STUCK;
 use segue_store::AssetRow;
 use segue_work::commit::{Found, Protocol, Rules, Sinks, Unchecked, find, settle};
 use segue_work::deps::Places;
@@ -42,6 +43,12 @@ pub struct RebuiltAsset {
     pub done: usize,
     /// Whether its last commit had to be finished: its table had decided, a companion had not taken it yet.
     pub finished: bool,
+    /// The first commit whose record is there, where the records of older ones are lost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub begins_at: Option<u64>,
+    /// What its last commit is without, because a companion could never take it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub without: Option<String>,
 }
 
 /// Reads from the tables themselves what was done, and makes the state know it. What only the state knew is gone: run history, parked
@@ -122,16 +129,39 @@ async fn one(
     connection: Option<String>,
     ctx: &Ctx,
 ) -> Result<Looked> {
-    let head = sink.head(target, ctx).await?;
-    if let Some(known) = app.store.asset_by_id(target.asset).await?
-        && is_in_step(app, &known, target, connection.as_ref(), &head).await?
-    {
-        return Ok(Looked::InStep(known.name));
+    if let Some(name) = in_step(app, sink, target, connection.as_ref(), ctx).await?.1 {
+        return Ok(Looked::InStep(name));
+    }
+    // What is read before the lease is taken may be old when it is: a commit that came in between would be forgotten.
+    let holder = format!("state rebuild, process {}", std::process::id());
+    let guard = app.store.lease(target.asset, &holder).await?;
+    let (head, known) = in_step(app, sink, target, connection.as_ref(), ctx).await?;
+    if let Some(name) = known {
+        return Ok(Looked::InStep(name));
     }
     match find(sink, places, target, &head, ctx).await? {
-        Some(found) => adopt(app, places, found, connection, ctx).await.map(Looked::Rebuilt),
+        Some(found) => {
+            let adopted = adopt(app, places, &guard.lease, found, connection, ctx).await;
+            adopted.map(Looked::Rebuilt)
+        }
         None => Ok(Looked::Nothing),
     }
+}
+
+/// The table's head, and the asset's name where the state knows it.
+async fn in_step(
+    app: &App,
+    sink: &dyn Sink,
+    target: &Target,
+    connection: Option<&String>,
+    ctx: &Ctx,
+) -> Result<(Head, Option<AssetName>)> {
+    let head = sink.head(target, ctx).await?;
+    let known = match app.store.asset_by_id(target.asset).await? {
+        Some(known) if is_in_step(app, &known, target, connection, &head).await? => Some(known.name),
+        _ => None,
+    };
+    Ok((head, known))
 }
 
 async fn is_in_step(
@@ -153,6 +183,7 @@ async fn is_in_step(
 async fn adopt(
     app: &App,
     places: &Places,
+    lease: &Lease,
     found: Found,
     connection: Option<String>,
     ctx: &Ctx,
@@ -175,13 +206,11 @@ async fn adopt(
         source: last.ledger.add.iter().find_map(|e| e.source.clone()),
         dropped: false,
     };
-    let guard = app
-        .store
-        .lease(row.id, &format!("state rebuild, process {}", std::process::id()))
-        .await?;
-    let finished = found.prepared.is_some();
-    let done = found.records.len() - usize::from(finished);
-    let commits: Vec<segue_store::Found> = found.records[..done]
+    if row.id != lease.asset {
+        return Err(Error::bug(format!("the records of {} are another asset's", row.name)));
+    }
+    let commits: Vec<segue_store::Found> = found
+        .records
         .iter()
         .zip(&found.versions)
         .map(|(record, version)| segue_store::Found {
@@ -189,10 +218,12 @@ async fn adopt(
             versions: version.iter().copied().collect(),
         })
         .collect();
-    app.store
-        .adopt(&guard.lease, &row, &commits, found.prepared.as_ref(), found.highest)
-        .await?;
-    if finished {
+    let mut without = None;
+    if let Some(prepared) = &found.prepared {
+        let done = &commits[..commits.len() - 1];
+        app.store
+            .adopt(lease, &row, done, Some(prepared), found.highest)
+            .await?;
         let protocol = Protocol {
             state: &app.store,
             sinks: places as &dyn Sinks,
@@ -200,13 +231,27 @@ async fn adopt(
             ctx,
             rules: Rules::default(),
         };
-        settle(&protocol, &guard.lease, &found.target).await?;
+        match settle(&protocol, lease, &found.target).await {
+            // The table has it. What its companion was to have is lost, and would keep the asset from every other commit.
+            Err(error) if error.error_code() == Some(COMPANION_STUCK) => without = Some(error.to_string()),
+            Err(error) => return Err(error),
+            Ok(_) => {}
+        }
+    }
+    if found.prepared.is_none() || without.is_some() {
+        app.store.adopt(lease, &row, &commits, None, found.highest).await?;
     }
     let ledger = app.store.ledger(row.id).await?;
+    let first = &found.records[0];
     Ok(RebuiltAsset {
         name: row.name,
         commits: found.records.len(),
         done: ledger.len(),
-        finished,
+        finished: found.prepared.is_some() && without.is_none(),
+        begins_at: (first.predecessor > 0).then_some(first.n),
+        without,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,4 +26,5 @@ codes! {
     REBUILD_IN_PART = "SG0530",
     TOO_MUCH_ASIDE = "SG0531",
     ALL_ASIDE = "SG0532",
+    COMPANION_STUCK = "SG0540",
 }

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use segue_core::commit::CommitRecord;
-use segue_core::sink::Target;
+use segue_core::sink::{Staged, Target};
 use segue_core::{Ctx, Error, Kind, Result, TableId};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub struct Vacuum {
     pub keep: Duration,
     /// When the oldest step began that is still running: what is younger may be its own.
     pub running_since: Option<Timestamp>,
-    /// Files, below the table's folder, that a prepared record names: see [`Lake::files_named_by`].
+    /// Files, below the table's folder, that a prepared record or a note names: see [`Lake::files_named_by`] and [`Lake::files_staged`].
     pub protect: BTreeSet<String>,
     /// Only says what would go.
     pub dry_run: bool,
@@ -98,14 +98,24 @@ impl Lake {
             .iter()
             .filter(|p| p.target.table == table && p.target.connection.is_none())
         {
-            for staged in &part.staged {
-                let place = Place::of(staged)?;
-                files.extend(place.files.into_iter().chain(place.deletes).map(|f| f.path));
-            }
+            files.extend(Lake::files_staged(&part.staged)?);
             if !part.plan.is_null() {
                 let plan = Plan::from_json(&part.plan)?;
                 files.extend(plan.adds.into_iter().map(|f| f.path).chain(plan.wrote));
             }
+        }
+        Ok(files)
+    }
+
+    /// The files of rows that lie staged for a table of the lake.
+    ///
+    /// # Errors
+    /// `Bug` for notes that are none of the lake's.
+    pub fn files_staged(staged: &[Staged]) -> Result<BTreeSet<String>> {
+        let mut files = BTreeSet::new();
+        for staged in staged {
+            let place = Place::of(staged)?;
+            files.extend(place.files.into_iter().chain(place.deletes).map(|f| f.path));
         }
         Ok(files)
     }

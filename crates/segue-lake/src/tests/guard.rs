@@ -312,6 +312,7 @@ async fn each_rule_of_the_guard() {
         there.size + 1
     );
     let missing = r#"{"add":{"path":"part-missing.parquet","size":1,"dataChange":true}}"#;
+    let unreadable = r#"{"add":{"path":"part-%FF.parquet","size":1,"dataChange":true}}"#;
     let remove = format!(r#"{{"remove":{{"path":"{}","dataChange":false}}}}"#, there.path);
     let reshape = r#"{"metaData":{"id":"x"}}"#;
     let lines = [
@@ -322,6 +323,7 @@ async fn each_rule_of_the_guard() {
         said(&bed, None, 5, reshape).await,
         said(&bed, None, 5, missing).await,
         said(&bed, None, 5, &cut).await,
+        said(&bed, None, 5, unreadable).await,
         said(&bed, None, 3, &add).await,
         said(&bed, Some((6, 5)), 5, &add).await,
     ];
@@ -334,6 +336,7 @@ async fn each_rule_of_the_guard() {
     Transaction failed: raw.sales moved from version 3 to 4 while it was being changed
     Transaction failed: a file that the commit adds to raw.sales is missing: part-missing.parquet
     Transaction failed: a file that the commit adds to raw.sales is missing: part-x.parquet
+    Transaction failed: a file that the commit adds to raw.sales has a path that nobody could read: part-%FF.parquet
     Transaction failed: version 3 of raw.sales would be written twice
     done
     ");

@@ -2,6 +2,7 @@
 
 use super::bed::{Bed, merge, sales};
 use crate::{Lake, LakeOptions, SyncedLocal};
+use segue_core::durable::make_folders;
 use segue_core::sink::{Change, Sink};
 use segue_testkit::power::Platters;
 use std::path::Path;
@@ -133,5 +134,32 @@ async fn each_sync_is_needed() {
     ] {
         let lost = cut_after_each_commit(Some(without)).await;
         assert!(lost.is_err(), "without {without:?} nothing was lost");
+    }
+}
+
+/// A lake below folders that were made with it: their names are on the disk too, also where a killed process left one of them without.
+#[tokio::test]
+async fn the_folders_above_a_new_lake_outlive_a_power_cut() {
+    for left_by_a_kill in ["", "data"] {
+        let real = TempDir::new().unwrap();
+        let top = real.path().canonicalize().unwrap().join("home");
+        let folder = top.join("data/lake");
+        std::fs::create_dir_all(top.join(left_by_a_kill)).unwrap();
+        let platters = Arc::new(Platters::holding(&top, Box::new(|_, _| false)));
+        make_folders(&folder, platters.as_ref()).unwrap();
+        let store = SyncedLocal::with(&folder, platters.clone());
+        let bed = Bed::on(Lake::with_local(store, &folder, &LakeOptions::default()).unwrap(), None);
+        bed.run(Change::Append, &sales(&[(1, "a", 0, None)])).await;
+        let cut = TempDir::new().unwrap();
+        platters.after_the_cut(top.parent().unwrap(), cut.path());
+        let after = cut.path().join("home/data/lake");
+        let found = Bed {
+            target: bed.target.clone(),
+            ..Bed::on(
+                Lake::open(after.to_str().unwrap(), &LakeOptions::default()).unwrap(),
+                None,
+            )
+        };
+        assert_eq!(found.rows().await, bed.rows().await, "left: {left_by_a_kill:?}");
     }
 }

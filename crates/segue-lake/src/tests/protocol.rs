@@ -3,8 +3,8 @@
 use super::bed::{Bed, merge, rows_of, sales, target};
 use insta::assert_snapshot;
 use segue_core::commit::{CommitRecord, Part, Role};
-use segue_core::sink::{Change, Claim, Committed, Sink};
-use segue_core::{CommitId, Kind, TableId};
+use segue_core::sink::{Change, Claim, Committed, Sink, Target};
+use segue_core::{CommitId, Footprint, Kind, TableId};
 use std::time::Duration;
 
 #[tokio::test]
@@ -247,6 +247,158 @@ async fn records_are_whole_after_checkpoints_and_log_clean_up() {
     assert_eq!(refused.error_code().map(|c| c.as_str()), Some("SG0406"));
     bed.run(Change::Append, &sales(&[(5, "b", 0, None)])).await;
     assert_eq!(bed.rows().await.lines().count(), 5);
+}
+
+/// A companion of a table in a database, as a record of the asset names it.
+struct OfDatabase {
+    bed: Bed,
+    own: Target,
+}
+
+impl OfDatabase {
+    fn new() -> OfDatabase {
+        let mut bed = Bed::disk();
+        let own = Target {
+            connection: Some("shop".into()),
+            place: "orders".into(),
+            ..bed.target.clone()
+        };
+        bed.target = Target {
+            asset: own.asset,
+            ..target("quarantine.orders")
+        };
+        OfDatabase { bed, own }
+    }
+
+    /// The asset's n-th commit, on top of the last one that its companion took: to the database, and these rows to the companion.
+    async fn record(&self, n: u64, batch: &arrow_array::RecordBatch) -> CommitRecord {
+        let mut record = self.bed.prepare(Change::Append, batch).await;
+        let companion = Part {
+            role: Role::Quarantine,
+            ..record.parts.remove(0)
+        };
+        let own = Part {
+            role: Role::Table,
+            target: self.own.clone(),
+            predecessor: n - 1,
+            plan: serde_json::Value::Null,
+            staged: Vec::new(),
+            ..companion.clone()
+        };
+        CommitRecord {
+            n,
+            predecessor: n - 1,
+            table: self.own.table,
+            parts: vec![own, companion],
+            ..record
+        }
+    }
+}
+
+/// The database decides and knows which attempt has a number: there are no claims.
+#[tokio::test]
+async fn a_companion_of_a_table_in_a_database_goes_by_its_number() {
+    let of = OfDatabase::new();
+    let bed = &of.bed;
+    let first = of.record(1, &sales(&[(1, "set aside", 0, None)])).await;
+    bed.lake.lies_ready(&first, 1, &bed.ctx).await.unwrap();
+    assert_eq!(
+        bed.lake.commit(&first, 1, &bed.ctx).await.unwrap(),
+        Committed::Written(0)
+    );
+    assert_eq!(
+        bed.lake.commit(&first, 1, &bed.ctx).await.unwrap(),
+        Committed::AlreadyThere(0)
+    );
+    // The second commit of the asset left its companion alone.
+    let third = of.record(3, &sales(&[(3, "set aside", 0, None)])).await;
+    assert_eq!(third.parts[1].predecessor, 1);
+    let late = of.record(2, &sales(&[(2, "too late", 0, None)])).await;
+    assert_eq!(
+        bed.lake.commit(&third, 1, &bed.ctx).await.unwrap(),
+        Committed::Written(1)
+    );
+    assert_eq!(
+        bed.lake.commit(&third, 1, &bed.ctx).await.unwrap(),
+        Committed::AlreadyThere(1)
+    );
+    assert_eq!(
+        bed.lake.commit(&first, 1, &bed.ctx).await.unwrap(),
+        Committed::AlreadyThere(0)
+    );
+    assert_eq!(bed.rows().await.lines().count(), 2);
+    // One whose predecessor is not the last, and that is above the last: it never follows.
+    let stray = CommitRecord { n: 4, ..late };
+    assert_eq!(bed.lake.commit(&stray, 1, &bed.ctx).await.unwrap(), Committed::ShutOut);
+    assert!(bed.lake.tables(&bed.ctx).await.unwrap().is_empty(), "it is a companion");
+}
+
+#[tokio::test]
+async fn what_a_companion_needs_is_looked_for_before_its_table_decides() {
+    let of = OfDatabase::new();
+    let bed = &of.bed;
+    let record = of.record(1, &sales(&[(1, "set aside", 0, None)])).await;
+    bed.lake.lies_ready(&record, 1, &bed.ctx).await.unwrap();
+    bed.lake
+        .discard(&bed.target, &record.parts[1].staged, None, &bed.ctx)
+        .await
+        .unwrap();
+    let gone = bed.lake.lies_ready(&record, 1, &bed.ctx).await.unwrap_err();
+    assert_eq!(gone.error_code(), Some(segue_diag::STAGED_GONE));
+}
+
+/// Every so often a record holds the whole ledger: what came before is history.
+#[tokio::test]
+async fn an_old_record_that_is_lost_is_not_missed() {
+    let bed = Bed::disk();
+    for id in 1..=5 {
+        let mut record = bed.prepare(Change::Append, &sales(&[(id, "a", 0, None)])).await;
+        record.whole_ledger = (id == 1 || id == 4).then(Vec::new);
+        bed.land(&record).await.unwrap();
+    }
+    let claim = |n: u64| bed.table_folder().join(format!("_segue/commits/{n:020}.json"));
+    let told = async || match bed.lake.records(&bed.target, &bed.ctx).await {
+        Ok(records) => records.iter().map(|r| r.n.to_string()).collect::<Vec<_>>().join(" "),
+        Err(e) => e.to_string(),
+    };
+    assert_snapshot!(told().await, @"1 2 3 4 5");
+    std::fs::remove_file(claim(3)).unwrap();
+    assert_snapshot!(told().await, @"4 5");
+    std::fs::write(claim(2), "no record").unwrap();
+    assert_snapshot!(told().await, @"4 5");
+    std::fs::remove_file(claim(4)).unwrap();
+    assert_snapshot!(told().await, @"the record of commit 4 at raw/sales is gone");
+}
+
+/// The claim tells the change as it was first worked out; who reads the table goes by what landed.
+#[tokio::test]
+async fn the_footprint_of_a_commit_that_landed_otherwise_is_not_known() {
+    let bed = Bed::disk();
+    bed.run(Change::Append, &sales(&[(1, "a", 0, None)])).await;
+    let mut record = bed.prepare(merge(), &sales(&[(1, "z", 0, None)])).await;
+    bed.lake.claim(&record, &bed.ctx).await.unwrap();
+    super::guard::foreign_append(&bed, &sales(&[(5, "foreign", 0, None)])).await;
+    assert_eq!(bed.land(&record).await.unwrap(), Committed::Moved);
+    bed.lake.compact(&bed.target, 2, &bed.ctx).await.unwrap();
+    let part = &record.parts[0];
+    let anew = bed
+        .lake
+        .work_out(
+            &part.target,
+            part.schema.clone(),
+            &part.change,
+            &part.staged,
+            &part.grains,
+            &bed.ctx,
+        )
+        .await
+        .unwrap();
+    record.parts[0].plan = anew.plan;
+    bed.land(&record).await.unwrap();
+    bed.run(merge(), &sales(&[(5, "ours", 3, None)])).await;
+    let records = bed.lake.records(&bed.target, &bed.ctx).await.unwrap();
+    let known: Vec<bool> = records.iter().map(|r| r.footprint != Footprint::Everything).collect();
+    assert_eq!(known, [true, false, true]);
 }
 
 /// What a rebuild of the state finds: every table by itself, also where its neighbour is damaged.

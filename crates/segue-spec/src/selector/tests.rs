@@ -91,3 +91,10 @@ fn a_term_that_means_nothing_is_said() {
       hint: a `+` stands before a name or after it
     "#);
 }
+
+#[test]
+fn names_that_left_the_project_are_known_by_their_likeness() {
+    let like = |words: &str, name: &str| Selector::parse([words]).unwrap().is_like(name);
+    assert!(like("raw.gone", "raw.gone") && like("+raw.g*", "raw.gone") && like("raw.a raw.gone", "raw.gone"));
+    assert!(!like("tag:gone", "raw.gone") && !like("raw.go", "raw.gone"));
+}

@@ -212,3 +212,21 @@ async fn two_handles_at_once_prepare_one_commit() {
     assert_eq!(a.commits(asset(1)).await.unwrap().last.0, 10);
     assert_eq!(a.ledger(asset(1)).await.unwrap().len(), 10);
 }
+
+/// A worker that was frozen over it may come with the record as it was before another worked it out anew.
+#[tokio::test]
+async fn what_is_marked_is_the_record_as_it_is_kept() {
+    let f = Fixture::new().await;
+    let guard = f.store.lease(asset(1), "ada").await.unwrap();
+    let before = record(1, 0, adds(1, "a"));
+    f.store.prepare(&guard.lease, &before).await.unwrap();
+    let anew = CommitRecord {
+        footprint: Footprint::Everything,
+        ..before.clone()
+    };
+    assert!(f.store.rework(&anew).await.unwrap());
+    assert!(f.store.mark(&before, &[7]).await.unwrap());
+    let found = f.store.footprints(table(1), 0, 9).await.unwrap();
+    assert_eq!(found[0].footprint, Footprint::Everything);
+    assert_eq!(f.store.record(asset(1), 1).await.unwrap(), Some(anew));
+}

@@ -226,3 +226,34 @@ async fn old_runs_are_forgotten_but_for_the_last_of_each_asset_and_those_without
     // However old it is, the last one stays.
     assert_eq!(f.store.forget_runs(at(10_000)).await.unwrap(), 0);
 }
+
+/// A step whose task broke never said how it ended.
+#[tokio::test]
+async fn a_step_without_an_end_ends_with_its_run() {
+    let f = Fixture::new().await;
+    let (id, other) = (RunId::random(), RunId::random());
+    for run in [id, other] {
+        f.store.start_run(&run_of(run, 0)).await.unwrap();
+        f.store.start_step(&step_of(run, 1)).await.unwrap();
+    }
+    f.store.end_run(id, "failed", at(4)).await.unwrap();
+    let ended = f.store.steps(id).await.unwrap()[0].end.clone().unwrap();
+    assert_eq!((ended.outcome.as_str(), ended.ended_at), ("interrupted", at(4)));
+    assert_eq!(
+        f.store.steps(other).await.unwrap()[0].end,
+        None,
+        "another run's goes on"
+    );
+}
+
+#[tokio::test]
+async fn the_oldest_run_that_is_under_way_is_told() {
+    let f = Fixture::new().await;
+    assert_eq!(f.store.running_since().await.unwrap(), None);
+    let runs: Vec<RunId> = (0..3).map(|_| RunId::random()).collect();
+    for (at, run) in runs.iter().enumerate() {
+        f.store.start_run(&run_of(*run, at as i64)).await.unwrap();
+    }
+    f.store.end_run(runs[0], "done", at(9)).await.unwrap();
+    assert_eq!(f.store.running_since().await.unwrap(), Some(at(1)));
+}

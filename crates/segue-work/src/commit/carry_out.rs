@@ -5,7 +5,7 @@ use super::finish::{Finished, finish};
 use super::settle::Settled;
 use arrow_schema::SchemaRef;
 use jiff::Timestamp;
-use segue_core::commit::{CommitRecord, Entry, Footprint, InputVersion, LedgerChange, Part, Role};
+use segue_core::commit::{CommitRecord, Footprint, InputVersion, LedgerChange, Part, Role};
 use segue_core::sink::{Change, Grain, Staged, Target};
 use segue_core::state::Lease;
 use segue_core::{AssetId, AssetName, CommitId, Error, Kind, Result, RunId, TableId};
@@ -68,24 +68,21 @@ pub struct Landed {
     pub versions: Vec<u64>,
 }
 
-/// Prepares the draft after the settled commit, then claims, commits and marks it. `ledger` is the asset's ledger now.
+/// Prepares the draft after the settled commit, then claims, commits and marks it.
 ///
 /// # Errors
 /// `Conflict` when the lease is another's. `Conflict` with the code [`CAME_FIRST`] when another commit came first and this one never
 /// lands: settle again and work the change out anew. Any other error after preparing may leave the commit prepared: the next
 /// [`super::settle`] finishes it, and nobody may work the same rows out a second time.
-pub async fn carry_out(
-    protocol: &Protocol<'_>,
-    lease: &Lease,
-    settled: &Settled,
-    ledger: Vec<Entry>,
-    draft: Draft,
-) -> Result<Landed> {
-    let record = number(protocol, lease, settled, ledger, draft).await?;
+pub async fn carry_out(protocol: &Protocol<'_>, lease: &Lease, settled: &Settled, draft: Draft) -> Result<Landed> {
+    let record = number(protocol, lease, settled, draft).await?;
     protocol.state.prepare(lease, &record).await?;
-    match finish(protocol, record.clone(), Some(lease)).await? {
+    match finish(protocol, record.clone(), lease).await? {
         Finished::Landed(versions) => {
-            clear(protocol, lease, record.n).await?;
+            // It is done, whatever becomes of files that nobody needs any more: the next commit or a vacuum removes them.
+            if let Err(error) = clear(protocol, lease, record.n).await {
+                tracing::warn!(asset = %record.name, %error, "commits that were given up were not cleared");
+            }
             Ok(Landed { record, versions })
         }
         Finished::ShutOut => Err(
@@ -98,13 +95,7 @@ pub async fn carry_out(
 }
 
 /// Gives the draft a number above every one seen, an id, and its predecessors.
-async fn number(
-    protocol: &Protocol<'_>,
-    lease: &Lease,
-    settled: &Settled,
-    ledger: Vec<Entry>,
-    draft: Draft,
-) -> Result<CommitRecord> {
+async fn number(protocol: &Protocol<'_>, lease: &Lease, settled: &Settled, draft: Draft) -> Result<CommitRecord> {
     let Protocol {
         state,
         sinks,
@@ -153,7 +144,10 @@ async fn number(
     for entry in change.add.iter_mut().filter(|e| e.n == 0) {
         entry.n = n;
     }
-    let is_whole = n / WHOLE_EVERY > settled.n / WHOLE_EVERY || settled.n == 0;
+    let whole_ledger = match n / WHOLE_EVERY > settled.n / WHOLE_EVERY || settled.n == 0 {
+        true => Some(change.apply(state.ledger(lease.asset).await?)),
+        false => None,
+    };
     Ok(CommitRecord {
         format: CommitRecord::FORMAT,
         n,
@@ -166,7 +160,7 @@ async fn number(
         run: draft.run,
         position: draft.position,
         inputs: draft.inputs,
-        whole_ledger: is_whole.then(|| change.apply(ledger)),
+        whole_ledger,
         ledger: change,
         footprint: draft.footprint,
         parts,

@@ -7,6 +7,7 @@ use segue_core::fault::{Boundary, reach};
 use segue_core::sink::{Claim, Committed};
 use segue_core::state::Lease;
 use segue_core::{Ctx, Error, Kind, Result};
+use segue_diag::COMPANION_STUCK;
 
 /// How often a change is worked out anew because other programs keep moving the table, before it is left for later.
 const MOST_MOVES: u32 = 20;
@@ -43,15 +44,11 @@ pub(super) enum Finished {
 }
 
 /// Goes through claim, own table, companions and mark, with the record as it was prepared. Never reads the source.
-/// Without a lease (the worker's own record, right after preparing it under the lease) nothing is given up.
 ///
 /// # Errors
-/// Transient ones leave the record prepared, for the next try. `Conflict` when the lease is lost.
-pub(super) async fn finish(
-    protocol: &Protocol<'_>,
-    mut record: CommitRecord,
-    lease: Option<&Lease>,
-) -> Result<Finished> {
+/// Transient ones leave the record prepared, for the next try. [`COMPANION_STUCK`] when its table has decided and a companion can never
+/// follow. `Conflict` when the lease is lost.
+pub(super) async fn finish(protocol: &Protocol<'_>, mut record: CommitRecord, lease: &Lease) -> Result<Finished> {
     let Protocol {
         state,
         sinks,
@@ -68,11 +65,19 @@ pub(super) async fn finish(
             return Ok(Finished::ShutOut);
         }
     }
+    if let Err(error) = companions_lie_ready(protocol, &record).await {
+        return match is_for_good(&error) {
+            true => give_up(protocol, record, lease, error).await,
+            false => Err(error),
+        };
+    }
     let mut versions = vec![0; record.parts.len()];
     let order: Vec<usize> = match rules.own_table_first {
         true => (0..record.parts.len()).collect(),
         false => (0..record.parts.len()).rev().collect(),
     };
+    // One companion that can never follow keeps no other from following.
+    let mut hindered: Option<Error> = None;
     for at in order {
         match part(protocol, &mut record, at).await {
             Ok(Some(version)) => versions[at] = version,
@@ -91,24 +96,70 @@ pub(super) async fn finish(
                 return Ok(Finished::ShutOut);
             }
             Ok(None) => {
-                let name = record.name.to_string();
-                let table = &record.parts[at].target.place;
-                return Err(Error::new(
-                    Kind::Conflict,
-                    format!("a companion of {name} has a commit that follows another"),
-                )
-                .with("table", table)
-                .with("commit", record.n)
-                .hint("another state writes to this lake; run `segue state rebuild` in the one that shall go on"));
+                let follows = Error::new(Kind::Conflict, "its last commit is one that this state does not know");
+                hindered.get_or_insert_with(|| stuck(&record, at, follows));
             }
-            Err(error) if at == 0 && !error.kind().is_transient() && error.kind() != Kind::Cancelled => {
-                return give_up(protocol, record, lease, error).await;
+            Err(error) if at == 0 && is_for_good(&error) => return give_up(protocol, record, lease, error).await,
+            Err(error) if is_for_good(&error) => {
+                hindered.get_or_insert_with(|| stuck(&record, at, error));
             }
             Err(error) => return Err(error),
         }
     }
-    state.mark(&record, &versions).await?;
+    if let Some(error) = hindered {
+        return Err(error);
+    }
+    mark(protocol, &record, &versions, lease).await?;
     Ok(Finished::Landed(versions))
+}
+
+/// Whether the same call fails again, however often it is made.
+fn is_for_good(error: &Error) -> bool {
+    !error.kind().is_transient() && error.kind() != Kind::Cancelled
+}
+
+/// What the companions of the record name is there: looked at while the own table has not decided, and all of it can be given up.
+async fn companions_lie_ready(protocol: &Protocol<'_>, record: &CommitRecord) -> Result<()> {
+    let Protocol { sinks, ctx, .. } = protocol;
+    if record.parts.len() == 1 {
+        return Ok(());
+    }
+    let own = record.own();
+    let head = sinks.of(&own.target)?.head(&own.target, ctx).await?;
+    if head.n != own.predecessor {
+        return Ok(());
+    }
+    for (at, part) in record.parts.iter().enumerate().skip(1) {
+        sinks.of(&part.target)?.lies_ready(record, at, ctx).await?;
+    }
+    Ok(())
+}
+
+/// Its table has decided, and this companion can never follow.
+fn stuck(record: &CommitRecord, at: usize, why: Error) -> Error {
+    let message = format!(
+        "{record} is in its table, and its companion at {} cannot follow",
+        record.parts[at].target.place
+    );
+    Error::new(why.kind(), message)
+        .code(COMPANION_STUCK)
+        .hint("put back what is missing and run it again; or run `segue state rebuild`, which goes on without that part and says so")
+        .caused_by(why)
+}
+
+/// Marks what is in every table. Another worker may have finished the record before, or have given it up while this one landed it.
+async fn mark(protocol: &Protocol<'_>, record: &CommitRecord, versions: &[u64], lease: &Lease) -> Result<()> {
+    let state = protocol.state;
+    if state.mark(record, versions).await? {
+        return Ok(());
+    }
+    let given_up = state.commits(record.asset).await?.given_up;
+    if given_up.iter().any(|r| r.id == record.id) {
+        // Whoever lost the lease leaves it to the holder, whose settling finds it on the table.
+        state.landed(lease, record.id).await?;
+        state.mark(record, versions).await?;
+    }
+    Ok(())
 }
 
 /// Commits one part; `None` when it can never land. A change on a table that moved is worked out anew, judged, and written to the state first.
@@ -165,8 +216,11 @@ async fn part(protocol: &Protocol<'_>, record: &mut CommitRecord, at: usize) -> 
     .hint("the commit stays prepared; the next run finishes it"))
 }
 
-/// Remembers a record that cannot be finished, unless the table has decided or the lease is not ours.
-async fn give_up(protocol: &Protocol<'_>, record: CommitRecord, lease: Option<&Lease>, why: Error) -> Result<Finished> {
+/// Remembers a record that cannot be finished, unless the table has decided.
+///
+/// # Errors
+/// `Conflict` when the lease is another's.
+async fn give_up(protocol: &Protocol<'_>, record: CommitRecord, lease: &Lease, why: Error) -> Result<Finished> {
     let Protocol {
         state,
         sinks,
@@ -174,7 +228,6 @@ async fn give_up(protocol: &Protocol<'_>, record: CommitRecord, lease: Option<&L
         rules,
         ..
     } = protocol;
-    let Some(lease) = lease else { return Err(why) };
     let own = &record.own().target;
     let sink = sinks.of(own)?;
     let head = sink.head(own, ctx).await?;
@@ -192,3 +245,6 @@ async fn give_up(protocol: &Protocol<'_>, record: CommitRecord, lease: Option<&L
     }
     Ok(Finished::GivenUp(why))
 }
+
+#[cfg(test)]
+mod tests;

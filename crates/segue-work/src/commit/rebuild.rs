@@ -50,6 +50,17 @@ pub async fn find(
         .with("table", &target.place)
         .hint("without it nobody knows what the table holds; put the folder _segue beside it back, or move the table away"));
     };
+    let first = &records[0];
+    if first.predecessor > 0 && records.iter().all(|r| r.whole_ledger.is_none()) {
+        let message = format!(
+            "the record of commit {} of {} is missing",
+            first.predecessor, target.name
+        );
+        return Err(Error::new(Kind::BadData, message)
+            .code(CLAIM_GONE)
+            .with("table", &target.place)
+            .hint("without it nobody knows all that is done; put it back from a backup, or move the table away"));
+    }
     let is_finished = companions_have(last, sinks, ctx).await?;
     let landed = landed(sink, target, head.version, ctx).await?;
     let columns = head.schema.as_ref().map(|schema| names::table_columns(schema));

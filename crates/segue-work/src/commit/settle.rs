@@ -39,7 +39,7 @@ pub async fn settle(protocol: &Protocol<'_>, lease: &Lease, own: &Target) -> Res
     loop {
         let commits = state.commits(lease.asset).await?;
         if let Some(record) = commits.prepared.clone().filter(|_| rules.settle) {
-            match finish(protocol, record, Some(lease)).await? {
+            match finish(protocol, record, lease).await? {
                 Finished::Landed(_) | Finished::ShutOut | Finished::GivenUp(_) => continue,
             }
         }
@@ -82,9 +82,10 @@ fn unknown_commit(own: &Target, table_has: u64, state_has: u64) -> Error {
         .with("last commit of the table", table_has)
         .with("last commit of the state", state_has)
         .hint(match table_has {
-            0 => {
-                "put the table back, or build it anew with `segue run --rebuild`, or give it up with `segue asset drop`"
-            }
-            _ => "run `segue state rebuild`: it reads what was done from the tables themselves",
+            0 => format!(
+                "put the table back, or build it anew with `segue run --rebuild`, or forget it with `segue asset drop {} --table-only`",
+                own.name
+            ),
+            _ => "run `segue state rebuild`: it reads what was done from the tables themselves".to_string(),
         })
 }

@@ -213,7 +213,7 @@ impl World {
             footprint: Footprint::Everything,
             parts,
         };
-        carry_out(&protocol, &lease, &settled, vec![], draft).await.map(|_| ())
+        carry_out(&protocol, &lease, &settled, draft).await.map(|_| ())
     }
 
     async fn part(&self, role: Role, place: &str, row: i64) -> Result<DraftPart> {

@@ -112,7 +112,7 @@ pub fn refuse_moved(asset: &Asset, row: &AssetRow) -> Result<()> {
     )
     .code(INTO_MOVED)
     .hint(format!(
-        "put the old place back; or give up the old table with `segue asset drop {}`, or name this asset otherwise and keep both",
+        "put the old place back; or give up the old table with `segue asset drop {} --table-only`, or name this asset otherwise and keep both",
         row.name
     )))
 }
@@ -145,9 +145,10 @@ async fn refuse_foreign(deps: &Deps, row: &AssetRow, ctx: &Ctx) -> Result<()> {
     )
     .with("asset", &row.name);
     Err(if ours {
-        error.code(UNKNOWN_TABLE).hint(
-            "run `segue state rebuild`, which reads what was done from the tables themselves, or `segue asset drop` it",
-        )
+        error.code(UNKNOWN_TABLE).hint(format!(
+            "run `segue state rebuild`, which reads what was done from the tables themselves; or give it up with `segue asset drop {} --table-only`",
+            row.name
+        ))
     } else {
         error
             .code(FOREIGN_TABLE)

@@ -382,8 +382,7 @@ impl Lander<'_> {
                 })
                 .collect(),
         };
-        let before = self.deps.store.ledger(self.row.id).await?;
-        carry_out(&self.protocol(recheck), &self.lease.lease, settled, before, draft).await?;
+        carry_out(&self.protocol(recheck), &self.lease.lease, settled, draft).await?;
         Ok(())
     }
 

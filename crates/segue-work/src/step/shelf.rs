@@ -10,6 +10,7 @@ use super::group::Group;
 use segue_core::commit::InputVersion;
 use segue_core::durable::{Durability, Fsync};
 use segue_core::fault::{Boundary, reach};
+use segue_core::sink::Staged;
 use segue_core::state::Lease;
 use segue_core::{AssetId, Context, Error, Kind, Result};
 use segue_diag::LEASE_LOST;
@@ -141,15 +142,7 @@ impl Shelf {
     /// # Errors
     /// `Unavailable` when they cannot be removed.
     pub async fn clear(&self) -> Result<()> {
-        let (folder, lease) = (self.folder.clone(), self.lease.clone());
-        let removed = segue_core::meter::blocking(move || {
-            notes(&folder, &lease)?
-                .iter()
-                .try_for_each(|epoch| remove(&file(&folder, lease.asset, *epoch)))
-        });
-        removed
-            .await?
-            .context(Kind::Unavailable, "cannot remove the notes of what lay staged")
+        forget_notes(&self.folder, &self.lease).await
     }
 
     /// What to say where the file of this holder is gone.
@@ -158,6 +151,63 @@ impl Shelf {
             .code(LEASE_LOST)
             .hint("nothing was lost: whoever has the lease now goes on; run `segue resume` when it has ended")
     }
+}
+
+/// Forgets all notes of the lease's asset: of this holder and of those before it.
+///
+/// # Errors
+/// `Unavailable` when they cannot be removed.
+pub async fn forget_notes(folder: &Path, lease: &Lease) -> Result<()> {
+    let (folder, lease) = (folder.to_path_buf(), lease.clone());
+    let removed = segue_core::meter::blocking(move || {
+        notes(&folder, &lease)?
+            .iter()
+            .try_for_each(|epoch| remove(&file(&folder, lease.asset, *epoch)))
+    });
+    removed
+        .await?
+        .context(Kind::Unavailable, "cannot remove the notes of what lay staged")
+}
+
+/// What the notes of an asset name, whoever made them and with whatever: nobody else may remove it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Noted {
+    /// Rows, staged for its own table.
+    pub rows: Vec<Staged>,
+    /// Answers, staged for its kept pages.
+    pub pages: Vec<Staged>,
+}
+
+/// Reads what notes of the asset name, and leaves them to whose they are.
+///
+/// # Errors
+/// `Unavailable` when they cannot be read.
+pub async fn noted(folder: &Path, asset: AssetId) -> Result<Noted> {
+    let every = Lease { asset, epoch: u64::MAX };
+    let folder = folder.to_path_buf();
+    let texts = segue_core::meter::blocking(move || -> io::Result<Vec<String>> {
+        'anew: loop {
+            let mut texts = Vec::new();
+            for epoch in notes(&folder, &every)? {
+                match fs::read_to_string(file(&folder, every.asset, epoch)) {
+                    // Its next holder gave it a new name just now.
+                    Err(e) if e.kind() == ErrorKind::NotFound => continue 'anew,
+                    text => texts.push(text?),
+                }
+            }
+            return Ok(texts);
+        }
+    });
+    let texts = texts
+        .await?
+        .context(Kind::Unavailable, "cannot read the notes of what lies staged")?;
+    let mut noted = Noted::default();
+    let lines = texts.iter().flat_map(|text| text.lines());
+    for line in lines.filter_map(|line| serde_json::from_str::<Line>(line).ok()) {
+        noted.rows.extend(line.group.staged);
+        noted.pages.extend(line.group.pages);
+    }
+    Ok(noted)
 }
 
 fn file(folder: &Path, asset: AssetId, epoch: u64) -> PathBuf {

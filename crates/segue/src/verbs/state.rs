@@ -28,6 +28,15 @@ pub async fn run(app: &App, verb: &State, ctx: &Ctx, out: &Out) -> Result<u8> {
                     count(asset.commits, "commit"),
                     count(asset.done, "part")
                 ));
+                if let Some(first) = asset.begins_at {
+                    out.note(format!(
+                        "{}: the records of its commits before {first} are lost; what is done is known without them",
+                        asset.name
+                    ));
+                }
+                if let Some(lost) = &asset.without {
+                    out.note(format!("{}: {}", asset.name, app.redact(lost)));
+                }
             }
             for name in &rebuilt.in_step {
                 out.line(format!("  {name}: in step with its table already"));

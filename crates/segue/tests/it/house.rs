@@ -1,5 +1,7 @@
 //! A small house of every kind of asset: each verb, as a person uses it and as a program reads it.
 
+mod aside;
+mod dropped;
 mod state;
 
 use crate::support::{Done, Project, Server};
@@ -368,7 +370,12 @@ fn the_lake_is_kept_in_order() {
         .filter_map(|e| e["n"].as_i64())
         .collect();
     assert_eq!(numbers, [3, 2, 1], "{history}");
-    project.ok(&["lake", "compact", "raw.visits"]);
+    // Whoever asks has the few joined that a run leaves alone; a selector means what it means elsewhere.
+    let compacted = value(&project, &["lake", "compact", "raw.vis*"]);
+    assert_eq!(compacted["asset"], "raw.visits", "{compacted}");
+    assert_eq!(compacted["compacted"]["files_removed"], 3, "{compacted}");
+    project.segue(&["lake", "compact", "raw.nobody"]).ended(4);
+    project.segue(&["lake", "compact", "sales.daily"]).ended(4);
     assert_eq!(rows(&project, "select count(*) from raw.visits"), "6");
     project.ok(&["run", "raw.visits", "--rebuild"]);
     let would = project
@@ -387,6 +394,12 @@ fn the_lake_is_kept_in_order() {
     assert_eq!(files(&gone), files(&would), "{}", gone.out);
     assert_eq!(rows(&project, "select count(*) from raw.visits"), "2");
     project.segue(&["lake", "history", "shop.cities"]).ended(4);
+    // One that left the project is meant by its name, and by what its name is like.
+    std::fs::remove_file(project.file("assets/raw/visits.yaml")).expect("it is there");
+    for words in ["raw.visits", "*.visits"] {
+        let kept = value(&project, &["lake", "compact", words]);
+        assert_eq!(kept["asset"], "raw.visits", "{kept}");
+    }
 }
 
 #[test]

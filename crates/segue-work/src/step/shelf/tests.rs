@@ -159,3 +159,36 @@ async fn a_power_cut_takes_no_note_back_and_each_sync_is_needed() {
     assert_eq!(after_a_cut(|_, is_folder| !is_folder).await, [""; 0]);
     assert_eq!(after_a_cut(|_, is_folder| is_folder).await, [""; 0]);
 }
+
+/// Whoever removes files asks all notes, and takes none of them over.
+#[tokio::test]
+async fn what_notes_name_is_told_to_who_removes_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let asset = AssetId::random();
+    let staged = |rows: u64| Staged {
+        rows,
+        bytes: 0,
+        place: json!(rows),
+    };
+    assert_eq!(noted(folder.path(), asset).await.unwrap(), Noted::default());
+    for epoch in [1, 4] {
+        let group = Group {
+            staged: vec![staged(epoch)],
+            pages: vec![staged(epoch + 10)],
+            ..group("a")
+        };
+        let shelf = Shelf::of(folder.path(), &lease(asset, epoch), made("h1", 0));
+        shelf.put(&group).await.unwrap();
+    }
+    let other = Shelf::of(folder.path(), &lease(AssetId::random(), 1), made("h1", 0));
+    other.put(&group("b")).await.unwrap();
+    let told = Noted {
+        rows: vec![staged(1), staged(4)],
+        pages: vec![staged(11), staged(14)],
+    };
+    for _ in 0..2 {
+        assert_eq!(noted(folder.path(), asset).await.unwrap(), told);
+    }
+    forget_notes(folder.path(), &lease(asset, 5)).await.unwrap();
+    assert_eq!(noted(folder.path(), asset).await.unwrap(), Noted::default());
+}
