@@ -87,7 +87,12 @@ pub enum Got {
     /// It was not asked, or refused, until then.
     Blocked(Block),
     /// It was tried as often as it may be.
-    GaveUp(Error),
+    GaveUp {
+        /// Why.
+        error: Error,
+        /// The last answer's status, if there was one.
+        status: Option<u16>,
+    },
 }
 
 /// A client for one connection. Its guarantees: credentials go to the base URL's origin alone; nothing that it says shows one; in no
@@ -165,7 +170,8 @@ impl Http {
         Ok(Line { client, tokens })
     }
 
-    /// Asks, and asks again while it makes sense.
+    /// Asks, and asks again while it makes sense. A token that cannot be had is not asked for again here: that is done where it is fetched,
+    /// once for all who wait, and what its server says covers the whole connection.
     ///
     /// # Errors
     /// `Cancelled`; `Unauthenticated` when no credentials can be had; what is wrong with the request itself. What may pass is
@@ -198,29 +204,26 @@ impl Http {
             if let Some(block) = self.admitted(call).await? {
                 return Ok(Got::Blocked(block));
             }
-            let (credential, sent) = match self.credentials.get(self, line).await {
-                Ok(credential) => {
-                    let sent = self.send(line, call, &credential, ctx).await;
-                    (Some(credential), sent)
-                }
-                Err(error) => (None, Err(error)),
+            let credential = match self.credentials.get(self, line, ctx).await {
+                Ok(credential) => credential,
+                Err(error) => return self.without_credential(error).await,
             };
-            let (error, delay) = match sent {
+            let (error, delay, status) = match self.send(line, call, &credential, ctx).await {
                 Ok(Sent::Answer(answer)) => {
-                    if answer.status == 401 && !renewed && credential.as_ref().is_some_and(|c| c.renewable) {
+                    if answer.status == 401 && !renewed && credential.renewable {
                         renewed = true;
-                        self.credentials.renew(credential).await;
+                        self.credentials.renew(&credential).await;
                         continue;
                     }
                     match judge(&answer) {
                         Verdict::Accept => return Ok(Got::Answer(answer)),
-                        Verdict::Retry(error) => (error, answer.retry_after),
+                        Verdict::Retry(error) => (error, answer.retry_after, Some(answer.status)),
                     }
                 }
                 Ok(Sent::Blocked(block)) => return Ok(Got::Blocked(block)),
                 Err(error) if error.kind().is_transient() => {
                     let delay = error.delay();
-                    (error, delay)
+                    (error, delay, None)
                 }
                 Err(error) => return Err(error),
             };
@@ -231,10 +234,11 @@ impl Http {
             }
             if tried >= self.settings.tries {
                 let error = error.with("tries", tried);
-                return Ok(Got::GaveUp(match delay {
+                let error = match delay {
                     Some(delay) => error.retry_after(delay),
                     None => error,
-                }));
+                };
+                return Ok(Got::GaveUp { error, status });
             }
             let wait = match delay {
                 Some(told) => {
@@ -253,6 +257,18 @@ impl Http {
             if wait > Duration::ZERO {
                 self.clock.sleep(wait).await;
             }
+        }
+    }
+
+    /// No token is to be had: whoever asks this connection would have to have one.
+    async fn without_credential(&self, error: Error) -> Result<Got> {
+        match error.delay().filter(|d| *d > self.settings.max_wait) {
+            Some(delay) => {
+                let block = self.block(&self.settings.identity, delay, &error).await?;
+                Ok(Got::Blocked(block))
+            }
+            None if error.kind().is_transient() => Ok(Got::GaveUp { error, status: None }),
+            None => Err(error),
         }
     }
 
@@ -312,6 +328,7 @@ impl Http {
             .checked_add(delay.min(retry::LONGEST))
             .unwrap_or(Timestamp::MAX);
         let block = Block {
+            key: key.to_string(),
             until,
             reason: error.message().to_string(),
         };
@@ -321,7 +338,7 @@ impl Http {
             known.blocks.retain(|_, block| block.until > now);
             known.blocks.insert(key.to_string(), block.clone());
         }
-        self.gate.block(key, block.clone()).await?;
+        self.gate.block(block.clone()).await?;
         Ok(block)
     }
 }
@@ -330,6 +347,27 @@ impl Http {
 enum Sent {
     Answer(Answer),
     Blocked(Block),
+}
+
+/// The same error once more: several who wait for one thing have it.
+pub fn again(error: &Error) -> Error {
+    let mut copy = Error::new(error.kind(), error.message());
+    for (name, value) in error.context() {
+        copy = copy.with(name, value);
+    }
+    if let Some(code) = error.error_code() {
+        copy = copy.code(code);
+    }
+    if let Some(hint) = error.hint_text() {
+        copy = copy.hint(hint);
+    }
+    if let Some(delay) = error.delay() {
+        copy = copy.retry_after(delay);
+    }
+    match std::error::Error::source(error) {
+        Some(cause) => copy.caused_by(cause.to_string()),
+        None => copy,
+    }
 }
 
 /// An error about an answer's status, with the kind that decides.

@@ -52,7 +52,16 @@ impl Rest {
     /// `Invalid` for settings that cannot be used.
     pub fn new(settings: RestConnection, deps: &Deps) -> Result<Rest> {
         let base_url = address(&settings.base_url, "base_url")?;
-        let (credentials, account) = credentials(settings.auth)?;
+        let (credentials, client) = credentials(settings.auth)?;
+        let account = settings.account.or(client);
+        if account
+            .as_deref()
+            .is_some_and(|a| a.trim().is_empty() || a.contains(char::is_control))
+        {
+            return Err(Error::new(Kind::Invalid, "`account` is not a name")
+                .with("connection", &deps.connection)
+                .hint("give it in one line, or leave it out"));
+        }
         let identity = identity(&base_url, account.as_deref());
         let http = HttpSettings {
             identity,
@@ -161,7 +170,7 @@ impl Source for Rest {
             Got::Blocked(block) => Err(Error::new(Kind::RateLimited, "the connection is blocked")
                 .with("until", block.until)
                 .with("reason", block.reason)),
-            Got::GaveUp(error) => Err(error),
+            Got::GaveUp { error, .. } => Err(error),
         }
     }
 

@@ -17,6 +17,8 @@ pub struct Rate {
 /// A block that somebody met: what it covers is asked by no process before `until`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
+    /// What is blocked. Keys of one connection are its identity, and what [`key_below`] makes of it.
+    pub key: String,
     /// When it may be asked again.
     pub until: Timestamp,
     /// Why, for people.
@@ -35,6 +37,20 @@ pub trait Gate: Send + Sync {
     /// The block that covers one of these keys, the longest if several do; `None` if none does now.
     async fn blocked(&self, keys: &[String]) -> Result<Option<Block>>;
 
-    /// Blocks this key until then, or longer if it already was.
-    async fn block(&self, key: &str, block: Block) -> Result<()>;
+    /// Blocks its key until then, or longer if it already was.
+    async fn block(&self, block: Block) -> Result<()>;
+}
+
+/// Between a connection's identity and what of it is meant; no identity has it.
+const BELOW: char = '\n';
+
+/// The key of a part of what has this identity: an endpoint, a slice.
+pub fn key_below(identity: &str, part: &str) -> String {
+    format!("{identity}{BELOW}{part}")
+}
+
+/// Whether a key is this identity's own, or that of a part of it.
+pub fn is_key_of(key: &str, identity: &str) -> bool {
+    key.strip_prefix(identity)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(BELOW))
 }

@@ -15,9 +15,9 @@ pub struct Meter {
     cpu_ns: AtomicU64,
     /// Rows taken in from the source or the inputs.
     pub rows_in: AtomicU64,
-    /// Bytes taken in, as they came over the wire or from the disk.
+    /// Bytes taken in, as they lie on the disk, or of answers when they are unpacked.
     pub bytes_in: AtomicU64,
-    /// Requests sent, tries included.
+    /// Requests sent, tries included, and those for tokens.
     pub calls: AtomicU64,
     peak_memory: AtomicU64,
 }

@@ -9,19 +9,23 @@ use std::sync::Arc;
 
 /// The labels of a slice: the values of the columns that `slice:` maps. Empty for an asset without `for_each`.
 ///
-/// A copy shares them: a step of a hundred thousand slices keeps them in a dozen places.
+/// A copy shares them: a step of a hundred thousand slices keeps them in a dozen places. They are sorted by name, and lie side by side: most
+/// slices have one or two, for which a tree's first leaf would be many times as large.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Labels(Arc<BTreeMap<String, Value>>);
+pub struct Labels(Arc<[(Box<str>, Value)]>);
 
 impl Labels {
     /// The value of this label.
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.0.get(name)
+        self.0
+            .iter()
+            .find(|(known, _)| **known == *name)
+            .map(|(_, value)| value)
     }
 
     /// The values, in the order of the labels' names.
     pub fn values(&self) -> impl Iterator<Item = &Value> {
-        self.0.values()
+        self.0.iter().map(|(_, value)| value)
     }
 
     /// No labels: the whole asset is one slice.
@@ -54,19 +58,22 @@ impl Labels {
 
 impl FromIterator<(String, Value)> for Labels {
     fn from_iter<I: IntoIterator<Item = (String, Value)>>(labels: I) -> Labels {
-        Labels(Arc::new(labels.into_iter().collect()))
+        let sorted: BTreeMap<String, Value> = labels.into_iter().collect();
+        Labels(sorted.into_iter().map(|(name, value)| (name.into(), value)).collect())
     }
 }
 
 impl Serialize for Labels {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter())
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
     }
 }
 
 impl<'de> Deserialize<'de> for Labels {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Labels, D::Error> {
-        Ok(Labels(Arc::new(BTreeMap::deserialize(deserializer)?)))
+        Ok(BTreeMap::<String, Value>::deserialize(deserializer)?
+            .into_iter()
+            .collect())
     }
 }
 
@@ -93,10 +100,10 @@ impl PartialOrd for Labels {
 
 impl Ord for Labels {
     fn cmp(&self, other: &Self) -> Ordering {
-        let values = |(a, b): (&(&String, &Value), &(&String, &Value))| a.0.cmp(b.0).then_with(|| compared(a.1, b.1));
-        let (ours, theirs): (Vec<_>, Vec<_>) = (self.0.iter().collect(), other.0.iter().collect());
-        let first_difference = ours.iter().zip(&theirs).map(values).find(|o| o.is_ne());
-        first_difference.unwrap_or_else(|| ours.len().cmp(&theirs.len()))
+        let values =
+            |(a, b): (&(Box<str>, Value), &(Box<str>, Value))| a.0.cmp(&b.0).then_with(|| compared(&a.1, &b.1));
+        let first_difference = self.0.iter().zip(&*other.0).map(values).find(|o| o.is_ne());
+        first_difference.unwrap_or_else(|| self.0.len().cmp(&other.0.len()))
     }
 }
 
@@ -131,8 +138,8 @@ impl fmt::Display for Labels {
 pub struct Slice {
     /// What the slice is called; the ledger knows it by these.
     pub labels: Labels,
-    /// All columns of the element, labels included. When they change, the slice is stale.
-    pub values: Map<String, Value>,
+    /// All columns of the element, labels included, shared by copies. When they change, the slice is stale.
+    pub values: Arc<Map<String, Value>>,
 }
 
 impl Slice {

@@ -73,7 +73,8 @@ pub struct ReadRequest {
     pub limit: Option<u64>,
     /// Hand out the answers as well, as [`Read::Page`].
     pub keep_pages: bool,
-    /// Read these kept pages instead of asking. One stream for all slices, in the shape of [`page_schema`].
+    /// Read these kept pages and ask nothing. One stream for all slices, in the shape of [`page_schema`], the pages of a slice in their order
+    /// and beside each other. A slice that they do not tell in full gets no end, and what came of it does not count.
     pub replay: Option<crate::Batches>,
     /// Parameters of the run.
     pub params: serde_json::Map<String, Value>,
@@ -127,6 +128,8 @@ pub enum Read {
         slice: usize,
         /// When it may go on, if that is known.
         until: Option<Timestamp>,
+        /// The key of the block that covers it, if one does: it may go on when that is lifted.
+        block: Option<String>,
         /// Why, for people.
         reason: String,
     },

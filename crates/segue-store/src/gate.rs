@@ -9,7 +9,7 @@ use crate::values::{Columns, instant};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use segue_core::fault::{Boundary, reach};
-use segue_core::gate::{Block, Gate, Rate};
+use segue_core::gate::{Block, Gate, Rate, is_key_of};
 use segue_core::{Error, Kind, Result};
 use sqlx::{QueryBuilder, Sqlite};
 use std::collections::BTreeMap;
@@ -80,7 +80,7 @@ impl Gate for Store {
         if keys.is_empty() {
             return Ok(None);
         }
-        let mut query = QueryBuilder::<Sqlite>::new("select until, reason from blocks where until > ");
+        let mut query = QueryBuilder::<Sqlite>::new("select key, until, reason from blocks where until > ");
         query.push_bind(self.now_us()).push(" and key in (");
         let mut list = query.separated(", ");
         for key in keys {
@@ -95,6 +95,7 @@ impl Gate for Store {
         row.as_ref()
             .map(|row| {
                 Ok(Block {
+                    key: Columns(row).get("key")?,
                     until: Columns(row).instant("until")?,
                     reason: Columns(row).get("reason")?,
                 })
@@ -102,14 +103,14 @@ impl Gate for Store {
             .transpose()
     }
 
-    async fn block(&self, key: &str, block: Block) -> Result<()> {
+    async fn block(&self, block: Block) -> Result<()> {
         let doing = "block a connection";
         let mut tx = self.write(doing).await?;
         sqlx::query(
             "insert into blocks (key, until, reason) values ($1, $2, $3)
              on conflict (key) do update set until = $2, reason = $3 where blocks.until < $2",
         )
-        .bind(key)
+        .bind(&block.key)
         // Rounded up: what is blocked until a moment is not asked before it.
         .bind(micros_up(block.until).min(Timestamp::MAX.as_second() * 1_000_000))
         .bind(&block.reason)
@@ -119,6 +120,47 @@ impl Gate for Store {
         tx.commit().await?;
         reach(Boundary::Blocked);
         Ok(())
+    }
+}
+
+impl Store {
+    /// What is blocked now, by key.
+    pub async fn blocks(&self) -> Result<Vec<Block>> {
+        let rows = sqlx::query("select key, until, reason from blocks where until > $1 order by key")
+            .bind(self.now_us())
+            .fetch_all(self.reader())
+            .await
+            .map_err(failed("read the blocks"))?;
+        rows.iter()
+            .map(|row| {
+                Ok(Block {
+                    key: Columns(row).get("key")?,
+                    until: Columns(row).instant("until")?,
+                    reason: Columns(row).get("reason")?,
+                })
+            })
+            .collect()
+    }
+
+    /// Lifts every block of what has this identity: its own and those of its parts. Gives those that held.
+    pub async fn unblock(&self, identity: &str) -> Result<Vec<Block>> {
+        let doing = "lift the blocks of a connection";
+        let lifted: Vec<Block> = self
+            .blocks()
+            .await?
+            .into_iter()
+            .filter(|b| is_key_of(&b.key, identity))
+            .collect();
+        let mut tx = self.write(doing).await?;
+        for block in &lifted {
+            sqlx::query("delete from blocks where key = $1")
+                .bind(&block.key)
+                .execute(&mut *tx)
+                .await
+                .map_err(failed(doing))?;
+        }
+        tx.commit().await?;
+        Ok(lifted)
     }
 }
 

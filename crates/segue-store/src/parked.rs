@@ -15,6 +15,8 @@ pub struct Parked {
     pub labels: Labels,
     /// From when it may go on; `None`: at the next run.
     pub until: Option<Timestamp>,
+    /// The key of the block that covered it, if one did: without that block nothing keeps it from going on.
+    pub block: Option<String>,
     /// Why, for people.
     pub reason: String,
     /// How often it was tried since it was last done.
@@ -27,18 +29,20 @@ impl Store {
         let doing = "park slices";
         let mut tx = self.write(doing).await?;
         for some in slices.chunks(1000) {
-            let mut query =
-                QueryBuilder::<Sqlite>::new("insert into parked (asset, labels, until, reason, attempts, parked_at) ");
+            let mut query = QueryBuilder::<Sqlite>::new(
+                "insert into parked (asset, labels, until, block, reason, attempts, parked_at) ",
+            );
             query.push_values(some, |mut row, slice| {
                 row.push_bind(asset.to_string())
                     .push_bind(slice.labels.key())
                     .push_bind(slice.until.map(|t| t.as_microsecond()))
+                    .push_bind(slice.block.as_deref())
                     .push_bind(slice.reason.as_str())
                     .push_bind(i64::from(slice.attempts))
                     .push_bind(self.now_us());
             });
             query.push(
-                " on conflict (asset, labels) do update set until = excluded.until, reason = excluded.reason,
+                " on conflict (asset, labels) do update set until = excluded.until, block = excluded.block, reason = excluded.reason,
                   attempts = excluded.attempts, parked_at = excluded.parked_at",
             );
             query
@@ -66,6 +70,7 @@ impl Store {
                 Ok(Parked {
                     labels: Labels::from_key(c.get("labels")?)?,
                     until: c.maybe_instant("until")?,
+                    block: c.get("block")?,
                     reason: c.get("reason")?,
                     attempts: c.number("attempts")?.try_into().unwrap_or(u32::MAX),
                 })

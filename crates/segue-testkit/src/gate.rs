@@ -86,11 +86,11 @@ impl Gate for MemoryGate {
         Ok(blocks.max_by_key(|b| b.until).cloned())
     }
 
-    async fn block(&self, key: &str, block: Block) -> Result<()> {
+    async fn block(&self, block: Block) -> Result<()> {
         let mut state = self.state.lock();
-        let longer = state.blocks.get(key).is_none_or(|old| old.until < block.until);
+        let longer = state.blocks.get(&block.key).is_none_or(|old| old.until < block.until);
         if longer {
-            state.blocks.insert(key.to_string(), block);
+            state.blocks.insert(block.key.clone(), block);
         }
         Ok(())
     }

@@ -23,6 +23,8 @@ pub enum Says {
     Rejected(&'static str, &'static str),
     /// It is put off.
     Parked(Option<Timestamp>),
+    /// It is put off by a block with this key.
+    Blocked(Timestamp, String),
     /// It is not ours to read.
     Closed,
     /// It alone fails.
@@ -113,6 +115,16 @@ impl MemSource {
                     reads.push(Ok(Read::Parked {
                         slice: at,
                         until,
+                        block: None,
+                        reason: "asked too often".into(),
+                    }));
+                    return reads;
+                }
+                Says::Blocked(until, key) => {
+                    reads.push(Ok(Read::Parked {
+                        slice: at,
+                        until: Some(until),
+                        block: Some(key),
                         reason: "asked too often".into(),
                     }));
                     return reads;
@@ -189,10 +201,14 @@ impl Source for MemSource {
                     let slices: Vec<String> = serde_json::from_str(&text("slices")).unwrap_or_default();
                     let rows: Vec<Value> = serde_json::from_str(&text("body")).unwrap_or_default();
                     for at in slices.iter().filter_map(|s| index.get(s)) {
+                        let says = match text("status").as_str() {
+                            "403" => vec![Says::Closed],
+                            _ => vec![Says::Rows(rows.clone())],
+                        };
                         reads.extend(MemSource::answer(
                             *at,
                             &request.slices[*at],
-                            vec![Says::Rows(rows.clone())],
+                            says,
                             columns.as_deref(),
                             None,
                         ));
@@ -205,8 +221,9 @@ impl Source for MemSource {
         for (at, slice) in request.slices.iter().enumerate() {
             self.asked.lock().push(name(&slice.labels));
             let says = script(slice);
-            let page = request
-                .keep_pages
+            let is_whole =
+                |s: &Says| matches!(s, Says::Rows(_) | Says::Rejected(..) | Says::Position(_) | Says::Closed);
+            let page = (request.keep_pages && says.iter().all(is_whole))
                 .then(|| page(slice, &says, &self.identity(), ctx.clock.now()))
                 .transpose()?;
             let breaks = says.iter().any(|s| matches!(s, Says::Breaks(_)));
@@ -232,6 +249,11 @@ fn page(slice: &Slice, says: &[Says], source: &str, now: Timestamp) -> Result<Re
         })
         .collect();
     let body = serde_json::to_string(&rows).unwrap_or_default();
+    let status = if says.iter().any(|s| matches!(s, Says::Closed)) {
+        403
+    } else {
+        200
+    };
     let text = |t: String| -> ArrayRef { Arc::new(StringArray::from(vec![t])) };
     let columns: Vec<ArrayRef> = vec![
         text(serde_json::to_string(&[slice.labels.key()]).unwrap_or_default()),
@@ -240,7 +262,7 @@ fn page(slice: &Slice, says: &[Says], source: &str, now: Timestamp) -> Result<Re
         text("GET /".into()),
         text("hash".into()),
         text(source.into()),
-        Arc::new(Int32Array::from(vec![200])),
+        Arc::new(Int32Array::from(vec![status])),
         Arc::new(BinaryArray::from_vec(vec![body.as_bytes()])),
         Arc::new(TimestampMicrosecondArray::from(vec![now.as_microsecond()]).with_timezone("UTC")),
     ];

@@ -140,7 +140,7 @@ pub struct ParkedUntil {
 pub struct Question<'a> {
     /// What the ledger holds of the asset.
     pub ledger: &'a [Entry],
-    /// What is parked.
+    /// What is parked. It does not count where everything was asked for.
     pub parked: &'a [ParkedUntil],
     /// The data hash of the asset's definition now.
     pub data_hash: &'a str,
@@ -170,6 +170,7 @@ impl Question<'_> {
         let parked: HashMap<&Labels, Timestamp> = self
             .parked
             .iter()
+            .filter(|_| !self.again)
             .filter_map(|p| Some((&p.labels, p.until.filter(|t| *t > self.now)?)))
             .collect();
         parts

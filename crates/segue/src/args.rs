@@ -162,6 +162,11 @@ pub enum Connection {
         /// The connection.
         name: String,
     },
+    /// Lift what a server's `Retry-After` blocked, for every process: what was put off because of it is asked by the next run.
+    Unblock {
+        /// The connection.
+        name: String,
+    },
 }
 
 #[derive(Debug, ClapArgs)]

@@ -1,17 +1,21 @@
 //! Who asks: credentials, and a token that is renewed by one for all.
 
-use super::{Http, Line, Redactor, retry};
+use super::{Http, Line, Redactor, again, retry};
 use base64::Engine;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
-use segue_core::{Error, Kind, Result, Secret};
+use segue_core::{Ctx, Error, Kind, Result, Secret};
 use serde::Deserialize;
 use serde_json::Value;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::Mutex;
 use url::Url;
 
 /// No token is larger, in bytes.
 const MOST_TOKEN: u64 = 1 << 20;
+
+/// For so long a failure to get a token stands for all who want one: those who waited for it, and those who come right after.
+const FAILURE_HOLDS: Duration = Duration::from_secs(10);
 
 /// Who asks.
 #[derive(Clone, Debug)]
@@ -103,6 +107,8 @@ pub struct Provider {
 struct State {
     generation: u64,
     token: Option<Token>,
+    /// Why the last fetch failed, and until when nobody tries again, by the clock that never goes back.
+    failure: Option<(Duration, Error)>,
 }
 
 struct Token {
@@ -128,11 +134,12 @@ impl Provider {
         }
     }
 
-    /// A credential that is good now. Where a token has to be fetched, one does it and the others wait.
+    /// A credential that is good now. Where a token has to be fetched, one does it, as often as any request is tried, and the others
+    /// wait; what keeps it from being had is theirs as well.
     ///
     /// # Errors
     /// `Unauthenticated` when the server that gives tokens refuses; what keeps it from answering.
-    pub async fn get(&self, http: &Http, line: &Line) -> Result<Credential> {
+    pub async fn get(&self, http: &Http, line: &Line, ctx: &Ctx) -> Result<Credential> {
         let plain = |header, query| Credential {
             header,
             query,
@@ -158,10 +165,22 @@ impl Provider {
                     Some(token) => token.value.clone(),
                     None => {
                         state.token = None;
-                        let token = self.fetch(http, line).await?;
+                        if let Some((until, error)) = &state.failure
+                            && now < *until
+                        {
+                            return Err(again(error));
+                        }
+                        let token = match self.fetch(http, line, ctx).await {
+                            Ok(token) => token,
+                            Err(error) => {
+                                state.failure = Some((http.clock.elapsed() + FAILURE_HOLDS, again(&error)));
+                                return Err(error);
+                            }
+                        };
                         let value = token.value.clone();
                         state.generation += 1;
                         state.token = Some(token);
+                        state.failure = None;
                         value
                     }
                 };
@@ -176,33 +195,40 @@ impl Provider {
     }
 
     /// This one was refused: the next request gets a new one, unless somebody renewed it already.
-    pub async fn renew(&self, refused: Option<Credential>) {
+    pub async fn renew(&self, refused: &Credential) {
         let mut state = self.token.lock().await;
-        if refused.is_some_and(|c| c.generation == state.generation) {
+        if refused.generation == state.generation {
             state.token = None;
         }
     }
 
     /// A new token, asked for as often as any request.
-    async fn fetch(&self, http: &Http, line: &Line) -> Result<Token> {
+    async fn fetch(&self, http: &Http, line: &Line, ctx: &Ctx) -> Result<Token> {
         let mut tried = 0;
         loop {
-            let error = match self.ask(http, line).await {
+            let error = match self.ask(http, line, ctx).await {
                 Ok(token) => return Ok(token),
                 Err(error) => error,
             };
             tried += 1;
             let delay = error.delay();
             let too_long = delay.is_some_and(|d| d > http.settings.max_wait);
-            if !error.kind().is_transient() || tried >= http.settings.tries || too_long {
+            if !error.kind().is_transient() || too_long {
                 return Err(error);
+            }
+            if tried >= http.settings.tries {
+                let error = error.with("tries", tried);
+                return Err(match delay {
+                    Some(delay) => error.retry_after(delay),
+                    None => error,
+                });
             }
             let wait = delay.unwrap_or_else(|| retry::backoff(tried, "token").min(http.settings.max_wait));
             http.clock.sleep(wait).await;
         }
     }
 
-    async fn ask(&self, http: &Http, line: &Line) -> Result<Token> {
+    async fn ask(&self, http: &Http, line: &Line, ctx: &Ctx) -> Result<Token> {
         let Credentials::ClientCredentials {
             token_url,
             client_id,
@@ -229,6 +255,7 @@ impl Provider {
             .post(token_url.clone())
             .header(AUTHORIZATION, authorization)
             .form(&form);
+        ctx.meter.calls.fetch_add(1, Ordering::Relaxed);
         let response = request.send().await.map_err(|e| http.failed(e, token_url))?;
         let status = response.status().as_u16();
         let retry_after = retry::retry_after(response.headers(), http.clock.now());
@@ -247,7 +274,7 @@ impl Provider {
                 None => error,
             });
         }
-        let body = http.body(response, token_url, MOST_TOKEN, None).await?;
+        let body = http.body(response, token_url, MOST_TOKEN, ctx).await?;
         let answer: TokenAnswer = serde_json::from_slice(&body).map_err(|e| {
             // What it says is not shown: it may hold a token.
             let why = match e.classify() {

@@ -85,7 +85,7 @@ impl Http {
                 continue;
             }
             let retry_after = retry::retry_after(response.headers(), self.clock.now());
-            let body = self.body(response, &url, self.settings.max_body, Some(ctx)).await?;
+            let body = self.body(response, &url, self.settings.max_body, ctx).await?;
             return Ok(Sent::Answer(Answer {
                 status,
                 body,
@@ -97,13 +97,11 @@ impl Http {
     }
 
     /// The body, up to the limit.
-    pub(super) async fn body(&self, mut response: Response, url: &Url, limit: u64, ctx: Option<&Ctx>) -> Result<Bytes> {
+    pub(super) async fn body(&self, mut response: Response, url: &Url, limit: u64, ctx: &Ctx) -> Result<Bytes> {
         let known = response.content_length().unwrap_or(0);
         let mut body = BytesMut::with_capacity(known.min(limit).min(1 << 20) as usize);
         while let Some(chunk) = response.chunk().await.map_err(|e| self.failed(e, url))? {
-            if let Some(ctx) = ctx {
-                ctx.meter.bytes_in.fetch_add(chunk.len() as u64, Ordering::Relaxed);
-            }
+            ctx.meter.bytes_in.fetch_add(chunk.len() as u64, Ordering::Relaxed);
             if (body.len() + chunk.len()) as u64 > limit {
                 return Err(self
                     .about("the answer is larger than is read", Kind::BadData, url)

@@ -4,6 +4,8 @@ use super::parse::{Parser, Shape};
 use super::path::{Path, Step};
 pub use super::scan::Broken;
 use super::scan::{Scan, without_mark};
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::ops::Range;
 
 /// The records of an answer.
@@ -78,6 +80,94 @@ pub fn find(bytes: &[u8], records: &[Step], parents: &[&[Step]], probe: Option<&
 pub fn first(bytes: &[u8], path: &[Step]) -> Result<Option<Range<usize>>, Broken> {
     let mut scan = Scan::new(bytes);
     seek(&mut scan, path)
+}
+
+/// The values of these fields of the object that the answer is, each where it is there.
+///
+/// # Errors
+/// What is wrong with the brackets.
+pub fn fields(bytes: &[u8], names: &[&str]) -> Result<Vec<Option<Range<usize>>>, Broken> {
+    let mut found = vec![None; names.len()];
+    let mut scan = Scan::new(bytes);
+    scan.space();
+    if scan.is(b'{') {
+        scan.object(|key, _, scan| {
+            let start = scan.at;
+            scan.skip()?;
+            if let Some(at) = names.iter().position(|name| is_key(key, name)) {
+                found[at].get_or_insert(start..scan.at);
+            }
+            Ok(())
+        })?;
+    }
+    Ok(found)
+}
+
+/// Where each of these places is, found in one pass over the bytes. Of a key that is there twice the last is meant, as trees have it.
+///
+/// # Errors
+/// What is wrong with the brackets on the way.
+pub fn places(bytes: &[u8], places: &[Vec<Step>]) -> Result<Vec<Option<Range<usize>>>, Broken> {
+    let mut root = Place::default();
+    for (i, steps) in places.iter().enumerate() {
+        root.at(steps).wanted.push(i);
+    }
+    let mut found = vec![None; places.len()];
+    root.walk(&mut Scan::new(bytes), &mut found)?;
+    Ok(found)
+}
+
+/// What is wanted at a place and below it.
+#[derive(Default)]
+struct Place {
+    wanted: Vec<usize>,
+    names: HashMap<String, Place>,
+    items: HashMap<usize, Place>,
+}
+
+impl Place {
+    fn at(&mut self, steps: &[Step]) -> &mut Place {
+        steps.iter().fold(self, |place, step| match step {
+            Step::Name(name) => place.names.entry(name.clone()).or_default(),
+            Step::Index(index) => place.items.entry(*index).or_default(),
+            // A place is of one value.
+            Step::All => place.items.entry(0).or_default(),
+        })
+    }
+
+    /// Stands before a value; takes it.
+    fn walk(&self, scan: &mut Scan<'_>, found: &mut [Option<Range<usize>>]) -> Result<(), Broken> {
+        scan.space();
+        let start = scan.at;
+        if scan.is(b'{') && !self.names.is_empty() {
+            scan.object(|key, _, scan| match self.names.get(&*key_text(key)) {
+                Some(inside) => inside.walk(scan, found),
+                None => scan.skip(),
+            })?;
+        } else if scan.is(b'[') && !self.items.is_empty() {
+            scan.array(|index, scan| match self.items.get(&index) {
+                Some(inside) => inside.walk(scan, found),
+                None => scan.skip(),
+            })?;
+        } else {
+            scan.skip()?;
+        }
+        for wanted in &self.wanted {
+            found[*wanted] = Some(start..scan.at);
+        }
+        Ok(())
+    }
+}
+
+/// A key as it is meant.
+fn key_text(written: &[u8]) -> Cow<'_, str> {
+    if !written.contains(&b'\\') {
+        return String::from_utf8_lossy(written);
+    }
+    let quoted = [b"\"", written, b"\""].concat();
+    let text = std::str::from_utf8(&quoted).ok();
+    let text = text.and_then(|text| Parser::new(text).string().ok().map(|s| s.to_string()));
+    Cow::Owned(text.unwrap_or_default())
 }
 
 /// Whether the whole answer is one value.

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 /// What is asked, and where the records stand in the answers.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-not-in-this-version" = ["position"]))]
 pub struct RestCopy {
     /// What is asked.
     pub request: Request,
@@ -24,7 +25,7 @@ pub struct RestCopy {
     pub retry_after: RetryAfter,
 }
 
-/// What is asked. All of it are templates with `each`, `batch`, `params` and `range`.
+/// What is asked. All of it are templates with `each`, `batch` and `params`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
@@ -77,7 +78,8 @@ pub struct Offset {
     /// The parameter that carries the limit.
     #[serde(default = "limit")]
     pub limit_param: String,
-    /// The records of a full page. A page with fewer is the last, unless `total` says otherwise.
+    /// The records of a full page. A page with fewer is the last, unless `total` says otherwise; where the answer itself has a next page,
+    /// `has_more` or a larger `total`, the slice fails: the server gives fewer than it is asked for.
     #[schemars(range(min = 1))]
     pub limit: u64,
     /// Where the answer says how many there are in all (`$.total`). With it a short page is not taken for the last.
@@ -99,7 +101,8 @@ pub struct PageNumber {
     /// The parameter that carries the records of a full page.
     #[serde(default)]
     pub size_param: Option<String>,
-    /// The records of a full page. A page with fewer is the last; without it, only an empty page is.
+    /// The records of a full page. A page with fewer is the last; without it, only an empty page is. Where the answer itself has a next
+    /// page, `has_more` or a larger `total`, a short page fails the slice.
     #[serde(default)]
     #[schemars(range(min = 1))]
     pub size: Option<u64>,

@@ -2,10 +2,10 @@
 
 use super::copy::Then;
 use super::page::{self, Page, RAW, raw_text};
-use super::paginate::{Next, Paging};
+use super::paginate::{Next, Paging, says_more};
 use super::read::Reading;
 use crate::http::{Answer, Call, Got, status_error};
-use crate::json::Path;
+use crate::json::find::Found;
 use arrow_array::{
     ArrayRef, BinaryArray, BooleanArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
@@ -42,11 +42,32 @@ pub enum End {
     /// Not ours to read.
     Closed(String),
     /// To go on later.
-    Parked(Option<Timestamp>, String),
+    Parked(Parked),
     /// Over.
     Failed(Error),
     /// Done, with the answer set aside.
     Aside(Rejected),
+}
+
+/// Why slices go on later.
+pub struct Parked {
+    /// When, if that is known.
+    pub until: Option<Timestamp>,
+    /// The key of the block that covers them, if one does.
+    pub block: Option<String>,
+    /// For people.
+    pub reason: String,
+}
+
+impl Parked {
+    /// Until the next run.
+    fn because(reason: impl Into<String>) -> End {
+        End::Parked(Parked {
+            until: None,
+            block: None,
+            reason: reason.into(),
+        })
+    }
 }
 
 /// A page with its place among the slice's.
@@ -63,6 +84,10 @@ pub struct Fetched {
     pub url: Url,
     /// What identifies the request and its pages.
     pub hash: String,
+    /// How its slices end with it, where the answer says so itself: it is no page of records.
+    pub end: Option<End>,
+    /// Why there should be more although nothing follows it, if it looks so.
+    pub short: Option<String>,
 }
 
 impl Group {
@@ -72,16 +97,6 @@ impl Group {
             slices,
             held: VecDeque::new(),
             end: None,
-            run: None,
-        }
-    }
-
-    /// Of these slices, with all their pages.
-    pub fn kept(slices: Vec<usize>, pages: VecDeque<Fetched>) -> Group {
-        Group {
-            slices,
-            held: pages,
-            end: Some(End::Complete),
             run: None,
         }
     }
@@ -97,9 +112,9 @@ impl Reading {
             return Ok(None);
         }
         match self.next_page(group).await {
-            Ok(Ok(fetched)) => {
+            Ok(Ok(mut fetched)) => {
                 if fetched.last {
-                    group.end = Some(End::Complete);
+                    group.end = Some(fetched.end.take().unwrap_or(End::Complete));
                 }
                 Ok(Some(fetched))
             }
@@ -128,9 +143,8 @@ impl Reading {
             return Err(Error::bug("a group has no request"));
         };
         if self.is_down() {
-            return Ok(Err(End::Parked(
-                None,
-                "not asked: the server did not answer the requests before".into(),
+            return Ok(Err(Parked::because(
+                "not asked: the server did not answer the requests before",
             )));
         }
         let url = run.paging.url(&self.plan.paginator)?;
@@ -150,19 +164,51 @@ impl Reading {
             .await?;
         let answer = match got {
             Got::Answer(answer) => answer,
-            Got::Blocked(block) => return Ok(Err(End::Parked(Some(block.until), block.reason))),
-            Got::GaveUp(error) => {
-                self.down.fetch_add(1, Ordering::Relaxed);
+            Got::Blocked(block) => {
+                return Ok(Err(End::Parked(Parked {
+                    until: Some(block.until),
+                    block: Some(block.key),
+                    reason: block.reason,
+                })));
+            }
+            Got::GaveUp { error, status } => {
+                // A server that says no to what it was asked is there: only one that has trouble, or says nothing, may be down.
+                match status {
+                    Some(300..=407 | 409..=424 | 426..=428 | 430..=499) => self.down.store(0, Ordering::Relaxed),
+                    _ => {
+                        self.down.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
                 if !error.kind().is_transient() {
                     return Ok(Err(End::Failed(error)));
                 }
-                let until = error.delay().and_then(|d| self.ctx.clock.now().checked_add(d).ok());
-                return Ok(Err(End::Parked(until, error.to_string())));
+                return Ok(Err(End::Parked(Parked {
+                    until: error.delay().and_then(|d| self.ctx.clock.now().checked_add(d).ok()),
+                    block: None,
+                    reason: error.to_string(),
+                })));
             }
         };
         self.down.store(0, Ordering::Relaxed);
-        if let Some(end) = self.meaning(&answer)? {
-            return Ok(Err(end));
+        match self.meaning(&answer)? {
+            None => {}
+            Some(end @ (End::Parked(_) | End::Failed(_))) => return Ok(Err(end)),
+            // It is kept like a page: what is computed from kept answers asks for nothing then.
+            Some(end) => {
+                return Ok(Ok(Fetched {
+                    number: run.paging.pages,
+                    hash: run.hash.clone(),
+                    page: Page {
+                        answer,
+                        found: Found::default(),
+                    },
+                    last: true,
+                    kept: false,
+                    url,
+                    end: Some(end),
+                    short: None,
+                }));
+            }
         }
         let found = match found.into_inner().transpose() {
             Ok(found) => found.unwrap_or_default(),
@@ -179,6 +225,8 @@ impl Reading {
         }
         let last = next != Next::More;
         let hash = run.hash.clone();
+        let counts = next == Next::End && self.plan.paginator.ends_by_count();
+        let short = counts.then(|| run.paging.says_more(&answer.body, &found)).flatten();
         Ok(Ok(Fetched {
             page: Page { answer, found },
             number,
@@ -186,6 +234,8 @@ impl Reading {
             kept: false,
             url,
             hash,
+            end: None,
+            short,
         }))
     }
 
@@ -200,7 +250,7 @@ impl Reading {
     }
 
     /// What an answer that is no page means for its slices.
-    fn meaning(&self, answer: &Answer) -> Result<Option<End>> {
+    pub(super) fn meaning(&self, answer: &Answer) -> Result<Option<End>> {
         let status = answer.status;
         let error = || {
             let error = status_error(status);
@@ -216,7 +266,7 @@ impl Reading {
                 Then::Closed => End::Closed(by_rule("not ours to read")),
                 Then::Ignore => End::Complete,
                 Then::Fail => End::Failed(error()),
-                Then::Park | Then::Retry => End::Parked(None, by_rule("to be asked again later")),
+                Then::Park | Then::Retry => Parked::because(by_rule("to be asked again later")),
                 Then::Quarantine => {
                     let raw = self.http.redactor().text(&raw_text(&answer.body));
                     End::Aside(Rejected {
@@ -246,17 +296,8 @@ impl Reading {
 pub fn looks_partial(fetched: &Fetched) -> Option<String> {
     let body = &fetched.page.answer.body;
     let count = fetched.page.found.records.len() as u64;
-    let at = |name: &str| Path::parse(&format!("$.{name}")).ok()?.value_in(body).ok()?;
-    for name in ["next", "next_page", "next_cursor", "next_page_token", "nextPageToken"] {
-        if at(name).is_some_and(|v| v.as_str().is_some_and(|s| !s.is_empty()) || v.is_number()) {
-            return Some(format!("the answer has `{name}`"));
-        }
-    }
-    if at("has_more").is_some_and(|v| v == true) {
-        return Some("the answer says `has_more`".into());
-    }
-    if let Some(total) = at("total").and_then(|v| v.as_u64()).filter(|total| *total > count) {
-        return Some(format!("{count} records came, and the answer's `total` is {total}"));
+    if let Some(why) = says_more(body, Some(count)) {
+        return Some(why);
     }
     let names = [
         "limit",
@@ -276,18 +317,18 @@ pub fn looks_partial(fetched: &Fetched) -> Option<String> {
 }
 
 impl Fetched {
-    /// The page as it is kept, in the shape of [`page_schema`].
+    /// The page as it is kept, in the shape of [`page_schema`]. `last`: no later one was wanted.
     ///
     /// # Errors
     /// `Bug` when it does not fit that shape.
-    pub fn to_batch(&self, reading: &Reading, group: &Group) -> Result<RecordBatch> {
+    pub fn to_batch(&self, reading: &Reading, group: &Group, last: bool) -> Result<RecordBatch> {
         let keys: Vec<String> = group.slices.iter().map(|i| reading.slices[*i].labels.key()).collect();
         let slices = serde_json::to_string(&keys).map_err(|e| Error::bug("keys are no JSON").caused_by(e))?;
         let request = format!("GET {}", reading.http.redactor().url(&self.url));
         let columns: Vec<ArrayRef> = vec![
             Arc::new(StringArray::from(vec![slices])),
             Arc::new(Int64Array::from(vec![self.number as i64])),
-            Arc::new(BooleanArray::from(vec![self.last])),
+            Arc::new(BooleanArray::from(vec![last])),
             Arc::new(StringArray::from(vec![request])),
             Arc::new(StringArray::from(vec![self.hash.clone()])),
             Arc::new(StringArray::from(vec![reading.http.settings().identity.clone()])),

@@ -106,12 +106,13 @@ fn by_tree(path: &serde_json_path::JsonPath, lead: &[Step], body: &[u8]) -> std:
             found,
         })
     });
-    for location in path.query_located(&tree).locations() {
-        let steps: Vec<Step> = location.iter().map(json::path::step).collect();
-        if let Some(range) = find::first(body, &steps)? {
-            found.records.push((range, 0));
-        }
-    }
+    let locations = path.query_located(&tree);
+    let places: Vec<Vec<Step>> = locations
+        .locations()
+        .map(|location| location.iter().map(json::path::step).collect())
+        .collect();
+    let ranges = find::places(body, &places)?.into_iter().flatten();
+    found.records = ranges.map(|range| (range, 0)).collect();
     Ok(found)
 }
 
@@ -182,16 +183,12 @@ pub struct Picked {
 
 /// A record that was set aside, with what is needed to tell whose it is.
 pub struct Aside {
-    /// The record.
+    /// The record, cut to what is kept.
     pub row: Rejected,
+    /// Where it stands in the answer.
+    pub whole: Range<usize>,
     /// The values of the parents' columns above it, as text.
     pub above: Vec<(String, String)>,
-}
-
-impl From<Rejected> for Aside {
-    fn from(row: Rejected) -> Aside {
-        Aside { row, above: Vec::new() }
-    }
 }
 
 /// The rows of a page.
@@ -270,6 +267,7 @@ pub fn decode(
                 };
                 rejected.push(Aside {
                     row,
+                    whole: range,
                     above: texts_above(plan, page, above, body),
                 });
             }
@@ -354,25 +352,29 @@ fn pick(
             Ok(false) => {}
             Err(why) => {
                 let reason = format!("the pick cannot be judged: {why}");
-                rejected.push(
-                    Rejected {
-                        reason,
-                        path: None,
-                        raw: raw_text(raw),
-                    }
-                    .into(),
-                );
+                let row = Rejected {
+                    reason,
+                    path: None,
+                    raw: raw_text(raw),
+                };
+                rejected.push(Aside {
+                    row,
+                    whole: range,
+                    above: Vec::new(),
+                });
             }
         }
     }
     Ok(chosen)
 }
 
-/// A record as text, cut to what is kept.
+/// A record as text, cut to what is kept; then its end says so.
 pub fn raw_text(raw: &[u8]) -> String {
-    let mut text = String::from_utf8_lossy(&raw[..raw.len().min(RAW)]).into_owned();
-    if raw.len() > RAW {
-        text.push('…');
+    if raw.len() <= RAW {
+        return String::from_utf8_lossy(raw).into_owned();
     }
-    text
+    let end = format!("… (cut: the record has {} bytes)", raw.len());
+    let begin = String::from_utf8_lossy(&raw[..RAW - end.len()]);
+    // Half a letter at the cut becomes a mark that is longer than it was.
+    format!("{}{end}", begin.trim_end_matches('\u{fffd}'))
 }

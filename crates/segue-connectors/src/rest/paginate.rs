@@ -5,15 +5,21 @@ use crate::columns::short;
 use crate::json::Path;
 use crate::json::find::{Broken, Found, Probe};
 use crate::json::path::Step;
-use bytes::Bytes;
 use segue_core::hash::sha256;
 use segue_core::{Error, Kind, Result};
 use serde_json::Value;
 use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hasher};
 use url::Url;
 
 /// No slice has more pages, whatever the server says.
 const MOST_PAGES: u64 = 1_000_000;
+
+/// After so many pages in a row without records nothing more is expected of them.
+const MOST_EMPTY: u32 = 100;
+
+/// After so many pages with the records of the one before, marks and links are not believed to lead on.
+const MOST_REPEATED: u32 = 10;
 
 /// How the next page is asked for, read once.
 #[derive(Debug)]
@@ -68,6 +74,15 @@ impl Paginator {
         matches!(self.kind, Kinds::Single)
     }
 
+    /// Whether a page that is not full is the last one, and nothing else says so.
+    pub fn ends_by_count(&self) -> bool {
+        match &self.kind {
+            Kinds::Offset(_, total) => total.is_none(),
+            Kinds::Page(page) => page.size.is_some(),
+            _ => false,
+        }
+    }
+
     /// What it wants to know of each answer, so that it is looked for together with the records.
     pub fn probe(&self) -> Option<&[Step]> {
         match &self.kind {
@@ -88,7 +103,10 @@ impl Paginator {
             turn,
             pages: 0,
             seen: HashSet::new(),
-            last_body: None,
+            records: 0,
+            last_records: None,
+            repeated: 0,
+            empty: 0,
         }
     }
 }
@@ -101,7 +119,13 @@ pub struct Paging {
     /// How many pages have come.
     pub pages: u64,
     seen: HashSet<[u8; 16]>,
-    last_body: Option<Bytes>,
+    /// How many records they had.
+    records: u64,
+    last_records: Option<u64>,
+    /// How many pages in a row had the very records of the one before.
+    repeated: u32,
+    /// How many pages in a row had no records.
+    empty: u32,
 }
 
 #[derive(Debug)]
@@ -166,17 +190,12 @@ impl Paging {
     ///
     /// # Errors
     /// `BadData` when the page is the one before again; `Invalid` when the next one is on another server.
-    pub fn advance(&mut self, paginator: &Paginator, at: &Url, body: &Bytes, found: &Found) -> Result<Next> {
+    pub fn advance(&mut self, paginator: &Paginator, at: &Url, body: &[u8], found: &Found) -> Result<Next> {
         self.pages += 1;
         let records = found.records.len() as u64;
-        if !paginator.is_single() && records > 0 {
-            if self.last_body.as_ref() == Some(body) {
-                return Err(Error::new(Kind::BadData, "the same page came twice")
-                    .code(segue_diag::REST_PAGE_LOOP)
-                    .with("page", self.pages)
-                    .hint("look at `paginate`: the server does not seem to know its parameters"));
-            }
-            self.last_body = Some(body.clone());
+        self.records += records;
+        if !paginator.is_single() {
+            self.go_on(paginator, body, found)?;
         }
         let turn = match &paginator.kind {
             Kinds::Single => None,
@@ -204,6 +223,53 @@ impl Paging {
         }
     }
 
+    /// Fails where the pages do not seem to lead anywhere. Their records alone are compared: around them a server may write what is new
+    /// each time, such as the number of the request.
+    fn go_on(&mut self, paginator: &Paginator, body: &[u8], found: &Found) -> Result<()> {
+        if found.records.is_empty() {
+            self.empty += 1;
+            if self.empty < MOST_EMPTY {
+                return Ok(());
+            }
+            return Err(
+                Error::new(Kind::BadData, format!("{MOST_EMPTY} pages in a row have no records"))
+                    .code(segue_diag::REST_PAGE_LOOP)
+                    .with("pages", self.pages)
+                    .hint("look at `paginate`: the server says each time that there is more"),
+            );
+        }
+        self.empty = 0;
+        let mut hasher = DefaultHasher::new();
+        for (record, _) in &found.records {
+            hasher.write(&body[record.clone()]);
+            hasher.write_u8(0);
+        }
+        let digest = hasher.finish();
+        match self.last_records.replace(digest) == Some(digest) {
+            true => self.repeated += 1,
+            false => self.repeated = 0,
+        }
+        // A server that gives a new mark or link each time knows where it is, and records may be alike. One that is told a number does not
+        // show that it knows what it means.
+        let most = match paginator.kind {
+            Kinds::NextLink(_) | Kinds::Cursor(..) => MOST_REPEATED,
+            _ => 1,
+        };
+        if self.repeated < most {
+            return Ok(());
+        }
+        Err(Error::new(Kind::BadData, "the same page came twice")
+            .code(segue_diag::REST_PAGE_LOOP)
+            .with("page", self.pages)
+            .hint("look at `paginate`: the server does not seem to know its parameters"))
+    }
+
+    /// Why there should be more behind what was read, if the answer says so: of the last page of those that end by their count.
+    pub fn says_more(&self, body: &[u8], found: &Found) -> Option<String> {
+        // An empty page ends them whatever a total says: what counts there may not all be ours to see.
+        says_more(body, (!found.records.is_empty()).then_some(self.records))
+    }
+
     fn offset(&self, spec: &Offset, total: Option<&Path>, body: &[u8], found: &Found) -> Result<Option<Turn>> {
         let records = found.records.len() as u64;
         let Turn::Number(offset) = self.turn else {
@@ -222,6 +288,25 @@ impl Paging {
         };
         Ok(more.then_some(Turn::Number(next)))
     }
+}
+
+/// Why there should be more, if the answer says so in one of the usual ways; `read`: so many records came so far, where a total may tell.
+pub fn says_more(body: &[u8], read: Option<u64>) -> Option<String> {
+    const NEXT: [&str; 5] = ["next", "next_page", "next_cursor", "next_page_token", "nextPageToken"];
+    const NAMES: [&str; 7] = [NEXT[0], NEXT[1], NEXT[2], NEXT[3], NEXT[4], "has_more", "total"];
+    let found = crate::json::find::fields(body, &NAMES).ok()?;
+    let value = |at: usize| serde_json::from_slice::<Value>(&body[found[at].clone()?]).ok();
+    for (at, name) in NEXT.iter().enumerate() {
+        if value(at).is_some_and(|v| v.as_str().is_some_and(|s| !s.is_empty()) || v.is_number()) {
+            return Some(format!("the answer has `{name}`"));
+        }
+    }
+    if value(5) == Some(Value::Bool(true)) {
+        return Some("the answer says `has_more`".into());
+    }
+    let read = read?;
+    let total = value(6)?.as_u64().filter(|total| *total > read)?;
+    Some(format!("{read} records came, and the answer's `total` is {total}"))
 }
 
 fn link(path: &Path, at: &Url, body: &[u8], probe: &Probe) -> Result<Option<Url>> {

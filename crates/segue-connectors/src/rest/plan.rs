@@ -5,6 +5,7 @@ use super::paginate::Paginator;
 use super::template::{Common, Expression, Templates, Words};
 use crate::http::Call;
 use crate::json::Path;
+use segue_core::gate::key_below;
 use segue_core::hash::sha256;
 use segue_core::source::{ReadRequest, SliceBatch};
 use segue_core::{Error, Kind, Result, Slice};
@@ -88,7 +89,7 @@ impl Plan {
         use super::copy::Blocks;
         let words = Words::new(slices, self.batch.as_ref(), &self.common);
         let (url, headers) = self.templates.request(base, &words)?;
-        let endpoint = format!("{identity} {}", self.copy.request.get);
+        let endpoint = key_below(identity, &self.copy.request.get);
         let labels: Vec<String> = slices.iter().map(|s| s.labels.key()).collect();
         let slice = format!("{endpoint} {}", sha256(labels.join("\n")));
         let blocks = match self.copy.retry_after.blocks {

@@ -7,7 +7,7 @@ use super::replay::Replay;
 use super::route::route;
 use super::schema::{PAGES, RECORDS, SharedSchema};
 use super::template::{Templates, Words, scalar};
-use crate::http::{Http, Line};
+use crate::http::{Http, Line, again};
 use crate::json::decode::Layout;
 use crate::json::infer;
 use arrow_schema::SchemaRef;
@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use segue_core::source::{Read, ReadRequest, Rejected};
 use segue_core::{Ctx, Error, Kind, Result, Slice, Type, align};
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use tokio::sync::mpsc;
@@ -24,6 +25,28 @@ use tokio_util::sync::CancellationToken;
 
 /// After so many requests in a row that ran out of tries, the rest is parked unasked: the server is down.
 const DOWN: u32 = 10;
+
+/// The columns are found out from no more requests than this, whatever comes of them: they are sent one by one.
+const LOOKS: usize = 2 * PAGES;
+
+/// The slices that nobody reads yet: those of which the first pages are there, and behind them the others, as no more than their numbers.
+struct Queue {
+    ahead: VecDeque<Group>,
+    unread: Range<usize>,
+    /// How many share a request.
+    size: usize,
+}
+
+impl Queue {
+    fn pop(&mut self) -> Option<Group> {
+        self.ahead.pop_front().or_else(|| self.unread())
+    }
+
+    fn unread(&mut self) -> Option<Group> {
+        let slices: Vec<usize> = self.unread.by_ref().take(self.size).collect();
+        (!slices.is_empty()).then(|| Group::new(slices))
+    }
+}
 
 /// Everything that the workers of one read share.
 pub struct Reading {
@@ -145,23 +168,26 @@ impl Reading {
     }
 
     async fn all(self: Arc<Reading>, workers: usize, replay: Option<Replay>) -> Result<()> {
-        let mut left: Vec<usize> = (0..self.slices.len()).collect();
         if let Some(replay) = replay {
-            left = replay.run(&self).await?;
+            replay.run(&self).await?;
+            return self.say_what_was_left_out().await;
         }
-        let size = self.plan.batch.as_ref().map_or(1, |b| b.size.max(1));
-        let mut groups: VecDeque<Group> = left.chunks(size).map(|slices| Group::new(slices.to_vec())).collect();
+        let mut queue = Queue {
+            ahead: VecDeque::new(),
+            unread: 0..self.slices.len(),
+            size: self.plan.batch.as_ref().map_or(1, |b| b.size.max(1)),
+        };
         if !self.schema.is_known() {
-            self.look_ahead(&mut groups).await?;
+            self.look_ahead(&mut queue).await?;
         }
-        let workers = workers.min(groups.len());
-        let groups = Arc::new(Mutex::new(groups));
+        let workers = workers.min(queue.ahead.len() + queue.unread.len());
+        let queue = Arc::new(Mutex::new(queue));
         let mut tasks = JoinSet::new();
         for _ in 0..workers {
-            let (reading, groups) = (self.clone(), groups.clone());
+            let (reading, queue) = (self.clone(), queue.clone());
             tasks.spawn(async move {
                 loop {
-                    let next = groups.lock().pop_front();
+                    let next = queue.lock().pop();
                     let Some(mut group) = next else { return Ok(()) };
                     if reading.stopped.load(Ordering::Relaxed) {
                         return Ok(());
@@ -177,26 +203,31 @@ impl Reading {
     }
 
     /// Fetches the first pages without decoding them, to find out the columns.
-    async fn look_ahead(&self, groups: &mut VecDeque<Group>) -> Result<()> {
-        let (mut pages, mut records) = (0, 0);
-        'groups: for group in groups.iter_mut() {
-            while pages < PAGES && records < RECORDS {
-                match self.fetch(group).await? {
-                    Some(fetched) => {
-                        pages += 1;
-                        records += fetched.page.found.records.len();
-                        let last = fetched.last;
-                        group.held.push_back(fetched);
-                        if last {
-                            continue 'groups;
-                        }
-                    }
-                    None => continue 'groups,
+    async fn look_ahead(&self, queue: &mut Queue) -> Result<()> {
+        let (mut asked, mut pages, mut records) = (0, 0, 0);
+        let enough = |asked, pages, records| asked >= LOOKS || pages >= PAGES || records >= RECORDS;
+        while !enough(asked, pages, records) {
+            let Some(mut group) = queue.unread() else { break };
+            while !enough(asked, pages, records) {
+                asked += 1;
+                let Some(fetched) = self.fetch(&mut group).await? else {
+                    break;
+                };
+                pages += 1;
+                records += fetched.page.found.records.len();
+                let last = fetched.last;
+                group.held.push_back(fetched);
+                if last {
+                    break;
                 }
             }
-            break;
+            queue.ahead.push_back(group);
         }
-        let held: Vec<&page::Page> = groups.iter().flat_map(|g| g.held.iter().map(|f| &f.page)).collect();
+        let held: Vec<&page::Page> = queue
+            .ahead
+            .iter()
+            .flat_map(|g| g.held.iter().map(|f| &f.page))
+            .collect();
         if records > 0 {
             self.schema.layout(&held)?;
         }
@@ -204,7 +235,7 @@ impl Reading {
     }
 
     /// Reads the slices of one group to their end.
-    pub(super) async fn read_group(&self, group: &mut Group) -> Result<()> {
+    async fn read_group(&self, group: &mut Group) -> Result<()> {
         let mut picked = Picked::default();
         loop {
             if self.stopped.load(Ordering::Relaxed) {
@@ -216,36 +247,60 @@ impl Reading {
                 None => self.fetch(group).await?,
             };
             let Some(fetched) = fetched else { break };
-            if self.keep_pages && !fetched.kept {
-                self.send(Read::Page {
-                    slices: group.slices.clone(),
-                    batch: fetched.to_batch(self, group)?,
-                })
-                .await?;
-            }
-            match self.take(group, &fetched, &mut picked).await {
-                Ok(()) => {}
-                Err(error)
-                    if error.kind() == Kind::Cancelled || error.error_code() == Some(segue_diag::SCHEMA_FROZEN) =>
-                {
-                    return Err(error);
-                }
-                Err(error) => {
-                    group.end = Some(End::Failed(error));
-                    break;
-                }
-            }
-            let enough = self
-                .plan
-                .pick
-                .as_ref()
-                .is_some_and(|(pick, _)| picked.taken >= pick.first);
-            if fetched.last || enough {
-                group.held.clear();
-                group.end.get_or_insert(End::Complete);
+            if self.take_in(group, fetched, &mut picked).await? {
                 break;
             }
         }
+        self.conclude(group, picked).await
+    }
+
+    /// Takes one page of a group in. Whether no other is wanted.
+    pub(super) async fn take_in(&self, group: &mut Group, fetched: Fetched, picked: &mut Picked) -> Result<bool> {
+        let failure = match self.take(group, &fetched, picked).await {
+            Err(error) if error.kind() == Kind::Cancelled || error.error_code() == Some(segue_diag::SCHEMA_FROZEN) => {
+                return Err(error);
+            }
+            taken => taken.err(),
+        };
+        let is_over = fetched.last || self.has_enough(picked);
+        let short = fetched.short.as_ref().filter(|_| !self.has_enough(picked));
+        if self.keep_pages && !fetched.kept {
+            // One that is short is not the last: nobody may take what is kept for the whole.
+            let is_last = is_over && short.is_none();
+            self.send(Read::Page {
+                slices: group.slices.clone(),
+                batch: fetched.to_batch(self, group, is_last)?,
+            })
+            .await?;
+        }
+        if let Some(error) = failure {
+            group.end = Some(End::Failed(error));
+            return Ok(true);
+        }
+        if is_over {
+            group.held.clear();
+            group.end.get_or_insert(End::Complete);
+        }
+        if let Some(why) = short.filter(|_| is_over) {
+            let error = Error::new(
+                Kind::BadData,
+                format!("a short page ended the reading, and there is more: {why}"),
+            );
+            group.end = Some(End::Failed(error.hint(
+                "the server seems to give fewer records a page than it is asked for: lower `limit` or `size` in `paginate` to what it gives",
+            )));
+        }
+        Ok(is_over)
+    }
+
+    /// Whether the slice has picked all that it wants.
+    pub(super) fn has_enough(&self, picked: &Picked) -> bool {
+        let pick = self.plan.pick.as_ref();
+        pick.is_some_and(|(pick, _)| picked.taken >= pick.first)
+    }
+
+    /// Says how the slices of a group ended whose pages are all taken in.
+    pub(super) async fn conclude(&self, group: &mut Group, picked: Picked) -> Result<()> {
         if self.stopped.load(Ordering::Relaxed) {
             return Ok(());
         }
@@ -373,10 +428,11 @@ impl Reading {
                     slice,
                     reason: reason.clone(),
                 },
-                End::Parked(until, reason) => Read::Parked {
+                End::Parked(parked) => Read::Parked {
                     slice,
-                    until: *until,
-                    reason: reason.clone(),
+                    until: parked.until,
+                    block: parked.block.clone(),
+                    reason: parked.reason.clone(),
                 },
                 End::Failed(error) => Read::Failed {
                     slice,
@@ -432,23 +488,5 @@ impl Reading {
     /// Whether the server seems to be down.
     pub(super) fn is_down(&self) -> bool {
         self.down.load(Ordering::Relaxed) >= DOWN
-    }
-}
-
-/// The same error once more: each slice of a group has it.
-fn again(error: &Error) -> Error {
-    let mut copy = Error::new(error.kind(), error.message());
-    for (name, value) in error.context() {
-        copy = copy.with(name, value);
-    }
-    if let Some(code) = error.error_code() {
-        copy = copy.code(code);
-    }
-    if let Some(hint) = error.hint_text() {
-        copy = copy.hint(hint);
-    }
-    match std::error::Error::source(error) {
-        Some(cause) => copy.caused_by(cause.to_string()),
-        None => copy,
     }
 }

@@ -53,7 +53,7 @@ pub fn route(
         None => rejected.push((whose, vec![row])),
     };
     for record in page.rejected {
-        let whose = alone.or_else(|| wanted.get(&labels_of(&record, &present)?).copied());
+        let whose = alone.or_else(|| wanted.get(&labels_of(&record, body, &present)?).copied());
         aside(whose, record.row);
     }
     let rows = share(alone, &wanted, &present, &page.batch, |row, key| {
@@ -79,8 +79,8 @@ pub fn route(
 }
 
 /// The labels of a record that is no row, as far as they can be read.
-fn labels_of(record: &Aside, columns: &[&Column]) -> Option<String> {
-    let tree: Option<Value> = serde_json::from_str(&record.row.raw).ok();
+fn labels_of(record: &Aside, body: &[u8], columns: &[&Column]) -> Option<String> {
+    let tree: Option<Value> = serde_json::from_slice(&body[record.whole.clone()]).ok();
     let mut labels = Vec::new();
     for column in columns {
         let above = record

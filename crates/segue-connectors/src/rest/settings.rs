@@ -20,6 +20,11 @@ pub struct RestConnection {
     /// Who asks.
     #[serde(default)]
     pub auth: Option<Auth>,
+    /// The name of the account that asks. Give it where several connections to one host use different accounts: each has its rate and its
+    /// blocks, and what was read as one account is not what another would read. Without it, OAuth 2 tells accounts apart by `client_id`,
+    /// and everything else counts as one.
+    #[serde(default)]
+    pub account: Option<String>,
     /// How much may be asked.
     #[serde(default)]
     pub limits: Limits,
@@ -109,7 +114,8 @@ pub struct Limits {
     #[serde(default = "concurrency")]
     #[schemars(range(min = 1, max = 256))]
     pub concurrency: usize,
-    /// The longest that one request waits when it is told to come back later; past it, what is blocked is parked.
+    /// The longest that one request waits when it is told to come back later; past it, what is blocked is parked, and
+    /// asked by no process until then. `segue connection unblock NAME` lifts it earlier.
     #[serde(default = "max_wait")]
     pub max_wait: Duration,
     /// How often one request is tried in all.

@@ -3,8 +3,8 @@
 use super::copy::Request;
 use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value as Filled};
 use segue_core::source::{Column, ReadRequest, SliceBatch};
-use segue_core::{Error, Kind, Result, Slice, Span};
-use serde_json::{Map, Value, json};
+use segue_core::{Error, Kind, Result, Slice};
+use serde_json::{Map, Value};
 use url::Url;
 
 /// How much work one template may be.
@@ -128,12 +128,12 @@ impl Templates {
 pub struct Words(Filled);
 
 impl Words {
-    /// For these slices: `each` for one, `batch` where several go into one request; `params`, `range` and `position` always.
+    /// For these slices: `each` for one, `batch` where several go into one request; `params` always.
     pub fn new(slices: &[&Slice], batch: Option<&SliceBatch>, common: &Common) -> Words {
         let mut words = common.0.clone();
         match batch {
             None => {
-                let each = slices.first().map(|s| s.values.clone()).unwrap_or_default();
+                let each = slices.first().map(|s| Map::clone(&s.values)).unwrap_or_default();
                 words.insert("each".into(), Value::Object(each));
             }
             Some(batch) => {
@@ -163,25 +163,8 @@ impl Common {
     pub fn new(request: &ReadRequest) -> Common {
         let mut words = Map::new();
         words.insert("params".into(), Value::Object(request.params.clone()));
-        if let Some(range) = request.range {
-            words.insert("range".into(), range_words(range));
-        }
-        if let Some(from) = &request.from {
-            words.insert("position".into(), from.clone());
-        }
         Common(words)
     }
-}
-
-fn range_words(range: Span) -> Value {
-    let instant =
-        |micros: i64| jiff::Timestamp::from_microsecond(micros).map_or_else(|_| micros.to_string(), |t| t.to_string());
-    let day = |micros: i64| instant(micros).chars().take(10).collect::<String>();
-    json!({
-        "from": instant(range.from), "to": instant(range.to),
-        "from_date": day(range.from), "to_date": day(range.to),
-        "from_seconds": range.from.div_euclid(1_000_000), "to_seconds": range.to.div_euclid(1_000_000),
-    })
 }
 
 fn environment() -> Environment<'static> {

@@ -121,7 +121,9 @@ fn lines(read: &Result<Read>) -> Vec<String> {
         Ok(Read::Page { slices, batch }) => vec![format!("page {slices:?} {}", rows(batch).join("; "))],
         Ok(Read::Position(position)) => vec![format!("position {position}")],
         Ok(Read::Done { slice }) => vec![format!("{slice} done")],
-        Ok(Read::Parked { slice, until, reason }) => {
+        Ok(Read::Parked {
+            slice, until, reason, ..
+        }) => {
             vec![format!(
                 "{slice} parked{}: {reason}",
                 until.map(|u| format!(" until {u}")).unwrap_or_default()
@@ -199,7 +201,7 @@ fn for_each(mut request: ReadRequest, label: &str, ids: &[&str]) -> ReadRequest 
         .iter()
         .map(|id| Slice {
             labels: Labels::from_iter([(label.to_string(), json!(id))]),
-            values: [("id".to_string(), json!(id))].into_iter().collect(),
+            values: Arc::new([("id".to_string(), json!(id))].into_iter().collect()),
         })
         .collect();
     request.slice_columns = vec![label.to_string()];

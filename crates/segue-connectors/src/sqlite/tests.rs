@@ -37,7 +37,7 @@ impl Gate for NoGate {
     async fn blocked(&self, _keys: &[String]) -> Result<Option<Block>> {
         Ok(None)
     }
-    async fn block(&self, _key: &str, _block: Block) -> Result<()> {
+    async fn block(&self, _block: Block) -> Result<()> {
         Ok(())
     }
 }

@@ -29,3 +29,12 @@ proptest! {
         prop_assert_eq!(Labels::from_key(&a.key()).unwrap(), a);
     }
 }
+
+#[test]
+fn a_label_takes_no_tree() {
+    let labels = Labels::from_iter([("b".to_string(), json!(2)), ("a".to_string(), json!("x"))]);
+    assert_eq!(labels.key(), r#"{"a":"x","b":2}"#, "sorted by name");
+    assert_eq!((labels.get("b"), labels.get("c")), (Some(&json!(2)), None));
+    // A leaf of a tree has room for eleven names and values, whatever it holds: a kilobyte.
+    assert!(size_of_val(&*labels.0) < 256, "{}", size_of_val(&*labels.0));
+}

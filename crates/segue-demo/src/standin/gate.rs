@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
 use serde_json::json;
 use std::collections::VecDeque;
+use std::time::Duration;
 
 const MOST_RECENT: usize = 1000;
 
@@ -20,6 +21,8 @@ pub(super) struct Gate {
     pub(super) tokens: Tokens,
     window: Option<Window>,
     peak: Peak,
+    /// When the first and the last request came.
+    span: Option<(Timestamp, Timestamp)>,
     asked: [u64; Class::ALL.len()],
     refused: u64,
     recent: VecDeque<String>,
@@ -38,6 +41,7 @@ impl Gate {
             tokens: Tokens::default(),
             window: options.limits.window().map(|(most, length)| Window::new(most, length)),
             peak: Peak::default(),
+            span: None,
             asked: [0; Class::ALL.len()],
             refused: 0,
             recent: VecDeque::new(),
@@ -69,6 +73,9 @@ impl Gate {
             faults: self.faults.fired(),
             tokens: self.tokens.issued,
             max_in_one_second: self.peak.most as u64,
+            asked_for: self.span.map_or(Duration::ZERO, |(first, last)| {
+                Duration::try_from(last.duration_since(first)).unwrap_or_default()
+            }),
         }
     }
 
@@ -81,6 +88,7 @@ impl Gate {
         self.faults.reset();
         self.tokens.issued = 0;
         self.peak = Peak::default();
+        self.span = None;
         self.asked = [0; Class::ALL.len()];
         self.refused = 0;
         self.recent.clear();
@@ -93,6 +101,7 @@ impl Gate {
         self.asked[class as usize] += 1;
         if class != Class::Token {
             self.peak.count(now);
+            self.span = Some((self.span.map_or(now, |(first, _)| first), now));
         }
         if class != Class::Bench {
             if self.recent.len() >= MOST_RECENT {

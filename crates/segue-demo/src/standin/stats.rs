@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// What has been asked and answered since the start or the last reset. `/_control` requests are not counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,4 +19,7 @@ pub struct Stats {
     pub tokens: u64,
     /// The most requests, tokens left out, that came in any one second.
     pub max_in_one_second: u64,
+    /// From the first request to the last, tokens left out. Not told over the wire.
+    #[serde(skip)]
+    pub asked_for: Duration,
 }

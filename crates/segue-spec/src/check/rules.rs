@@ -369,7 +369,7 @@ fn files_path(all: &mut All<'_>, i: usize) {
     if draft.kind.as_deref() != Some("files") {
         return;
     }
-    let keys = ["position", "for_each", "slice"];
+    let keys = ["position", "for_each", "slice", "keep_raw"];
     let unknown = draft.root.get("copy").map_or(&[][..], Node::entries);
     let unknown: Vec<_> = unknown
         .iter()

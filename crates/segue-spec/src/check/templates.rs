@@ -8,8 +8,8 @@ use crate::yaml::Node;
 use segue_diag::{Code, Diagnostic, TEMPLATE_SYNTAX, TEMPLATE_VARIABLE, closest};
 use std::collections::BTreeSet;
 
-/// What a template may name, whatever the connector: the element, the elements of a batch, parameters, the record, the range, the position.
-const ROOTS: [&str; 6] = ["each", "batch", "params", "record", "range", "position"];
+/// What a template may name, whatever the connector: the element, the elements of a batch, parameters, the record. Copies have no range.
+const ROOTS: [&str; 4] = ["each", "batch", "params", "record"];
 
 pub(super) fn apply(all: &mut All<'_>) {
     let parts = in_parts(&all.assets, |drafts| {

@@ -32,7 +32,7 @@ pub(crate) fn connectors() -> Vec<ConnectorSchema> {
         connection: json!({ "type": "object", "required": ["base_url"], "additionalProperties": false, "$defs": { "OAuth2": oauth2, "Limits": limits }, "properties": {
             "base_url": { "type": "string", "format": "url" }, "headers": { "type": "object", "additionalProperties": { "type": "string" } },
             "auth": { "anyOf": [auth, { "type": "null" }] }, "limits": { "$ref": "#/$defs/Limits" }, "timeout": { "type": "string", "format": "duration" } } }),
-        copy: json!({ "type": "object", "required": ["request", "records"], "$defs": { "Paginate": paginate, "Rule": { "type": "object", "required": ["then"], "additionalProperties": false, "properties": {
+        copy: json!({ "type": "object", "required": ["request", "records"], "x-not-in-this-version": ["position"], "$defs": { "Paginate": paginate, "Rule": { "type": "object", "required": ["then"], "additionalProperties": false, "properties": {
                 "status": { "type": "integer", "minimum": 100, "maximum": 599 }, "then": { "type": "string", "enum": ["closed", "ignore", "fail", "retry", "park", "quarantine"] } } } },
             "properties": {
             "request": { "type": "object", "required": ["get"], "additionalProperties": false, "properties": {

@@ -130,6 +130,15 @@ fn merge(own: &Json, theirs: &Json) -> Json {
         }
     }
     all.insert("additionalProperties".into(), Json::Bool(false));
+    // A key of ours that the connector does not act on is refused like one that it does not have.
+    let refused: Vec<Json> = all
+        .get("x-not-in-this-version")
+        .and_then(Json::as_array)
+        .cloned()
+        .unwrap_or_default();
+    if let Some(Json::Object(properties)) = all.get_mut("properties") {
+        properties.retain(|key, _| !refused.iter().any(|word| word == key));
+    }
     merged
 }
 

@@ -129,13 +129,11 @@ async fn the_longest_block_that_holds_now_is_found_by_every_process() {
         ("endpoint", 90, "longer"),
     ] {
         f.store
-            .block(
-                key,
-                Block {
-                    until: until(seconds),
-                    reason: reason.into(),
-                },
-            )
+            .block(Block {
+                key: key.into(),
+                until: until(seconds),
+                reason: reason.into(),
+            })
             .await
             .unwrap();
     }
@@ -152,14 +150,35 @@ async fn the_longest_block_that_holds_now_is_found_by_every_process() {
     f.clock.pass(Duration::from_secs(60));
     assert_eq!(other.blocked(&keys[..1]).await.unwrap(), None);
     f.store
-        .block(
-            "far",
-            Block {
-                until: Timestamp::MAX,
-                reason: "for ever".into(),
-            },
-        )
+        .block(Block {
+            key: "far".into(),
+            until: Timestamp::MAX,
+            reason: "for ever".into(),
+        })
         .await
         .unwrap();
     assert!(other.blocked(&["far".to_string()]).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn lifted_blocks_are_those_of_one_connection() {
+    let f = Fixture::new().await;
+    let until = Timestamp::from_microsecond(MORNING + 60_000_000).unwrap();
+    let of_part = segue_core::gate::key_below("http://h:1", "/tracks");
+    for key in ["http://h:1", of_part.as_str(), "http://h:1 as me", "http://h:10"] {
+        let block = Block {
+            key: key.into(),
+            until,
+            reason: "429".into(),
+        };
+        f.store.block(block).await.unwrap();
+    }
+    let lifted = f.store.unblock("http://h:1").await.unwrap();
+    let keys = |blocks: Vec<Block>| blocks.into_iter().map(|b| b.key).collect::<Vec<_>>();
+    assert_eq!(keys(lifted), ["http://h:1", &of_part]);
+    assert_eq!(
+        keys(f.again().await.blocks().await.unwrap()),
+        ["http://h:1 as me", "http://h:10"]
+    );
+    assert_eq!(f.store.unblock("http://h:1").await.unwrap(), []);
 }

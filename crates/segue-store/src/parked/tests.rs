@@ -8,12 +8,14 @@ async fn slices_are_parked_again_and_unparked() {
     let parked = |label: &str, attempts| Parked {
         labels: labels(label),
         until: Some(until),
+        block: Some("http://h:1".into()),
         reason: "429".into(),
         attempts,
     };
     f.store.park(asset(1), &[parked("a", 1), parked("b", 1)]).await.unwrap();
     let again = Parked {
         until: None,
+        block: None,
         reason: "503".into(),
         ..parked("a", 2)
     };
@@ -34,6 +36,7 @@ async fn a_whole_asset_and_many_slices() {
     let of = |i: usize| Parked {
         labels: labels(&format!("s{i:05}")),
         until: None,
+        block: None,
         reason: "r".into(),
         attempts: 1,
     };

@@ -200,6 +200,7 @@ async fn every_call_is_seen_by_the_next_handle() {
             &[Parked {
                 labels: labels("a"),
                 until: None,
+                block: None,
                 reason: "r".into(),
                 attempts: 1,
             }],

@@ -54,6 +54,7 @@ async fn the_state_can_be_asked_as_tables() {
             &[Parked {
                 labels: labels("b"),
                 until: Some(f.store.0.clock.now()),
+                block: None,
                 reason: "429".into(),
                 attempts: 3,
             }],

@@ -28,12 +28,12 @@ impl Doing<'_> {
         let mut left = due;
         let mut outcome = Outcomes::default();
         if let Some(pages) = kept {
-            let done = self.read(copy, &opened, &replayed, Some(pages), &mut outcome).await?;
-            left.retain(|i| !done.contains(i));
-            if !done.is_empty() {
+            let ended = self.read(copy, &opened, &replayed, Some(pages), &mut outcome).await?;
+            left.retain(|i| !ended.contains(i));
+            if !ended.is_empty() {
                 self.report.notes.push(format!(
                     "{} slices were computed from kept answers, without a request",
-                    done.len()
+                    ended.len()
                 ));
             }
         }
@@ -54,13 +54,9 @@ impl Doing<'_> {
             return Ok((Vec::new(), None));
         };
         let since = pages::oldest(keep.get(), self.seen.now);
-        let of_old: HashSet<&Labels> = self
-            .seen
-            .ledger
-            .iter()
-            .filter(|e| e.outcome == Outcome::Done && Some(&e.data_hash) == row.data_hash.as_ref())
-            .map(|e| &e.labels)
-            .collect();
+        // Also what was made by a definition in between, which a run that was partial left: kept pages say themselves what they answer,
+        // and those of another request are not used.
+        let of_old: HashSet<&Labels> = self.seen.ledger.iter().map(|e| &e.labels).collect();
         let rebuild = self.meets == Meets::Swap;
         let is_candidate = |i: &usize| {
             let state = &self.seen.states[*i];
@@ -80,7 +76,7 @@ impl Doing<'_> {
         }
     }
 
-    /// Reads these parts, from the source or from kept pages, and commits what is complete. Gives those that are done.
+    /// Reads these parts, from the source or from kept pages, and commits what is complete. Gives those that are done or closed.
     async fn read(
         &mut self,
         copy: &Copy,
@@ -149,15 +145,19 @@ impl Doing<'_> {
                 break;
             }
         }
+        // Before the state is told of the slices that they belong to; where there is one commit, with that.
+        if !self.once {
+            self.keep_pages_alone().await?;
+        }
         self.settle_fates(&mut reading, broken.is_some(), is_replay, outcome)
             .await?;
         outcome.broken = outcome.broken.take().or(broken);
-        let done = which
+        let ended = which
             .iter()
             .zip(&reading.fates)
-            .filter(|(_, f)| matches!(f, Fate::Done))
+            .filter(|(_, f)| matches!(f, Fate::Done | Fate::Closed))
             .map(|(i, _)| *i);
-        Ok(done.collect())
+        Ok(ended.collect())
     }
 
     /// Writes down what was parked, closed and done.
@@ -180,15 +180,12 @@ impl Doing<'_> {
         if !self.seen.parked.is_empty() && !ended.is_empty() {
             deps.store.unpark(row.id, &ended).await?;
         }
-        if is_replay {
-            return Ok(());
-        }
-        if !is_broken {
+        if !is_broken && !is_replay {
+            const SILENT: &str = "the source ended without a word on this slice";
             for fate in reading.fates.iter_mut().filter(|f| matches!(f, Fate::Open)) {
-                *fate = Fate::Failed(Error::new(
-                    Kind::Unavailable,
-                    "the source ended without a word on this slice",
-                ));
+                *fate = Fate::Failed(SILENT.into());
+                let error = || Error::new(Kind::Unavailable, SILENT);
+                reading.first_failure.get_or_insert_with(error);
             }
         }
         let closed = reading.closed();
@@ -221,29 +218,26 @@ impl Doing<'_> {
                 )
                 .await?;
         }
+        outcome.closed += closed.len() as u64;
+        // What kept pages do not tell is asked for, and what comes of that counts.
+        if is_replay {
+            return Ok(());
+        }
         let parked = reading.parked(&self.seen.parked);
         if !parked.is_empty() {
             deps.store.park(row.id, &parked).await?;
         }
-        outcome.closed += closed.len() as u64;
         outcome.parked += count(&reading.fates, |f| matches!(f, Fate::Parked { .. }));
         outcome.failed += count(&reading.fates, |f| matches!(f, Fate::Failed(_)));
         outcome.open += count(&reading.fates, |f| matches!(f, Fate::Open));
-        for fate in std::mem::take(&mut reading.fates) {
-            match fate {
-                Fate::Failed(error) => {
-                    outcome.first_failure.get_or_insert(error);
-                    reading.fates.push(Fate::Open);
-                }
-                Fate::Parked { until, reason } => {
-                    outcome.parked_because.get_or_insert(reason);
-                    outcome.parked_until = match (outcome.parked_until, until) {
-                        (Some(a), Some(b)) => Some(a.min(b)),
-                        (a, b) => a.or(b),
-                    };
-                    reading.fates.push(Fate::Open);
-                }
-                other => reading.fates.push(other),
+        outcome.first_failure = outcome.first_failure.take().or(reading.first_failure.take());
+        for fate in &reading.fates {
+            if let Fate::Parked { until, reason, .. } = fate {
+                outcome.parked_because.get_or_insert_with(|| reason.clone());
+                outcome.parked_until = match (outcome.parked_until, *until) {
+                    (Some(a), Some(b)) => Some(a.min(b)),
+                    (a, b) => a.or(b),
+                };
             }
         }
         Ok(())
@@ -314,6 +308,7 @@ impl Doing<'_> {
             self.keep_closed().await?;
             self.commit_shelved().await?;
         }
+        self.keep_pages_alone().await?;
         if copy.columns.is_empty() {
             self.freeze().await?;
         }

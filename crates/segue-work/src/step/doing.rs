@@ -29,6 +29,8 @@ pub(super) struct Doing<'a> {
     pub(super) once: bool,
     pub(super) shelf: Shelf,
     pub(super) shelved: Group,
+    /// Answers to keep that came with no part that is complete: those of slices that are closed.
+    pub(super) pages_alone: Vec<Staged>,
     pub(super) report: &'a mut StepReport,
 }
 
@@ -132,10 +134,12 @@ impl<'a> Doing<'a> {
     }
 
     /// Commits a group, or puts it on the shelf for the step's only commit.
-    pub(super) async fn flush(&mut self, group: Group) -> Result<()> {
+    pub(super) async fn flush(&mut self, mut group: Group) -> Result<()> {
         if group.is_empty() {
+            self.pages_alone.append(&mut group.pages);
             return Ok(());
         }
+        group.pages.append(&mut self.pages_alone);
         if self.once {
             self.shelf.put(&group).await?;
             self.shelved.join(group)?;
@@ -147,6 +151,26 @@ impl<'a> Doing<'a> {
         }
         let (name, figures) = (self.step.row.name.clone(), self.report.figures.clone());
         self.step.deps.progress.tell(Event::Moved { name, figures });
+        Ok(())
+    }
+
+    /// Keeps the answers that came with no part that is complete. Before there is a table of kept pages, which a commit makes, they go.
+    pub(super) async fn keep_pages_alone(&mut self) -> Result<()> {
+        let pages = std::mem::take(&mut self.pages_alone);
+        if pages.is_empty() {
+            return Ok(());
+        }
+        let group = Group {
+            pages,
+            ..Group::default()
+        };
+        let target = known::companion(&self.step.row, Role::Pages);
+        let sink = self.step.deps.places.of(&target)?;
+        let lander = self.lander();
+        match lander.are_first_pages(&group).await? {
+            true => lander.discard(&sink, &target, &group.pages, None).await,
+            false => lander.keep_pages_alone(&group).await?,
+        }
         Ok(())
     }
 
@@ -162,6 +186,7 @@ impl<'a> Doing<'a> {
         if !self.once || self.shelved.is_empty() {
             return Ok(());
         }
+        self.shelved.pages.append(&mut self.pages_alone);
         // Rows are taken out of what lies staged: the notes would name pieces that are gone.
         let is_rewritten = self.step.asset.checks.iter().any(|c| when(c) == When::OnRows);
         if is_rewritten && !self.shelf.let_go().await? {

@@ -3,7 +3,7 @@
 use super::aside::{Room, SetAside, cut, part_key};
 use super::distinct::Distinct;
 use super::group::{DonePart, Group};
-use arrow_array::RecordBatch;
+use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::SchemaRef;
 use arrow_select::concat::concat_batches;
 use futures::{StreamExt, TryStreamExt};
@@ -17,6 +17,9 @@ use tokio::task::JoinHandle;
 
 /// A part that holds more than this streams into a staged piece of its own.
 const LARGE: usize = 8 << 20;
+
+/// All parts together that are under way hold no more than this: the largest stream when they do.
+const ALL: usize = 32 << 20;
 
 /// Complete parts are staged together once they hold this much.
 const PIECE: usize = 16 << 20;
@@ -39,6 +42,7 @@ pub struct Gather {
     run: Option<RunId>,
     ctx: Ctx,
     open: HashMap<usize, Open>,
+    open_bytes: usize,
     group: Group,
     ready: Vec<RecordBatch>,
     ready_bytes: usize,
@@ -84,6 +88,7 @@ impl Gather {
             run,
             ctx: ctx.clone(),
             open: HashMap::new(),
+            open_bytes: 0,
             group: Group::default(),
             ready: Vec::new(),
             ready_bytes: 0,
@@ -119,12 +124,30 @@ impl Gather {
             }
             fresh
         };
-        open.bytes += batch.get_array_memory_size();
+        let size = size_of_rows(&batch);
+        open.bytes += size;
+        self.open_bytes += size;
         open.rows.push(batch);
         if open.bytes > LARGE {
-            open.stream(&self.sink, &self.target, &self.ctx).await?;
+            self.stream(part).await?;
+        }
+        while self.open_bytes > ALL {
+            let largest = self.open.iter().max_by_key(|(_, open)| open.bytes);
+            let Some((largest, _)) = largest.filter(|(_, open)| open.bytes > 0) else {
+                break;
+            };
+            self.stream(*largest).await?;
         }
         Ok(())
+    }
+
+    /// Sends what is held of a part on into a staged piece of its own.
+    async fn stream(&mut self, part: usize) -> Result<()> {
+        let Some(open) = self.open.get_mut(&part) else {
+            return Ok(());
+        };
+        self.open_bytes -= open.bytes;
+        open.stream(&self.sink, &self.target, &self.ctx).await
     }
 
     /// Takes rows in that were set aside.
@@ -175,6 +198,7 @@ impl Gather {
     /// The sink's own.
     pub async fn done(&mut self, part: usize, done: DonePart) -> Result<()> {
         if let Some(mut open) = self.open.remove(&part) {
+            self.open_bytes -= open.bytes;
             if let Some(writer) = open.writer.take() {
                 open.pieces.push(writer.close().await?);
             }
@@ -188,7 +212,7 @@ impl Gather {
             }
             for batch in open.rows {
                 self.group.widen(&batch.schema())?;
-                self.ready_bytes += batch.get_array_memory_size();
+                self.ready_bytes += size_of_rows(&batch);
                 self.ready.push(batch);
             }
         }
@@ -205,6 +229,7 @@ impl Gather {
         let Some(mut open) = self.open.remove(&part) else {
             return;
         };
+        self.open_bytes -= open.bytes;
         let mut pieces: Vec<Staged> = open.pieces.drain(..).map(|(s, _)| s).collect();
         if let Some(writer) = open.writer.take() {
             match writer.close().await {
@@ -361,6 +386,15 @@ impl Gather {
     }
 }
 
+/// How large a batch's own rows are: it may be a slice of one that many share, which is in memory once.
+fn size_of_rows(batch: &RecordBatch) -> usize {
+    let size = |column: &ArrayRef| column.to_data().get_slice_memory_size().ok();
+    let sizes = batch.columns().iter();
+    sizes
+        .map(|c| size(c).unwrap_or_else(|| c.get_array_memory_size()))
+        .sum()
+}
+
 /// Room for the rows that one commit sets aside.
 pub fn room(ctx: &Ctx) -> Room {
     Room::of(ctx.limits.memory / 4)
@@ -453,3 +487,6 @@ impl Writer {
         Ok((staged, self.schema))
     }
 }
+
+#[cfg(test)]
+mod tests;

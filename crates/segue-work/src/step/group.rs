@@ -50,7 +50,7 @@ pub struct Group {
 }
 
 impl Group {
-    /// Whether there is nothing in it.
+    /// Whether there is nothing in it to commit. It may have pages all the same.
     pub fn is_empty(&self) -> bool {
         self.parts.is_empty() && self.staged.is_empty() && self.aside.is_empty()
     }

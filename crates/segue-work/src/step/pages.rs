@@ -80,12 +80,12 @@ pub async fn complete(
                 .map_err(|e| Error::bug("kept pages without a column").caused_by(e))
         })
         .collect::<Result<_>>()?;
-    let mut reads = Reads::default();
+    let mut reads = Reads::of(wanted);
     let mut index = pages.scan(Some(&columns)).await?;
     while let Some(batch) = index.try_next().await? {
         reads.add(&batch, source, since)?;
     }
-    let chosen = reads.choose(wanted);
+    let chosen = reads.choose();
     if chosen.is_empty() {
         return Ok(None);
     }
@@ -104,11 +104,49 @@ pub async fn complete(
     Ok(Some(Kept { slices, pages }))
 }
 
-/// The reads that pages belong to: by the list of slices and the read's start, which pages there are, and the number of the last.
-#[derive(Default)]
-struct Reads(HashMap<(String, Timestamp), (BTreeSet<i64>, Option<i64>)>);
+/// The reads that pages belong to, by the list of slices and the read's start: those that tell of a slice that is wanted.
+struct Reads<'w> {
+    wanted: &'w HashSet<String>,
+    reads: HashMap<(Arc<str>, Timestamp), Seen>,
+    /// The list of the last page, and whether one of its slices is wanted: most pages stand beside others of their list.
+    last: (Arc<str>, bool),
+}
 
-impl Reads {
+/// Which pages of a read there are: all up to one, and few beyond it, and the number of the last.
+#[derive(Default)]
+struct Seen {
+    next: i64,
+    beyond: BTreeSet<i64>,
+    last: Option<i64>,
+}
+
+impl Seen {
+    fn add(&mut self, page: i64, is_last: bool) {
+        if page >= self.next {
+            self.beyond.insert(page);
+        }
+        while self.beyond.remove(&self.next) {
+            self.next += 1;
+        }
+        if is_last {
+            self.last = Some(page);
+        }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.last.is_some_and(|last| self.next > last)
+    }
+}
+
+impl Reads<'_> {
+    fn of(wanted: &HashSet<String>) -> Reads<'_> {
+        Reads {
+            wanted,
+            reads: HashMap::new(),
+            last: ("".into(), false),
+        }
+    }
+
     fn add(&mut self, batch: &RecordBatch, source: &str, since: Timestamp) -> Result<()> {
         for at in 0..batch.num_rows() {
             let row = crate::json::row(batch, at);
@@ -116,26 +154,25 @@ impl Reads {
             if row["source"].as_str() != Some(source) || read_at < since {
                 continue;
             }
-            let list = row["slices"].as_str().unwrap_or_default().to_string();
-            let (pages, last) = self.0.entry((list, read_at)).or_default();
-            let page = row["page"].as_i64().unwrap_or(-1);
-            pages.insert(page);
-            if row["last"] == Value::Bool(true) {
-                *last = Some(page);
+            let list = row["slices"].as_str().unwrap_or_default();
+            if *self.last.0 != *list {
+                self.last = (list.into(), keys(list).iter().any(|k| self.wanted.contains(k)));
             }
+            if !self.last.1 {
+                continue;
+            }
+            let page = row["page"].as_i64().unwrap_or(-1);
+            let read = self.reads.entry((self.last.0.clone(), read_at)).or_default();
+            read.add(page, row["last"] == Value::Bool(true));
         }
         Ok(())
     }
 
     /// For each list of slices the read that stands for all of them: complete, and for every one of its slices the newest.
-    fn choose(self, wanted: &HashSet<String>) -> HashMap<String, Timestamp> {
-        let is_complete =
-            |pages: &BTreeSet<i64>, last: Option<i64>| last.is_some_and(|last| (0..=last).all(|p| pages.contains(&p)));
-        let mut newest: HashMap<String, (Timestamp, String)> = HashMap::new();
-        for ((list, read_at), (pages, last)) in &self.0 {
-            if !is_complete(pages, *last) {
-                continue;
-            }
+    fn choose(self) -> HashMap<String, Timestamp> {
+        let wanted = self.wanted;
+        let mut newest: HashMap<String, (Timestamp, Arc<str>)> = HashMap::new();
+        for ((list, read_at), _) in self.reads.iter().filter(|(_, read)| read.is_complete()) {
             for slice in keys(list) {
                 let there = newest.entry(slice).or_insert_with(|| (*read_at, list.clone()));
                 if there.0 < *read_at {
@@ -149,7 +186,7 @@ impl Reads {
                 .iter()
                 .all(|k| wanted.contains(k) && newest.get(k) == Some(&(*read_at, list.clone())));
             if wanted.contains(slice) && stands_for_all {
-                chosen.insert(list.clone(), *read_at);
+                chosen.insert(list.to_string(), *read_at);
             }
         }
         chosen

@@ -28,13 +28,15 @@ pub enum Fate {
     Parked {
         /// When, if that is known.
         until: Option<Timestamp>,
+        /// The key of the block that covers it, if one does.
+        block: Option<String>,
         /// Why.
         reason: String,
     },
     /// It is not ours to read.
     Closed,
-    /// It failed.
-    Failed(Error),
+    /// It failed, as this says.
+    Failed(String),
 }
 
 /// When what is complete is committed.
@@ -73,6 +75,8 @@ pub struct Reading<'a> {
     pub keep_pages: bool,
     /// What is worth saying.
     pub notes: Vec<String>,
+    /// The error of the first slice that failed: of the others their words are kept.
+    pub first_failure: Option<Error>,
 }
 
 /// Why reading paused.
@@ -117,6 +121,7 @@ impl Reading<'_> {
             rows: 0,
             keep_pages,
             notes: Vec::new(),
+            first_failure: None,
         }
     }
 
@@ -188,9 +193,14 @@ impl Reading<'_> {
                 self.end(slice, Fate::Done)?;
                 gather.done(slice, done).await
             }
-            Read::Parked { slice, until, reason } => {
+            Read::Parked {
+                slice,
+                until,
+                block,
+                reason,
+            } => {
                 gather.forget(slice).await;
-                self.end(slice, Fate::Parked { until, reason })
+                self.end(slice, Fate::Parked { until, block, reason })
             }
             Read::Closed { slice, reason } => {
                 gather.forget(slice).await;
@@ -199,7 +209,9 @@ impl Reading<'_> {
             }
             Read::Failed { slice, error } => {
                 gather.forget(slice).await;
-                self.end(slice, Fate::Failed(error))
+                self.end(slice, Fate::Failed(error.to_string()))?;
+                self.first_failure.get_or_insert(error);
+                Ok(())
             }
             Read::Note(note) => {
                 if !self.notes.contains(&note) {
@@ -244,7 +256,7 @@ impl Reading<'_> {
         let closed = |at: &usize| matches!(self.fates[*at], Fate::Closed);
         (0..self.parts.len())
             .filter(closed)
-            .map(|at| done_part(&self.parts[at], self.read_at, Outcome::Closed))
+            .map(|at| done_part(&self.parts[at], self.state_of[at], Outcome::Closed))
             .collect()
     }
 
@@ -253,15 +265,16 @@ impl Reading<'_> {
         let attempts: HashMap<&Labels, u32> = before.iter().map(|p| (&p.labels, p.attempts)).collect();
         let mut parked = Vec::new();
         for (part, fate) in self.parts.iter().zip(&self.fates) {
-            let (until, reason) = match fate {
-                Fate::Parked { until, reason } => (*until, reason.clone()),
-                Fate::Failed(error) => (None, error.to_string()),
+            let (until, block, reason) = match fate {
+                Fate::Parked { until, block, reason } => (*until, block.clone(), reason.clone()),
+                Fate::Failed(why) => (None, None, why.clone()),
                 Fate::Open | Fate::Done | Fate::Closed => continue,
             };
             let attempts = attempts.get(&part.labels).copied().unwrap_or(0) + 1;
             parked.push(Parked {
                 labels: part.labels.clone(),
                 until,
+                block,
                 reason,
                 attempts,
             });

@@ -6,6 +6,7 @@ use segue_diag::{DOUBLED_SLICE, EMPTY_LIST};
 use segue_spec::model::{Asset, Copy};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 /// The slices of a copy: its elements, or, without a `for_each`, the one whole (called by parameters, where `slice:` names them).
 ///
@@ -22,7 +23,7 @@ pub fn slices(
         let labels = labels(asset, copy, &Map::new(), params)?;
         return Ok(vec![Slice {
             labels,
-            values: Map::new(),
+            values: Arc::default(),
         }]);
     };
     if elements.is_empty() && !asset.write.allow_empty {
@@ -37,7 +38,7 @@ pub fn slices(
     for values in elements {
         let labels = labels(asset, copy, &values, params)?;
         match seen.get(&labels) {
-            Some(at) if slices[*at].values == values => {}
+            Some(at) if *slices[*at].values == values => {}
             Some(_) => {
                 return Err(Error::new(
                     Kind::BadData,
@@ -51,7 +52,10 @@ pub fn slices(
             }
             None => {
                 seen.insert(labels.clone(), slices.len());
-                slices.push(Slice { labels, values });
+                slices.push(Slice {
+                    labels,
+                    values: Arc::new(values),
+                });
             }
         }
     }

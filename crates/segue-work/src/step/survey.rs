@@ -13,6 +13,7 @@ use futures::TryStreamExt;
 use jiff::{SignedDuration, Timestamp};
 use segue_core::commit::{Entry, InputVersion};
 use segue_core::engine::Query;
+use segue_core::gate::is_key_of;
 use segue_core::{AssetName, Ctx, Error, Kind, Labels, Result, Slice, Span};
 use segue_diag::REBUILD_IN_PART;
 use segue_spec::model::{Asset, Copy, ForEach, From, How, Param, WriteMode};
@@ -213,6 +214,14 @@ impl Survey {
             let listed: HashSet<&Labels> = self.parts.iter().map(|p| &p.labels).collect();
             let done = self.ledger.iter().map(|e| &e.labels);
             self.gone = done.filter(|l| !l.is_none() && !listed.contains(l)).cloned().collect();
+            // What the state holds was read from texts: from here on each slice is called by one value.
+            let shared = |labels: &mut Labels| {
+                if let Some(same) = listed.get(labels) {
+                    *labels = (*same).clone();
+                }
+            };
+            self.ledger.iter_mut().for_each(|e| shared(&mut e.labels));
+            self.parked.iter_mut().for_each(|p| shared(&mut p.labels));
             return Ok(());
         }
         let hash = values_hash(&Map::new(), &self.params);
@@ -279,14 +288,7 @@ impl Survey {
             None => computed_from_versions(deps, row, &self.ledger).await?,
         };
         let histories = self.inputs.history(deps, asset, &from, ctx).await?;
-        let parked: Vec<ParkedUntil> = self
-            .parked
-            .iter()
-            .map(|p| ParkedUntil {
-                labels: p.labels.clone(),
-                until: p.until,
-            })
-            .collect();
+        let parked = self.waiting(deps, asset).await?;
         let reading = match source_copy(asset) {
             Some(copy) => {
                 let fresh = asset.fresh.filter(|_| copy.position.is_none());
@@ -326,6 +328,34 @@ impl Survey {
         };
         self.states = question.answer(&self.parts)?;
         Ok(())
+    }
+
+    /// What must not be asked yet. A slice that a block put off waits for as long as that block holds and is one of the source that is read
+    /// now: new credentials, another server and a lifted block end it at once.
+    async fn waiting(&self, deps: &Deps, asset: &Asset) -> Result<Vec<ParkedUntil>> {
+        let later = |p: &&Parked| p.until.is_some_and(|until| until > self.now);
+        let is_by_block = self.parked.iter().filter(later).any(|p| p.block.is_some());
+        let (blocks, identity) = match source_copy(asset).filter(|_| is_by_block) {
+            Some(copy) => {
+                let identity = deps.sources.open(copy).ok().map(|opened| opened.source.identity());
+                (deps.store.blocks().await?, identity)
+            }
+            None => (Vec::new(), None),
+        };
+        let holding: HashSet<&str> = blocks
+            .iter()
+            .map(|b| b.key.as_str())
+            // Where the connection cannot be opened now, nobody knows: that is said when it is read.
+            .filter(|key| identity.as_deref().is_none_or(|identity| is_key_of(key, identity)))
+            .collect();
+        let waits = |p: &&Parked| p.block.as_deref().is_none_or(|key| holding.contains(key));
+        let waiting = self.parked.iter().filter(later).filter(waits);
+        Ok(waiting
+            .map(|p| ParkedUntil {
+                labels: p.labels.clone(),
+                until: p.until,
+            })
+            .collect())
     }
 
     /// The parts that a run does now, by their index.

@@ -1,5 +1,6 @@
 use crate::step::Wanted;
 use crate::testing::World;
+use segue_core::gate::{Block, Gate};
 use segue_core::{Kind, Slice};
 use segue_testkit::source::{MemSource, Says};
 use serde_json::{Value, json};
@@ -447,3 +448,40 @@ mod checks;
 mod computed;
 mod kept;
 mod rebuilt;
+
+#[tokio::test]
+async fn what_a_block_put_off_waits_for_as_long_as_the_block_holds() {
+    let until = "2024-06-10T00:00:00Z".parse().unwrap();
+    let key = segue_core::gate::key_below("memory", "/tracks");
+    let blocked = key.clone();
+    let source = MemSource::new(move |s| match id(s).as_str() {
+        "c" => vec![Says::Blocked(until, blocked.clone())],
+        other => vec![Says::Rows(vec![track(other, "t1", 1)])],
+    });
+    let (path, text) = changed(TRACKS, "fresh: 1d", "fresh: 300d\nmax_parked: 40%");
+    let world = world((path, &text), &source).await;
+    let block = |key: &str| Block {
+        key: key.into(),
+        until,
+        reason: "429".into(),
+    };
+    world.deps.store.block(block(&key)).await.unwrap();
+    world.run("raw.tracks").await;
+    source.asked();
+    insta::assert_snapshot!(world.run("raw.tracks").await, @"partial, parked 1");
+    assert_eq!(source.asked(), [""; 0]);
+    let again = Wanted {
+        again: true,
+        ..Wanted::default()
+    };
+    world.run_as("raw.tracks", again).await;
+    assert_eq!(
+        source.asked().len(),
+        3,
+        "everything is asked for: the connection itself keeps to the block"
+    );
+    assert_eq!(world.deps.store.unblock("memory").await.unwrap(), [block(&key)]);
+    source.now_says(|s| vec![Says::Rows(vec![track(&id(s), "t1", 1)])]);
+    insta::assert_snapshot!(world.run("raw.tracks").await, @"done, in 1, written 1, changed 1, commits 1, slices done 1");
+    assert_eq!(source.asked(), ["artist=c"]);
+}

@@ -75,6 +75,7 @@ pub async fn work(
     let mut doing = Doing {
         shelf: Shelf::of(&deps.shelf, &step.lease.lease, made),
         shelved: Group::default(),
+        pages_alone: Vec::new(),
         meets: if is_rebuild { Meets::Swap } else { Meets::AsWritten },
         once,
         identity,

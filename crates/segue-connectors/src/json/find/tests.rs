@@ -211,3 +211,22 @@ fn what_stands_beside_the_records_is_found_in_the_same_pass() {
     assert_eq!(probe(body, "$.items[*]", "$.items[0].next"), "Unseen");
     assert_eq!(probe("[1]", "$[*]", "$.next"), "Unseen");
 }
+
+#[test]
+fn many_places_are_found_in_one_pass() {
+    let body = r#"{"a": [1, {"b\u0041": 2}], "c": {"d": [3]}, "a": [4, {"bA": 5}]}"#;
+    let name = |n: &str| Step::Name(n.into());
+    let wanted = [
+        vec![name("a"), Step::Index(1), name("bA")],
+        vec![name("a"), Step::Index(0)],
+        vec![name("c"), name("d")],
+        vec![name("c"), name("d"), Step::Index(0)],
+        vec![name("c"), name("nothing")],
+        vec![],
+    ];
+    let found = places(body.as_bytes(), &wanted).unwrap();
+    let shown: Vec<&str> = found.into_iter().map(|r| r.map_or("-", |r| &body[r])).collect();
+    assert_eq!(shown, ["5", "4", "[3]", "3", "-", body]);
+    let found = fields(br#"{"x": {"next": 1}, "next": "n", "t": 3}"#, &["next", "t", "u"]).unwrap();
+    assert_eq!(found, [Some(27..30), Some(37..38), None]);
+}

@@ -92,7 +92,7 @@ async fn numbers_are_labels_too() {
         .iter()
         .map(|id| Slice {
             labels: Labels::from_iter([("id".to_string(), json!(id))]),
-            values: [("id".to_string(), json!(id))].into_iter().collect(),
+            values: Arc::new([("id".to_string(), json!(id))].into_iter().collect()),
         })
         .collect();
     insta::assert_snapshot!(f.read(request).await, @r#"
@@ -148,4 +148,27 @@ async fn a_record_that_does_not_fit_belongs_to_its_slice() {
     0 done
     1 done
     ");
+}
+
+#[tokio::test]
+async fn a_large_record_that_does_not_fit_is_its_slices_own() {
+    let f = Fixture::new(|_, _| {
+        Reply::json(json!({ "items": [{ "n": "x".repeat(70_000), "id": "a" }, { "id": "b", "n": 1 }] }))
+    })
+    .await;
+    let request = in_batches(
+        for_each(request(copy(), &["id string!", "n int64"]), "id", &["a", "b"]),
+        2,
+    );
+    let text = f.read(request).await;
+    let aside = text.lines().next().unwrap_or_default();
+    assert!(aside.starts_with("0 rejected at $.n: "), "{}", &aside[..100]);
+    assert!(
+        aside.ends_with("x… (cut: the record has 70017 bytes)"),
+        "{}",
+        &aside[aside.len() - 100..]
+    );
+    let raw = aside.split_once(" <- ").unwrap().1;
+    assert_eq!(raw.len(), 64 * 1024);
+    assert!(text.ends_with("1: b 1\n0 done\n1 done"));
 }

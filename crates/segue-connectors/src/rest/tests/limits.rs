@@ -297,3 +297,69 @@ async fn tokens_as_servers_write_them() {
     error unauthenticated[SG0304]: no token is given for these credentials (token_url: http://127.0.0.1:PORT/token, status: 401)
     ");
 }
+
+/// A token server that says this, and an API that would answer.
+async fn no_token(reply: Reply) -> Fixture {
+    let f = Fixture::new(move |asked, _| match asked.path.as_str() {
+        "/token" => reply.clone(),
+        _ => Reply::json(json!([{ "n": 1 }])),
+    });
+    oauth(f.await).with("limits", json!({ "concurrency": 8, "tries": 3 }))
+}
+
+#[tokio::test]
+async fn a_token_server_that_is_down_is_asked_as_often_as_one_request() {
+    let f = no_token(Reply::status(503, "")).await;
+    let text = read(&f, 200, copy()).await;
+    assert_eq!(ends(&text), "done 0, parked 200, failed 0, closed 0");
+    assert_eq!(f.server.targets(), ["/token"; 3]);
+    assert_eq!(f.ctx.meter.usage().calls, 3, "requests for tokens are requests");
+    // The next read tries again, when the failure has stood long enough.
+    f.clock.advance(Duration::from_secs(60));
+    read(&f, 200, copy()).await;
+    assert_eq!(f.server.asked().len(), 6);
+}
+
+#[tokio::test]
+async fn told_to_come_back_tomorrow_for_a_token_the_whole_connection_does() {
+    for blocks in ["slice", "endpoint", "connection"] {
+        let f = no_token(Reply::status(429, "").header("retry-after", 86_400)).await;
+        let mut copy = copy();
+        copy["retry_after"] = json!({ "blocks": blocks });
+        let text = read(&f, 50, copy.clone()).await;
+        assert_eq!(ends(&text), "done 0, parked 50, failed 0, closed 0", "{blocks}");
+        assert!(text.contains("parked until 2026-11-02T12:00:00Z"), "{text}");
+        assert_eq!(f.server.targets(), ["/token"], "{blocks}");
+        read(&f, 50, copy).await;
+        assert_eq!(f.server.asked().len(), 1, "{blocks}: another process knows");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_says_no_is_there() {
+    let f = Fixture::new(|asked, _| match asked.path.trim_start_matches("/v1/s").parse() {
+        Ok(0..15) => Reply::status(409, "busy"),
+        _ => Reply::json(json!([{ "n": 1 }])),
+    })
+    .await
+    .with("limits", json!({ "concurrency": 1, "tries": 1 }));
+    let mut copy = copy();
+    copy["errors"] = json!([{ "status": 409, "then": "retry" }]);
+    let text = read(&f, 20, copy).await;
+    assert_eq!(ends(&text), "done 5, parked 15, failed 0, closed 0");
+}
+
+#[tokio::test]
+async fn accounts_of_one_host_are_told_apart_by_their_names() {
+    let f = Fixture::new(|_, _| Reply::status(429, "").header("retry-after", 3600)).await;
+    let f = f.with("auth", json!({ "bearer": { "token": "hush-hush" } }));
+    let f = f.with("account", json!("one"));
+    let one = f.source().unwrap().identity();
+    assert!(one.ends_with(" as one"), "{one}");
+    read(&f, 1, copy()).await;
+    assert_eq!(f.gate.blocks()[0].0, one);
+    let f = f.with("account", json!("two"));
+    read(&f, 1, copy()).await;
+    assert_eq!(f.server.asked().len(), 2, "the block is the other account's");
+    assert!(f.with("account", json!(" ")).source().is_err());
+}

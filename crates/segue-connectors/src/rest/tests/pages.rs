@@ -262,3 +262,73 @@ async fn a_long_link_does_not_fill_the_message() {
     let text = f.read(request(copy, &["id int64"])).await;
     assert!(text.contains("aaa…") && text.len() < 600, "{text}");
 }
+
+#[tokio::test]
+async fn what_is_written_around_the_records_makes_no_new_page() {
+    let f = Fixture::new(|_, n| Reply::json(json!({ "request": n, "items": [{ "id": 1 }, { "id": 2 }] }))).await;
+    let copy = json!({ "request": { "get": "/x" }, "paginate": { "offset": { "limit": 2 } }, "records": "$.items[*]" });
+    insta::assert_snapshot!(f.read(request(copy, &["id int64"])).await, @r"
+    0: 1
+    0: 2
+    0 failed bad_data[SG0301]: the same page came twice (page: 2)
+    ");
+    // Of marks that are new each time a few pages may be alike: their server knows where it is.
+    for (alike, asked, end) in [
+        (5, 6, "0 done"),
+        (
+            1_000,
+            11,
+            "0 failed bad_data[SG0301]: the same page came twice (page: 11)",
+        ),
+    ] {
+        let f = Fixture::new(move |_, n| {
+            Reply::json(json!({ "next": (n < alike).then(|| n.to_string()), "items": [{ "id": 1 }] }))
+        });
+        let f = f.await;
+        let copy = json!({ "request": { "get": "/x" }, "paginate": { "cursor": { "path": "$.next" } }, "records": "$.items[*]" });
+        let text = f.read(request(copy, &["id int64"])).await;
+        assert_eq!((f.server.asked().len(), text.lines().last()), (asked, Some(end)));
+    }
+}
+
+#[tokio::test]
+async fn pages_without_records_end_some_time() {
+    let f = Fixture::new(|_, n| Reply::json(json!({ "next": n.to_string(), "items": [] }))).await;
+    let copy =
+        json!({ "request": { "get": "/x" }, "paginate": { "cursor": { "path": "$.next" } }, "records": "$.items[*]" });
+    insta::assert_snapshot!(f.read(request(copy, &["id int64"])).await, @"0 failed bad_data[SG0301]: 100 pages in a row have no records (pages: 100)");
+}
+
+#[tokio::test]
+async fn a_short_page_that_says_there_is_more_is_not_the_last() {
+    let mut all = Vec::new();
+    for (paginate, around) in [
+        (json!({ "offset": { "limit": 10 } }), json!({ "total": 5 })),
+        (json!({ "offset": { "limit": 10 } }), json!({ "total": 2 })),
+        (json!({ "offset": { "limit": 10 } }), json!({ "has_more": true })),
+        (json!({ "page": { "size": 10 } }), json!({ "next": "/v1/x?page=2" })),
+        (
+            json!({ "page": { "size": 10 } }),
+            json!({ "next": null, "has_more": false }),
+        ),
+        (json!({ "page": { "size": 10 }, "max_pages": 1 }), json!({ "total": 2 })),
+    ] {
+        let f = Fixture::new(move |_, _| {
+            let mut body = around.clone();
+            body["items"] = json!([{ "id": 1 }, { "id": 2 }]);
+            Reply::json(body)
+        })
+        .await;
+        let copy = json!({ "request": { "get": "/x" }, "paginate": paginate, "records": "$.items[*]" });
+        let text = f.read(request(copy, &["id int64"])).await;
+        all.push(text.lines().last().unwrap_or_default().to_string());
+    }
+    insta::assert_snapshot!(all.join("\n"), @r"
+    0 failed bad_data: a short page ended the reading, and there is more: 2 records came, and the answer's `total` is 5
+    0 done
+    0 failed bad_data: a short page ended the reading, and there is more: the answer says `has_more`
+    0 failed bad_data: a short page ended the reading, and there is more: the answer has `next`
+    0 done
+    0 done
+    ");
+}

@@ -172,3 +172,22 @@ async fn what_does_not_go_together_is_refused() {
     error invalid: the copy's settings are not what this connector expects
     ");
 }
+
+#[tokio::test]
+async fn a_path_that_is_not_plain_costs_one_pass() {
+    let count = 20_000;
+    let items: Vec<Value> = (0..count).map(|n| json!({ "id": n, "text": "x".repeat(50) })).collect();
+    let body = json!({ "items": items }).to_string();
+    let f = Fixture::new(move |_, _| Reply::json(&body)).await;
+    let copy = json!({ "request": { "get": "/x" }, "records": "$.items[?@.id >= 1]" });
+    let began = std::time::Instant::now();
+    let text = f.read(request(copy, &["id int64"])).await;
+    assert_eq!(text.lines().count(), count);
+    assert!(text.starts_with("0: 1\n0: 2\n"));
+    // Looked for one by one from the first byte it takes minutes.
+    assert!(
+        began.elapsed() < std::time::Duration::from_secs(20),
+        "{:?}",
+        began.elapsed()
+    );
+}

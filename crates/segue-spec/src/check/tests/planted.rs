@@ -163,7 +163,7 @@ checks:
     ),
     (
         "assets/raw/changes.yaml",
-        "asset: raw.changes\ncopy:\n  from: files\n  path: x.csv\n  position: { column: at, lag: 1h } # !!SG0129 !!SG0132 !!SG0132\n",
+        "asset: raw.changes\ncopy:\n  from: files\n  path: x.csv\n  position: { column: at, lag: 1h } # !!SG0129 !!SG0132 !!SG0132\n  keep_raw: 30d # !!SG0129\n",
     ),
     (
         "assets/raw/old.yaml",
@@ -329,6 +329,7 @@ fn all_planted_mistakes_are_found_and_no_others() {
     SG0129 assets/raw/changes.yaml:5 `position`: `position` of a copy from files is not acted on by this version — leave it out: files are read as a whole
     SG0132 assets/raw/changes.yaml:5 `position`: `position` with `replace`: what was read before would be replaced by what is new — write `write: { mode: append }`, or `merge` with a `key`
     SG0132 assets/raw/changes.yaml:5 `1h`: `lag` without `key`: rows that are read twice would be there twice — write `write: { mode: merge, key: [...] }`
+    SG0129 assets/raw/changes.yaml:6 `keep_raw`: `keep_raw` of a copy from files is not acted on by this version — leave it out: files are read as a whole
     SG0125 assets/raw/elsewhere.yaml:2 `spotfy`: there is no connection `spotfy` — there are: `api`, `out`, `queue`, `shop`, `files`, `lake`
     SG0137 assets/raw/extension.yml:1 `asset: raw.extension # !!SG0137`: assets/raw/extension.yml is not read: the files of a project end in `.yaml` — rename it
     SG0138 assets/raw/from_out.yaml:2 `out`: rows cannot be read from a connection of kind `sqlite` — read from another connection, or from `files`

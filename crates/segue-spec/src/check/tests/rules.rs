@@ -144,6 +144,11 @@ fn templates_and_paths() {
     SG0134 assets/x.yaml:11 `batch.a`: there is no `batch`: the `for_each` has none — write `{{ each.… }}`
     SG0134 assets/x.yaml:12 `params.x`: there is no parameter `x` — declare it: `params: { x: { type: string } }`
     "#);
+    assert_snapshot!(copy("  columns: { a: { value: \"{{ range.from }}\" }, b: { value: \"{{ position }}\" } }\n"), @r#"
+    SG0134 assets/x.yaml:6 `range.from`: a template knows no `range` — there are `each`, `batch`, `params`, `record`
+    SG0134 assets/x.yaml:6 `position`: a template knows no `position` — there are `each`, `batch`, `params`, `record`
+    "#);
+    assert_snapshot!(copy("  columns: { a: {} }\n  position: { column: a }\nwrite: { mode: append }\n"), @"SG0129 assets/x.yaml:7 `position`: `position` is not acted on by this version — leave it out");
     assert_snapshot!(sliced("    b: { path: \"$.a[?@.x == 1]\" }\n    c: { path: \"$.a-b\" }\n    d: { path: $ }\n    e: { path: plain }\n"), @r#"SG0135 assets/x.yaml:11 `"$.a-b"`: `$.a-b` is no JSONPath: it cannot be read from `-b` on — a path begins with `$`: `$.items[*].id`"#);
     assert_snapshot!(copy("  columns: { a: { value: \"{{ each.a }}\" }, b: { value: \"{% for x in record.items %}{{ x.y }}{{ loop.index }}{% endfor %}\" } }\n"), @r#"SG0134 assets/x.yaml:6 `each.a`: there is no `each`: the copy has no `for_each`"#);
     assert_snapshot!(with("assets/x.yaml", "asset: raw.x\nparams: { m: { default: US }, n: {} }\ncopy:\n  from: api\n  request: { get: \"/{{ params.m }}\" }\n  records: { path: $.x, pick: { where: \"record.name | trim == each.name\", none: quarantne } }\n"), @r#"

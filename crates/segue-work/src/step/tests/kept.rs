@@ -200,3 +200,70 @@ async fn tables_are_tidied_after_a_commit_and_a_failure_of_that_fails_nothing() 
         assert_eq!(world.tidied.lock().len(), tidied, "kept answers are files too");
     }
 }
+
+#[tokio::test]
+async fn closed_slices_are_computed_from_kept_answers_too() {
+    let source = MemSource::new(|s| match id(s).as_str() {
+        "c" => vec![Says::Closed],
+        other => vec![Says::Rows(vec![track(other, "t1", 1)])],
+    });
+    let (path, keeps) = keeping("30d");
+    let mut world = world((path, &keeps), &source).await;
+    world.run("raw.tracks").await;
+    assert_eq!(pages(&world).await.lines().count(), 3);
+    source.asked();
+    let wider = keeps.replace("plays: { type: int64 }", "plays: { type: float64 }");
+    world.change(&[(path, &wider)]);
+    insta::assert_snapshot!(world.run("raw.tracks").await, @r"
+    done, in 2, written 2, changed 2, commits 1, slices done 2, closed 1
+      3 slices were computed from kept answers, without a request
+    ");
+    assert_eq!(source.asked(), [""; 0]);
+    insta::assert_snapshot!(world.ledger("raw.tracks").await, @r"
+    artist=a Done n=2
+    artist=b Done n=2
+    artist=c Closed n=2
+    ");
+    insta::assert_snapshot!(world.run("raw.tracks").await, @"done");
+    assert_eq!(source.asked(), [""; 0]);
+}
+
+#[tokio::test]
+async fn answers_of_slices_that_are_all_closed_are_kept() {
+    let source = one_each();
+    let (path, keeps) = keeping("30d");
+    let world = world((path, &keeps), &source).await;
+    world.run("raw.tracks").await;
+    world.pass(2 * DAY);
+    source.now_says(|_| vec![Says::Closed]);
+    world.run("raw.tracks").await;
+    assert_eq!(pages(&world).await.lines().count(), 6);
+    assert_eq!(world.commits("raw.tracks").await, 1);
+}
+
+#[tokio::test]
+async fn what_a_definition_in_between_made_is_computed_from_kept_answers_too() {
+    let source = one_each();
+    let (path, keeps) = keeping("30d");
+    let keeps = keeps.replace("fresh: 1d", "fresh: 365d\nmax_parked: 100%");
+    let mut world = world((path, &keeps), &source).await;
+    world.run("raw.tracks").await;
+    world.pass(20 * DAY);
+    let longer = keeps.replace("{ id: c }", "{ id: c }, { id: d }");
+    world.change(&[(path, &longer)]);
+    world.run("raw.tracks").await;
+    world.pass(11 * DAY);
+    // The answers for a, b and c are too old, and the source gives none now.
+    source.now_says(|_| vec![Says::Parked(None)]);
+    for (of, asked) in [("float64", 3), ("string", 3)] {
+        source.asked();
+        let other = longer.replace("plays: { type: int64 }", &format!("plays: {{ type: {of} }}"));
+        world.change(&[(path, &other)]);
+        let text = world.run("raw.tracks").await;
+        assert!(
+            text.contains("1 slices were computed from kept answers"),
+            "{of}: {text}"
+        );
+        assert_eq!(source.asked(), ["artist=a", "artist=b", "artist=c"][..asked], "{of}");
+    }
+}
