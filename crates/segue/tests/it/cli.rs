@@ -312,14 +312,10 @@ fn a_table_is_read_as_it_was() {
     let first = versions.as_array().unwrap().last().unwrap().clone();
     project.write("data/n.csv", "n\n1\n2\n");
     project.ok(&["run"]);
-    let rows = |at: &str| {
-        project
-            .sql(&format!("select count(*) as n from raw.\"n@{at}\""))
-            .replace("\r\n", "\n")
-    };
+    let rows = |at: &str| project.sql(&format!("select count(*) as n from raw.\"n@{at}\""));
     assert_eq!(rows(&first["version"].to_string()).trim(), "n\n1");
     assert_eq!(rows(first["at"].as_str().unwrap()).trim(), "n\n1");
-    assert_eq!(project.sql("select count(*) as n from raw.n").trim(), "n\r\n2");
+    assert_eq!(project.sql("select count(*) as n from raw.n").trim(), "n\n2");
     let gone = project.segue(&["sql", "select * from raw.\"n@99\""]);
     assert!(gone.err.contains("99") && gone.code != Some(0), "{}", gone.text());
     let nonsense = project.segue(&["sql", "select * from raw.\"n@yesterday\""]).ended(2);
