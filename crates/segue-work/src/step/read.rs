@@ -4,6 +4,7 @@ use super::aside::{SetAside, cut, part_key, stray_key};
 use super::gather::{Gather, Whose};
 use super::group::DonePart;
 use super::pages;
+use super::tell::{TOLD_EVERY, Tell};
 use crate::ledger::Part;
 use arrow_schema::SchemaRef;
 use futures::StreamExt;
@@ -73,6 +74,8 @@ pub struct Reading<'a> {
     pub keep_pages: bool,
     /// What is worth saying.
     pub notes: Vec<String>,
+    /// Why slices were found closed: the first reason that was given.
+    pub closed_because: Option<String>,
 }
 
 /// Why reading paused.
@@ -117,6 +120,7 @@ impl Reading<'_> {
             rows: 0,
             keep_pages,
             notes: Vec::new(),
+            closed_because: None,
         }
     }
 
@@ -129,10 +133,12 @@ impl Reading<'_> {
         answers: &mut Answers,
         gather: &mut Gather,
         batching: Batching,
+        tell: &mut Tell<'_>,
         ctx: &Ctx,
     ) -> Result<Pause> {
         loop {
             let now = ctx.clock.elapsed();
+            tell.how_far(self, now, ctx);
             if gather.is_empty() {
                 answers.begun = None;
             } else {
@@ -150,6 +156,7 @@ impl Reading<'_> {
                 () = ctx.cancel.cancelled() => return Ok(Pause::Broken(Error::new(Kind::Cancelled, "stopped, as asked"))),
                 next = answers.stream.next() => next,
                 () = ctx.clock.sleep(left), if answers.begun.is_some() => continue,
+                () = ctx.clock.sleep(TOLD_EVERY), if tell.is_heard() => continue,
             };
             match next {
                 None => return Ok(Pause::Ended),
@@ -195,6 +202,7 @@ impl Reading<'_> {
             Read::Closed { slice, reason } => {
                 gather.forget(slice).await;
                 tracing::info!(slice = %self.part(slice)?.labels, %reason, "closed: not ours to read");
+                self.closed_because.get_or_insert(reason);
                 self.end(slice, Fate::Closed)
             }
             Read::Failed { slice, error } => {
