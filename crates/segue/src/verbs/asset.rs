@@ -9,7 +9,7 @@ use segue_core::{Ctx, Error, Kind, Result};
 pub async fn run(app: &App, verb: &Asset, ctx: &Ctx, out: &Out) -> Result<u8> {
     let Asset::Drop { asset, yes } = verb;
     app.known(asset).await?;
-    if !yes && !agreed(&format!("Remove the table of {asset}, with all its versions?"))? {
+    if !yes && !agreed(&format!("Remove the table of {asset}, with all its versions?"), out)? {
         return Err(Error::new(Kind::Cancelled, "nothing was dropped"));
     }
     let done = segue_app::asset_drop(app, asset, ctx).await?;

@@ -325,3 +325,43 @@ fn a_table_is_read_as_it_was() {
         nonsense.err
     );
 }
+
+#[test]
+fn what_is_said_on_the_way_is_shown_where_it_was_asked_for() {
+    let mut project = first_project();
+    let quiet = project.segue(&["run", "--again"]).ok();
+    assert_eq!(quiet.err, "");
+    project.set("SEGUE_LOG", "debug");
+    project.write("data/people.csv", "name,language\nAda,en\n");
+    let said = project.segue(&["run"]).ok();
+    assert!(said.err.contains("debug: tidied (table: "), "{}", said.err);
+    project.write("data/people.csv", "name,language\nAda,fr\n");
+    let json = project.segue(&["--json", "run"]).ok();
+    assert!(json.err.lines().count() > 0);
+    for line in json.err.lines() {
+        let value: serde_json::Value = serde_json::from_str(line).expect("a value a line");
+        assert!(value["debug"]["message"].is_string(), "{line}");
+    }
+    project.set("SEGUE_LOG", "segue=loud");
+    let odd = project.segue(&["run"]).ok();
+    assert!(odd.err.starts_with("warning: SEGUE_LOG is left aside"), "{}", odd.err);
+}
+
+#[test]
+fn what_is_wrong_in_a_file_of_sql_is_drawn_where_it_stands() {
+    let project = first_project();
+    project.write("q.sql", "select name,\n  nme\nfrom raw.people\n");
+    let refused = project.segue(&["sql", "-f", "q.sql"]).ended(2);
+    for wanted in [
+        "error[SG0204]: there is no column `nme`",
+        "q.sql:2:3",
+        "^^^",
+        "did you mean",
+    ] {
+        assert!(refused.err.contains(wanted), "no `{wanted}` in:\n{}", refused.err);
+    }
+    let json = project.segue(&["--json", "sql", "-f", "q.sql"]).ended(2);
+    let error: serde_json::Value = serde_json::from_str(&json.err).expect("errors are JSON");
+    assert_eq!(error["error"]["context"]["file"], "q.sql");
+    assert_eq!(error["error"]["context"]["at"], "line 2, column 3");
+}
