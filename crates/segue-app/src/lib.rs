@@ -20,7 +20,7 @@ pub mod work {
     pub use segue_work::report::{Ended, Event, Figures, Progress, RunReport, Silent, SliceCounts, StepReport};
 }
 
-pub use segue_sql::format;
+pub use segue_sql::{format, is_complete, locate};
 pub use surroundings::Surroundings;
 pub use use_cases::asset::{Doomed, Dropped, asset_doomed, asset_drop};
 pub use use_cases::connection::{connection_test, connection_unblock};

@@ -255,7 +255,7 @@ impl Http {
             };
             drop(permit);
             if wait > Duration::ZERO {
-                self.clock.sleep(wait).await;
+                self.wait(wait, "the next try of a request").await;
             }
         }
     }
@@ -270,6 +270,13 @@ impl Http {
             None if error.kind().is_transient() => Ok(Got::GaveUp { error, status: None }),
             None => Err(error),
         }
+    }
+
+    /// Waits, and tells the step so where it is long.
+    async fn wait(&self, time: Duration, reason: &str) {
+        let until = self.clock.now().checked_add(time).unwrap_or(Timestamp::MAX);
+        let _waiting = (time >= pacer::LONG).then(|| pacer::waits(until, reason)).flatten();
+        self.clock.sleep(time).await;
     }
 
     /// Waits until it may be sent; a block comes back instead.
@@ -290,7 +297,7 @@ impl Http {
             };
             let waited = pause.saturating_sub(self.clock.elapsed());
             if waited > Duration::ZERO {
-                self.clock.sleep(waited).await;
+                self.wait(waited, "the server's Retry-After").await;
                 continue;
             }
             let Some(pacer) = &self.pacer else { return Ok(None) };

@@ -85,7 +85,7 @@ impl Engine for LocalEngine {
             .measured(|| prepared.ready.start())
             .map_err(|e| failure(e, &ctx.limits))?;
         Ok(Answer {
-            rows: Rows::stream(rows, schema.clone(), ctx),
+            rows: Rows::stream(rows, schema.clone(), prepared.words, ctx),
             schema,
         })
     }
@@ -103,6 +103,7 @@ impl Engine for LocalEngine {
 struct Prepared {
     ready: Ready,
     reads: Vec<TableKey>,
+    words: BTreeMap<String, Place>,
 }
 
 /// Reads, plans and optimises a statement.
@@ -111,21 +112,22 @@ async fn prepare(query: Query, zone: Arc<str>, state: SessionState, ctx: Ctx) ->
     let words = statement.words.clone();
     let params = Params::new(&statement.params, &query.params, &zone)?;
     let tables = Tables::new(query.tables, zone);
-    let placed = |e| placed(failure(e, &ctx.limits), &words);
-    let plan = planner::plan(statement, &params, &tables, &state).map_err(placed)?;
+    let place = |e| placed(failure(e, &ctx.limits), &words);
+    let plan = planner::plan(statement, &params, &tables, &state).map_err(place)?;
     ctx.go_on()?;
-    let plan = state.create_physical_plan(&plan).await.map_err(placed)?;
+    let plan = state.create_physical_plan(&plan).await.map_err(place)?;
     Ok(Prepared {
         ready: Ready {
             plan,
             context: state.task_ctx(),
         },
         reads: tables.read(),
+        words,
     })
 }
 
 /// Adds the place of the first function that the error names, where the planner knew none.
-fn placed(error: Error, words: &BTreeMap<String, Place>) -> Error {
+pub fn placed(error: Error, words: &BTreeMap<String, Place>) -> Error {
     let names = |word: &str| {
         let message = error.message().to_lowercase();
         message.contains(&format!("{word}("))

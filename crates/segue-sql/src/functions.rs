@@ -1,11 +1,16 @@
-//! Functions whose meaning is ours: what time it is, by the context's clock, and where a day begins, in the session's zone.
+//! Functions whose meaning is ours: what time it is, by the context's clock, where a day begins, in the session's zone, sums that
+//! fit, and how much one call may make.
 
+mod bounded;
 mod date_trunc;
 mod now;
+mod sum;
 
-use datafusion::logical_expr::ScalarUDF;
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 use jiff::Timestamp;
 use std::sync::Arc;
+
+pub use bounded::bounded;
 
 /// All of them. Each takes the place of DataFusion's function of the same name.
 pub fn all(zone: &Arc<str>, now: Timestamp) -> Vec<Arc<ScalarUDF>> {
@@ -16,4 +21,9 @@ pub fn all(zone: &Arc<str>, now: Timestamp) -> Vec<Arc<ScalarUDF>> {
         ScalarUDF::from(now::Moment::time(zone, now)),
     ];
     functions.into_iter().map(Arc::new).collect()
+}
+
+/// Aggregates in the place of DataFusion's of the same name.
+pub fn aggregates() -> Vec<Arc<AggregateUDF>> {
+    vec![Arc::new(AggregateUDF::from(sum::Sum::new()))]
 }

@@ -1,7 +1,7 @@
 //! Answer SQL in this process, over the lake and the connections.
 //!
 //! In reading order: the engine ([`LocalEngine`]), what may be asked (`statement`), how it becomes a plan (`planner`), what the tables
-//! of a session are (`tables`), under which limits it runs (`session`, `spill`, `rows`), our own functions and meanings (`functions`, `nearest`, `rules`, `zone`, `types`, `pattern`), what goes
+//! of a session are (`tables`), under which limits it runs (`session`, `spill`, `rows`, `yielding`), our own functions and meanings (`functions`, `nearest`, `rules`, `zone`, `types`, `pattern`), what goes
 //! wrong and where (`failure`, [`place`]), and how answers are written down ([`format`]).
 
 mod engine;
@@ -21,11 +21,13 @@ mod spill;
 mod statement;
 mod tables;
 mod types;
+mod yielding;
 mod zone;
 
 pub use engine::{LocalEngine, LocalOptions};
 pub use pattern::pattern_mistake;
 pub use place::locate;
+pub use statement::is_complete;
 
 #[cfg(test)]
 mod slt;

@@ -1,6 +1,8 @@
 //! The rows of an answer: in types that Segue keeps, until somebody stops them, counted for the step.
 
+use crate::engine::placed;
 use crate::failure::failure;
+use crate::place::Place;
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampNanosecondType;
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
@@ -10,6 +12,7 @@ use datafusion::physical_plan::SendableRecordBatchStream;
 use futures::{Stream, StreamExt};
 use segue_core::{Batches, Ctx, Limits, Type};
 use segue_diag::{Error, Kind, Result};
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -100,17 +103,25 @@ pub struct Rows {
     inner: Option<SendableRecordBatchStream>,
     schema: SchemaRef,
     limits: Limits,
+    words: BTreeMap<String, Place>,
     cancelled: Pin<Box<WaitForCancellationFutureOwned>>,
     ctx: Ctx,
 }
 
 impl Rows {
-    /// The rows, in these columns, until the context is cancelled. The CPU time that reading them takes is the context's.
-    pub fn stream(inner: SendableRecordBatchStream, schema: SchemaRef, ctx: &Ctx) -> Batches {
+    /// The rows, in these columns, until the context is cancelled. The CPU time that reading them takes is the context's. What fails names
+    /// its place where it names one of these functions.
+    pub fn stream(
+        inner: SendableRecordBatchStream,
+        schema: SchemaRef,
+        words: BTreeMap<String, Place>,
+        ctx: &Ctx,
+    ) -> Batches {
         Rows {
             inner: Some(inner),
             schema,
             limits: ctx.limits.clone(),
+            words,
             cancelled: Box::pin(ctx.cancel.clone().cancelled_owned()),
             ctx: ctx.clone(),
         }
@@ -131,7 +142,7 @@ impl Rows {
                 Poll::Ready(None) => None,
                 Poll::Ready(Some(Ok(batch))) if batch.num_rows() == 0 => continue,
                 Poll::Ready(Some(Ok(batch))) => Some(keep(&batch, &self.schema)),
-                Poll::Ready(Some(Err(error))) => Some(Err(failure(error, &self.limits))),
+                Poll::Ready(Some(Err(error))) => Some(Err(placed(failure(error, &self.limits), &self.words))),
             };
             if !matches!(answer, Some(Ok(_))) {
                 // What the operators hold is given back now and not when the reader gets around to it.

@@ -16,6 +16,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::physical_expr_common::datum::apply;
+use datafusion::scalar::ScalarValue;
 use std::sync::Arc;
 
 /// Puts our meaning in place of DataFusion's. Runs after types are settled.
@@ -60,6 +61,14 @@ impl Meaning {
                     return Ok(Transformed::yes(chained(checked, *left, *right)));
                 }
                 Ok(Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right })))
+            }
+            Expr::Negative(of) => {
+                let kind = of.get_type(schema)?;
+                if !kind.is_integer() {
+                    return Ok(Transformed::no(Expr::Negative(of)));
+                }
+                let zero = Expr::Literal(ScalarValue::new_zero(&kind)?, None);
+                Ok(Transformed::yes(self.minus.call(vec![zero, *of])))
             }
             Expr::Cast(Cast { expr, field }) if loses_zone(&expr, field.data_type(), schema)? => {
                 let local = Box::new(self.local.call(vec![*expr]));

@@ -2,6 +2,7 @@
 
 use crate::functions;
 use crate::rules::Meaning;
+use crate::yielding::Yielding;
 use arrow_schema::SchemaRef;
 use datafusion::config::SpillCompression;
 use datafusion::error::Result as PlanResult;
@@ -31,10 +32,13 @@ const MERGE_RESERVE: usize = 10 << 20;
 
 /// What all sessions share: the functions. Built once, because it takes longer than most plans.
 pub fn base(partitions: usize) -> SessionState {
-    SessionStateBuilder::new_with_default_features()
+    let mut builder = SessionStateBuilder::new_with_default_features()
         .with_analyzer_rule(Arc::new(Meaning::new()))
-        .with_config(config("UTC", partitions, &Limits::default()))
-        .build()
+        .with_physical_optimizer_rule(Arc::new(Yielding))
+        .with_config(config("UTC", partitions, &Limits::default()));
+    let aggregates = builder.aggregate_functions().get_or_insert_default();
+    aggregates.extend(functions::aggregates());
+    builder.build()
 }
 
 /// A session for one query.
@@ -47,6 +51,7 @@ pub fn session(
     runtime: Arc<RuntimeEnv>,
 ) -> SessionState {
     let mut functions: Vec<_> = base.scalar_functions().values().cloned().collect();
+    functions.extend(functions::bounded(base.scalar_functions().values(), limits));
     functions.extend(functions::all(zone, now));
     SessionStateBuilder::new_from_existing(base.clone())
         .with_config(config(zone, partitions, limits))

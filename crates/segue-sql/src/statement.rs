@@ -111,6 +111,22 @@ impl Statement {
     }
 }
 
+/// Whether what was typed so far is a whole statement: its last word is a `;` that stands in no string, quoted name or comment.
+pub fn is_complete(text: &str) -> bool {
+    match Tokenizer::new(&GenericDialect {}, text).tokenize() {
+        Ok(tokens) => {
+            let last = tokens.iter().rev().find(|t| !matches!(t, Token::Whitespace(_)));
+            matches!(last, Some(Token::SemiColon))
+        }
+        // What is open may go on in the next line; what is wrong in another way is said once it is asked.
+        Err(error) => {
+            !error.message.starts_with("Unterminated")
+                && !error.message.contains("EOF")
+                && text.trim_end().ends_with(';')
+        }
+    }
+}
+
 /// The place of a location of the parser.
 pub fn place(location: Location) -> Place {
     Place {

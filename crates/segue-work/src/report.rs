@@ -85,7 +85,7 @@ pub struct Figures {
     /// CPU time of the step's own polls and blocking tasks; `None` where it was not measured.
     #[serde(serialize_with = "microseconds")]
     pub cpu: Option<Duration>,
-    /// The most memory that was reserved at once, in bytes; `None` where nothing measured it.
+    /// The most memory that was held at once, in bytes; `None` where nothing measured it.
     pub peak_memory: Option<u64>,
     /// From its first try to its end.
     #[serde(serialize_with = "micros")]
@@ -245,6 +245,11 @@ pub enum Event {
 pub trait Progress: Send + Sync {
     /// Something moved.
     fn tell(&self, event: Event);
+
+    /// Whether anybody listens: otherwise nobody needs to find out how far it is.
+    fn is_heard(&self) -> bool {
+        true
+    }
 }
 
 /// Nobody.
@@ -252,4 +257,8 @@ pub struct Silent;
 
 impl Progress for Silent {
     fn tell(&self, _event: Event) {}
+
+    fn is_heard(&self) -> bool {
+        false
+    }
 }

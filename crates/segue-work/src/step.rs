@@ -23,6 +23,7 @@ mod shelf;
 pub(crate) mod slices;
 pub mod survey;
 mod take;
+mod tell;
 mod work;
 
 pub use land::Rejudge;
@@ -34,6 +35,7 @@ use crate::deps::Deps;
 use crate::names::asset_name;
 use crate::report::{Ended, Figures, StepReport};
 use segue_core::fault::{Boundary, reach};
+use segue_core::meter::counts_memory;
 use segue_core::{Ctx, Error, Kind, Result, Span};
 use segue_spec::model::Asset;
 use segue_store::{AssetRow, LeaseGuard};
@@ -77,10 +79,9 @@ pub async fn step(deps: &Deps, asset: &Asset, how: &How, ctx: &Ctx) -> StepRepor
     figures.calls = survey::source_copy(asset).map(|_| usage.calls);
     let cpu = usage.cpu + figures.cpu.unwrap_or_default() + segue_store::take_worker_cpu();
     figures.cpu = (!cpu.is_zero()).then_some(cpu);
-    // The engine counts what it reserves. Of a copy that is no more than its checks: what it holds itself nobody measures.
-    figures.peak_memory = usage
-        .peak_memory
-        .filter(|_| matches!(asset.how, segue_spec::model::How::Sql(_)));
+    // Where only the engine counts what it reserves, that is no more of a copy than its checks.
+    let is_whole = counts_memory() || matches!(asset.how, segue_spec::model::How::Sql(_));
+    figures.peak_memory = usage.peak_memory.filter(|_| is_whole);
     report
 }
 

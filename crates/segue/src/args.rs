@@ -3,8 +3,8 @@
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
-/// What the exit code tells.
-const EXIT_CODES: &str = "\
+/// What stands below the help: what the exit code tells, and the variables that no argument stands for.
+const BELOW: &str = "\
 Exit codes:
   0   done
   2   something is written wrong, or this version cannot do it
@@ -14,14 +14,17 @@ Exit codes:
   6   an outside system, a disk or a limit: later it may work
   7   the data is not what it was said to be
   8   done in part
-  9   a step failed
+  9   a check failed
   10  with plan --exit-code: there are changes
   70  a mistake in Segue
-  130 stopped, as asked";
+  130 stopped, as asked
+
+Variables:
+  SEGUE_LOG how much is said on standard error: warn (as without it), info, debug, or levels by crate";
 
 /// Segue: one program that moves data into a lake, turns it into answers, and serves them.
 #[derive(Debug, Parser)]
-#[command(name = "segue", version, max_term_width = 100, disable_help_subcommand = true, after_help = EXIT_CODES)]
+#[command(name = "segue", version, max_term_width = 100, disable_help_subcommand = true, after_help = BELOW)]
 pub struct Args {
     /// Work on the project of this folder instead of the current one.
     #[arg(short = 'C', long = "folder", global = true, value_name = "DIR")]
@@ -131,6 +134,16 @@ pub enum Verb {
 }
 
 impl Verb {
+    /// Whether it changes what is kept, so that ending it in the middle of that is not the same as its never having begun.
+    pub fn writes(&self) -> bool {
+        match self {
+            Verb::Apply(_) | Verb::Run(_) | Verb::Backfill(_) | Verb::Resume { .. } => true,
+            Verb::State(_) | Verb::Asset(_) => true,
+            Verb::Lake(lake) => !matches!(lake, Lake::History { .. }),
+            _ => false,
+        }
+    }
+
     /// Whether it reads, computes or serves until that is done, rather than answers and ends.
     pub fn works_for_long(&self) -> bool {
         matches!(
@@ -377,4 +390,7 @@ pub struct DemoServer {
     /// Where random choices begin.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// End when standard input ends, as it does when whoever started it is gone.
+    #[arg(long, hide = true)]
+    pub until_eof: bool,
 }

@@ -3,6 +3,8 @@
 mod args;
 mod clock;
 mod lean;
+mod logs;
+mod memory;
 mod out;
 mod progress;
 mod stop;
@@ -15,17 +17,19 @@ use segue_core::{Error, Kind};
 use std::process::ExitCode;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: memory::Counted = memory::Counted;
 
 fn main() -> ExitCode {
     let args = match args::Args::try_parse() {
         Ok(args) => args,
         Err(refused) => return usage(&refused),
     };
+    let out = out::Out::new(args.json);
+    logs::begin(std::env::var("SEGUE_LOG").ok().as_deref(), args.json);
     if args.verb.works_for_long() {
         lean::begin_again();
     }
-    let out = out::Out::new(args.json);
+    memory::begin();
     let surroundings = Surroundings {
         variables: std::env::vars_os()
             .filter_map(|(n, v)| Some((n.into_string().ok()?, v.into_string().ok()?)))
@@ -40,6 +44,7 @@ fn main() -> ExitCode {
     // The first of two providers that the tree holds; without this line the choice would be made by a panic.
     let _already_chosen = rustls::crypto::ring::default_provider().install_default();
     match verbs::run(args, surroundings, &out) {
+        Ok(0) if out::is_cut_short() => ExitCode::from(Kind::Unavailable.exit_code()),
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             out.error(&error);

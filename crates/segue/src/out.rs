@@ -1,10 +1,22 @@
 //! What a person or a program sees: text or JSON on standard output, errors and progress on standard error.
 
 use jiff::Timestamp;
-use segue_core::Error;
+use segue_core::{Error, Kind};
 use serde::Serialize;
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
+
+/// How much of the output was taken so far.
+static WRITTEN: AtomicU8 = AtomicU8::new(ALL);
+const ALL: u8 = 0;
+const AS_MUCH_AS_WAS_READ: u8 = 1;
+const CUT_SHORT: u8 = 2;
+
+/// Whether some of the output could not be written although somebody wanted it.
+pub fn is_cut_short() -> bool {
+    WRITTEN.load(Ordering::Relaxed) == CUT_SHORT
+}
 
 /// Where a verb writes to.
 #[derive(Clone, Debug)]
@@ -44,11 +56,21 @@ impl Out {
         }
     }
 
-    /// Text as it is. A reader that went away (`| head`) ends the program quietly.
+    /// Text as it is. A reader that went away (`| head`) is no error: the verb goes on, and its exit code tells how it ended.
     pub fn raw(&self, text: &str) {
+        if WRITTEN.load(Ordering::Relaxed) != ALL {
+            return;
+        }
         let mut stdout = std::io::stdout().lock();
-        if stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_err() {
-            std::process::exit(0);
+        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+                WRITTEN.store(AS_MUCH_AS_WAS_READ, Ordering::Relaxed)
+            }
+            Err(error) => {
+                WRITTEN.store(CUT_SHORT, Ordering::Relaxed);
+                self.error(&Error::new(Kind::Unavailable, "cannot write to standard output").caused_by(error));
+            }
         }
     }
 
@@ -56,6 +78,15 @@ impl Out {
     pub fn note(&self, text: impl AsRef<str>) {
         if !self.json {
             eprintln!("{}", text.as_ref());
+        }
+    }
+
+    /// Something that is wrong and does not end the command.
+    pub fn warning(&self, error: &Error) {
+        if self.json {
+            eprintln!("{}", serde_json::json!({ "warning": error.to_json() }));
+        } else {
+            eprintln!("{}", error.to_text());
         }
     }
 
@@ -130,4 +161,31 @@ pub fn bytes(n: u64) -> String {
         n => (n / 1e9, "GB"),
     };
     format!("{value:.1} {unit}")
+}
+
+/// The value with every stretch of it (`from` and `to`, in microseconds) as instants that people and programs read.
+pub fn with_instants(value: &impl Serialize) -> serde_json::Value {
+    fn told(value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::Array(all) => all.iter_mut().for_each(told),
+            serde_json::Value::Object(fields) => {
+                let is_stretch = fields.len() == 2 && fields.contains_key("from") && fields.contains_key("to");
+                for (_, field) in fields {
+                    match field.as_i64() {
+                        Some(micros) if is_stretch => *field = instant(micros).into(),
+                        _ => told(field),
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut value = serde_json::to_value(value).unwrap_or_default();
+    told(&mut value);
+    value
+}
+
+/// An instant in RFC 3339.
+pub fn instant(micros: i64) -> String {
+    Timestamp::from_microsecond(micros).map_or_else(|_| micros.to_string(), |t| t.to_string())
 }

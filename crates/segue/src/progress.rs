@@ -8,10 +8,24 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+/// The lines that are drawn now, if any are.
+static DRAWN: Mutex<Option<MultiProgress>> = Mutex::new(None);
+
+/// Writes a line to standard error, above the live lines where there are some.
+pub fn above_the_lines(text: &str) {
+    let drawn = DRAWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    match drawn {
+        Some(all) => all.suspend(|| eprintln!("{text}")),
+        None => eprintln!("{text}"),
+    }
+}
+
 /// Draws nothing unless standard error is a terminal.
 pub fn of(out: &Out) -> Arc<dyn Progress> {
     if out.live {
-        Arc::new(Lines::on(ProgressDrawTarget::stderr()))
+        let lines = Lines::on(ProgressDrawTarget::stderr());
+        *DRAWN.lock().unwrap_or_else(PoisonError::into_inner) = Some(lines.all.clone());
+        Arc::new(lines)
     } else {
         Arc::new(segue_app::work::Silent)
     }
@@ -76,7 +90,7 @@ impl Progress for Lines {
             }
             Event::Moved { name, figures } => self.show(&name, &so_far(&figures)),
             Event::Waiting { name, reason, until } => {
-                let until = until.map(|t| format!(" until {t}")).unwrap_or_default();
+                let until = until.map(|t| format!(" until {t:.0}")).unwrap_or_default();
                 self.show(&name, &format!("waiting{until}: {reason}"));
             }
             Event::Ended { name, .. } => self.end(&name),

@@ -21,7 +21,7 @@ mod work;
 
 use crate::args::{Args, Lake, State, Verb};
 use crate::out::Out;
-use crate::stop;
+use crate::stop::{self, UnderWay};
 use segue_app::{App, Surroundings};
 use segue_core::{Error, Kind, Result};
 use std::future::Future;
@@ -40,7 +40,7 @@ pub fn run(args: Args, surroundings: Surroundings, out: &Out) -> Result<u8> {
         Verb::Explain { code } => return explain::run(code, out),
         Verb::Schema { into } => return schema::run(into.as_deref(), &surroundings, out),
         Verb::Demo(options) => return demo::run(options, environment.as_deref(), &surroundings, out),
-        Verb::DemoServer(options) => return demo::serve(options),
+        Verb::DemoServer(options) => return demo::serve(options, out),
         Verb::Reference { into } => return reference::run(into, &surroundings, out),
         _ => {}
     }
@@ -57,9 +57,13 @@ pub fn run(args: Args, surroundings: Surroundings, out: &Out) -> Result<u8> {
             refused.error
         })?;
         if let Some(remark) = remark {
-            out.note(remark.to_text());
+            out.warning(&remark);
         }
-        stop::on_ctrl_c(app.ctx.cancel.clone())?;
+        let _heard = stop::hear(match &verb {
+            Verb::Sql(sql) if sql::is_prompt(sql) => UnderWay::Prompt,
+            verb if verb.writes() => UnderWay::Writing(app.ctx.cancel.clone()),
+            _ => UnderWay::Looking(app.ctx.cancel.clone()),
+        })?;
         let done = with_project(&app, &verb, out).await;
         app.store.close().await;
         done.map_err(|error| app.without_secrets(error))
@@ -127,9 +131,9 @@ fn size(text: &str) -> Result<u64> {
     segue_app::size(text)
 }
 
-/// Asks a yes-or-no question on a terminal; elsewhere nobody can agree.
-fn agreed(question: &str) -> Result<bool> {
-    if !std::io::stdin().is_terminal() {
+/// Asks a yes-or-no question on a terminal; elsewhere, and where a program reads, nobody can agree.
+fn agreed(question: &str, out: &Out) -> Result<bool> {
+    if out.json || !std::io::stdin().is_terminal() {
         return Err(Error::new(Kind::Invalid, "nobody is there to agree").hint("add --yes"));
     }
     eprint!("{question} [y/N] ");

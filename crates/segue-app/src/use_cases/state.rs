@@ -108,7 +108,8 @@ pub async fn state_rebuild(app: &App, ctx: &Ctx) -> Result<Rebuilt> {
 
 fn told(what: &str, error: &Error) -> String {
     let hint = error.hint_text().map(|hint| format!("; {hint}")).unwrap_or_default();
-    format!("{what}: {error}{hint}")
+    let code = error.error_code().map(|code| format!(" [{code}]")).unwrap_or_default();
+    format!("{what}: {error}{code}{hint}")
 }
 
 /// What became of one table.

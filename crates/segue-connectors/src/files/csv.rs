@@ -288,6 +288,7 @@ impl Reading<'_> {
     }
 
     fn send(&self, read: Read) -> Result<()> {
+        segue_core::meter::settle_memory();
         self.out
             .blocking_send(read)
             .map_err(|_| Error::new(Kind::Cancelled, "nobody reads on"))

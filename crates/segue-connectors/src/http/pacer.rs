@@ -3,6 +3,7 @@
 use crate::connector::Deps;
 use jiff::Timestamp;
 use segue_core::gate::{Gate, Rate};
+use segue_core::meter::{Meter, Wait};
 use segue_core::{Clock, Result};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,6 +14,9 @@ use tokio::sync::Mutex;
 /// By how much of the window places are kept further apart than they must be. A request reaches the server a little after its
 /// place, and not always equally late: without this, two that are a window apart here could be less than one apart there.
 const SLACK: f64 = 0.045;
+
+/// A wait that is worth telling.
+pub(super) const LONG: Duration = Duration::from_secs(1);
 
 /// Hands out places in a rate.
 pub struct Pacer {
@@ -65,6 +69,8 @@ impl Pacer {
             let ahead = Duration::try_from(at.duration_since(self.clock.now())).unwrap_or_default();
             if ahead > Duration::ZERO {
                 waited = true;
+                // Places are mostly a moment apart; that is no news to anybody.
+                let _waiting = (ahead >= LONG).then(|| waits(at, "the connection's rate")).flatten();
                 self.clock.sleep(ahead).await;
             }
             let late = Duration::try_from(self.clock.now().duration_since(at)).unwrap_or_default();
@@ -74,6 +80,12 @@ impl Pacer {
             tokio::task::yield_now().await;
         }
     }
+}
+
+/// Tells the step that it waits, until the value is dropped.
+pub(super) fn waits(until: Timestamp, reason: &str) -> Option<segue_core::meter::Waiting> {
+    let reason = reason.to_string();
+    Meter::current().map(|meter| meter.waits(Wait { until, reason }))
 }
 
 /// Counts one that waits until it is dropped.

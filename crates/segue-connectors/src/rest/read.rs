@@ -479,6 +479,7 @@ impl Reading {
     }
 
     pub(super) async fn send(&self, read: Read) -> Result<()> {
+        segue_core::meter::settle_memory();
         self.out
             .send(Ok(read))
             .await

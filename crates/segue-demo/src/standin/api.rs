@@ -31,7 +31,13 @@ impl Server {
         let verdict = self.gate.lock().judge(class, request, now);
         match verdict {
             Verdict::Refused(reply) => reply,
-            Verdict::Admitted(trouble) => trouble.spoil(self.fulfil(&call, request)),
+            Verdict::Admitted(trouble) => {
+                let (reply, in_vain) = trouble.spoil(self.fulfil(&call, request));
+                if let Some(kind) = in_vain {
+                    self.gate.lock().faults.take_back(kind);
+                }
+                reply
+            }
         }
     }
 

@@ -248,6 +248,16 @@ impl Board {
             active.fired += 1;
         }
     }
+
+    /// A firing that changed nothing is none.
+    pub(super) fn take_back(&mut self, kind: FaultKind) {
+        if let Some(fired) = self.fired.get_mut(&kind) {
+            *fired = fired.saturating_sub(1);
+        }
+        if let Some(active) = self.on.get_mut(&kind) {
+            active.fired = active.fired.saturating_sub(1);
+        }
+    }
 }
 
 impl Active {

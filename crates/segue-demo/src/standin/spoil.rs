@@ -1,5 +1,6 @@
 //! Right answers, made wrong.
 
+use super::faults::FaultKind;
 use super::shapes::Reply;
 use crate::numbers::mix;
 use axum::body::Bytes;
@@ -27,56 +28,71 @@ pub(super) enum Spoil {
 }
 
 impl Trouble {
-    pub(super) fn spoil(self, mut reply: Reply) -> Reply {
+    /// The answer with this trouble, and the fault that found nothing in it to spoil, if one did.
+    pub(super) fn spoil(self, mut reply: Reply) -> (Reply, Option<FaultKind>) {
         reply.delay = self.delay;
-        match self.spoil {
-            Some(Spoil::Cut) => reply.cut = true,
-            Some(Spoil::Truncate) => reply.body = reply.body.slice(..reply.body.len() / 2),
-            Some(Spoil::Duplicate) => reply.body = changed(&reply.body, duplicate),
-            Some(Spoil::WrongType(bits)) => reply.body = changed(&reply.body, |value| wrong_type(value, bits)),
-            None => {}
-        }
-        reply
+        let in_vain = match self.spoil {
+            Some(Spoil::Cut) => {
+                reply.cut = true;
+                None
+            }
+            Some(Spoil::Truncate) => {
+                reply.body = reply.body.slice(..reply.body.len() / 2);
+                None
+            }
+            Some(Spoil::Duplicate) => (!change(&mut reply.body, duplicate)).then_some(FaultKind::DuplicatedPage),
+            Some(Spoil::WrongType(bits)) => {
+                (!change(&mut reply.body, |value| wrong_type(value, bits))).then_some(FaultKind::WrongType)
+            }
+            None => None,
+        };
+        (reply, in_vain)
     }
 }
 
-fn changed(body: &Bytes, change: impl FnOnce(&mut Value)) -> Bytes {
-    match serde_json::from_slice::<Value>(body) {
-        Ok(mut value) => {
-            change(&mut value);
-            Bytes::from(value.to_string())
-        }
-        Err(_) => body.clone(),
+/// Changes a body that is JSON; whether there was something to change.
+fn change(body: &mut Bytes, change: impl FnOnce(&mut Value) -> bool) -> bool {
+    let Ok(mut value) = serde_json::from_slice::<Value>(body) else {
+        return false;
+    };
+    let is_changed = change(&mut value);
+    if is_changed {
+        *body = Bytes::from(value.to_string());
     }
+    is_changed
 }
 
-fn duplicate(value: &mut Value) {
-    if let Some(records) = records(value) {
-        *records = records.iter().flat_map(|r| [r.clone(), r.clone()]).collect();
-    }
+fn duplicate(value: &mut Value) -> bool {
+    let Some(records) = records(value).filter(|records| !records.is_empty()) else {
+        return false;
+    };
+    *records = records.iter().flat_map(|r| [r.clone(), r.clone()]).collect();
+    true
 }
 
 /// A popularity becomes a string; without one, any number becomes an object.
-fn wrong_type(value: &mut Value, bits: u64) {
-    let Some(records) = records(value) else { return };
+fn wrong_type(value: &mut Value, bits: u64) -> bool {
+    let Some(records) = records(value) else { return false };
     let mut objects: Vec<&mut Value> = records.iter_mut().filter(|r| r.is_object()).collect();
     if objects.is_empty() {
-        return;
+        return false;
     }
     let place = (bits % objects.len() as u64) as usize;
     let Value::Object(fields) = &mut *objects[place] else {
-        return;
+        return false;
     };
     if let Some(popularity) = fields.get_mut("popularity") {
         *popularity = json!(format!("{popularity} of 100"));
-        return;
+        return true;
     }
     let mut numbers: Vec<&mut Value> = fields.values_mut().filter(|v| v.is_number()).collect();
-    if !numbers.is_empty() {
-        let place = (mix(bits) % numbers.len() as u64) as usize;
-        let number = &mut *numbers[place];
-        *number = json!({ "value": number.clone() });
+    if numbers.is_empty() {
+        return false;
     }
+    let place = (mix(bits) % numbers.len() as u64) as usize;
+    let number = &mut *numbers[place];
+    *number = json!({ "value": number.clone() });
+    true
 }
 
 /// The list of records in an answer: of a page, of a search, or of many by id.

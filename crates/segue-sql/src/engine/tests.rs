@@ -458,20 +458,27 @@ async fn rows_come_as_they_are_made_and_stop_when_dropped() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cancelling_ends_an_endless_join() {
     for sql in [
-        "select count(*) from generate_series(1, 10000000) a, generate_series(1, 10000000) b where a.value % 7 = b.value % 11",
+        "select count(*) from raw.endless a, generate_series(1, 1000) b where a.n * b.value % 7 = 3",
+        "select count(*) from raw.endless a, generate_series(1, 1000) b where a.n % 7 = b.value % 11",
         "select a.n from raw.endless a order by a.n",
         "select max(a.n) over (order by b.n) from raw.endless a, raw.endless b where a.n = b.n",
     ] {
         let bench = bench();
         let mut query = query(sql);
-        query
-            .tables
-            .insert(TableKey::new("raw", "endless"), Endless::relation().0);
+        let (endless, batches) = Endless::relation();
+        query.tables.insert(TableKey::new("raw", "endless"), endless);
         let answer = bench.engine.run(&query, &bench.ctx).await.unwrap();
         let cancel = bench.ctx.cancel.clone();
         let reading = tokio::spawn(answer.rows.try_collect::<Vec<_>>());
+        let within = std::time::Duration::from_secs(20);
+        let works = async {
+            while batches.load(Ordering::Relaxed) < 16 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(within, works).await.expect("it reads");
         cancel.cancel();
-        let done = tokio::time::timeout(std::time::Duration::from_secs(20), reading).await;
+        let done = tokio::time::timeout(within, reading).await;
         let error = done.expect("it ends").unwrap().unwrap_err();
         assert_eq!(error.kind(), Kind::Cancelled, "{sql}");
     }
@@ -510,6 +517,33 @@ async fn sorting_more_than_memory_goes_to_disk_and_comes_back() {
     assert!(!has_files(bench.spill.path()), "files live no longer than their query");
     let peak = bench.ctx.meter.usage().peak_memory.unwrap();
     assert!(peak > 1 << 20 && peak <= 24 << 20, "{peak}");
+}
+
+#[tokio::test]
+async fn a_function_makes_no_more_than_the_memory_leaves_for_it() {
+    insta::assert_snapshot!(asked("select\n  repeat('x', 2000000000) as t").await, @r"
+    error[SG0250]: `repeat` would make more than 256 MiB at once, which is what the query's memory leaves for it
+      limit: limits.memory
+      at: line 2, column 3
+      hint: let it make less, or allow more: segue sql --memory 2GiB
+      more: segue explain SG0250
+    ");
+    for sql in [
+        "select max(length(repeat('x', 100000 + value))) as n from generate_series(1, 100000)",
+        "select rpad('x', 2000000000) as t",
+        "select replace(repeat('x', 1000000), 'x', repeat('y', 1000000)) as t",
+        "select array_repeat(1, 1000000000) as t",
+        "select range(1, 1000000000) as t",
+    ] {
+        let error = refused(&bench(), &query(sql)).await;
+        assert_eq!(error.error_code(), Some(segue_diag::SQL_MEMORY_LIMIT), "{sql}: {error}");
+        assert!(
+            error.context().iter().any(|(name, _)| *name == "at"),
+            "{sql}: {error:?}"
+        );
+    }
+    let fine = "select max(length(repeat('ab', cast(value as int)))) as n, length(lpad('x', 10000)) as l, array_length(range(0, 1000)) as a from generate_series(1, 1000)";
+    assert!(asked(fine).await.contains("2000"), "{}", asked(fine).await);
 }
 
 fn has_files(folder: &std::path::Path) -> bool {

@@ -196,3 +196,27 @@ fn a_long_statement_that_is_not_deep_is_taken() {
         .join(" and ");
     assert_eq!(code(&format!("select * from raw.a where {conditions}")), "fine");
 }
+
+#[test]
+fn a_statement_is_whole_at_a_semicolon_that_stands_in_nothing_else() {
+    for whole in [
+        "select 1;",
+        "select ';' ;\n",
+        "select 1; -- done",
+        "select 1; /* done; */",
+        "show tables;",
+    ] {
+        assert!(is_complete(whole), "{whole}");
+    }
+    for goes_on in [
+        "",
+        "select 1",
+        "select 'a;",
+        "select 'a;\n b",
+        "select \"a;",
+        "select 1 -- not yet;",
+        "select 1 /* not yet;",
+    ] {
+        assert!(!is_complete(goes_on), "{goes_on}");
+    }
+}

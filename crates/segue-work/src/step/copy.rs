@@ -5,6 +5,7 @@ use super::doing::Doing;
 use super::land::Meets;
 use super::read::{Answers, Fate, Pause, Reading, declared_schema};
 use super::survey::source_copy;
+use super::tell::Tell;
 use super::{Step, pages};
 use crate::deps::Opened;
 use crate::ledger::{State, Why};
@@ -111,11 +112,13 @@ impl Doing<'_> {
                 return Ok(HashSet::new());
             }
         };
+        let (progress, name) = (self.step.deps.progress.clone(), self.step.row.name.clone());
+        let mut before = self.report.figures.clone();
+        (before.rows_in, before.slices.done) = (Some(outcome.rows), outcome.done);
+        let mut tell = Tell::of(progress.as_ref(), &name, before);
         while broken.is_none() {
-            let pause = match reading
-                .on(&mut answers, &mut gather, self.step.how.batching, &ctx)
-                .await
-            {
+            let batching = self.step.how.batching;
+            let pause = match reading.on(&mut answers, &mut gather, batching, &mut tell, &ctx).await {
                 Ok(pause) => pause,
                 Err(error) => {
                     gather.forget_all().await;
@@ -179,6 +182,13 @@ impl Doing<'_> {
         let ended = reading.no_longer_parked();
         if !self.seen.parked.is_empty() && !ended.is_empty() {
             deps.store.unpark(row.id, &ended).await?;
+        }
+        let closed_now = count(&reading.fates, |f| matches!(f, Fate::Closed));
+        if let Some(reason) = &reading.closed_because {
+            let slices = if closed_now == 1 { "slice is" } else { "slices are" };
+            self.report
+                .notes
+                .push(format!("{closed_now} {slices} closed, not ours to read: {reason}"));
         }
         if !is_broken && !is_replay {
             const SILENT: &str = "the source ended without a word on this slice";

@@ -149,7 +149,8 @@ impl<'a> Doing<'a> {
             self.count_state();
             landed?;
         }
-        let (name, figures) = (self.step.row.name.clone(), self.report.figures.clone());
+        let (name, mut figures) = (self.step.row.name.clone(), self.report.figures.clone());
+        figures.calls = Some(self.step.ctx.meter.usage().calls).filter(|calls| *calls > 0);
         self.step.deps.progress.tell(Event::Moved { name, figures });
         Ok(())
     }

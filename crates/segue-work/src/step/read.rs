@@ -4,6 +4,7 @@ use super::aside::{SetAside, cut, part_key, stray_key};
 use super::gather::{Gather, Whose};
 use super::group::DonePart;
 use super::pages;
+use super::tell::{TOLD_EVERY, Tell};
 use crate::ledger::Part;
 use arrow_schema::SchemaRef;
 use futures::StreamExt;
@@ -77,6 +78,8 @@ pub struct Reading<'a> {
     pub notes: Vec<String>,
     /// The error of the first slice that failed: of the others their words are kept.
     pub first_failure: Option<Error>,
+    /// Why slices were found closed: the first reason that was given.
+    pub closed_because: Option<String>,
 }
 
 /// Why reading paused.
@@ -122,6 +125,7 @@ impl Reading<'_> {
             keep_pages,
             notes: Vec::new(),
             first_failure: None,
+            closed_because: None,
         }
     }
 
@@ -134,10 +138,12 @@ impl Reading<'_> {
         answers: &mut Answers,
         gather: &mut Gather,
         batching: Batching,
+        tell: &mut Tell<'_>,
         ctx: &Ctx,
     ) -> Result<Pause> {
         loop {
             let now = ctx.clock.elapsed();
+            tell.how_far(self, now, ctx);
             if gather.is_empty() {
                 answers.begun = None;
             } else {
@@ -155,6 +161,7 @@ impl Reading<'_> {
                 () = ctx.cancel.cancelled() => return Ok(Pause::Broken(Error::new(Kind::Cancelled, "stopped, as asked"))),
                 next = answers.stream.next() => next,
                 () = ctx.clock.sleep(left), if answers.begun.is_some() => continue,
+                () = ctx.clock.sleep(TOLD_EVERY), if tell.is_heard() => continue,
             };
             match next {
                 None => return Ok(Pause::Ended),
@@ -205,6 +212,7 @@ impl Reading<'_> {
             Read::Closed { slice, reason } => {
                 gather.forget(slice).await;
                 tracing::info!(slice = %self.part(slice)?.labels, %reason, "closed: not ours to read");
+                self.closed_because.get_or_insert(reason);
                 self.end(slice, Fate::Closed)
             }
             Read::Failed { slice, error } => {

@@ -238,7 +238,10 @@ async fn closed_slices_are_done_in_their_way_and_only_an_optional_asset_may_be_c
         }
     });
     let world = world(TRACKS, &source).await;
-    insta::assert_snapshot!(world.run("raw.tracks").await, @"done, in 2, written 2, changed 2, commits 1, slices done 2, closed 1");
+    insta::assert_snapshot!(world.run("raw.tracks").await, @r"
+    done, in 2, written 2, changed 2, commits 1, slices done 2, closed 1
+      1 slice is closed, not ours to read: 403
+    ");
     insta::assert_snapshot!(world.ledger("raw.tracks").await, @r"
     artist=a Closed n=1
     artist=b Done n=1
@@ -248,10 +251,16 @@ async fn closed_slices_are_done_in_their_way_and_only_an_optional_asset_may_be_c
 
     let all_closed = MemSource::new(|_| vec![Says::Closed]);
     let world = World::new(&[TRACKS], &all_closed).await;
-    insta::assert_snapshot!(world.run("raw.tracks").await, @"failed[SG0519]: all 3 slices of raw.tracks are closed: not ours to read, closed 3");
+    insta::assert_snapshot!(world.run("raw.tracks").await, @r"
+    failed[SG0519]: all 3 slices of raw.tracks are closed: not ours to read, closed 3
+      3 slices are closed, not ours to read: 403
+    ");
     let (path, text) = changed(TRACKS, "fresh: 1d", "fresh: 1d\noptional: true");
     let world = World::new(&[(path, &text)], &all_closed).await;
-    insta::assert_snapshot!(world.run("raw.tracks").await, @"done, closed 3");
+    insta::assert_snapshot!(world.run("raw.tracks").await, @r"
+    done, closed 3
+      3 slices are closed, not ours to read: 403
+    ");
 }
 
 #[tokio::test]

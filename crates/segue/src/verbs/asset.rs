@@ -13,7 +13,7 @@ pub async fn run(app: &App, verb: &Asset, ctx: &Ctx, out: &Out) -> Result<u8> {
         "Remove the table of {asset} at {}, with all its versions?",
         doomed.places().join(" and ")
     );
-    if !yes && !agreed(&question)? {
+    if !yes && !agreed(&question, out)? {
         return Err(Error::new(Kind::Cancelled, "nothing was dropped"));
     }
     let done = segue_app::asset_drop(app, &doomed, ctx).await?;

@@ -3,12 +3,12 @@
 use crate::out::Out;
 use segue_app::{Loaded, Surroundings};
 use segue_core::Result;
-use segue_diag::{Kind, Severity};
+use segue_diag::{Kind, Severity, Span, Text};
 
 pub fn run(surroundings: &Surroundings, environment: Option<&str>, out: &Out) -> Result<u8> {
     let loaded = segue_app::load(&segue_app::find(&surroundings.folder)?)?;
     loaded.environment(environment)?;
-    out.value(&loaded.diagnostics);
+    out.value(&placed(&loaded));
     for drawn in drawings(&loaded, out) {
         out.line(format!("{drawn}\n"));
     }
@@ -37,9 +37,41 @@ pub fn run(surroundings: &Surroundings, environment: Option<&str>, out: &Out) ->
 
 /// Shows everything that is wrong beside a verb's own output, which another program may be reading.
 pub fn show_beside(loaded: &Loaded, out: &Out) {
-    out.value(&loaded.diagnostics);
+    if out.json {
+        eprintln!("{}", serde_json::json!({ "mistakes": placed(loaded) }));
+    }
     for drawn in drawings(loaded, out) {
         out.note(format!("{drawn}\n"));
+    }
+}
+
+/// What is wrong, each place also by line and column, from 1; columns count characters.
+fn placed(loaded: &Loaded) -> serde_json::Value {
+    let mut all = serde_json::to_value(&loaded.diagnostics).unwrap_or_default();
+    for (value, diagnostic) in all.as_array_mut().into_iter().flatten().zip(&loaded.diagnostics) {
+        if let Some(span) = &diagnostic.span {
+            add_lines(&mut value["span"], span, loaded);
+        }
+        if let Some((span, _)) = &diagnostic.related {
+            add_lines(&mut value["related"][0], span, loaded);
+        }
+    }
+    all
+}
+
+fn add_lines(value: &mut serde_json::Value, span: &Span, loaded: &Loaded) {
+    let (Some(fields), Some(text)) = (value.as_object_mut(), loaded.files.text(&span.file)) else {
+        return;
+    };
+    let ends = [
+        ("line", "column", span.bytes.start),
+        ("end_line", "end_column", span.bytes.end),
+    ];
+    for (line_name, column_name, byte) in ends {
+        let before = &text[..text.floor_char_boundary(byte)];
+        let start = before.rfind('\n').map_or(0, |at| at + 1);
+        fields.insert(line_name.into(), (before.matches('\n').count() + 1).into());
+        fields.insert(column_name.into(), (before[start..].chars().count() + 1).into());
     }
 }
 

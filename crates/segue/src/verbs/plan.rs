@@ -57,8 +57,9 @@ pub async fn apply(app: &App, apply: &Apply, ctx: &Ctx, out: &Out) -> Result<u8>
                 ctx,
             )
             .await?;
+            out.value(&made);
             draw(&made, out);
-            if made.has_work() && !apply.yes && !agreed("Carry this out?")? {
+            if made.has_work() && !apply.yes && !agreed("Carry this out?", out)? {
                 return Err(Error::new(Kind::Cancelled, "nothing was applied"));
             }
             made

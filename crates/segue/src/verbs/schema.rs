@@ -18,12 +18,15 @@ pub fn run(into: Option<&Path>, surroundings: &Surroundings, out: &Out) -> Resul
         Kind::Unavailable,
         format!("cannot make the folder {}", folder.display()),
     )?;
+    let mut files = Vec::new();
     for (name, schema) in schemas {
         let file = folder.join(format!("{name}.schema.json"));
         let text = serde_json::to_string_pretty(&schema).unwrap_or_default();
         std::fs::write(&file, format!("{text}\n"))
             .context(Kind::Unavailable, format!("cannot write {}", file.display()))?;
         out.line(file.display().to_string());
+        files.push(file);
     }
+    out.value(&serde_json::json!({ "folder": folder, "files": files }));
     Ok(0)
 }

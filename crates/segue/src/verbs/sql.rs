@@ -2,11 +2,14 @@
 
 use crate::args::{Format, Sql};
 use crate::out::Out;
+use crate::stop::{self, UnderWay};
 use crate::verbs::size;
 use segue_app::format::{Form, Options};
 use segue_app::{App, Question};
 use segue_core::{Context, Ctx, Error, Kind, Result};
+use segue_diag::{Diagnostic, Span, Text};
 use std::io::{IsTerminal, Read};
+use std::path::Path;
 
 pub async fn run(app: &App, sql: &Sql, ctx: &Ctx, out: &Out) -> Result<u8> {
     let memory = sql.memory.as_deref().map(size).transpose()?;
@@ -18,27 +21,61 @@ pub async fn run(app: &App, sql: &Sql, ctx: &Ctx, out: &Out) -> Result<u8> {
         params: sql.params.clone(),
         memory,
     };
-    let statement = match (&sql.statement, &sql.file) {
-        (Some(statement), _) if statement != "-" => Some(statement.clone()),
-        (None, None) if std::io::stdin().is_terminal() => None,
+    if is_prompt(sql) {
+        prompt(app, question, format, ctx, out).await?;
+        return Ok(0);
+    }
+    let (statement, file) = match (&sql.statement, &sql.file) {
+        (Some(statement), _) if statement != "-" => (statement.clone(), None),
         (_, Some(path)) if path.as_os_str() != "-" => {
-            Some(std::fs::read_to_string(path).context(Kind::NotFound, format!("cannot read {}", path.display()))?)
+            let text =
+                std::fs::read_to_string(path).context(Kind::NotFound, format!("cannot read {}", path.display()))?;
+            (text, Some(path))
         }
         _ => {
             let mut text = String::new();
             std::io::stdin()
                 .read_to_string(&mut text)
                 .context(Kind::Invalid, "standard input is not text")?;
-            Some(text)
+            (text, None)
         }
     };
-    match statement {
-        Some(statement) => {
-            answer(app, &question(statement), format, ctx).await?;
-        }
-        None => prompt(app, question, format, ctx, out).await?,
+    let done = answer(app, &question(statement.clone()), format, ctx).await;
+    match (done, file) {
+        (Ok(()), _) => Ok(0),
+        (Err(error), Some(file)) => refused(app.without_secrets(error), file, &statement, out),
+        (Err(error), None) => Err(error),
     }
-    Ok(0)
+}
+
+/// Whether statements are asked for at a prompt.
+pub fn is_prompt(sql: &Sql) -> bool {
+    sql.statement.is_none() && sql.file.is_none() && std::io::stdin().is_terminal()
+}
+
+/// What is wrong with the statement of a file: drawn where it stands, if the error says where and nothing more.
+fn refused(error: Error, file: &Path, statement: &str, out: &Out) -> Result<u8> {
+    let name = file.display().to_string();
+    let place = segue_app::locate(&error, statement).filter(|_| error.context().len() == 1 && !out.json);
+    let (Some(bytes), Some(code)) = (place, error.error_code()) else {
+        return Err(error.with("file", name));
+    };
+    let span = Span { file: name, bytes };
+    let diagnostic = Diagnostic {
+        hint: error.hint_text().map(str::to_string),
+        ..Diagnostic::error(code, Some(span), error.message())
+    };
+    out.note(segue_diag::render(&diagnostic, &One(statement), out.colour));
+    Ok(error.kind().exit_code())
+}
+
+/// The text of the one file that there is.
+struct One<'a>(&'a str);
+
+impl Text for One<'_> {
+    fn text(&self, _: &str) -> Option<&str> {
+        Some(self.0)
+    }
 }
 
 /// Runs a question and writes its answer as it comes.
@@ -73,38 +110,44 @@ fn is_gone(error: &Error) -> bool {
     cause.is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
-/// Reads statements that end with `;` until the end of the input. Ctrl-C ends the statement, not the prompt.
+/// Reads statements that end with `;` until the end of the input, which also ends the last one. Ctrl-C ends the statement, not the prompt.
 async fn prompt(app: &App, question: impl Fn(String) -> Question, format: Format, ctx: &Ctx, out: &Out) -> Result<()> {
     out.note("statements end with ; and Ctrl-D ends the prompt");
     let mut editor = rustyline::DefaultEditor::new().context(Kind::Unavailable, "cannot open the prompt")?;
     let mut statement = String::new();
     loop {
         let read = editor.readline(if statement.is_empty() { "segue> " } else { "   ... " });
+        let is_end = matches!(read, Err(rustyline::error::ReadlineError::Eof));
         match read {
             Ok(line) => {
                 statement.push_str(&line);
                 statement.push('\n');
-                if !line.trim_end().ends_with(';') {
-                    continue;
-                }
-                let text = std::mem::take(&mut statement);
-                let _kept = editor.add_history_entry(text.trim());
-                let one = Ctx {
-                    cancel: ctx.cancel.child_token(),
-                    ..ctx.clone()
-                };
-                let asked = question(text.trim().trim_end_matches(';').to_string());
-                let done = tokio::select! {
-                    done = answer(app, &asked, format, &one) => done,
-                    _ = tokio::signal::ctrl_c() => Err(Error::new(Kind::Cancelled, "stopped, as asked")),
-                };
-                if let Err(error) = done {
-                    out.error(&error);
-                }
             }
             Err(rustyline::error::ReadlineError::Interrupted) => statement.clear(),
-            Err(rustyline::error::ReadlineError::Eof) => return Ok(()),
+            Err(rustyline::error::ReadlineError::Eof) => {}
             Err(error) => return Err(Error::new(Kind::Unavailable, "cannot read from the terminal").caused_by(error)),
         }
+        if statement.trim().is_empty() {
+            statement.clear();
+        } else if is_end || segue_app::is_complete(&statement) {
+            let text = std::mem::take(&mut statement);
+            let _kept = editor.add_history_entry(text.trim());
+            if let Err(error) = one(app, &question(text.trim().to_string()), format, ctx).await {
+                out.error(&app.without_secrets(error));
+            }
+        }
+        if is_end {
+            return Ok(());
+        }
     }
+}
+
+/// Answers one statement of a prompt, which Ctrl-C ends.
+async fn one(app: &App, question: &Question, format: Format, ctx: &Ctx) -> Result<()> {
+    let ctx = Ctx {
+        cancel: ctx.cancel.child_token(),
+        ..ctx.clone()
+    };
+    let _heard = stop::hear(UnderWay::Statement(ctx.cancel.clone()))?;
+    answer(app, question, format, &ctx).await
 }

@@ -1,7 +1,7 @@
 //! `segue status` and `segue why`
 
 use crate::args::Select;
-use crate::out::{Columns, Out, ago};
+use crate::out::{Columns, Out, ago, instant, with_instants};
 use crate::verbs::check::count;
 use segue_app::{App, Status};
 use segue_core::{Ctx, Result};
@@ -29,7 +29,7 @@ pub async fn status(app: &App, select: &Select, ctx: &Ctx, out: &Out) -> Result<
 
 pub async fn why(app: &App, asset: &str, ctx: &Ctx, out: &Out) -> Result<u8> {
     let reasons = segue_app::why(app, asset, ctx).await?;
-    out.value(&reasons);
+    out.value(&with_instants(&reasons));
     let now = ctx.clock.now();
     let status = &reasons.status;
     out.line(format!("{}: {} ({})", status.name, status.state, parts(status)));
@@ -95,8 +95,4 @@ fn reason(status: &Status, now: jiff::Timestamp) -> String {
         .flatten()
         .collect::<Vec<_>>()
         .join("; ")
-}
-
-fn instant(micros: i64) -> String {
-    jiff::Timestamp::from_microsecond(micros).map_or_else(|_| micros.to_string(), |t| t.to_string())
 }

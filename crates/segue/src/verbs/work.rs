@@ -1,7 +1,7 @@
 //! `segue run`, `backfill` and `resume`
 
 use crate::args::{Backfill, Run, Work};
-use crate::out::{Columns, Out, bytes, took};
+use crate::out::{Columns, Out, bytes, instant, took, with_instants};
 use crate::progress;
 use crate::verbs::{check::count, duration};
 use segue_app::work::{Ended, Figures, RunReport};
@@ -34,7 +34,7 @@ pub async fn backfill(app: &App, backfill: &Backfill, ctx: &Ctx, out: &Out) -> R
         return Ok(show(app, &report, out));
     }
     let parts = segue_app::backfill_dry_run(app, &request, ctx).await?;
-    out.value(&parts);
+    out.value(&with_instants(&parts));
     for part in &parts {
         let range = part
             .range
@@ -155,8 +155,4 @@ fn slices(figures: &Figures) -> String {
 
 fn number(n: u64) -> String {
     if n == 0 { String::new() } else { n.to_string() }
-}
-
-fn instant(micros: i64) -> String {
-    jiff::Timestamp::from_microsecond(micros).map_or_else(|_| micros.to_string(), |t| t.to_string())
 }

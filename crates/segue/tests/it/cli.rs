@@ -312,14 +312,10 @@ fn a_table_is_read_as_it_was() {
     let first = versions.as_array().unwrap().last().unwrap().clone();
     project.write("data/n.csv", "n\n1\n2\n");
     project.ok(&["run"]);
-    let rows = |at: &str| {
-        project
-            .sql(&format!("select count(*) as n from raw.\"n@{at}\""))
-            .replace("\r\n", "\n")
-    };
+    let rows = |at: &str| project.sql(&format!("select count(*) as n from raw.\"n@{at}\""));
     assert_eq!(rows(&first["version"].to_string()).trim(), "n\n1");
     assert_eq!(rows(first["at"].as_str().unwrap()).trim(), "n\n1");
-    assert_eq!(project.sql("select count(*) as n from raw.n").trim(), "n\r\n2");
+    assert_eq!(project.sql("select count(*) as n from raw.n").trim(), "n\n2");
     let gone = project.segue(&["sql", "select * from raw.\"n@99\""]);
     assert!(gone.err.contains("99") && gone.code != Some(0), "{}", gone.text());
     let nonsense = project.segue(&["sql", "select * from raw.\"n@yesterday\""]).ended(2);
@@ -328,4 +324,44 @@ fn a_table_is_read_as_it_was() {
         "{}",
         nonsense.err
     );
+}
+
+#[test]
+fn what_is_said_on_the_way_is_shown_where_it_was_asked_for() {
+    let mut project = first_project();
+    let quiet = project.segue(&["run", "--again"]).ok();
+    assert_eq!(quiet.err, "");
+    project.set("SEGUE_LOG", "debug");
+    project.write("data/people.csv", "name,language\nAda,en\n");
+    let said = project.segue(&["run"]).ok();
+    assert!(said.err.contains("debug: tidied (table: "), "{}", said.err);
+    project.write("data/people.csv", "name,language\nAda,fr\n");
+    let json = project.segue(&["--json", "run"]).ok();
+    assert!(json.err.lines().count() > 0);
+    for line in json.err.lines() {
+        let value: serde_json::Value = serde_json::from_str(line).expect("a value a line");
+        assert!(value["debug"]["message"].is_string(), "{line}");
+    }
+    project.set("SEGUE_LOG", "segue=loud");
+    let odd = project.segue(&["run"]).ok();
+    assert!(odd.err.starts_with("warning: SEGUE_LOG is left aside"), "{}", odd.err);
+}
+
+#[test]
+fn what_is_wrong_in_a_file_of_sql_is_drawn_where_it_stands() {
+    let project = first_project();
+    project.write("q.sql", "select name,\n  nme\nfrom raw.people\n");
+    let refused = project.segue(&["sql", "-f", "q.sql"]).ended(2);
+    for wanted in [
+        "error[SG0204]: there is no column `nme`",
+        "q.sql:2:3",
+        "^^^",
+        "did you mean",
+    ] {
+        assert!(refused.err.contains(wanted), "no `{wanted}` in:\n{}", refused.err);
+    }
+    let json = project.segue(&["--json", "sql", "-f", "q.sql"]).ended(2);
+    let error: serde_json::Value = serde_json::from_str(&json.err).expect("errors are JSON");
+    assert_eq!(error["error"]["context"]["file"], "q.sql");
+    assert_eq!(error["error"]["context"]["at"], "line 2, column 3");
 }

@@ -49,8 +49,10 @@ fn a_second_run_asks_only_for_what_is_missing_or_stale() {
         project.sql(&format!("select count(*) from system.commits where asset = '{table}'"))
     };
 
-    // Within `fresh`.
+    // Within `fresh`. The bar is one second for the program that people run; this one is not optimised.
+    let begun = std::time::Instant::now();
     let (requests, _) = asked(&project, &["run"]);
+    assert!(begun.elapsed().as_secs_f64() < 3.0, "it took {:?}", begun.elapsed());
     assert_eq!(requests, 0, "everything is fresh");
 
     // One name more.
@@ -82,19 +84,150 @@ fn a_second_run_asks_only_for_what_is_missing_or_stale() {
     let kind = third.sql("select arrow_typeof(popularity) from raw.top_tracks limit 1");
     assert_eq!(kind.lines().last(), Some("Int64"));
 
-    // Nothing is fresh any more, and the answers are the same.
-    let before = (
-        commits(&third, "raw.top_tracks"),
-        commits(&third, "music.artist_profiles"),
-    );
-    for asset in ["artists", "artist_genres", "top_tracks", "audio_features"] {
+    // Nothing is fresh any more, and the answers are the same: all of it is asked, which only the kept pages see.
+    let read = ["artists", "artist_genres", "top_tracks", "audio_features"];
+    let made = [
+        "music.artist_profiles",
+        "music.related_artists",
+        "serving.related_artists",
+        "serving.artists",
+    ];
+    let state = |project: &Project| -> Vec<(String, String)> {
+        let assets = read.iter().map(|name| format!("raw.{name}"));
+        let assets = assets.chain(made.iter().map(|name| (*name).to_string()));
+        assets.map(|name| (commits(project, &name), name)).collect()
+    };
+    let kept = |project: &Project| -> Vec<String> {
+        read.iter()
+            .map(|name| project.sql(&format!("select max(read_at) from pages.\"raw.{name}\"")))
+            .collect()
+    };
+    let classes = |project: &Project| {
+        let before = standin.standin().stats().requests;
+        let done = project.segue(&["run"]).ok();
+        let now = standin.standin().stats().requests;
+        let asked = |name: &str| now.get(name).unwrap_or(&0) - before.get(name).unwrap_or(&0);
+        (["search", "artists", "top_tracks", "audio_features"].map(asked), done)
+    };
+    let (before, kept_before) = (state(&third), kept(&third));
+    for asset in read {
         third.edit(&format!("assets/raw/{asset}.yaml"), "fresh: 1d", "fresh: 0s");
     }
-    let (requests, _) = asked(&third, &["run"]);
-    assert!(requests > 300, "everything is asked again: {requests}");
+    let names: u64 = number(&third, "select count(*) from raw.artist_names");
+    let artists: u64 = number(&third, "select count(distinct id) from raw.artists");
+    let tracks: u64 = number(&third, "select count(distinct id) from raw.top_tracks");
+    let (requests, done) = classes(&third);
+    let wanted = [names, artists.div_ceil(50), artists, tracks.div_ceil(100)];
+    assert_eq!(requests, wanted, "everything is asked again: {}", done.text());
+    assert_eq!(state(&third), before, "no table gets a commit, and no dependant runs");
+    for (now, before) in kept(&third).iter().zip(&kept_before) {
+        assert_ne!(now, before, "the answers are kept");
+    }
+    for name in made {
+        let row = third.sql(&format!(
+            "select coalesce(sum(rows_written), 0) as n from system.steps where asset = '{name}' and run = (select id from system.runs order by started_at desc limit 1)"
+        ));
+        assert_eq!(row, "n\n0\n", "{name} was computed");
+    }
+}
+
+fn number(project: &Project, statement: &str) -> u64 {
+    let answer = project.sql(statement);
+    answer.lines().last().and_then(|n| n.parse().ok()).expect("a number")
+}
+
+/// What the demo says, and its stand-in's port.
+fn demo(project: &Project, args: &[&str], code: i32) -> (String, String) {
+    let done = project
+        .segue(&[&["demo", "--once", "--dir", "d"], args].concat())
+        .ended(code);
+    (done.text(), project.read("d/.segue/standin.port"))
+}
+
+#[test]
+fn the_demo_shows_answers_and_keeps_its_server() {
+    let project = Project::empty();
+    let (first, port) = demo(&project, &[], 0);
+    for wanted in [
+        "Similar artists",
+        "BTS",
+        "Miles Davis",
+        "Try next:",
+        "  cd d",
+        "export SPOTIFY_API_URL=",
+    ] {
+        assert!(first.contains(wanted), "no `{wanted}` in:\n{first}");
+    }
+    let (second, same) = demo(&project, &[], 0);
+    assert_eq!(port, same, "the port is chosen once");
+    assert!(second.contains("Similar artists") && second.contains("BTS"), "{second}");
+    let calls = "select coalesce(sum(calls), 0) as n from system.steps where run = (select id from system.runs order by started_at desc limit 1)";
     assert_eq!(
-        commits(&third, "music.artist_profiles"),
-        before.1,
-        "dependants do not run"
+        project.ok(&["-C", "d", "sql", "--format", "csv", calls]),
+        "n\r\n0\r\n",
+        "{second}"
     );
+}
+
+#[test]
+fn the_demo_serves_another_catalogue_and_remembers_it() {
+    let project = Project::empty();
+    let genres = concat!(env!("CARGO_MANIFEST_DIR"), "/../segue-demo/catalogue/genres.csv");
+    project.write(
+        "mine/genres.csv",
+        &std::fs::read_to_string(genres).expect("the embedded one"),
+    );
+    let artists: String = (0..14)
+        .map(|n| format!(",\"Nobody {n}, \"\"O'Neill\"\"\",afrobeat,{},1000\n", 10 + n))
+        .collect();
+    project.write(
+        "mine/artists.csv",
+        &format!("id,name,genres,popularity,followers\n{artists}"),
+    );
+    let (first, port) = demo(&project, &["--catalog", "mine"], 0);
+    for wanted in ["Nobody 13, \"O'Neill\"", "Nobody 10, \"O'Neill\""] {
+        assert!(first.contains(wanted), "no `{wanted}` in:\n{first}");
+    }
+    let (again, same) = demo(&project, &[], 0);
+    assert!(again.contains("Nobody 13") && port == same, "{again}");
+    let artists = "select count(*) as n from raw.artists";
+    assert_eq!(
+        project.ok(&["-C", "d", "sql", "--format", "csv", artists]),
+        "n\r\n14\r\n"
+    );
+}
+
+#[test]
+fn the_demo_says_what_a_fault_did() {
+    let project = Project::empty();
+    // A part of what may be asked is closed: said, with the reason, and no answers are made up.
+    let done = project.segue(&["demo", "--once", "--dir", "closed", "--fault", "forbidden"]);
+    assert!(done.code.is_some_and(|code| code != 0), "{}", done.text());
+    for wanted in ["closed, not ours to read", "403", "SG0519", "Try next:"] {
+        assert!(done.text().contains(wanted), "no `{wanted}` in:\n{}", done.text());
+    }
+    assert!(!done.text().contains("Similar artists"), "{}", done.text());
+
+    let wrong = [
+        "demo",
+        "--once",
+        "--dir",
+        "wrong",
+        "--fault",
+        "wrong_type=path:top_tracks,chance:0.5",
+    ];
+    let done = project.segue(&wrong).ok();
+    assert!(done.out.contains("Similar artists"), "{}", done.text());
+    let aside = project.ok(&["-C", "wrong", "quarantine", "list"]);
+    assert!(aside.contains("raw.top_tracks"), "{aside}");
+
+    let standin = Server::start(Options {
+        faults: vec![segue_demo::Fault::of(segue_demo::FaultKind::ShortToken)],
+        ..Options::default()
+    });
+    let short = Project::music(&standin);
+    short.ok(&["run"]);
+    let stats = standin.standin().stats();
+    let fired = stats.faults[segue_demo::FaultKind::ShortToken.name()];
+    assert!(fired > 0 && fired == stats.tokens, "{stats:?}");
 }

@@ -77,13 +77,8 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("SG0404", "a mistake of ours: a step sets doubled keys aside before"),
     ("SG0405", "a mistake of ours: the plan finds the change before (SG0522)"),
     ("SG0406", "a log that somebody cleaned up after ten commits"),
-    (
-        "SG0407",
-        "a version that a vacuum removed, and SQL cannot name versions yet",
-    ),
     ("SG0408", "somebody who removes a file between two moments of a commit"),
     ("SG0409", "another writer between two moments of a commit"),
-    ("SG0411", "said as a remark of `segue state rebuild`, without its code"),
     ("SG0412", "millions of rows"),
     ("SG0413", "a full disk; `attacks` has one"),
     ("SG0515", "a change that the plan does not find before (SG0522)"),

@@ -284,3 +284,15 @@ fn faults_come_after_the_limits_and_a_stranger_meets_none() {
     assert_eq!(bare.send("GET", SEARCH, Some(&token), "").status, 429);
     assert_eq!((fired(&bare, FaultKind::ServerError), bare.stats().refused), (1, 1));
 }
+
+#[test]
+fn a_fault_that_finds_nothing_to_spoil_has_not_fired() {
+    for kind in [FaultKind::WrongType, FaultKind::DuplicatedPage] {
+        let bare = Bare::with(&[Fault::of(kind).every(1).times(1)]);
+        let one = format!("/v1/artists/{}", radiohead());
+        assert_eq!(bare.get(&one).status, 200);
+        assert_eq!(fired(&bare, kind), 0, "{kind}");
+        bare.get(SEARCH);
+        assert_eq!(fired(&bare, kind), 1, "{kind}");
+    }
+}

@@ -37,7 +37,7 @@ pub fn page() -> String {
             verb(command, "segue", &mut text);
         }
     }
-    text.push_str(&exit_codes(&all));
+    text.push_str(&below(&all));
     text
 }
 
@@ -140,17 +140,20 @@ fn meaning(arg: &Arg) -> String {
     text
 }
 
-/// The lines `  CODE  meaning` that stand below the program's own help.
-fn exit_codes(all: &Command) -> String {
+/// The lines `  CODE  meaning` and `  VARIABLE meaning` that stand below the program's own help.
+fn below(all: &Command) -> String {
     let below = all.get_after_help().map(ToString::to_string).unwrap_or_default();
-    let rows: Vec<_> = below
-        .lines()
-        .filter_map(|line| line.trim().split_once(' '))
-        .filter(|(code, _)| code.parse::<u8>().is_ok())
-        .map(|(code, meaning)| [format!("`{code}`"), sentence(meaning)])
-        .collect();
-    match rows.is_empty() {
-        true => String::new(),
-        false => format!("\n## Exit codes\n\n{}", table(["Code", "Meaning"], &rows)),
-    }
+    let rows = |is: fn(&str) -> bool| -> Vec<[String; 2]> {
+        let lines = below.lines().filter_map(|line| line.trim().split_once(' '));
+        let lines = lines.filter(|(word, _)| is(word));
+        lines
+            .map(|(word, meaning)| [format!("`{word}`"), sentence(meaning)])
+            .collect()
+    };
+    let (codes, variables) = (rows(|w| w.parse::<u8>().is_ok()), rows(|w| w.starts_with("SEGUE_")));
+    format!(
+        "\n## Exit codes\n\n{}\n## Variables\n\n{}",
+        table(["Code", "Meaning"], &codes),
+        table(["Variable", "Meaning"], &variables)
+    )
 }
