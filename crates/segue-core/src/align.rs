@@ -7,6 +7,7 @@ use arrow_array::{
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use segue_diag::{Error, Kind, Result};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The schema in which rows of this schema are kept: each column's Segue type, in its own Arrow form.
@@ -28,10 +29,12 @@ pub fn kept(schema: &Schema) -> Result<SchemaRef> {
 /// # Errors
 /// `BadData` when a column's two types have no common one; it names the column and both types.
 pub fn common(a: &Schema, b: &Schema) -> Result<SchemaRef> {
+    let (in_a, in_b) = (places(a), places(b));
     let mut fields = Vec::new();
     for field in a.fields() {
-        match b.field_with_name(field.name()) {
-            Ok(other) => {
+        match in_b.get(field.name().as_str()) {
+            Some(at) => {
+                let other = b.field(*at);
                 let (x, y) = (Type::of(field)?, Type::of(other)?);
                 let both = x.common(&y).ok_or_else(|| {
                     Error::new(
@@ -41,13 +44,22 @@ pub fn common(a: &Schema, b: &Schema) -> Result<SchemaRef> {
                 })?;
                 fields.push(both.field(field.name(), field.is_nullable() || other.is_nullable()));
             }
-            Err(_) => fields.push(Type::of(field)?.field(field.name(), true)),
+            None => fields.push(Type::of(field)?.field(field.name(), true)),
         }
     }
-    for field in b.fields().iter().filter(|f| a.field_with_name(f.name()).is_err()) {
+    for field in b.fields().iter().filter(|f| !in_a.contains_key(f.name().as_str())) {
         fields.push(Type::of(field)?.field(field.name(), true));
     }
     Ok(Arc::new(Schema::new(fields)))
+}
+
+/// Where each column stands, by its name; of two of one name, the first.
+fn places(schema: &Schema) -> HashMap<&str, usize> {
+    let mut places = HashMap::with_capacity(schema.fields().len());
+    for (at, field) in schema.fields().iter().enumerate() {
+        places.entry(field.name().as_str()).or_insert(at);
+    }
+    places
 }
 
 /// The rows in exactly this schema: columns by name in its order, missing nullable ones as null, types widened where every value is kept.
@@ -56,13 +68,13 @@ pub fn common(a: &Schema, b: &Schema) -> Result<SchemaRef> {
 /// `BadData` for a column that the schema does not have, one that it requires and the batch lacks, a null where none may be, and a
 /// type that would have to be narrowed.
 pub fn align(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
-    let rows = batch.num_rows();
-    if let Some(extra) = batch
-        .schema()
-        .fields()
-        .iter()
-        .find(|f| schema.field_with_name(f.name()).is_err())
-    {
+    let (rows, from) = (batch.num_rows(), batch.schema_ref());
+    // A batch keeps its own schema: where that is the wanted one, there is nothing to look at.
+    if Arc::ptr_eq(from, schema) || from == schema {
+        return Ok(batch.clone());
+    }
+    let (have, wanted) = (places(from), places(schema));
+    if let Some(extra) = from.fields().iter().find(|f| !wanted.contains_key(f.name().as_str())) {
         return Err(Error::new(
             Kind::BadData,
             format!("column `{}` is not in the table", extra.name()),
@@ -72,9 +84,9 @@ pub fn align(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
         .fields()
         .iter()
         .map(|to| {
-            let column = match batch.schema().index_of(to.name()) {
-                Ok(at) => column(batch.column(at), batch.schema().field(at), to)?,
-                Err(_) => new_null_array(to.data_type(), rows),
+            let column = match have.get(to.name().as_str()) {
+                Some(at) => column(batch.column(*at), from.field(*at), to)?,
+                None => new_null_array(to.data_type(), rows),
             };
             if !to.is_nullable() && column.null_count() > 0 {
                 return Err(Error::new(

@@ -55,7 +55,7 @@ pub enum Type {
     List(Box<Type>),
     /// Named values.
     Struct(Vec<(String, Type)>),
-    /// Exactly so many float64, none of them null.
+    /// Exactly so many float64, none of them null. At most [`Type::MOST_ELEMENTS`].
     Vector(u32),
 }
 
@@ -79,6 +79,9 @@ pub struct Mapping {
 }
 
 impl Type {
+    /// The most elements of a vector.
+    pub const MOST_ELEMENTS: u32 = 65_536;
+
     /// One of each type, parametrised ones with an example.
     pub fn examples() -> Vec<Type> {
         use Type::*;
@@ -425,11 +428,19 @@ impl fmt::Display for Type {
             Type::List(of) => return write!(f, "list<{of}>"),
             Type::Vector(n) => return write!(f, "vector({n})"),
             Type::Struct(fields) => {
-                let fields: Vec<String> = fields.iter().map(|(n, t)| format!("{n}: {t}")).collect();
+                let fields: Vec<String> = fields.iter().map(|(n, t)| format!("{}: {t}", field_name(n))).collect();
                 return write!(f, "struct<{}>", fields.join(", "));
             }
         })
     }
+}
+
+/// A field's name as it stands in a type's text: one that is no word, in quotes.
+fn field_name(name: &str) -> std::borrow::Cow<'_, str> {
+    if !name.is_empty() && name.chars().all(is_of_word) {
+        return name.into();
+    }
+    format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\"")).into()
 }
 
 impl From<Type> for String {
@@ -504,8 +515,11 @@ fn parse(rest: &mut &str, depth: usize) -> Option<Type> {
             eat(rest, "<")?;
             let mut fields: Vec<(String, Type)> = Vec::new();
             loop {
-                let name = self::word(rest).to_string();
-                if name.is_empty() || fields.iter().any(|(n, _)| *n == name) {
+                let name = match eat(rest, "\"") {
+                    Some(()) => quoted(rest)?,
+                    None => Some(self::word(rest).to_string()).filter(|name| !name.is_empty())?,
+                };
+                if fields.iter().any(|(n, _)| *n == name) {
                     return None;
                 }
                 eat(rest, ":")?;
@@ -525,7 +539,7 @@ impl Type {
     fn checked(self) -> Option<Type> {
         match self {
             Type::Decimal(p, s) if p == 0 || p > 38 || s > p => None,
-            Type::Vector(0) => None,
+            Type::Vector(n) if n == 0 || n > Type::MOST_ELEMENTS => None,
             fine => Some(fine),
         }
     }
@@ -533,12 +547,31 @@ impl Type {
 
 fn word<'a>(rest: &mut &'a str) -> &'a str {
     let text = rest.trim_start();
-    let end = text
-        .find(|c: char| !c.is_alphanumeric() && c != '_')
-        .unwrap_or(text.len());
+    let end = text.find(|c| !is_of_word(c)).unwrap_or(text.len());
     let (word, after) = text.split_at(end);
     *rest = after;
     word
+}
+
+fn is_of_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+/// The rest of a name in quotes, up to its closing one.
+fn quoted(rest: &mut &str) -> Option<String> {
+    let mut name = String::new();
+    let mut chars = rest.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '"' => {
+                *rest = &rest[at + 1..];
+                return Some(name);
+            }
+            '\\' => name.push(chars.next()?.1),
+            c => name.push(c),
+        }
+    }
+    None
 }
 
 fn eat(rest: &mut &str, token: &str) -> Option<()> {

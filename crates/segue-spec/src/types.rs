@@ -112,8 +112,8 @@ impl Type {
         )
     }
 
-    /// Whether a value, as YAML or JSON write it, can be one of this type: text for days and times, a whole number in its bounds for
-    /// whole numbers. Null is of no type.
+    /// Whether a value, as YAML or JSON write it, can be compared with one of this type: text for days and times, a whole number in its
+    /// bounds for whole numbers. It may be finer than the type is: a day is a bound of instants. Null is of no type.
     pub fn takes(&self, value: &Value) -> bool {
         let whole = |low: i64, high: i64| value.as_i64().is_some_and(|n| (low..=high).contains(&n));
         let text = |reads: fn(&str) -> bool| value.as_str().is_some_and(reads);
@@ -127,7 +127,7 @@ impl Type {
             Type::Float32 | Type::Float64 => value.is_number(),
             Type::Decimal { .. } => value.is_number() || text(|t| t.parse::<f64>().is_ok_and(f64::is_finite)),
             Type::String | Type::Binary => value.is_string(),
-            Type::Uuid => text(|t| t.len() == 36 && t.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-')),
+            Type::Uuid => text(is_uuid),
             Type::Date => text(|t| t.parse::<jiff::civil::Date>().is_ok()),
             Type::Time => text(|t| t.parse::<jiff::civil::Time>().is_ok()),
             Type::Timestamp | Type::LocalTimestamp => {
@@ -135,10 +135,25 @@ impl Type {
             }
             Type::Json => !value.is_null(),
             Type::List(of) => value.as_array().is_some_and(|items| items.iter().all(|v| of.takes(v))),
-            Type::Struct(_) => value.is_object(),
-            Type::Vector(_) => value.is_array(),
+            Type::Struct(fields) => value.as_object().is_some_and(|given| {
+                let of = |name: &String| fields.iter().find(|(n, _)| n == name).map(|(_, of)| of);
+                given
+                    .iter()
+                    .all(|(name, v)| v.is_null() || of(name).is_none_or(|of| of.takes(v)))
+            }),
+            Type::Vector(size) => value
+                .as_array()
+                .is_some_and(|items| items.len() == *size as usize && items.iter().all(Value::is_number)),
         }
     }
+}
+
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, b)| match at {
+            8 | 13 | 18 | 23 => b == b'-',
+            _ => b.is_ascii_hexdigit(),
+        })
 }
 
 impl FromStr for Type {

@@ -3,6 +3,7 @@
 
 use super::errors::failed;
 use super::marks::{self, Mark};
+use super::references::References;
 use super::staged;
 use super::table::{self, Column, Fit, Table};
 use super::types::{bound, encode};
@@ -55,8 +56,13 @@ pub(super) struct Prepared<'a> {
     /// Whether the table is ours to drop.
     pub(super) created: bool,
     /// Whether the table may hold rows that share a key of the merge.
-    doubles: bool,
+    pub(super) doubles: bool,
     pub(super) rows: u64,
+    /// Whether each column is in any of the staged files. One that is in none is not touched by a merge.
+    pub(super) comes: Vec<bool>,
+    /// The triggers on the table.
+    pub(super) triggers: Vec<String>,
+    pub(super) references: References,
 }
 
 /// Loads the rows, makes or fits the table, and refuses rows that the change does not allow. Within a transaction that writes.
@@ -74,7 +80,8 @@ pub(super) fn prepare<'a>(db: &'a Connection, dir: &Path, target: &Target, plan:
         Change::Merge { key } => key,
         _ => &[],
     };
-    let rows = load(db, dir, schema, &columns, staged)?;
+    let references = References::before(db, &target.place)?;
+    let (rows, comes) = load(db, dir, schema, &columns, staged)?;
     let mut prepared = Prepared {
         db,
         change,
@@ -86,6 +93,9 @@ pub(super) fn prepare<'a>(db: &'a Connection, dir: &Path, target: &Target, plan:
         created: is_ours,
         doubles: false,
         rows,
+        comes,
+        triggers: table::triggers(db, &target.place)?,
+        references,
     };
     prepared.load_parts()?;
     prepared.check(target)?;
@@ -121,8 +131,15 @@ pub(super) fn mark(db: &Connection, target: &Target) -> Result<Option<Mark>> {
     }
 }
 
-/// The staged rows as a temporary table: `row`, `deletes`, then `c0`, `c1` … as the target declares them. How many there are.
-fn load(db: &Connection, dir: &Path, schema: &SchemaRef, columns: &[Column], staged: &[Staged]) -> Result<u64> {
+/// The staged rows as a temporary table: `row`, `deletes`, then `c0`, `c1` … as the target declares them. How many there are, and which
+/// columns any of them has.
+fn load(
+    db: &Connection,
+    dir: &Path,
+    schema: &SchemaRef,
+    columns: &[Column],
+    staged: &[Staged],
+) -> Result<(u64, Vec<bool>)> {
     let declared: Vec<String> = columns
         .iter()
         .enumerate()
@@ -138,8 +155,13 @@ fn load(db: &Connection, dir: &Path, schema: &SchemaRef, columns: &[Column], sta
         .chain((0..columns.len()).map(|at| format!("c{at}")));
     let mut insert = table::insert_into(db, "temp.segue_incoming", names)?;
     let mut count = 0;
+    let mut comes = vec![staged.is_empty(); columns.len()];
     for one in staged {
-        for pair in staged::read(&staged::path(dir, one)?)? {
+        let rows = staged::read(dir, one)?;
+        for (comes, column) in comes.iter_mut().zip(columns) {
+            *comes |= rows.schema.field_with_name(&column.name).is_ok();
+        }
+        for pair in rows {
             let (batch, deletes) = pair?;
             let batch = align(&batch, schema)?;
             for row in 0..batch.num_rows() {
@@ -148,11 +170,11 @@ fn load(db: &Connection, dir: &Path, schema: &SchemaRef, columns: &[Column], sta
             count += batch.num_rows() as u64;
         }
     }
-    Ok(count)
+    Ok((count, comes))
 }
 
 impl Prepared<'_> {
-    fn at(&self, name: &str) -> Result<usize> {
+    pub(super) fn at(&self, name: &str) -> Result<usize> {
         self.columns
             .iter()
             .position(|c| c.name == name)
@@ -251,7 +273,7 @@ impl Prepared<'_> {
     }
 
     /// The condition under which row `i` of the incoming ones has the key of row `t`.
-    fn same_key(&self, key: &[String]) -> Result<String> {
+    pub(super) fn same_key(&self, key: &[String]) -> Result<String> {
         let each: Vec<String> = key
             .iter()
             .map(|k| self.at(k).map(|at| format!("i.c{at} = t.{}", self.columns[at].quoted)))
@@ -259,7 +281,7 @@ impl Prepared<'_> {
         Ok(each.join(" and "))
     }
 
-    fn count(&self, sql: &str) -> Result<u64> {
+    pub(super) fn count(&self, sql: &str) -> Result<u64> {
         let count: i64 = self
             .db
             .query_row(sql, [], |r| r.get(0))
@@ -361,63 +383,6 @@ impl Prepared<'_> {
             at.join(", ")
         ))?;
         Ok(broken > 0)
-    }
-
-    /// Carries it out.
-    pub fn apply(&self) -> Result<()> {
-        let table = format!("main.{}", self.quoted);
-        let names: Vec<&str> = self.columns.iter().map(|c| c.quoted.as_str()).collect();
-        let incoming: Vec<String> = (0..self.columns.len()).map(|at| format!("i.c{at}")).collect();
-        let (names, values) = (names.join(", "), incoming.join(", "));
-        let run = |sql: String| self.db.execute_batch(&sql).map_err(failed("change the table"));
-        if let Change::Merge { key } = self.change {
-            let same = self.same_key(key)?;
-            let rest: Vec<&Column> = self.columns.iter().filter(|c| !key.contains(&c.name)).collect();
-            run(format!(
-                "delete from {table} as t where exists (select 1 from temp.segue_incoming i where i.deletes = 1 and {same})"
-            ))?;
-            if self.doubles {
-                // Rows that share a key are one afterwards, as if they had been taken away and it had been added.
-                let keys: Vec<&str> = self
-                    .columns
-                    .iter()
-                    .filter(|c| key.contains(&c.name))
-                    .map(|c| c.quoted.as_str())
-                    .collect();
-                let of_row: Vec<String> = keys.iter().map(|k| format!("t.{k}")).collect();
-                run(format!(
-                    "delete from {table} as t where exists (select 1 from temp.segue_incoming i where {same}) and ({}) in
-                     (select {keys} from {table} group by {keys} having count(*) > 1)",
-                    of_row.join(", "),
-                    keys = keys.join(", ")
-                ))?;
-            }
-            if !rest.is_empty() {
-                let (mut set, mut differs) = (Vec::new(), Vec::new());
-                for column in rest {
-                    let at = self.at(&column.name)?;
-                    set.push(format!("{} = i.c{at}", column.quoted));
-                    // BINARY: a table of somebody else's may take `a` and `A` for one.
-                    differs.push(format!("t.{} is not i.c{at} collate binary", column.quoted));
-                }
-                run(format!(
-                    "update {table} as t set {} from temp.segue_incoming i where i.deletes = 0 and {same} and ({})",
-                    set.join(", "),
-                    differs.join(" or ")
-                ))?;
-            }
-            let first = self.columns[self.at(&key[0])?].quoted.clone();
-            return run(format!(
-                "insert into {table} ({names}) select {values} from temp.segue_incoming i left join {table} as t on {same}
-                 where i.deletes = 0 and t.{first} is null order by i.row"
-            ));
-        }
-        if *self.change != Change::Append {
-            run(format!("delete from {table} as t where {}", self.affected()?))?;
-        }
-        run(format!(
-            "insert into {table} ({names}) select {values} from temp.segue_incoming i where deletes = 0 order by row"
-        ))
     }
 }
 

@@ -76,8 +76,6 @@ impl Prepared<'_> {
     fn each_difference(&self, each: &mut dyn FnMut(i64, Option<i64>, &rusqlite::Row<'_>) -> Result<()>) -> Result<()> {
         let doing = "compare rows";
         let ours: Vec<String> = (0..self.columns.len()).map(|at| format!("c{at}")).collect();
-        let theirs: Vec<String> = self.columns.iter().map(|c| format!("t.{}", c.quoted)).collect();
-        let ours = ours.join(", ");
         let part = match self.change {
             Change::ReplaceSlices { .. } | Change::ReplaceRanges { .. } => {
                 format!(
@@ -87,16 +85,7 @@ impl Prepared<'_> {
             }
             _ => "null".into(),
         };
-        // The incoming rows stand first: their columns' collation, which tells all bytes apart, is the one that groups.
-        let sql = format!(
-            "select d.w, {part}, {ours} from (select sum(w) as w, {ours} from (
-                select 1 as w, {ours} from temp.segue_incoming where deletes = 0
-                union all select -1, {} from main.{} as t where {}
-             ) group by {ours} having sum(w) <> 0) d",
-            theirs.join(", "),
-            self.quoted,
-            self.affected()?
-        );
+        let sql = format!("select d.w, {part}, {} from ({}) d", ours.join(", "), self.differing()?);
         let mut select = self.db.prepare(&sql).map_err(failed(doing))?;
         let mut rows = select.query([]).map_err(failed(doing))?;
         while let Some(row) = rows.next().map_err(failed(doing))? {
@@ -107,6 +96,38 @@ impl Prepared<'_> {
             )?;
         }
         Ok(())
+    }
+}
+
+impl Prepared<'_> {
+    /// The query for rows that are not there as often afterwards as before: `w` says by how much, `c0`, `c1` … are their values.
+    pub(super) fn differing(&self) -> Result<String> {
+        let ours: Vec<String> = (0..self.columns.len()).map(|at| format!("c{at}")).collect();
+        let theirs: Vec<String> = self.columns.iter().map(|c| format!("t.{}", c.quoted)).collect();
+        let mut come = ours.clone();
+        if let Change::Merge { key } = self.change {
+            // A merge leaves what a row has in columns that do not come.
+            for (at, column) in self.columns.iter().enumerate().filter(|(at, _)| !self.comes[*at]) {
+                come[at] = format!(
+                    "(select t.{} from main.{} as t where {} limit 1) as c{at}",
+                    column.quoted,
+                    self.quoted,
+                    self.same_key(key)?
+                );
+            }
+        }
+        // The incoming rows stand first: their columns' collation, which tells all bytes apart, is the one that groups.
+        Ok(format!(
+            "select sum(w) as w, {ours} from (
+                select 1 as w, {come} from temp.segue_incoming i where i.deletes = 0
+                union all select -1, {theirs} from main.{table} as t where {affected}
+             ) group by {ours} having sum(w) <> 0",
+            ours = ours.join(", "),
+            come = come.join(", "),
+            theirs = theirs.join(", "),
+            table = self.quoted,
+            affected = self.affected()?
+        ))
     }
 }
 

@@ -44,6 +44,11 @@ impl Database {
             connection.busy_timeout(BUSY)?;
             // EXTRA, not FULL: with a rollback journal FULL leaves a moment after the commit in which a power cut takes it back.
             connection.pragma_update(None, "synchronous", "extra")?;
+            // On unless told otherwise, and then a reference of another table loses rows there, or refuses a row that comes a moment
+            // later. They are looked at when a change is done.
+            connection.pragma_update(None, "foreign_keys", false)?;
+            // A table that is made anew is named like the old one, and views and triggers that name it mean the new one.
+            connection.pragma_update(None, "legacy_alter_table", true)?;
             let is_state = connection
                 .prepare("select 1 from sqlite_master where type = 'table' and name = 'segue_state'")?
                 .exists([])?;

@@ -126,18 +126,26 @@ pub(super) fn record(db: &Connection, asset: AssetId, n: u64) -> Result<Option<C
     text.as_deref().map(CommitRecord::from_json).transpose()
 }
 
-/// The records above `since`, by number.
-pub(super) fn records(db: &Connection, asset: AssetId, since: u64) -> Result<Vec<CommitRecord>> {
+/// Calls `each` with the records above `since` and up to `until`, by number: one is in memory at a time.
+pub(super) fn each_record(
+    db: &Connection,
+    asset: AssetId,
+    (since, until): (u64, u64),
+    mut each: impl FnMut(CommitRecord),
+) -> Result<()> {
+    let number = |n: u64| n.min(i64::MAX as u64) as i64;
     let mut found = db
-        .prepare("select record from _segue_commits where asset = $1 and n > $2 order by n")
+        .prepare("select record from _segue_commits where asset = $1 and n > $2 and n <= $3 order by n")
         .map_err(failed(DOING))?;
     let rows = found
-        .query_map(params![asset.to_string(), since.min(i64::MAX as u64) as i64], |r| {
+        .query_map(params![asset.to_string(), number(since), number(until)], |r| {
             r.get::<_, String>(0)
         })
         .map_err(failed(DOING))?;
-    rows.map(|text| CommitRecord::from_json(&text.map_err(failed(DOING))?))
-        .collect()
+    for text in rows {
+        each(CommitRecord::from_json(&text.map_err(failed(DOING))?)?);
+    }
+    Ok(())
 }
 
 /// Moves the asset's mark to the record, and keeps the record.

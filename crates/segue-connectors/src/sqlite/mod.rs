@@ -2,13 +2,16 @@
 //!
 //! In reading order: the file and what is refused ([`file`]), values both ways ([`types`]), rows that lie ready beside the state
 //! ([`staged`]), the marks by which a table knows its last commit ([`marks`]), the table itself ([`table`]), a change of it
-//! ([`change`], [`difference`]), and the sink that puts them together ([`sink`]).
+//! ([`change`], [`difference`], [`apply`]) with what the table's own rules make of it ([`references`]), and the sink that puts them
+//! together ([`sink`]).
 
+mod apply;
 mod change;
 mod difference;
 mod errors;
 mod file;
 mod marks;
+mod references;
 mod sink;
 mod staged;
 mod table;

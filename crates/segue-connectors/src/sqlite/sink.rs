@@ -251,14 +251,7 @@ impl Sink for Sqlite {
 
     async fn staged(&self, target: &Target, staged: &[Staged], _ctx: &Ctx) -> Result<Arc<dyn Relation>> {
         let staged = staged.to_vec();
-        let rows = self.work(Some(target), move |sink| {
-            FileRows::staged(
-                staged
-                    .iter()
-                    .map(|s| staged::path(&sink.staging.dir, s))
-                    .collect::<Result<_>>()?,
-            )
-        });
+        let rows = self.work(Some(target), move |sink| FileRows::staged(&sink.staging.dir, &staged));
         Ok(Arc::new(rows.await?))
     }
 
@@ -327,11 +320,12 @@ impl Sink for Sqlite {
             }
             let mut n = marks::of_asset(&db, about.asset)?.map_or(0, |m| m.n);
             let mut along = Vec::new();
-            for record in marks::records(&db, about.asset, 0)?.into_iter().rev() {
-                if record.n == n {
-                    n = record.predecessor;
-                    along.push(record);
-                }
+            while n > 0 {
+                let Some(record) = marks::record(&db, about.asset, n)? else {
+                    break;
+                };
+                n = record.predecessor;
+                along.push(record);
             }
             along.reverse();
             Ok(along)
@@ -378,15 +372,15 @@ impl Sink for Sqlite {
             if !marks::exist(&db)? {
                 return Ok(Vec::new());
             }
-            let records = marks::records(&db, about.asset, since)?
-                .into_iter()
-                .filter(|r| r.n <= until);
-            let changes = records.map(|r| LoggedChange {
-                version: r.n,
-                n: Some(r.n),
-                data_changed: !r.footprint.is_nothing(),
-            });
-            Ok(changes.collect())
+            let mut changes = Vec::new();
+            marks::each_record(&db, about.asset, (since, until), |record| {
+                changes.push(LoggedChange {
+                    version: record.n,
+                    n: Some(record.n),
+                    data_changed: !record.footprint.is_nothing(),
+                });
+            })?;
+            Ok(changes)
         })
         .await
     }

@@ -202,17 +202,73 @@ pub(super) fn sweep(folder: &Path, named: &BTreeSet<PathBuf>) -> Result<()> {
 }
 
 /// The batches of a staged file, each with the rows that delete.
+pub(super) struct StagedRows {
+    /// Their schema, without the mark.
+    pub schema: SchemaRef,
+    path: PathBuf,
+    reader: StreamReader<BufReader<File>>,
+    /// How many rows the note says that there are, less those that were read. A file that was cut between two batches looks whole.
+    left: Option<u64>,
+}
+
+/// Reads a staged file.
 ///
 /// # Errors
 /// `NotFound` when the file is gone.
-pub(super) fn read(path: &Path) -> Result<impl Iterator<Item = Result<(RecordBatch, BooleanArray)>> + use<>> {
-    let (path, reader) = (path.to_path_buf(), open(path)?);
-    Ok(reader.map(move |batch| {
-        let mut batch = batch.map_err(|e| unreadable(&path, e))?;
-        let last = batch.num_columns() - 1;
-        let deletes = batch.remove_column(last).as_boolean().clone();
-        Ok((batch, deletes))
-    }))
+pub(super) fn read(dir: &Path, staged: &Staged) -> Result<StagedRows> {
+    let path = path(dir, staged)?;
+    let reader = open(&path)?;
+    let fields = reader
+        .schema()
+        .fields()
+        .iter()
+        .filter(|f| f.name() != DELETES)
+        .cloned()
+        .collect::<Vec<_>>();
+    Ok(StagedRows {
+        schema: Arc::new(Schema::new(fields)),
+        path,
+        reader,
+        left: Some(staged.rows),
+    })
+}
+
+impl Iterator for StagedRows {
+    type Item = Result<(RecordBatch, BooleanArray)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let Some(batch) = self.reader.next() else {
+            // Once: whoever reads on after an error finds the end.
+            return match self.left.take() {
+                None | Some(0) => None,
+                Some(left) => Some(Err(self.incomplete(left))),
+            };
+        };
+        let taken = batch.map_err(|e| unreadable(&self.path, e)).and_then(|mut batch| {
+            let rows = batch.num_rows() as u64;
+            self.left = match self.left.map(|left| left.checked_sub(rows)) {
+                Some(None) => return Err(self.incomplete(rows)),
+                left => left.flatten(),
+            };
+            let last = batch.num_columns() - 1;
+            let deletes = batch.remove_column(last).as_boolean().clone();
+            Ok((batch, deletes))
+        });
+        Some(taken)
+    }
+}
+
+impl StagedRows {
+    fn incomplete(&self, by: u64) -> Error {
+        Error::new(
+            Kind::BadData,
+            format!(
+                "the staged rows `{}` are not those that were staged: {by} rows are missing or too many",
+                self.path.display()
+            ),
+        )
+        .hint("the step computes them again; look after the disk that the state is on")
+    }
 }
 
 fn open(path: &Path) -> Result<StreamReader<BufReader<File>>> {
@@ -235,18 +291,6 @@ fn unreadable(path: &Path, e: arrow_schema::ArrowError) -> Error {
     .caused_by(e)
 }
 
-/// The schema of a staged file, without the mark.
-fn schema_of(path: &Path) -> Result<SchemaRef> {
-    let schema = open(path)?.schema();
-    let fields: Vec<_> = schema
-        .fields()
-        .iter()
-        .filter(|f| f.name() != DELETES)
-        .cloned()
-        .collect();
-    Ok(Arc::new(Schema::new(fields)))
-}
-
 /// Removes a file; one that is gone is no error.
 pub(super) fn remove(path: &Path) {
     if let Err(e) = std::fs::remove_file(path)
@@ -259,10 +303,15 @@ pub(super) fn remove(path: &Path) {
 /// The rows of files, read as they are asked for.
 pub(super) struct FileRows {
     schema: SchemaRef,
-    files: Vec<PathBuf>,
-    staged: bool,
-    /// Removes the files when nothing reads them any more.
-    spool: Option<Arc<Spool>>,
+    rows: RowsOf,
+}
+
+#[derive(Clone)]
+enum RowsOf {
+    /// What lies staged below this folder.
+    Staged(PathBuf, Vec<Staged>),
+    /// One file, which goes when nothing reads it any more.
+    Spool(Arc<Spool>),
 }
 
 /// A file that is only there to be read, and goes with its last reader. Its lock tells other processes that it is in use.
@@ -317,22 +366,19 @@ fn remove_left_over(dir: &Path) -> Result<()> {
 
 impl FileRows {
     /// The rows of staged files, in the narrowest schema that takes them all.
-    pub fn staged(files: Vec<PathBuf>) -> Result<FileRows> {
+    pub fn staged(dir: &Path, staged: &[Staged]) -> Result<FileRows> {
         let mut schema: Option<SchemaRef> = None;
-        for file in &files {
-            let of_file = schema_of(file)?;
+        for one in staged {
+            let of_file = read(dir, one)?.schema;
             schema = Some(match schema {
                 Some(schema) if schema == of_file => schema,
                 Some(schema) => common(&schema, &of_file)?,
                 None => of_file,
             });
         }
-        let schema = schema.unwrap_or_else(|| Arc::new(Schema::empty()));
         Ok(FileRows {
-            schema,
-            files,
-            staged: true,
-            spool: None,
+            schema: schema.unwrap_or_else(|| Arc::new(Schema::empty())),
+            rows: RowsOf::Staged(dir.to_path_buf(), staged.to_vec()),
         })
     }
 
@@ -340,20 +386,27 @@ impl FileRows {
     pub fn spool(schema: SchemaRef, spool: Spool) -> FileRows {
         FileRows {
             schema,
-            files: vec![spool.path.clone()],
-            staged: false,
-            spool: Some(Arc::new(spool)),
+            rows: RowsOf::Spool(Arc::new(spool)),
         }
     }
+}
 
-    fn batches(path: &Path, staged: bool) -> Result<Box<dyn Iterator<Item = Result<RecordBatch>> + Send>> {
-        if staged {
-            return Ok(Box::new(read(path)?.map(|pair| pair.map(|(batch, _)| batch))));
+impl RowsOf {
+    fn batches(self) -> BoxStream<'static, Result<RecordBatch>> {
+        match self {
+            RowsOf::Staged(dir, staged) => stream::iter(staged)
+                .map(move |one| {
+                    Ok::<_, Error>(stream::iter(read(&dir, &one)?.map(|pair| pair.map(|(batch, _)| batch))))
+                })
+                .try_flatten()
+                .boxed(),
+            RowsOf::Spool(spool) => stream::once(async move { open(&spool.path).map(|reader| (reader, spool)) })
+                .map_ok(|(reader, spool)| {
+                    stream::iter(reader).map(move |batch| batch.map_err(|e| unreadable(&spool.path, e)))
+                })
+                .try_flatten()
+                .boxed(),
         }
-        let named = path.to_path_buf();
-        Ok(Box::new(
-            open(path)?.map(move |batch| batch.map_err(|e| unreadable(&named, e))),
-        ))
     }
 }
 
@@ -364,21 +417,17 @@ impl Relation for FileRows {
     }
 
     async fn scan(&self, columns: Option<&[usize]>) -> Result<Batches> {
-        let (schema, staged, spool) = (self.schema.clone(), self.staged, self.spool.clone());
+        let schema = self.schema.clone();
         let columns = columns.map(<[usize]>::to_vec);
-        let rows = stream::iter(self.files.clone())
-            .map(move |path| Ok::<_, Error>(stream::iter(FileRows::batches(&path, staged)?)))
-            .try_flatten()
-            .map(move |batch| {
-                let _until_read = &spool;
-                let batch = align(&batch?, &schema)?;
-                match &columns {
-                    Some(columns) => batch
-                        .project(columns)
-                        .map_err(|e| Error::bug("a projection of columns that are not there").caused_by(e)),
-                    None => Ok(batch),
-                }
-            });
+        let rows = self.rows.clone().batches().map(move |batch| {
+            let batch = align(&batch?, &schema)?;
+            match &columns {
+                Some(columns) => batch
+                    .project(columns)
+                    .map_err(|e| Error::bug("a projection of columns that are not there").caused_by(e)),
+                None => Ok(batch),
+            }
+        });
         Ok(rows.boxed())
     }
 

@@ -94,6 +94,18 @@ pub(super) fn find(db: &Connection, place: &str) -> Result<Option<Table>> {
     }))
 }
 
+/// The triggers that somebody put on the table.
+pub(super) fn triggers(db: &Connection, place: &str) -> Result<Vec<String>> {
+    let doing = "look at the table";
+    let mut found = db
+        .prepare(
+            "select name from main.sqlite_master where type = 'trigger' and tbl_name = $1 collate nocase order by name",
+        )
+        .map_err(failed(doing))?;
+    let names = found.query_map([place], |r| r.get(0)).map_err(failed(doing))?;
+    names.collect::<rusqlite::Result<_>>().map_err(failed(doing))
+}
+
 /// What a change of the table by somebody else would change.
 pub(super) fn fingerprint(table: Option<&Table>) -> Option<String> {
     table.map(|t| sha256(&t.sql))

@@ -25,6 +25,7 @@ use uuid::Uuid;
 mod changes;
 mod power;
 mod protocol;
+mod rules;
 mod tables;
 
 struct NoGate;

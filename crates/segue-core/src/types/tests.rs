@@ -17,6 +17,8 @@ fn nonsense_is_refused() {
         "decimal(39,0)",
         "decimal(3,4)",
         "vector(0)",
+        "vector(65537)",
+        "struct<\"a: int8>",
         "list<",
         "struct<>",
         "struct<a: int8, a: int8>",
@@ -25,6 +27,21 @@ fn nonsense_is_refused() {
         assert!(text.parse::<Type>().is_err(), "{text}");
     }
     assert!("list<".repeat(500).parse::<Type>().is_err());
+}
+
+#[test]
+fn a_field_may_be_called_anything() {
+    for name in ["a b", "", "a\"b", "\\", "x\\\"", "größe", "a: int8, b", "<", "\n"] {
+        let of = Type::Struct(vec![
+            (name.into(), Type::List(Box::new(Type::Int8))),
+            ("z".into(), Type::Bool),
+        ]);
+        assert_eq!(of.to_string().parse::<Type>().unwrap(), of, "{of}");
+    }
+    assert_eq!(
+        Type::Struct(vec![("a b".into(), Type::Int8), ("größe".into(), Type::Bool)]).to_string(),
+        "struct<\"a b\": int8, größe: bool>"
+    );
 }
 
 #[test]

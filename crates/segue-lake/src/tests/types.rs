@@ -119,3 +119,27 @@ async fn statistics_of_every_type_are_bounds() {
     }
     assert!(rows_of(view.as_ref()).await.contains("żółw"));
 }
+
+/// The reference page shows what the one table of types says; this is what is written.
+#[test]
+fn delta_keeps_each_type_as_the_table_of_types_says() {
+    fn shown(of: &serde_json::Value) -> String {
+        match of["type"].as_str() {
+            None => of.as_str().unwrap_or_default().to_string(),
+            Some("array") => format!("array<{}>", shown(&of["elementType"])),
+            Some("struct") => {
+                let fields = of["fields"].as_array().unwrap().iter();
+                let fields: Vec<String> = fields
+                    .map(|f| format!("{}: {}", f["name"].as_str().unwrap(), shown(&f["type"])))
+                    .collect();
+                format!("struct<{}>", fields.join(", "))
+            }
+            Some(other) => panic!("Delta has {other}"),
+        }
+    }
+    for of in Type::examples() {
+        let schema = crate::schema::to_delta(&Schema::new(vec![of.field("c", true)])).unwrap();
+        let schema = serde_json::to_value(schema).unwrap();
+        assert_eq!(shown(&schema["fields"][0]["type"]), of.mapping().delta, "{of}");
+    }
+}

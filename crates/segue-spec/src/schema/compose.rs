@@ -257,7 +257,7 @@ fn add_definitions(schema: &mut Json, definitions: Map<String, Json>) {
 
 /// Our formats as patterns, which editors know; `duration` is even another thing in JSON Schema. A reference fits everywhere.
 /// `x-format` keeps our word, for the reference page.
-const PATTERNS: [(&str, &str); 9] = [
+const PATTERNS: [(&str, &str); 10] = [
     ("duration", r"(\d+(ms|s|m|h|d|w))+"),
     ("rate", r"\d+/(s|m|h|d)"),
     ("size", r"\d+([kKMGT]i?)?B"),
@@ -267,7 +267,11 @@ const PATTERNS: [(&str, &str); 9] = [
     ("range-input", r"[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*\.\w+"),
     ("jsonpath", r"\$.*"),
     ("url", r"https?://.+"),
+    ("type", TYPE),
 ];
+
+/// A type, as far as a pattern can tell.
+const TYPE: &str = r"\s*(bool|int8|int16|int32|int64|uint64|float32|float64|string|binary|date|time|timestamp|local_timestamp|uuid|json|decimal\s*\(.+\)|vector\s*\(.+\)|list\s*<.+>|struct\s*<.+>)\s*";
 
 fn for_editors(schema: &mut Json) {
     match schema {

@@ -106,3 +106,30 @@ fn mistakes_are_named() {
     types stand in each other more than 16 deep
     ");
 }
+
+#[test]
+fn values_of_some_form_have_that_form() {
+    let cases = [
+        (
+            "uuid",
+            r#"["123e4567-e89b-12d3-a456-42661417400F"]"#,
+            r#"["123e4567e89b12d3a456426614174000----", "123e4567-e89b-12d3-a456-42661417400g", 5]"#,
+        ),
+        ("vector(2)", "[[1, 2.5]]", r#"[[1], [1, 2, 3], [1, null], ["a", 1], 3]"#),
+        (
+            "struct<a: int8>",
+            r#"[{}, { "a": 1 }, { "a": null }]"#,
+            r#"[{ "a": 300 }, [1]]"#,
+        ),
+    ];
+    for (of, taken, refused) in cases {
+        let of: Type = of.parse().expect("a type");
+        let values = |text: &str| -> Vec<serde_json::Value> { serde_json::from_str(text).expect("JSON") };
+        for value in values(taken) {
+            assert!(of.takes(&value), "{of} takes {value}");
+        }
+        for value in values(refused) {
+            assert!(!of.takes(&value), "{of} does not take {value}");
+        }
+    }
+}

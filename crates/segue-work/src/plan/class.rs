@@ -4,7 +4,7 @@ use crate::definition::Definition;
 use crate::names::{self, column_type};
 use arrow_schema::Schema;
 use segue_core::{Result, Type};
-use segue_spec::model::{Asset, Copy, How, OnChange, WriteMode};
+use segue_spec::model::{Asset, Column, Copy, How, OnChange, WriteMode};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -281,6 +281,10 @@ impl Found {
 
     fn columns(&mut self, old: &Copy, new: &Copy) {
         self.adds_columns_only = true;
+        if new.columns.is_empty() && !old.columns.is_empty() {
+            self.adds_columns_only = false;
+            self.add(Class::Recompute, "the columns are inferred now");
+        }
         for (name, column) in new.columns.iter() {
             let Some(before) = old.columns.get(name) else {
                 let class = if column.required {
@@ -292,10 +296,15 @@ impl Found {
                 self.add(class, format!("column {name} is new"));
                 continue;
             };
-            if let (Some(x), Some(y)) = (&before.ty, &column.ty)
+            let (x, y) = (of(before), of(column));
+            if x.is_some() != y.is_some() {
+                self.adds_columns_only = false;
+                let how = y.map_or("is inferred now".to_string(), |of| format!("is {of}, and was inferred"));
+                self.add(Class::Recompute, format!("column {name}: its type {how}"));
+            } else if let (Some(x), Some(y)) = (x, y)
                 && x != y
             {
-                let widens = matches!((column_type(x), column_type(y)), (Ok(x), Ok(y)) if x.widens_to(&y));
+                let widens = x.widens_to(&y);
                 let class = if widens { Class::Additive } else { Class::Breaking };
                 self.cannot_hold_both |= !widens;
                 if !widens {
@@ -359,6 +368,14 @@ impl Found {
             differences: self.differences,
             lost_columns: self.lost,
         }
+    }
+}
+
+/// The type that a declared column has; `None` where it is inferred.
+fn of(column: &Column) -> Option<Type> {
+    match &column.ty {
+        Some(of) => column_type(of).ok(),
+        None => column.value.as_ref().map(|_| Type::String),
     }
 }
 

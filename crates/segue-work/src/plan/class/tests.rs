@@ -169,3 +169,11 @@ fn forward_only_leaves_what_is_done_as_it_is() {
     insta::assert_snapshot!(copy("merge", "get: /a }\n  columns:\n    id: { type: string, required: true }\n    n: { type: int32 }\n", "get: /b }\n  columns:\n    id: { type: string, required: true }\n    n: { type: int32 }\non_change: forward_only\n"), @"forward-only, Mark: the request");
     insta::assert_snapshot!(copy("replace", "write: { mode: replace, key: [id] }", "on_change: forward_only\nwrite: { mode: replace, key: [n] }"), @"forward-only, Mark: the key");
 }
+
+#[test]
+fn a_type_that_is_no_longer_written_or_is_now_is_told() {
+    insta::assert_snapshot!(copy("replace", "n: { type: int32 }", "n: {}"), @"recompute, Recompute, mapping alone: column n: its type is inferred now");
+    insta::assert_snapshot!(copy("replace", "n: { type: int32 }", "n: { value: 3 }"), @"breaking, Recompute, mapping alone: column n: int32 becomes string; column n is taken from another place");
+    let none = "  columns:\n    id: { type: string, required: true }\n    n: { type: int32 }\n";
+    insta::assert_snapshot!(copy("replace", none, ""), @"recompute, Recompute, mapping alone: the columns are inferred now");
+}

@@ -1,0 +1,279 @@
+//! What stands in the database besides the table, its triggers and the references to it, loses no row unseen.
+
+use super::*;
+
+const ROWS: [Row; 3] = [
+    (Some(1), Some("a"), Some(1)),
+    (Some(2), Some("b"), Some(1)),
+    (Some(3), Some("c"), Some(1)),
+];
+
+/// Lands two rows, puts something on the table, and then tries each kind of change with a third one.
+async fn with(sql: &str) -> String {
+    let mut all = Vec::new();
+    let slices = Change::ReplaceSlices {
+        columns: vec!["name".into()],
+        slices: ["a", "b", "c"].map(slice).into_iter().collect(),
+    };
+    for (name, change, rows) in [
+        ("replace", Change::ReplaceTable, &ROWS[..]),
+        ("slices", slices, &ROWS[..]),
+        ("merge", MERGE(), &ROWS[1..]),
+        ("append", Change::Append, &ROWS[2..]),
+    ] {
+        let mut w = World::new();
+        let t = target(1, "related");
+        w.land(&t, Change::Append, batch(&ROWS[..2]), None).await.unwrap();
+        w.sql(sql);
+        let (record, _) = w.record(&t, change, batch(rows), None).await.unwrap();
+        let answer = match w.sink.commit(&record, 0, &w.ctx).await {
+            Ok(done) => format!("{done:?}, {} rows", w.rows(&t).await.lines().count()),
+            Err(e) => {
+                assert_eq!(w.rows(&t).await, text(&[batch(&ROWS[..2])]), "nothing changed");
+                let again = w.sink.staged(&t, &record.own().staged, &w.ctx).await;
+                assert!(again.is_ok(), "what lies staged is not thrown away");
+                format!("{} {}", e.error_code().map_or("", |c| c.as_str()), e.message())
+            }
+        };
+        all.push(format!("{name}: {answer}"));
+    }
+    all.join("\n")
+}
+
+#[tokio::test]
+async fn a_trigger_that_drops_rows_is_named() {
+    assert_snapshot!(
+        with("create trigger picky before insert on related when new.id = 3 begin select raise(ignore); end").await,
+        @"
+    replace: SG0358 the trigger `picky` of the table drops or changes rows of the commit
+    slices: SG0358 the trigger `picky` of the table drops or changes rows of the commit
+    merge: SG0358 the trigger `picky` of the table drops or changes rows of the commit
+    append: SG0358 the trigger `picky` of the table drops or changes rows of the commit
+    "
+    );
+    assert_snapshot!(
+        with("create trigger tidy after insert on related begin delete from related where id = new.id - 2; end").await,
+        @"
+    replace: SG0358 the trigger `tidy` of the table drops or changes rows of the commit
+    slices: SG0358 the trigger `tidy` of the table drops or changes rows of the commit
+    merge: SG0358 the trigger `tidy` of the table drops or changes rows of the commit
+    append: SG0358 the trigger `tidy` of the table drops or changes rows of the commit
+    "
+    );
+    assert_snapshot!(
+        with("create trigger loud after insert on related begin update related set name = upper(name) where id = new.id; end;
+              create trigger other after delete on related begin select 1; end").await,
+        @"
+    replace: SG0358 one of the table's triggers (`loud`, `other`) drops or changes rows of the commit
+    slices: SG0358 one of the table's triggers (`loud`, `other`) drops or changes rows of the commit
+    merge: SG0358 one of the table's triggers (`loud`, `other`) drops or changes rows of the commit
+    append: Written(2), 3 rows
+    "
+    );
+}
+
+/// It writes elsewhere, with a word of its own about rows that are there.
+#[tokio::test]
+async fn a_trigger_that_keeps_books_is_let_be() {
+    assert_snapshot!(
+        with("create table book (id integer primary key); insert into book values (3);
+              create trigger keeper after insert on related begin insert or ignore into book values (new.id); end").await,
+        @"
+    replace: Written(2), 3 rows
+    slices: Written(2), 3 rows
+    merge: Written(2), 3 rows
+    append: Written(2), 3 rows
+    "
+    );
+}
+
+#[tokio::test]
+async fn a_rule_that_drops_rows_is_an_error() {
+    for clause in ["replace", "ignore"] {
+        let mut w = World::new();
+        w.sql(&format!(
+            "create table related (id integer, name text unique on conflict {clause}, day text); insert into related values (9, 'a', null)"
+        ));
+        let t = target(1, "related");
+        for change in [Change::Append, MERGE()] {
+            let (record, _) = w.record(&t, change, batch(&ROWS), None).await.unwrap();
+            let refused = w.sink.commit(&record, 0, &w.ctx).await.unwrap_err();
+            assert_eq!(refused.error_code(), Some(segue_diag::SQLITE_CONSTRAINT));
+        }
+        assert_eq!(w.rows_as_found(), "9 a ");
+    }
+}
+
+impl World {
+    fn rows_as_found(&self) -> String {
+        let db = Connection::open(self.path()).unwrap();
+        let mut rows = db
+            .prepare("select id || ' ' || name || ' ' || coalesce(day, '') from related")
+            .unwrap();
+        let rows = rows.query_map([], |r| r.get::<_, String>(0)).unwrap();
+        rows.map(|r| r.unwrap()).collect::<Vec<_>>().join("\n")
+    }
+
+    fn count(&self, sql: &str) -> i64 {
+        Connection::open(self.path())
+            .unwrap()
+            .query_row(sql, [], |r| r.get(0))
+            .unwrap()
+    }
+}
+
+#[tokio::test]
+async fn rows_that_refer_to_rows_that_stay_stay() {
+    let mut w = World::new();
+    let t = target(1, "related");
+    w.land(&t, MERGE(), batch(&ROWS[..2]), None).await.unwrap();
+    w.sql(
+        "create table note (id integer references related(id) on delete cascade, said text);
+         insert into note values (1, 'x'), (2, 'y'); create view seen as select id from related;
+         create trigger books after insert on note begin select count(*) from related; end",
+    );
+    let notes = "select count(*) from note";
+    w.land(&t, Change::ReplaceTable, batch(&ROWS), None).await.unwrap();
+    assert_eq!((w.rows(&t).await.lines().count(), w.count(notes)), (3, 2));
+    // A parent that changes is a parent still.
+    w.land(&t, Change::ReplaceTable, batch(&[row(1, "A", 1), row(2, "b", 2)]), None)
+        .await
+        .unwrap();
+    assert_eq!(w.count(notes), 2);
+    // One that goes is missed, whatever the reference says of it.
+    let (record, _) = w
+        .record(&t, Change::ReplaceTable, batch(&ROWS[..1]), None)
+        .await
+        .unwrap();
+    assert_snapshot!(said(w.sink.commit(&record, 0, &w.ctx).await), @"
+    error[SG0358]: 1 rows of the table `note` would refer to rows of `related` that are not there
+      table: related
+      hint: delete or change those rows first, or take the reference away; nothing was changed
+    ");
+    assert_eq!((w.rows(&t).await.lines().count(), w.count(notes)), (2, 2));
+    // What was broken before is nobody's fault here.
+    w.sql("pragma foreign_keys = off; insert into note values (77, 'z')");
+    w.land(&t, Change::ReplaceTable, batch(&ROWS), None).await.unwrap();
+    // Made anew in other columns, the table is the one that others mean.
+    let fewer = batch(&ROWS).project(&[0, 1]).unwrap();
+    w.land(&t, Change::ReplaceTable, fewer, None).await.unwrap();
+    assert_eq!((w.count("select count(*) from seen"), w.count(notes)), (3, 3));
+}
+
+#[tokio::test]
+async fn rows_that_are_equal_are_not_written() {
+    let mut w = World::new();
+    let t = target(1, "related");
+    w.land(
+        &t,
+        Change::Append,
+        batch(&[ROWS[0], ROWS[1], ROWS[1], (None, None, None)]),
+        None,
+    )
+    .await
+    .unwrap();
+    w.sql(
+        "create table book (what text); create trigger came after insert on related begin insert into book values ('+' || new.id); end;
+         create trigger went after delete on related begin insert into book values ('-' || old.id); end",
+    );
+    w.land(
+        &t,
+        Change::ReplaceTable,
+        batch(&[ROWS[0], ROWS[1], ROWS[2], (None, None, None)]),
+        None,
+    )
+    .await
+    .unwrap();
+    let book = "select group_concat(what, ' ') from (select what from book order by rowid)";
+    let book: String = Connection::open(w.path())
+        .unwrap()
+        .query_row(book, [], |r| r.get(0))
+        .unwrap();
+    assert_eq!(book, "-2 -2 +2 +3");
+}
+
+/// The asset no longer has the column; what it was stays where it is.
+#[tokio::test]
+async fn a_column_that_no_longer_comes_is_left_by_a_merge() {
+    let mut w = World::new();
+    let t = target(1, "related");
+    w.land(&t, MERGE(), batch(&ROWS), None).await.unwrap();
+    let fewer: SchemaRef = Arc::new(Schema::new(vec![
+        Type::Int64.field("id", true),
+        Type::String.field("name", true),
+    ]));
+    let part = |rows: &[Row]| {
+        batch(rows)
+            .project(&[0, 1])
+            .unwrap()
+            .with_schema(fewer.clone())
+            .unwrap()
+    };
+    let staged = w
+        .stage(&t, part(&[row(1, "a", 0), row(2, "B", 0), row(4, "d", 0)]), None)
+        .await;
+    let (mut record, _) = w.record(&t, MERGE(), batch(&[]), None).await.unwrap();
+    let worked = w
+        .sink
+        .work_out(&t, schema(), &MERGE(), std::slice::from_ref(&staged), &[], &w.ctx)
+        .await
+        .unwrap();
+    assert_eq!(
+        (worked.unchanged, worked.rows_written, worked.rows_removed),
+        (false, 2, 1)
+    );
+    record.parts[0].staged = vec![staged];
+    record.parts[0].plan = worked.plan;
+    w.sink.commit(&record, 0, &w.ctx).await.unwrap();
+    assert_snapshot!(w.rows(&t).await, @"
+    1 a 1970-01-02
+    2 B 1970-01-02
+    3 c 1970-01-02
+    4 d 
+    ");
+}
+
+/// The format takes the end of a file for the end of the rows.
+#[tokio::test]
+async fn staged_rows_that_were_cut_are_missed() {
+    let mut w = World::new();
+    let t = target(1, "related");
+    let (t2, ctx) = (t.clone(), w.ctx.clone());
+    let rows = [batch(&ROWS[..2]), batch(&ROWS[2..])].map(|batch| Ok(Rows { batch, deletes: None }));
+    let staged = w
+        .sink
+        .stage(&t2, schema(), stream::iter(rows).boxed(), &ctx)
+        .await
+        .unwrap();
+    let (mut record, _) = w.record(&t, Change::Append, batch(&[]), None).await.unwrap();
+    let worked = w
+        .sink
+        .work_out(&t, schema(), &Change::Append, std::slice::from_ref(&staged), &[], &ctx)
+        .await
+        .unwrap();
+    record.parts[0].staged = vec![staged.clone()];
+    record.parts[0].plan = worked.plan;
+    let path = w
+        .dir
+        .path()
+        .join("staging/sqlite")
+        .join(staged.place["file"].as_str().unwrap());
+    let whole = std::fs::read(&path).unwrap();
+    let length = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        let file = std::fs::File::open(&path).unwrap();
+        arrow_ipc::reader::StreamReader::try_new(file, None)
+            .ok()
+            .and_then(|r| r.map(|b| b.ok().map(|b| b.num_rows())).sum::<Option<usize>>())
+    };
+    let cut = (0..whole.len())
+        .rev()
+        .find(|at| length(&whole[..*at]) == Some(2))
+        .expect("it reads as fewer rows somewhere");
+    length(&whole[..cut]);
+    let refused = w.sink.commit(&record, 0, &ctx).await.unwrap_err();
+    assert_eq!(refused.kind(), segue_core::Kind::BadData);
+    assert_eq!(w.sink.head(&t, &ctx).await.unwrap().n, 0);
+    let read = w.sink.staged(&t, &[staged], &ctx).await.unwrap();
+    assert!(w.read(read).await.is_err());
+}
