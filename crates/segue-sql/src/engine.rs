@@ -1,6 +1,7 @@
 //! The engine in this process.
 
 use crate::failure::{at, failure};
+use crate::functions::Planning;
 use crate::params::Params;
 use crate::place::Place;
 use crate::rows::{Rows, kept};
@@ -61,6 +62,7 @@ impl LocalEngine {
         let runtime = session::runtime(&ctx.limits, self.spill.folder()?, ctx.meter.clone())
             .map_err(|e| failure(e, &ctx.limits))?;
         let zone: Arc<str> = query.timezone.as_str().into();
+        let planning = Planning::default();
         let state = session::session(
             &self.base,
             &zone,
@@ -68,9 +70,12 @@ impl LocalEngine {
             self.partitions,
             &ctx.limits,
             runtime,
+            &planning,
         );
         let work = prepare(query.clone(), zone, state, ctx.clone());
-        on_a_big_stack(work, ctx).await
+        let prepared = on_a_big_stack(work, ctx).await;
+        planning.ends();
+        prepared
     }
 }
 

@@ -10,7 +10,7 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 use jiff::Timestamp;
 use std::sync::Arc;
 
-pub use bounded::bounded;
+pub use bounded::{Planning, bounded};
 
 /// All of them. Each takes the place of DataFusion's function of the same name.
 pub fn all(zone: &Arc<str>, now: Timestamp) -> Vec<Arc<ScalarUDF>> {

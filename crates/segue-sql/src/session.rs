@@ -1,6 +1,6 @@
 //! What a query runs in: its settings, and the limits of memory and disk.
 
-use crate::functions;
+use crate::functions::{self, Planning};
 use crate::rules::Meaning;
 use crate::yielding::Yielding;
 use arrow_schema::SchemaRef;
@@ -49,9 +49,10 @@ pub fn session(
     partitions: usize,
     limits: &Limits,
     runtime: Arc<RuntimeEnv>,
+    planning: &Planning,
 ) -> SessionState {
     let mut functions: Vec<_> = base.scalar_functions().values().cloned().collect();
-    functions.extend(functions::bounded(base.scalar_functions().values(), limits));
+    functions.extend(functions::bounded(base.scalar_functions().values(), limits, planning));
     functions.extend(functions::all(zone, now));
     SessionStateBuilder::new_from_existing(base.clone())
         .with_config(config(zone, partitions, limits))

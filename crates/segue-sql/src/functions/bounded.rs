@@ -15,10 +15,44 @@ use datafusion::logical_expr::{
 use datafusion::scalar::ScalarValue;
 use segue_core::Limits;
 use segue_diag::{Error, Kind};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// One call may make so much of the query's memory, beside what operators hold: one part of so many.
 const PART: u64 = 4;
+
+/// How many rows a batch may have. What is made once while planning may stand in each of them.
+const BATCH: u64 = 8192;
+
+/// Whether a query is still being planned. Calls whose arguments are known are made then, in the place of their rows: one that makes so
+/// much that a batch of it would be too large is refused, which leaves it to be made for the rows that there are.
+#[derive(Clone, Debug, Default)]
+pub struct Planning(Arc<AtomicBool>);
+
+impl Planning {
+    /// It is over: the query runs.
+    pub fn ends(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn is_over(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+// Of one query there is one: it tells no two functions apart.
+impl PartialEq for Planning {
+    fn eq(&self, _: &Planning) -> bool {
+        true
+    }
+}
+
+impl Eq for Planning {}
+
+impl Hash for Planning {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
 
 /// The functions that are bounded.
 const NAMES: [&str; 8] = [
@@ -36,12 +70,14 @@ const NAMES: [&str; 8] = [
 pub fn bounded<'a>(
     functions: impl Iterator<Item = &'a Arc<ScalarUDF>>,
     limits: &Limits,
+    planning: &Planning,
 ) -> impl Iterator<Item = Arc<ScalarUDF>> {
-    let most = limits.memory / PART;
+    let (most, planning) = (limits.memory / PART, planning.clone());
     functions.filter(|f| NAMES.contains(&f.name())).map(move |theirs| {
         Arc::new(ScalarUDF::from(Bounded {
             theirs: theirs.clone(),
             most,
+            planning: planning.clone(),
         }))
     })
 }
@@ -51,20 +87,28 @@ pub fn bounded<'a>(
 struct Bounded {
     theirs: Arc<ScalarUDF>,
     most: u64,
+    planning: Planning,
 }
 
 impl Bounded {
     fn fits(&self, args: &ScalarFunctionArgs) -> Result<()> {
         let is_one = args.args.iter().all(|a| matches!(a, ColumnarValue::Scalar(_)));
-        let rows = if is_one { 1 } else { args.number_rows };
-        let mut bytes: u64 = 0;
-        for row in 0..rows {
-            bytes = bytes.saturating_add(made(self.theirs.name(), &args.args, row));
-            if bytes > self.most {
-                return Err(self.too_much());
-            }
+        let bytes = if is_one {
+            let rows = if self.planning.is_over() {
+                args.number_rows as u64
+            } else {
+                BATCH
+            };
+            made(self.theirs.name(), &args.args, 0).saturating_mul(rows)
+        } else {
+            let of_row = |row| made(self.theirs.name(), &args.args, row);
+            (0..args.number_rows).fold(0, |sum: u64, row| sum.saturating_add(of_row(row)))
+        };
+        if bytes > self.most {
+            Err(self.too_much())
+        } else {
+            Ok(())
         }
-        Ok(())
     }
 
     fn too_much(&self) -> DataFusionError {

@@ -79,7 +79,11 @@ struct Prompt {
 impl Prompt {
     fn of(project: &Project) -> Prompt {
         let segue = project.command(&[]);
-        let command = format!("'{}' sql --format json-lines", segue.get_program().to_string_lossy());
+        // Without a shell in between, which Ctrl-C would end.
+        let command = format!(
+            "exec '{}' sql --format json-lines",
+            segue.get_program().to_string_lossy()
+        );
         let mut script = Command::new("script")
             .args(["--quiet", "--return", "--command", &command, "/dev/null"])
             .current_dir(project.file(""))
@@ -127,7 +131,8 @@ impl Prompt {
         until("the prompt ends", || {
             self.script.try_wait().expect("can be asked").is_some()
         });
-        assert!(self.script.wait().expect("it ended").success());
+        let ended = self.script.wait().expect("it ended");
+        assert_eq!(ended.code(), Some(0));
     }
 }
 
