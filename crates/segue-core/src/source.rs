@@ -47,9 +47,12 @@ pub struct ReadSchema {
     pub columns: Option<Vec<Column>>,
     /// Whether the columns were declared by the user. Then a record's other values are not looked at.
     pub declared: bool,
+    /// Which of the declared columns have no type yet, by their names: it is found out from the first answers, as if nothing were
+    /// declared, and stays. What [`Column::of`] says of them counts for nothing.
+    pub untyped: Vec<String>,
     /// A value under a name that no column has (inferred schemas only).
     pub on_new_column: OnChange,
-    /// A value that its column's type does not take, but a wider one would (inferred schemas only).
+    /// A value that its column's type does not take. A declared column is never widened: there `Evolve` is `Quarantine`.
     pub on_type_change: OnChange,
 }
 

@@ -148,17 +148,18 @@ pub(crate) struct CopyFile {
     #[serde(default)]
     #[schemars(schema_with = "column_names")]
     pub slice: Vec<String>,
-    /// The columns, in order; without them they are inferred from the first answers.
+    /// The columns, in order; without them they are inferred from the first answers, and kept.
     #[serde(default)]
     pub columns: Columns,
     /// How long the answers themselves are kept, for replaying a changed mapping.
     pub keep_raw: Option<Duration>,
     /// The column by which the source is read onwards.
     pub position: Option<Position>,
-    /// What happens when the source has a column that the table does not.
+    /// What happens when the source has a column that the table does not. Only where the columns are inferred: beside `columns`, values
+    /// that no column names are not looked at.
     #[serde(default)]
     pub on_new_column: OnSchemaChange,
-    /// What happens when a column's values no longer fit its type.
+    /// What happens when a column's values no longer fit its type. `evolve` only where the columns are inferred.
     #[serde(default)]
     pub on_type_change: OnSchemaChange,
 }

@@ -86,7 +86,7 @@ impl MemSource {
         at: usize,
         slice: &Slice,
         says: Vec<Says>,
-        columns: Option<&[Column]>,
+        (columns, untyped): (Option<&[Column]>, &[String]),
         page: Option<RecordBatch>,
     ) -> Vec<Result<Read>> {
         let mut reads = Vec::new();
@@ -98,7 +98,10 @@ impl MemSource {
         }));
         for said in says {
             match said {
-                Says::Rows(rows) => reads.push(batch(&rows, columns).map(|batch| Read::Rows { slice: at, batch })),
+                Says::Rows(rows) => {
+                    let columns = columns.map(|all| all.iter().map(|c| typed(c, untyped, &rows)).collect::<Vec<_>>());
+                    reads.push(batch(&rows, columns.as_deref()).map(|batch| Read::Rows { slice: at, batch }));
+                }
                 Says::Rejected(reason, raw) => {
                     let row = Rejected {
                         reason: reason.into(),
@@ -152,6 +155,25 @@ impl MemSource {
     }
 }
 
+/// The column, one without a type with that of its first value.
+fn typed(column: &Column, untyped: &[String], rows: &[Value]) -> Column {
+    let mut column = column.clone();
+    if untyped.contains(&column.name) {
+        let first = rows.iter().filter_map(|r| r.get(&column.name)).find(|v| !v.is_null());
+        column.of = first.map_or(Type::String, type_of);
+    }
+    column
+}
+
+fn type_of(value: &Value) -> Type {
+    match value {
+        Value::Bool(_) => Type::Bool,
+        Value::Number(n) if n.is_i64() => Type::Int64,
+        Value::Number(_) => Type::Float64,
+        _ => Type::String,
+    }
+}
+
 fn name(labels: &Labels) -> String {
     if labels.is_none() {
         "all".into()
@@ -177,6 +199,7 @@ impl Source for MemSource {
     async fn read(&self, request: ReadRequest, ctx: &Ctx) -> Result<BoxStream<'static, Result<Read>>> {
         *self.from.lock() = request.from.clone();
         let columns = request.schema.columns.clone();
+        let untyped = request.schema.untyped.clone();
         let mut reads = Vec::new();
         if let Some(pages) = request.replay {
             let index: HashMap<String, usize> = request
@@ -209,7 +232,7 @@ impl Source for MemSource {
                             *at,
                             &request.slices[*at],
                             says,
-                            columns.as_deref(),
+                            (columns.as_deref(), &untyped),
                             None,
                         ));
                     }
@@ -227,7 +250,7 @@ impl Source for MemSource {
                 .then(|| page(slice, &says, &self.identity(), ctx.clock.now()))
                 .transpose()?;
             let breaks = says.iter().any(|s| matches!(s, Says::Breaks(_)));
-            reads.extend(MemSource::answer(at, slice, says, columns.as_deref(), page));
+            reads.extend(MemSource::answer(at, slice, says, (columns.as_deref(), &untyped), page));
             if breaks {
                 break;
             }
@@ -288,14 +311,8 @@ pub fn batch(rows: &[Value], columns: Option<&[Column]>) -> Result<RecordBatch> 
         )),
         None => {
             let first = rows.first().and_then(Value::as_object).cloned().unwrap_or_default();
-            let of = |v: &Value| match v {
-                Value::Bool(_) => Type::Bool,
-                Value::Number(n) if n.is_i64() => Type::Int64,
-                Value::Number(_) => Type::Float64,
-                _ => Type::String,
-            };
             Arc::new(Schema::new(
-                first.iter().map(|(k, v)| of(v).field(k, true)).collect::<Vec<_>>(),
+                first.iter().map(|(k, v)| type_of(v).field(k, true)).collect::<Vec<_>>(),
             ))
         }
     };

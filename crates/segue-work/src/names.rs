@@ -23,12 +23,13 @@ pub fn column_type(of: &segue_spec::types::Type) -> Result<segue_core::Type> {
         .map_err(|e| Error::bug(format!("the type {of} is known to the project alone")).caused_by(e))
 }
 
-/// A copy's declared columns; those whose type is not written take it from the columns that are frozen, if they are there.
-/// `None` when no column is declared, or one's type is not known yet.
+/// A copy's declared columns, and which of them have no type yet: one that is not written is that of the columns that are frozen, if they
+/// are there. `None` when no column is declared.
 ///
 /// # Errors
 /// As [`column_type`].
-pub fn columns(declared: &model::Columns, frozen: Option<&[Column]>) -> Result<Option<Vec<Column>>> {
+pub fn columns(declared: &model::Columns, frozen: Option<&[Column]>) -> Result<Option<(Vec<Column>, Vec<String>)>> {
+    let mut untyped = Vec::new();
     let mut columns = Vec::with_capacity(declared.len());
     for (name, column) in declared.iter() {
         let known = frozen.and_then(|f| f.iter().find(|c| c.name == *name));
@@ -36,7 +37,10 @@ pub fn columns(declared: &model::Columns, frozen: Option<&[Column]>) -> Result<O
             (Some(of), _) => column_type(of)?,
             (None, Some(known)) => known.of.clone(),
             (None, None) if column.value.is_some() => segue_core::Type::String,
-            (None, None) => segue_core::Type::Json,
+            (None, None) => {
+                untyped.push(name.clone());
+                segue_core::Type::Json
+            }
         };
         columns.push(Column {
             name: name.clone(),
@@ -46,7 +50,12 @@ pub fn columns(declared: &model::Columns, frozen: Option<&[Column]>) -> Result<O
             value: column.value.as_ref().map(template),
         });
     }
-    Ok((!columns.is_empty()).then_some(columns))
+    Ok((!columns.is_empty()).then_some((columns, untyped)))
+}
+
+/// Whether a copy has columns whose types are found out, and kept.
+pub fn are_inferred(declared: &model::Columns) -> bool {
+    declared.is_empty() || declared.iter().any(|(_, c)| c.ty.is_none() && c.value.is_none())
 }
 
 /// The columns of a table, as those of an asset that declares none are kept.
@@ -64,6 +73,19 @@ pub fn table_columns(schema: &Schema) -> Result<Vec<Column>> {
         })
     };
     schema.fields().iter().map(column).collect()
+}
+
+/// How columns are otherwise than before, a line each, for people.
+pub fn changes(before: &[Column], after: &[Column]) -> Vec<String> {
+    let of = |columns: &[Column], name: &str| columns.iter().find(|c| c.name == name).map(|c| c.of.clone());
+    let new = after.iter().filter_map(|c| match of(before, &c.name) {
+        None => Some(format!("column {} is new: {}", c.name, c.of)),
+        Some(old) if old != c.of => Some(format!("column {}: {old} becomes {}", c.name, c.of)),
+        Some(_) => None,
+    });
+    let gone = before.iter().filter(|c| of(after, &c.name).is_none());
+    new.chain(gone.map(|c| format!("column {} is no longer there", c.name)))
+        .collect()
 }
 
 /// A `value:` as a template's text.
@@ -87,6 +109,70 @@ pub fn on_change(word: OnSchemaChange) -> OnChange {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_changed_in_columns_is_told() {
+        let columns = |all: &[(&str, Type)]| -> Vec<Column> {
+            let schema = Schema::new(all.iter().map(|(name, of)| of.field(name, true)).collect::<Vec<_>>());
+            table_columns(&schema).expect("they are types of ours")
+        };
+        let before = columns(&[("id", Type::String), ("n", Type::Int64), ("old", Type::Bool)]);
+        let after = columns(&[("id", Type::String), ("n", Type::Decimal(20, 1)), ("at", Type::Date)]);
+        insta::assert_snapshot!(changes(&before, &after).join("\n"), @r"
+        column n: int64 becomes decimal(20,1)
+        column at is new: date
+        column old is no longer there
+        ");
+    }
+
+    /// What a project can write is kept, and written, in the same words.
+    #[test]
+    fn every_type_that_can_be_written_is_kept() {
+        fn any(seed: &mut u64, depth: u32) -> Type {
+            let mut random = |below: u64| {
+                *seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                (*seed >> 33) % below
+            };
+            let examples = Type::examples();
+            match random(5) {
+                0 if depth < 4 => Type::List(Box::new(any(seed, depth + 1))),
+                1 if depth < 4 => {
+                    let names = ["a", "b_1", "_c"]
+                        .into_iter()
+                        .take(1 + random(3) as usize)
+                        .collect::<Vec<_>>();
+                    Type::Struct(names.iter().map(|n| (n.to_string(), any(seed, depth + 1))).collect())
+                }
+                2 => {
+                    let precision = 1 + random(38) as u8;
+                    Type::Decimal(precision, random(u64::from(precision) + 1) as u8)
+                }
+                3 => Type::Vector(1 + random(u64::from(Type::MOST_ELEMENTS)) as u32),
+                _ => examples[random(17) as usize].clone(),
+            }
+        }
+        let mut seed = 7;
+        for _ in 0..2000 {
+            let kept = any(&mut seed, 0);
+            let written: segue_spec::types::Type = kept.to_string().parse().expect("a project can write it");
+            assert_eq!(written.to_string(), kept.to_string());
+            assert_eq!(column_type(&written).expect("it is known"), kept);
+        }
+        for refused in [
+            "vector(0)",
+            "vector(65537)",
+            "decimal(39,0)",
+            "decimal(0,0)",
+            "decimal(3,4)",
+            "struct<>",
+            "list<>",
+        ] {
+            assert!(
+                refused.parse::<Type>().is_err() && refused.parse::<segue_spec::types::Type>().is_err(),
+                "{refused}"
+            );
+        }
+    }
 
     #[test]
     fn every_type_is_written_as_it_is_kept() {

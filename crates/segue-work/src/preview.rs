@@ -161,12 +161,15 @@ async fn from_source(
     slices.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let opened = deps.sources.open(copy)?;
     let declared = names::columns(&copy.columns, None)?;
+    let is_declared = declared.is_some();
+    let (columns, untyped) = declared.unzip();
     let batch = copy.for_each.as_ref().and_then(ForEach::batch);
     let request = ReadRequest {
         copy: opened.settings,
         schema: ReadSchema {
-            declared: declared.is_some(),
-            columns: declared,
+            declared: is_declared,
+            columns,
+            untyped: untyped.unwrap_or_default(),
             on_new_column: names::on_change(copy.on_new_column),
             on_type_change: names::on_change(copy.on_type_change),
         },

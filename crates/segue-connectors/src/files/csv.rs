@@ -7,7 +7,8 @@ use super::shape::{self, Shape};
 use crate::columns::{self, Builder, wider};
 use segue_core::source::{Column, OnChange, Read, ReadRequest, Rejected};
 use segue_core::{Ctx, Error, Kind, Result, Type};
-use std::fs::File;
+use std::fs::{File, Metadata};
+use std::io::{Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use tokio::sync::mpsc::Sender;
@@ -18,22 +19,39 @@ const BYTES: usize = 8 << 20;
 /// Of a record that is set aside.
 const RAW: usize = 64 << 10;
 
-/// One file, and how it is written.
+/// One file, and how it is written. It is opened once: one that is put in its place meanwhile is another.
 pub struct Source<'a> {
-    path: &'a Path,
+    file: File,
+    before: Metadata,
     /// Its path in the project, for messages.
     pub name: String,
     /// How it is written.
     pub copy: &'a FilesCopy,
 }
 
-impl Source<'_> {
+impl<'a> Source<'a> {
     /// Opens it.
     ///
     /// # Errors
-    /// `Denied`, `NotFound` or `Unavailable` when it cannot be read; `Invalid` for a delimiter or quote that is none.
-    pub fn open(&self) -> Result<Scanner<File>> {
-        let file = File::open(self.path).map_err(|e| failed(&e, format!("cannot read {}", self.name)).caused_by(e))?;
+    /// `Denied`, `NotFound` or `Unavailable` when it cannot be read.
+    pub fn of(path: &Path, name: String, copy: &'a FilesCopy) -> Result<Source<'a>> {
+        let opened = File::open(path).and_then(|file| file.metadata().map(|before| (file, before)));
+        let (file, before) = opened.map_err(|e| failed(&e, format!("cannot read {name}")).caused_by(e))?;
+        Ok(Source {
+            file,
+            before,
+            name,
+            copy,
+        })
+    }
+
+    /// Reads it from its beginning.
+    ///
+    /// # Errors
+    /// `Unavailable` when it cannot be read; `Invalid` for a delimiter or quote that is none.
+    pub fn open(&self) -> Result<Scanner<&File>> {
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(0)).map_err(|e| self.stopped(Stop::Io(e)))?;
         let one = |text: &str, key: &str| match text.as_bytes() {
             [byte] if *byte != b'\n' && *byte != b'\r' => Ok(*byte),
             _ => Err(Error::new(Kind::Invalid, format!("`{key}` is one character of ASCII"))),
@@ -46,6 +64,21 @@ impl Source<'_> {
             ));
         }
         Ok(Scanner::new(file, delimiter, quote))
+    }
+
+    /// Fails when the file is no longer as it was when it was opened.
+    fn unchanged(&self) -> Result<()> {
+        let now = self.file.metadata().map_err(|e| self.stopped(Stop::Io(e)))?;
+        let is_same = now.len() == self.before.len() && now.modified().ok() == self.before.modified().ok();
+        if is_same { Ok(()) } else { Err(self.changed()) }
+    }
+
+    fn changed(&self) -> Error {
+        Error::new(
+            Kind::Unavailable,
+            format!("the file {} changed while it was read", self.name),
+        )
+        .hint("run again when it is written to its end; a program that writes it beside and renames it avoids this")
     }
 
     /// What keeps the file from being read on.
@@ -77,19 +110,10 @@ pub fn read(
     ctx: &Ctx,
     out: &Sender<Read>,
 ) -> Result<()> {
-    let mut reading = Reading {
-        request,
-        ctx,
-        out,
-        columns: request.schema.columns.clone(),
-        left: request.limit.unwrap_or(u64::MAX),
-        taken: 0,
-        aside: 0,
-        first_aside: None,
-    };
+    let mut reading = Reading::new(request, ctx, out);
     for path in files {
         let name = path.strip_prefix(folder).unwrap_or(path).display().to_string();
-        reading.file(&Source { path, name, copy })?;
+        reading.file(&Source::of(path, name, copy)?)?;
         if reading.left == 0 {
             return Ok(());
         }
@@ -113,6 +137,8 @@ pub struct Reading<'a> {
     out: &'a Sender<Read>,
     /// The columns, once they are known. Where nobody declared them, later files and rows may add to them and widen them.
     pub columns: Option<Vec<Column>>,
+    /// Columns whose type no file has shown yet.
+    pub untyped: Vec<String>,
     left: u64,
     taken: u64,
     aside: u64,
@@ -129,15 +155,38 @@ enum Misfit {
     Frozen(String, String),
 }
 
-impl Reading<'_> {
+impl<'a> Reading<'a> {
+    fn new(request: &'a ReadRequest, ctx: &'a Ctx, out: &'a Sender<Read>) -> Reading<'a> {
+        Reading {
+            request,
+            ctx,
+            out,
+            columns: request.schema.columns.clone(),
+            untyped: request.schema.untyped.clone(),
+            left: request.limit.unwrap_or(u64::MAX),
+            taken: 0,
+            aside: 0,
+            first_aside: None,
+        }
+    }
+
     fn file(&mut self, source: &Source<'_>) -> Result<()> {
-        let Some(mut shape) = shape::of(self, source)? else {
-            return Ok(());
-        };
+        match shape::of(self, source)? {
+            Some(shape) => self.rows(source, shape),
+            None => Ok(()),
+        }
+    }
+
+    fn rows(&mut self, source: &Source<'_>, mut shape: Shape) -> Result<()> {
         let mut scanner = source.open()?;
         let stopped = |stop| source.stopped(stop);
-        if source.copy.header {
-            scanner.next().map_err(stopped)?;
+        if let Some(header) = &shape.header
+            && scanner
+                .next()
+                .map_err(stopped)?
+                .is_none_or(|record| record.raw != header)
+        {
+            return Err(source.changed());
         }
         let mut rows = Rows::new(&shape.columns);
         let mut dropped = 0u64;
@@ -180,9 +229,14 @@ impl Reading<'_> {
                                 lines(&record),
                                 source.name
                             );
-                            return Err(Error::new(Kind::BadData, what)
-                                .code(segue_diag::SCHEMA_FROZEN)
-                                .hint("say on_type_change: evolve, quarantine or drop_value"));
+                            return Err(Error::new(Kind::BadData, what).code(segue_diag::SCHEMA_FROZEN).hint(
+                                match self.request.schema.declared {
+                                    true => {
+                                        "say on_type_change: quarantine or drop_value, or give the column another type"
+                                    }
+                                    false => "say on_type_change: evolve, quarantine or drop_value",
+                                },
+                            ));
                         }
                     }
                     break;
@@ -197,6 +251,20 @@ impl Reading<'_> {
             }
         }
         self.columns = Some(shape.columns);
+        let (empty, is_whole) = (scanner.empty_lines, self.left > 0);
+        if is_whole {
+            source.unchanged()?;
+        }
+        if empty > 0 {
+            let what = match shape.width {
+                1 => format!(
+                    "{empty} empty lines of {} were passed over; one that is an empty value is written \"\"",
+                    source.name
+                ),
+                _ => format!("{empty} empty lines of {} were passed over", source.name),
+            };
+            self.note(what)?;
+        }
         if dropped > 0 {
             self.note(format!(
                 "{dropped} values of {} were left out, as `drop_value` says",
@@ -261,7 +329,7 @@ impl Reading<'_> {
                 builder.push_null();
             } else if let Err(misfit) = builder.push_text(text) {
                 match schema.on_type_change {
-                    _ if schema.declared => return Err(aside(&misfit.reason, Some(&column.name))),
+                    OnChange::Evolve if schema.declared => return Err(aside(&misfit.reason, Some(&column.name))),
                     OnChange::Evolve => {
                         return Err(match wider(&column.of, text) {
                             Some(of) => Misfit::Widen(i, of),
@@ -349,3 +417,6 @@ fn raw(bytes: &[u8]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,11 +34,12 @@ impl Guess {
             return;
         }
         self.any = true;
-        self.bool &= matches!(text, "true" | "false");
-        self.int64 &= number::int64(text).is_ok();
-        self.float64 &= number::float64(text).is_ok();
-        self.date &= time::date(text).is_ok();
-        self.timestamp &= time::timestamp(text).is_ok();
+        // What is ruled out is not looked at again.
+        self.bool = self.bool && matches!(text, "true" | "false");
+        self.int64 = self.int64 && number::int64(text).is_ok();
+        self.float64 = self.float64 && number::float64(text).is_ok();
+        self.date = self.date && time::date(text).is_ok();
+        self.timestamp = self.timestamp && time::timestamp(text).is_ok();
     }
 
     /// The one type that took every field; text otherwise.

@@ -2,7 +2,7 @@
 //!
 //! A field that begins with the quote ends with it; doubled inside, it is itself. What follows the closing quote is a delimiter or the
 //! line's end. A quote inside of a field that does not begin with one is text. Lines end with `\n`, `\r\n` or `\r`; empty ones are no
-//! records. Nothing is copied: a record is a piece of the buffer.
+//! records, and are counted. Nothing is copied: a record is a piece of the buffer.
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -34,6 +34,10 @@ pub struct Scanner<R> {
     is_over: bool,
     /// Lines that ended before the next record.
     lines: u64,
+    /// Lines between records that hold nothing.
+    pub empty_lines: u64,
+    /// Whether there was a record already.
+    is_begun: bool,
     fields: Vec<Field>,
     fault: Option<&'static str>,
 }
@@ -98,6 +102,8 @@ impl<R: Read> Scanner<R> {
             end: 0,
             is_over: false,
             lines: 0,
+            empty_lines: 0,
+            is_begun: false,
             fields: Vec::new(),
             fault: None,
         }
@@ -108,9 +114,13 @@ impl<R: Read> Scanner<R> {
     /// # Errors
     /// What keeps it from being told.
     pub fn next(&mut self) -> Result<Option<Record<'_>>, Stop> {
+        let before = self.lines;
         if !self.skip_empty()? {
             return Ok(None);
         }
+        // The first of these ended the record before.
+        self.empty_lines += (self.lines - before).saturating_sub(u64::from(self.is_begun));
+        self.is_begun = true;
         let line = self.lines + 1;
         let length = self.record(line)?;
         let start = self.at;

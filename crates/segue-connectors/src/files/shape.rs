@@ -20,6 +20,8 @@ pub struct Shape {
     pub columns: Vec<Column>,
     /// Which field each column is.
     pub places: Vec<Option<usize>>,
+    /// The first record, as it stands in the file, where it names the columns.
+    pub header: Option<Vec<u8>>,
     /// The fields of a line.
     pub width: usize,
     /// Fields for which there is no column, and none may be made: no row that has a value there fits.
@@ -30,11 +32,12 @@ pub struct Shape {
 ///
 /// # Errors
 /// `BadData` for a header that cannot be used, and for a column that is new where the schema is frozen.
-pub fn of(reading: &Reading<'_>, source: &Source<'_>) -> Result<Option<Shape>> {
-    let Some(header) = header(source, reading.columns.as_deref())? else {
+pub fn of(reading: &mut Reading<'_>, source: &Source<'_>) -> Result<Option<Shape>> {
+    let Some((header, raw)) = header(source, reading.columns.as_deref())? else {
         return Ok(None);
     };
-    let schema = &reading.request.schema;
+    let request = reading.request;
+    let schema = &request.schema;
     let mut columns = match &reading.columns {
         Some(columns) => columns.clone(),
         None => infer(reading, source, &header)?,
@@ -85,17 +88,24 @@ pub fn of(reading: &Reading<'_>, source: &Source<'_>) -> Result<Option<Shape>> {
             source.name
         ))?;
     }
+    if !reading.untyped.is_empty() {
+        tell_types(reading, source, &mut columns, &places)?;
+    }
     let width = header.len();
     Ok(Some(Shape {
         columns,
         places,
+        header: raw,
         width,
         aliens,
     }))
 }
 
-/// The columns' names in the file. A file without any line has none.
-fn header(source: &Source<'_>, columns: Option<&[Column]>) -> Result<Option<Vec<String>>> {
+/// See [`header`].
+type Header = (Vec<String>, Option<Vec<u8>>);
+
+/// The columns' names in the file, and the record that they stand in, if there is one. A file without any line has none.
+fn header(source: &Source<'_>, columns: Option<&[Column]>) -> Result<Option<Header>> {
     let mut scanner = source.open()?;
     let Some(record) = scanner.next().map_err(|stop| source.stopped(stop))? else {
         return match source.copy.header {
@@ -112,7 +122,7 @@ fn header(source: &Source<'_>, columns: Option<&[Column]>) -> Result<Option<Vec<
                 .get(at)
                 .map_or_else(|| format!("column_{}", at + 1), |c| field(c).to_string())
         };
-        return Ok(Some((0..width).map(name).collect()));
+        return Ok(Some(((0..width).map(name).collect(), None)));
     }
     if let Some(fault) = record.fault {
         return Err(unusable(source, &format!("has {fault} in its header")).hint("mend its first line"));
@@ -132,7 +142,50 @@ fn header(source: &Source<'_>, columns: Option<&[Column]>) -> Result<Option<Vec<
         }
         names.push(name);
     }
-    Ok(Some(names))
+    Ok(Some((names, Some(record.raw.to_vec()))))
+}
+
+/// Gives declared columns without a type the one that the file's first rows show.
+fn tell_types(
+    reading: &mut Reading<'_>,
+    source: &Source<'_>,
+    columns: &mut [Column],
+    places: &[Option<usize>],
+) -> Result<()> {
+    let width = places.iter().flatten().max().map_or(0, |last| last + 1);
+    let (guesses, rows) = sample(source, width)?;
+    for (column, place) in columns.iter_mut().zip(places) {
+        if let Some(at) = place
+            && reading.untyped.contains(&column.name)
+        {
+            column.of = guesses[*at].of();
+        }
+    }
+    if rows > 0 {
+        reading.untyped.clear();
+    }
+    Ok(())
+}
+
+/// What the fields of a file's first rows look like, and how many rows those are.
+fn sample(source: &Source<'_>, width: usize) -> Result<(Vec<Guess>, usize)> {
+    let mut scanner = source.open()?;
+    let stopped = |stop| source.stopped(stop);
+    if source.copy.header {
+        scanner.next().map_err(stopped)?;
+    }
+    let mut guesses = vec![Guess::default(); width];
+    for rows in 0..SAMPLE {
+        let Some(record) = scanner.next().map_err(stopped)? else {
+            return Ok((guesses, rows));
+        };
+        for (at, guess) in guesses.iter_mut().enumerate() {
+            if let Some((bytes, _)) = record.get(at) {
+                guess.look(&String::from_utf8_lossy(&bytes));
+            }
+        }
+    }
+    Ok((guesses, SAMPLE))
 }
 
 /// The name of a column's field in the file.
@@ -189,22 +242,7 @@ fn infer(reading: &Reading<'_>, source: &Source<'_>, header: &[String]) -> Resul
         );
         return Err(unusable(source, &what).hint("declare those that you want under `columns:`"));
     }
-    let mut scanner = source.open()?;
-    let stopped = |stop| source.stopped(stop);
-    if source.copy.header {
-        scanner.next().map_err(stopped)?;
-    }
-    let mut guesses = vec![Guess::default(); header.len()];
-    for _ in 0..SAMPLE {
-        let Some(record) = scanner.next().map_err(stopped)? else {
-            break;
-        };
-        for (at, guess) in guesses.iter_mut().enumerate() {
-            if let Some((bytes, _)) = record.get(at) {
-                guess.look(&String::from_utf8_lossy(&bytes));
-            }
-        }
-    }
+    let (guesses, _) = sample(source, header.len())?;
     let mut names: HashMap<String, &str> = HashMap::with_capacity(header.len());
     let mut columns = Vec::with_capacity(header.len());
     let mut otherwise = Vec::new();

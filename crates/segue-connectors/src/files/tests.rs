@@ -52,6 +52,7 @@ async fn read_files(
         schema: ReadSchema {
             columns: declared.then_some(columns),
             declared,
+            untyped: Vec::new(),
             on_new_column: OnChange::Evolve,
             on_type_change: OnChange::Evolve,
         },
@@ -158,6 +159,7 @@ async fn ragged_rows_go_to_the_side_with_their_line() {
     [a int32, b string]
     1 | x
     5 | v
+    note 1 empty lines of a.csv were passed over
     done
     "#);
 }
@@ -565,4 +567,69 @@ async fn what_was_found_out_once_answers_to_changes() {
     note 1 values of a.csv were left out, as `drop_value` says
     done
     "#);
+}
+
+#[tokio::test]
+async fn declared_columns_answer_to_another_type() {
+    let mut all = Vec::new();
+    for on in [OnChange::Freeze, OnChange::Quarantine, OnChange::DropValue] {
+        let files = [("a.csv", &b"a,b\n1,x\nmany,y\n"[..])];
+        let change = |request: &mut ReadRequest| request.schema.on_type_change = on;
+        let columns = ["a int64", "b string"];
+        all.push(format!(
+            "# {on:?}\n{}",
+            read_files(&files, json!({ "path": "a.csv" }), &columns, change).await
+        ));
+    }
+    insta::assert_snapshot!(all.join("\n"), @r#"
+    # Freeze
+    error bad_data[SG0303]: line 3 of a.csv has another type, and the schema is frozen: column `a`: expected int64, found "many" (not a number)
+    # Quarantine
+    rejected at a: a.csv line 3: expected int64, found "many" (not a number) <- many,y
+    [a int64, b string]
+    1 | x
+    done
+    # DropValue
+    [a int64, b string]
+    1 | x
+    - | y
+    note 1 values of a.csv were left out, as `drop_value` says
+    done
+    "#);
+}
+
+#[tokio::test]
+async fn a_declared_column_without_a_type_gets_the_one_that_is_found() {
+    let files = [
+        ("a.csv", &b"id,n,at\n"[..]),
+        ("b.csv", &b"at,n,id\n2024-01-02,1.5,1\n,2,2\n"[..]),
+        ("c.csv", &b"id,n,at\n3,x,2024-01-03\n"[..]),
+    ];
+    let change = |request: &mut ReadRequest| request.schema.untyped = vec!["n".into(), "at".into()];
+    let columns = ["n json", "at json", "id string"];
+    insta::assert_snapshot!(read_files(&files, json!({ "path": "*.csv" }), &columns, change).await, @r#"
+    [n float64, at date, id string]
+    1.5 | 2024-01-02 | 1
+    2.0 | - | 2
+    rejected at n: c.csv line 2: expected float64, found "x" (not a number) <- 3,x,2024-01-03
+    done
+    "#);
+}
+
+#[tokio::test]
+async fn empty_lines_are_counted() {
+    insta::assert_snapshot!(read("a\n1\n\n\r\n2\n\n", &["a int64"]).await, @r#"
+    [a int64]
+    1
+    2
+    note 2 empty lines of a.csv were passed over; one that is an empty value is written ""
+    done
+    "#);
+    insta::assert_snapshot!(read("\na,b\r\n1,2\r\n\r\n3,4\r\n\r\n", &["a int64", "b int64"]).await, @r"
+    [a int64, b int64]
+    1 | 2
+    3 | 4
+    note 2 empty lines of a.csv were passed over
+    done
+    ");
 }

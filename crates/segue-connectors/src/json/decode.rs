@@ -19,13 +19,15 @@ pub struct Layout {
     root: Node,
     full: Vec<(usize, serde_json_path::JsonPath)>,
     given: Vec<bool>,
+    /// The column of records that are no objects, where nobody declared the columns.
+    scalar: Option<usize>,
     changes: Changes,
 }
 
 /// What becomes of what a schema does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Changes {
-    /// Whether the columns were declared: then other fields are not looked at, and types never change.
+    /// Whether the columns were declared: then other fields are not looked at, and types never widen.
     pub declared: bool,
     /// A field without a column.
     pub new_column: OnChange,
@@ -86,7 +88,10 @@ impl Layout {
             }
         }
         let schema = columns::schema(&columns);
+        let is_scalar = |c: &Column| c.name == infer::VALUE && c.path.is_none() && c.value.is_none();
+        let scalar = columns.iter().position(is_scalar);
         Ok(Layout {
+            scalar: scalar.filter(|at| !changes.declared && !is_given[*at]),
             columns,
             schema,
             root,
@@ -240,7 +245,10 @@ impl Decoder {
 
     fn row<'g>(&mut self, layout: &Layout, text: &str, given: &mut dyn FnMut(usize) -> Given<'g>) -> Result<(), Stop> {
         let mut parser = Parser::new(text);
-        self.walk(layout, &layout.root, &mut parser, true)?;
+        match layout.scalar {
+            Some(at) if parser.peek()? != Shape::Object => self.value(layout, at, &mut parser)?,
+            _ => self.walk(layout, &layout.root, &mut parser, true)?,
+        }
         parser.end()?;
         if !layout.full.is_empty() {
             self.full(layout, text)?;
@@ -343,7 +351,7 @@ impl Decoder {
         if column.len() > self.rows {
             return Err(Misfit::new("the key twice").into());
         }
-        if layout.changes.declared {
+        if layout.changes.declared && matches!(layout.changes.type_change, OnChange::Quarantine | OnChange::Evolve) {
             return Ok(push(column, parser)?);
         }
         let text = parser.skip(true)?;
@@ -353,10 +361,12 @@ impl Decoder {
         }
     }
 
-    /// A value that does not fit an inferred column.
+    /// A value that does not fit its column.
     fn changed(&mut self, layout: &Layout, target: usize, misfit: Misfit, text: &str) -> Result<(), Stop> {
         let column = &layout.columns[target];
         match layout.changes.type_change {
+            // What is declared is not widened.
+            OnChange::Evolve if layout.changes.declared => Err(misfit.into()),
             OnChange::Evolve => {
                 let wider = infer::seen(text)
                     .and_then(|(of, _)| column.of.common(&of))

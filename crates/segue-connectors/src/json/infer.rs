@@ -1,13 +1,18 @@
 //! Columns from records, where nobody declared any.
 
+use super::decode::{Changes, Decoder, Given, Layout};
 use super::parse::{Bad, Parser, Shape};
 use crate::columns::{named, number};
-use segue_core::source::Column;
+use arrow_array::cast::AsArray;
+use segue_core::source::{Column, OnChange};
 use segue_core::{Error, Kind, Result, Type};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// The most columns that are found out.
 pub const MOST_COLUMNS: usize = 10_000;
+/// The column of records that are no objects.
+pub const VALUE: &str = "value";
 
 /// What was seen of one field.
 #[derive(Debug)]
@@ -78,7 +83,12 @@ impl Inference {
 
     /// The type of the values that were looked at by themselves; text where all were null.
     pub fn single(&self) -> Type {
-        self.scalar.as_ref().and_then(|g| g.of.clone()).unwrap_or(Type::String)
+        self.told().unwrap_or(Type::String)
+    }
+
+    /// The type of the values that were looked at by themselves; `None` where all were null.
+    fn told(&self) -> Option<Type> {
+        self.scalar.as_ref().and_then(|g| g.of.clone())
     }
 
     /// The columns, in the order in which their fields first came.
@@ -111,14 +121,11 @@ impl Inference {
                 return Err(Error::new(Kind::BadData, what).hint(hint));
             }
         }
-        if let Some(Guess { of: Some(of), .. }) = &self.scalar {
-            columns.push(Column {
-                name: "value".into(),
-                of: of.clone(),
-                required: false,
-                path: Some("$".into()),
-                value: None,
-            });
+        // It has no path: what is frozen is known by its name alone, and the decoder finds it by that.
+        if let Some(Guess { of: Some(of), .. }) = &self.scalar
+            && !columns.iter().any(|c| c.name == VALUE)
+        {
+            columns.push(column(VALUE, of.clone()));
         }
         Ok(columns)
     }
@@ -131,6 +138,39 @@ impl Inference {
             .map(|g| g.key.as_str())
             .collect()
     }
+}
+
+/// The types of declared columns that have none, as what stands at their places in these records shows them. One that was always null is
+/// `json`, which takes whatever comes.
+///
+/// # Errors
+/// `Invalid` for a path that cannot be read.
+pub fn types_of<'r>(columns: &[&Column], records: impl Iterator<Item = &'r [u8]>) -> Result<Vec<Type>> {
+    let as_written = |c: &&Column| Column {
+        of: Type::Json,
+        required: false,
+        ..(*c).clone()
+    };
+    let changes = Changes {
+        declared: true,
+        new_column: OnChange::Quarantine,
+        type_change: OnChange::Quarantine,
+    };
+    let layout = Layout::new(columns.iter().map(as_written).collect(), &|_| false, changes)?;
+    let mut decoder = Decoder::new(Arc::new(layout));
+    for record in records {
+        // One that does not fit says nothing here, and is set aside later.
+        decoder.record(record, &mut |_| Given::Nothing);
+    }
+    let rows = decoder.finish()?.batch;
+    let told = rows.columns().iter().map(|texts| {
+        let mut inference = Inference::default();
+        for text in texts.as_string::<i32>().iter().flatten() {
+            inference.look_at_value(text);
+        }
+        inference.told().unwrap_or(Type::Json)
+    });
+    Ok(told.collect())
 }
 
 /// A column for this key.

@@ -21,6 +21,8 @@ pub struct SharedSchema {
     parents: Vec<String>,
     /// The slices' labels: each has a column, also where no record names it.
     labels: Vec<(String, Type)>,
+    /// Declared columns, some of which have no type yet, and the names of those.
+    untyped: Option<(Vec<Column>, Vec<String>)>,
 }
 
 impl SharedSchema {
@@ -35,11 +37,12 @@ impl SharedSchema {
             type_change: schema.on_type_change,
         };
         let parents: Vec<String> = plan.parents.iter().map(|(name, _)| name.clone()).collect();
-        let shared = SharedSchema {
+        let mut shared = SharedSchema {
             layout: RwLock::default(),
             changes,
             parents,
             labels,
+            untyped: None,
         };
         if let Some(columns) = &schema.columns {
             if let Some(missing) = shared
@@ -53,7 +56,12 @@ impl SharedSchema {
                         .hint("declare a column of that name"),
                 );
             }
-            *shared.layout.write() = Some(Arc::new(shared.laid_out(columns.clone())?));
+            // Their paths are looked at now in any case.
+            let layout = shared.laid_out(columns.clone())?;
+            match schema.untyped.is_empty() {
+                true => *shared.layout.write() = Some(Arc::new(layout)),
+                false => shared.untyped = Some((columns.clone(), schema.untyped.clone())),
+            }
         }
         Ok(shared)
     }
@@ -106,6 +114,11 @@ impl SharedSchema {
             }
             left = left.saturating_sub(page.found.records.len());
         }
+        if let Some((columns, untyped)) = &self.untyped {
+            let layout = Arc::new(self.laid_out(self.typed(columns, untyped, pages, &above)?)?);
+            *known = Some(layout.clone());
+            return Ok(layout);
+        }
         let mut columns = inference.columns()?;
         for (name, inference) in self.parents.iter().zip(above) {
             let of = inference.single();
@@ -132,6 +145,33 @@ impl SharedSchema {
         let layout = Arc::new(self.laid_out(columns)?);
         *known = Some(layout.clone());
         Ok(layout)
+    }
+
+    /// Declared columns, those without a type with the one that these pages show.
+    fn typed(
+        &self,
+        columns: &[Column],
+        untyped: &[String],
+        pages: &[&Page],
+        above: &[Inference],
+    ) -> Result<Vec<Column>> {
+        let parent = |c: &Column| self.parents.iter().position(|p| c.path.is_none() && *p == c.name);
+        let is_found = |c: &&Column| untyped.contains(&c.name) && parent(c).is_none();
+        let found: Vec<&Column> = columns.iter().filter(is_found).collect();
+        let records = pages.iter().flat_map(|page| {
+            let records = page.found.records.iter();
+            records.map(|(record, _)| &page.answer.body[record.clone()])
+        });
+        let mut types = infer::types_of(&found, records.take(RECORDS))?.into_iter();
+        let typed = columns.iter().map(|column| Column {
+            of: match parent(column) {
+                _ if !untyped.contains(&column.name) => column.of.clone(),
+                Some(at) => above[at].single(),
+                None => types.next().unwrap_or(Type::Json),
+            },
+            ..column.clone()
+        });
+        Ok(typed.collect())
     }
 
     /// Takes these columns, unless somebody else changed them since `from`. Whoever asked decodes again with what comes back.

@@ -180,6 +180,7 @@ fn request(copy: Value, columns: &[&str]) -> ReadRequest {
         schema: ReadSchema {
             columns: (!columns.is_empty()).then(|| columns.iter().map(|c| column(c)).collect()),
             declared: !columns.is_empty(),
+            untyped: Vec::new(),
             on_new_column: OnChange::Evolve,
             on_type_change: OnChange::Evolve,
         },

@@ -100,13 +100,14 @@ impl Prepared<'_> {
             names.join(", ")
         ))?;
         // The one that differs stands first: its collation tells all bytes apart.
+        // As rows, because a chain of a thousand conditions is more than SQLite takes.
         let differs = |value: &dyn Fn(usize) -> String| {
-            let each: Vec<String> = (0..self.columns.len())
-                .map(|at| format!("d.c{at} is {}", value(at)))
-                .collect();
+            let values: Vec<String> = (0..self.columns.len()).map(value).collect();
+            let ours: Vec<String> = names.iter().map(|name| format!("d.{name}")).collect();
             format!(
-                "exists (select 1 from temp.segue_differing d where {})",
-                each.join(" and ")
+                "exists (select 1 from temp.segue_differing d where ({}) is ({}))",
+                ours.join(", "),
+                values.join(", ")
             )
         };
         self.run(format!(
@@ -141,18 +142,20 @@ impl Prepared<'_> {
                 keys = keys.join(", ")
             ))?;
         }
-        let (mut set, mut differs) = (Vec::new(), Vec::new());
+        let (mut set, mut there, mut come) = (Vec::new(), Vec::new(), Vec::new());
         for column in self.columns.iter().filter(comes).filter(|c| !key.contains(&c.name)) {
             let at = self.at(&column.name)?;
             set.push(format!("{} = i.c{at}", column.quoted));
             // BINARY: a table of somebody else's may take `a` and `A` for one.
-            differs.push(format!("t.{} is not i.c{at} collate binary", column.quoted));
+            there.push(format!("t.{}", column.quoted));
+            come.push(format!("i.c{at} collate binary"));
         }
         if !set.is_empty() {
             self.run(format!(
-                "update {or_abort} {table} as t set {} from temp.segue_incoming i where i.deletes = 0 and {same} and ({})",
+                "update {or_abort} {table} as t set {} from temp.segue_incoming i where i.deletes = 0 and {same} and ({}) is not ({})",
                 set.join(", "),
-                differs.join(" or ")
+                there.join(", "),
+                come.join(", ")
             ))?;
         }
         let first = self.columns[self.at(&key[0])?].quoted.clone();

@@ -95,9 +95,8 @@ fn columns_of(all: &All<'_>, i: usize, tables: &Tables, found: &mut Vec<Diagnost
         let table: AssetName = copy.get("table")?.text()?.parse().ok()?;
         return tables.columns(&table);
     }
-    let evolves = copy.get("on_new_column").and_then(Node::text) == Some("evolve");
     let columns = copy.get("columns")?.entries();
-    (!evolves && !columns.is_empty()).then(|| columns.iter().map(|e| e.key.clone()).collect())
+    (!columns.is_empty()).then(|| columns.iter().map(|e| e.key.clone()).collect())
 }
 
 /// Looks through the query that makes the asset; its columns, unless it has mistakes, which would only breed more.

@@ -17,6 +17,7 @@ pub(super) fn apply(all: &mut All<'_>) {
         slices(all, i);
         write_mode(all, i);
         columns(all, i);
+        on_change(all, i);
         range(all, i);
         parameters(all, i);
         lake_table(all, i);
@@ -72,6 +73,37 @@ fn columns(all: &mut All<'_>, i: usize) {
     }
     for (place, column) in named {
         known_column(all, i, &place, &column, &columns, "the asset");
+    }
+}
+
+/// Declared columns are what is declared: nothing is added to them, and none gets another type.
+fn on_change(all: &mut All<'_>, i: usize) {
+    let draft = &all.assets[i];
+    let Some(copy) = draft.root.get("copy").filter(|_| draft.kind.as_deref() != Some("lake")) else {
+        return;
+    };
+    if copy.get("columns").is_none_or(|c| c.entries().is_empty()) {
+        return;
+    }
+    let mut found = Vec::new();
+    if let Some(entry) = copy.entry("on_new_column") {
+        found.push((
+            draft.span(&entry.bytes),
+            "`on_new_column` beside `columns` is not acted on by this version: values that no column names are not looked at",
+            "leave it out; or leave out `columns`, and they are inferred",
+        ));
+    }
+    if let Some(entry) = copy.entry("on_type_change")
+        && entry.value.text() == Some("evolve")
+    {
+        found.push((
+            draft.span(&entry.bytes),
+            "`on_type_change: evolve` beside `columns` is not acted on by this version: a declared column stays of its type",
+            "say `freeze`, `quarantine` or `drop_value`; or give the column the wider type",
+        ));
+    }
+    for (place, message, hint) in found {
+        all.report(NOT_IN_THIS_VERSION, place, message).hint = Some(hint.into());
     }
 }
 

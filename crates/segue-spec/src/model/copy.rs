@@ -29,7 +29,7 @@ pub struct Copy {
     pub keep_raw: Option<Duration>,
     /// The column by which the source is read onwards from where the last read ended.
     pub position: Option<Position>,
-    /// What happens when the source has a column that the table does not.
+    /// What happens when the source has a column that the table does not; only of inferred columns.
     pub on_new_column: OnSchemaChange,
     /// What happens when a column's values no longer fit its type.
     pub on_type_change: OnSchemaChange,
@@ -118,7 +118,7 @@ pub struct Column {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "scalar")]
     pub value: Option<Value>,
-    /// Its type; without it, it is inferred.
+    /// Its type; without it, it is inferred from the first answers, and kept. With `value`, it is `string` then.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
     pub ty: Option<Type>,
     /// Whether a record without it goes to quarantine.

@@ -91,7 +91,8 @@ impl Doing<'_> {
         let keep_pages = copy.keep_raw.is_some() && !is_replay;
         let parts: Vec<_> = which.iter().map(|i| self.seen.parts[*i].clone()).collect();
         let request = self.request(copy, opened, which, replay, keep_pages).await?;
-        let schema = declared_schema(request.schema.columns.as_deref().filter(|_| request.schema.declared));
+        let is_told = request.schema.declared && request.schema.untyped.is_empty();
+        let schema = declared_schema(request.schema.columns.as_deref().filter(|_| is_told));
         let mut reading = Reading::new(&parts, ctx.clock.now(), keep_pages);
         if is_replay {
             let read_at: HashMap<&Labels, Timestamp> =
@@ -274,11 +275,14 @@ impl Doing<'_> {
                 serde_json::to_value(position).map_err(|e| Error::bug("a position cannot be written").caused_by(e))?;
             settings.insert("position".into(), words);
         }
+        let is_declared = declared.is_some();
+        let (columns, untyped) = declared.unzip();
         Ok(ReadRequest {
             copy: settings,
             schema: ReadSchema {
-                declared: declared.is_some(),
-                columns: declared.or_else(|| frozen.map(<[Column]>::to_vec)),
+                declared: is_declared,
+                columns: columns.or_else(|| frozen.map(<[Column]>::to_vec)),
+                untyped: untyped.unwrap_or_default(),
                 on_new_column: names::on_change(copy.on_new_column),
                 on_type_change: names::on_change(copy.on_type_change),
             },
@@ -319,7 +323,7 @@ impl Doing<'_> {
             self.commit_shelved().await?;
         }
         self.keep_pages_alone().await?;
-        if copy.columns.is_empty() {
+        if names::are_inferred(&copy.columns) {
             self.freeze().await?;
         }
         self.delete_gone().await?;

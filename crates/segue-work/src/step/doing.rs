@@ -219,8 +219,8 @@ impl<'a> Doing<'a> {
         Ok(())
     }
 
-    /// Keeps inferred columns as they are in the table now.
-    pub(super) async fn freeze(&self) -> Result<()> {
+    /// Keeps inferred columns as they are in the table now, and says how they are otherwise than before.
+    pub(super) async fn freeze(&mut self) -> Result<()> {
         let Step {
             deps, row, commit_ctx, ..
         } = &self.step;
@@ -229,9 +229,15 @@ impl<'a> Doing<'a> {
             return Ok(());
         };
         let columns = crate::names::table_columns(&schema)?;
-        if row.schema.as_ref() != Some(&columns) {
-            deps.store.freeze_schema(row.id, &columns).await?;
+        if row.schema.as_ref() == Some(&columns) {
+            return Ok(());
         }
+        deps.store.freeze_schema(row.id, &columns).await?;
+        let notes = row
+            .schema
+            .iter()
+            .flat_map(|before| crate::names::changes(before, &columns));
+        self.report.notes.extend(notes);
         Ok(())
     }
 

@@ -11,6 +11,7 @@ use crate::checks::commit_once;
 use crate::commit::{Protocol, Rules, Settled, Sinks, settle};
 use crate::deps::Deps;
 use crate::ledger::State;
+use crate::names;
 use crate::plan::class::Action;
 use crate::report::{Ended, Event, StepReport};
 use segue_core::commit::{Entry, LedgerChange};
@@ -47,6 +48,7 @@ pub async fn work(
     if seen.change.action == Action::Mark {
         step.mark(&mut seen, identity.as_deref()).await?;
     }
+    step.freeze_as_found(&seen, &settled).await?;
     let is_rebuild = step.is_rebuild(&seen, settled.n)?;
     let due: Vec<usize> = match is_rebuild {
         true => (0..seen.parts.len())
@@ -182,6 +184,20 @@ impl Step<'_> {
                 )));
         }
         Ok(true)
+    }
+
+    /// Keeps inferred columns as the table has them, where an earlier try had no time to: it was killed after a commit. Found out anew from
+    /// the rows that are left, they could be others.
+    async fn freeze_as_found(&mut self, seen: &Survey, settled: &Settled) -> Result<()> {
+        let is_inferred = source_copy(self.asset).is_some_and(|copy| names::are_inferred(&copy.columns));
+        if let (true, None, Action::Nothing, Some(schema)) =
+            (is_inferred, &self.row.schema, seen.change.action, &settled.schema)
+        {
+            let columns = names::table_columns(schema)?;
+            self.deps.store.freeze_schema(self.row.id, &columns).await?;
+            self.row.schema = Some(columns);
+        }
+        Ok(())
     }
 
     /// Marks everything that is done as kept under its older definition.

@@ -173,6 +173,18 @@ impl World {
         self.deps.store.asset(&name.parse().unwrap()).await.unwrap().unwrap()
     }
 
+    /// The state loses the columns that were found out.
+    pub async fn forget_columns(&self, name: &str) {
+        let row = self.row(name).await;
+        let state = self._folder.path().join("state.db");
+        let db = rusqlite::Connection::open(state).unwrap();
+        let changed = db.execute(
+            "update assets set frozen_columns = null where id = $1",
+            [row.id.to_string()],
+        );
+        assert_eq!(changed.unwrap(), 1);
+    }
+
     /// The rows of an asset's table, one a line, sorted; `-` where there is none.
     pub async fn table(&self, name: &str) -> String {
         let row = self.row(name).await;

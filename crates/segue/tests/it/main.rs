@@ -2,6 +2,7 @@
 
 mod attacks;
 mod cli;
+mod columns;
 mod crash;
 mod demo;
 mod docs;

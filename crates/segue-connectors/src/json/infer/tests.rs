@@ -51,6 +51,32 @@ fn names_are_made_fit_and_never_two_alike() {
 
 #[test]
 fn records_that_are_no_objects_are_one_column() {
-    insta::assert_snapshot!(columns(&["1", "null", "2"]), @"value int64 @ $");
-    insta::assert_snapshot!(columns(&["[1]", "[2]"]), @"value json @ $");
+    insta::assert_snapshot!(columns(&["1", "null", "2"]), @"value int64");
+    insta::assert_snapshot!(columns(&["[1]", "[2]"]), @"value json");
+    // A field of that name is that column.
+    insta::assert_snapshot!(columns(&[r#"{"value": "x"}"#, "2"]), @"value string");
+}
+
+#[test]
+fn columns_without_a_type_are_found_out_by_their_places() {
+    let column = |name: &str, path: Option<&str>| Column {
+        path: path.map(str::to_string),
+        ..super::column(name, Type::String)
+    };
+    let columns = [
+        column("id", None),
+        column("plays", Some("$.stats.plays")),
+        column("first", Some("$.tags[0]")),
+        column("last", Some("$.tags[-1]")),
+        column("none", None),
+    ];
+    let records = [
+        r#"{"id": "a", "stats": {"plays": 1}, "tags": [true, 1.5], "none": null}"#,
+        r#"{"id": 1, "stats": null}"#,
+        "17",
+    ];
+    let all: Vec<&Column> = columns.iter().collect();
+    let types = types_of(&all, records.iter().map(|r| r.as_bytes())).unwrap();
+    let shown: Vec<String> = types.iter().map(Type::to_string).collect();
+    assert_eq!(shown.join(" "), "json int64 bool float64 json");
 }

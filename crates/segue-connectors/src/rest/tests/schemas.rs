@@ -196,3 +196,94 @@ async fn fields_are_known_again_by_the_names_that_their_columns_got() {
     0 done
     "#);
 }
+
+/// What is frozen are names and types alone: the second read knows no path.
+#[tokio::test]
+async fn records_that_are_no_objects_are_the_same_column_in_every_read() {
+    let pages = vec![json!(["pop", "jazz", null])];
+    let mut all = Vec::new();
+    for columns in [&[][..], &["value string"]] {
+        all.push(read(pages.clone(), columns, OnChange::Quarantine, OnChange::Quarantine).await);
+    }
+    all.push(
+        read(
+            vec![json!([1, { "value": "two" }])],
+            &["value string"],
+            OnChange::Quarantine,
+            OnChange::Quarantine,
+        )
+        .await,
+    );
+    insta::assert_snapshot!(all.join("\n"), @r#"
+    value string
+    0: pop
+    0: jazz
+    0 done
+    note 1 records were null: the source had nothing there
+    value string
+    0: pop
+    0: jazz
+    0 done
+    note 1 records were null: the source had nothing there
+    0 rejected at $: expected string, found 1 <- 1
+    value string
+    0: two
+    0 done
+    "#);
+}
+
+#[tokio::test]
+async fn a_declared_column_without_a_type_gets_the_one_that_is_found() {
+    let f =
+        Fixture::new(|_, _| Reply::json(json!([{ "id": "a", "n": 1, "m": null }, { "id": "b", "n": 2.5, "m": null }])))
+            .await;
+    let mut request = request(
+        json!({ "request": { "get": "/x" }, "records": "$[*]" }),
+        &["n json", "id string", "m json"],
+    );
+    request.schema.untyped = vec!["n".into(), "m".into()];
+    let reads: Vec<_> = f.source().unwrap().read(request, &f.ctx).await.unwrap().collect().await;
+    let Ok(Read::Rows { batch, .. }) = &reads[0] else {
+        panic!("{reads:?}")
+    };
+    let types: Vec<String> = batch
+        .schema()
+        .fields()
+        .iter()
+        .map(|f| segue_core::Type::of(f).unwrap().to_string())
+        .collect();
+    assert_eq!(types, ["float64", "string", "json"]);
+    assert_eq!(batch.num_rows(), 2);
+}
+
+#[tokio::test]
+async fn declared_columns_answer_to_another_type() {
+    let mut all = Vec::new();
+    for on in [OnChange::Freeze, OnChange::Quarantine, OnChange::DropValue] {
+        let f = Fixture::new(|_, _| {
+            Reply::json(json!([{ "id": "a", "n": 1, "more": 1 }, { "id": "b", "n": "two" }, { "id": null, "n": 3 }]))
+        })
+        .await;
+        let mut request = request(
+            json!({ "request": { "get": "/x" }, "records": "$[*]" }),
+            &["id string!", "n int64"],
+        );
+        request.schema.on_type_change = on;
+        all.push(format!("# {on:?}\n{}", f.read(request).await));
+    }
+    insta::assert_snapshot!(all.join("\n"), @r#"
+    # Freeze
+    error bad_data[SG0303]: the source's records changed, and the schema is frozen: column `n`: expected int64, found "two"
+    # Quarantine
+    0 rejected at $.n: expected int64, found "two" <- {"id":"b","n":"two"}
+    0 rejected at $.id: required, and it is null <- {"id":null,"n":3}
+    0: a 1
+    0 done
+    # DropValue
+    0 rejected at $.id: required, and it is null <- {"id":null,"n":3}
+    0: a 1
+    0: b -
+    0 done
+    note 1 values were left out, as `drop_value` says
+    "#);
+}

@@ -287,3 +287,29 @@ async fn columns_that_sqlite_takes_for_one_are_refused() {
       hint: it does not tell capital letters from small ones: rename one of them
     ");
 }
+
+#[tokio::test]
+async fn a_table_may_be_wide() {
+    let mut w = World::new();
+    let t = target(1, "wide");
+    let schema: SchemaRef = Arc::new(Schema::new(
+        (0..1500)
+            .map(|at| Type::Int64.field(&format!("c{at}"), true))
+            .collect::<Vec<_>>(),
+    ));
+    let rows = |values: &[i64]| {
+        let column =
+            |at: i64| -> ArrayRef { Arc::new(Int64Array::from_iter_values(values.iter().map(|v| v * (1 + at % 7)))) };
+        RecordBatch::try_new(schema.clone(), (0..1500).map(column).collect()).unwrap()
+    };
+    let merge = Change::Merge { key: vec!["c0".into()] };
+    for (change, values, said) in [
+        (Change::ReplaceTable, &[1, 2][..], "written 2 removed 0"),
+        (Change::ReplaceTable, &[2, 3][..], "written 1 removed 1"),
+        (merge, &[3, 4][..], "written 1 removed 0"),
+    ] {
+        let told = w.land(&t, change, rows(values), None).await.unwrap();
+        assert!(told.contains(said), "{told}");
+    }
+    assert_eq!(w.rows(&t).await, text(&[rows(&[2, 3, 4])]));
+}

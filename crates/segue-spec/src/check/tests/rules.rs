@@ -222,7 +222,10 @@ fn one_mistake_breeds_no_others() {
         "asset: a.e\ncopy: { from: lake, table: a.c }\nwrite: { key: [z] }\n",
     ));
     // Or whose columns may grow.
-    files.push(("assets/f.yaml", "asset: a.f\ncopy: { from: files, path: x, columns: { id: {} }, on_new_column: evolve }\nwrite: { key: [new] }\n"));
+    files.push((
+        "assets/f.yaml",
+        "asset: a.f\ncopy: { from: files, path: x, on_new_column: evolve }\nwrite: { key: [new] }\n",
+    ));
     let (_, found, files) = run(&files);
     assert_snapshot!(lines(&found, &files), @r#"
     SG0204 assets/a.sql:2 `idd`: there is no column `idd` — did you mean `id`?
@@ -287,4 +290,14 @@ fn no_text_makes_it_fall_over() {
             }
         }
     }
+}
+
+#[test]
+fn what_changes_of_the_source_do_to_declared_columns() {
+    assert_snapshot!(copy("  columns: { id: { type: string } }\n  on_new_column: evolve\n  on_type_change: evolve\n"), @r#"
+    SG0129 assets/x.yaml:7 `on_new_column`: `on_new_column` beside `columns` is not acted on by this version: values that no column names are not looked at — leave it out; or leave out `columns`, and they are inferred
+    SG0129 assets/x.yaml:8 `on_type_change`: `on_type_change: evolve` beside `columns` is not acted on by this version: a declared column stays of its type — say `freeze`, `quarantine` or `drop_value`; or give the column the wider type
+    "#);
+    assert_snapshot!(copy("  columns: { id: { type: string } }\n  on_type_change: drop_value\n"), @"");
+    assert_snapshot!(copy("  on_new_column: evolve\n  on_type_change: evolve\n"), @"");
 }

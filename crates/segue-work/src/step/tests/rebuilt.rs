@@ -140,7 +140,7 @@ async fn a_list_from_the_lake_acts_through_its_elements_alone() {
 }
 
 #[tokio::test]
-async fn inferred_columns_are_frozen_and_a_new_one_is_taken_in() {
+async fn inferred_columns_are_frozen() {
     let inferred = (
         "assets/raw/events.yaml",
         "asset: raw.events\ncopy: { from: api }\nwrite: { mode: replace }\n",
@@ -151,6 +151,64 @@ async fn inferred_columns_are_frozen_and_a_new_one_is_taken_in() {
     let columns = world.row("raw.events").await.schema.unwrap();
     let names: Vec<String> = columns.iter().map(|c| format!("{} {}", c.name, c.of)).collect();
     assert_eq!(names, ["id string", "n int64"]);
+    // They are what is asked for from then on.
+    source.now_says(|_| vec![Says::Rows(vec![json!({ "id": 1, "n": 2, "more": true })])]);
+    world.run("raw.events").await;
+    insta::assert_snapshot!(world.table("raw.events").await, @"null 2");
+    assert_eq!(world.row("raw.events").await.schema.unwrap(), columns);
+}
+
+/// A kill between the first commit and the step's end leaves the table and no frozen columns.
+#[tokio::test]
+async fn columns_are_those_of_the_table_where_nothing_froze_them() {
+    let inferred = (
+        "assets/raw/events.yaml",
+        "asset: raw.events\ncopy: { from: api }\nwrite: { mode: append }\n",
+    );
+    let source = MemSource::new(|_| vec![Says::Rows(vec![json!({ "id": "x", "n": 1.5 })])]);
+    let world = World::new(&[inferred], &source).await;
+    world.run("raw.events").await;
+    world.forget_columns("raw.events").await;
+    // By themselves these rows would be other columns.
+    source.now_says(|_| vec![Says::Rows(vec![json!({ "id": "y", "n": 2 })])]);
+    insta::assert_snapshot!(world.run("raw.events").await, @"done, in 1, written 1, changed 1, commits 1, slices done 1");
+    insta::assert_snapshot!(world.table("raw.events").await, @r"
+    x 1.5
+    y 2.0
+    ");
+    let columns = world.row("raw.events").await.schema.unwrap();
+    assert_eq!(columns[1].of, segue_core::Type::Float64);
+    // What the table has and the state did not know is said.
+    let id = world.row("raw.events").await.id;
+    world.deps.store.freeze_schema(id, &columns[..1]).await.unwrap();
+    insta::assert_snapshot!(world.run("raw.events").await, @r"
+    done, in 1, written 1, changed 1, commits 1, slices done 1
+      column n is new: float64
+    ");
+}
+
+#[tokio::test]
+async fn a_column_without_a_type_gets_one_and_keeps_it() {
+    let untyped = (
+        "assets/raw/events.yaml",
+        "asset: raw.events\ncopy:\n  from: api\n  columns: { id: { type: string }, n: {}, made: { value: 7 } }\nwrite: { mode: replace }\n",
+    );
+    let source = MemSource::new(|_| vec![Says::Rows(vec![json!({ "id": "x", "n": 1, "made": "7" })])]);
+    let world = World::new(&[untyped], &source).await;
+    world.run("raw.events").await;
+    let columns = || async {
+        let columns = world.row("raw.events").await.schema.unwrap();
+        columns
+            .iter()
+            .map(|c| format!("{} {}", c.name, c.of))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    assert_eq!(columns().await, "id string, n int64, made string");
+    // By itself this would be text.
+    source.now_says(|_| vec![Says::Rows(vec![json!({ "id": "y", "n": "many" })])]);
+    world.run("raw.events").await;
+    assert_eq!(columns().await, "id string, n int64, made string");
 }
 
 #[tokio::test]
