@@ -170,6 +170,7 @@ impl CommitState for Store {
         .await
         .map_err(failed(doing))?;
         tx.commit().await?;
+        reach(Boundary::Reworked);
         Ok(true)
     }
 
@@ -217,6 +218,7 @@ impl CommitState for Store {
         }
         set_state(&mut tx, lease.asset, id, "prepared").await?;
         tx.commit().await?;
+        reach(Boundary::TakenBack);
         Ok(true)
     }
 
@@ -246,6 +248,7 @@ impl CommitState for Store {
             .await
             .map_err(failed(doing))?;
         tx.commit().await?;
+        reach(Boundary::Cleared);
         Ok(records)
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::keeper::tables;
+use segue_core::fault::{Boundary, reach};
 use segue_core::sink::{Sink, Target};
 use segue_core::{AssetName, Ctx, Error, Kind, Result};
 use segue_lake::{Compacted, HistoryEntry, Vacuumed};
@@ -100,6 +101,7 @@ pub async fn asset_drop(app: &App, asset: &str, ctx: &Ctx) -> Result<Dropped> {
     if let Some(sink) = &sink {
         sink.drop_table(&known::own(&row), ctx).await?;
     }
+    reach(Boundary::Dropped);
     app.store.drop_asset(row.id).await?;
     drop(guard);
     Ok(Dropped {
