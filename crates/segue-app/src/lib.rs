@@ -6,6 +6,8 @@ mod keeper;
 mod listing;
 mod load;
 mod resolve;
+#[cfg(test)]
+mod simulation;
 mod sources;
 mod surroundings;
 mod tables;

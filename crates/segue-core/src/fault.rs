@@ -51,8 +51,16 @@ boundaries! {
     SqlCommitted = "commit.sql",
     /// The state marked the commit.
     Marked = "commit.marked",
+    /// A prepared commit was worked out anew, because its table moved.
+    Reworked = "commit.reworked",
     /// A prepared commit was given up.
     GivenUp = "commit.given_up",
+    /// A commit that was given up had landed after all: it is prepared again.
+    TakenBack = "commit.taken_back",
+    /// Commits that were given up are forgotten, because a later one landed; their files are there still.
+    Cleared = "commit.cleared",
+    /// The ledger was told of a read that changed nothing, and that no commit carries.
+    Entered = "ledger.entered",
     /// A slice was parked in the state.
     Parked = "slice.parked",
     /// A step's end was written.
@@ -61,6 +69,12 @@ boundaries! {
     RunEnded = "run.ended",
     /// Small files were compacted.
     Compacted = "lake.compacted",
+    /// A companion was changed without a commit: kept pages alone.
+    Amended = "lake.amended",
+    /// An asset was brought back from its tables.
+    Adopted = "state.adopted",
+    /// A dropped asset's tables are gone, and the state remembers it still.
+    Dropped = "asset.dropped",
 }
 
 impl std::str::FromStr for Boundary {

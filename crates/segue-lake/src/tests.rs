@@ -1,6 +1,7 @@
 //! Tests of the lake as a whole, by what they show.
 
 mod bed;
+mod between;
 mod changes;
 mod features;
 mod flaky;
@@ -11,5 +12,6 @@ mod power;
 mod protocol;
 mod provider;
 mod python;
+mod rivals;
 mod scale;
 mod types;

@@ -180,6 +180,7 @@ impl CommitState for Store {
         .await
         .map_err(failed(doing))?;
         tx.commit().await?;
+        reach(Boundary::Reworked);
         Ok(true)
     }
 
@@ -227,6 +228,7 @@ impl CommitState for Store {
         }
         set_state(&mut tx, lease.asset, id, "prepared").await?;
         tx.commit().await?;
+        reach(Boundary::TakenBack);
         Ok(true)
     }
 
@@ -256,6 +258,7 @@ impl CommitState for Store {
             .await
             .map_err(failed(doing))?;
         tx.commit().await?;
+        reach(Boundary::Cleared);
         Ok(records)
     }
 }

@@ -5,6 +5,7 @@ use crate::leases;
 use crate::store::Store;
 use crate::values::{Columns, bounds, range};
 use jiff::Timestamp;
+use segue_core::fault::{Boundary, reach};
 use segue_core::state::Lease;
 use segue_core::{AssetId, Entry, Labels, LedgerChange, Outcome, Result, Span, Spans};
 use sqlx::sqlite::SqliteRow;
@@ -36,7 +37,9 @@ impl Store {
         let mut tx = self.write(doing).await?;
         leases::check(&mut tx, lease).await?;
         apply(&mut tx, lease.asset, change).await?;
-        tx.commit().await
+        tx.commit().await?;
+        reach(Boundary::Entered);
+        Ok(())
     }
 
     /// Writes down that these parts were read again and are as they were: they are as young as that read, and nothing else changes.
@@ -55,7 +58,9 @@ impl Store {
         let known = entries_of(&mut tx, lease.asset, wanted.keys()).await?;
         let after = touched(known.clone(), &wanted, read_at);
         rewrite(&mut tx, lease.asset, known, after).await?;
-        tx.commit().await
+        tx.commit().await?;
+        reach(Boundary::Entered);
+        Ok(())
     }
 }
 

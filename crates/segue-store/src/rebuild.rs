@@ -6,6 +6,8 @@ use crate::error::failed;
 use crate::store::Store;
 use crate::values::Columns;
 use crate::{leases, ledger};
+use segue_core::durable::{Durability, Fsync};
+use segue_core::fault::{Boundary, reach};
 use segue_core::state::Lease;
 use segue_core::{CommitRecord, Error, Kind, Result};
 use segue_diag as codes;
@@ -30,6 +32,11 @@ impl Store {
     /// # Errors
     /// `Conflict` when there is a file already.
     pub async fn backup(&self, to: &Path) -> Result<()> {
+        self.backup_on(to, &Fsync).await
+    }
+
+    /// The same on another disk; for tests that cut the power.
+    pub(crate) async fn backup_on(&self, to: &Path, disk: &dyn Durability) -> Result<()> {
         let named = |e: Error| e.with("backup", to.display());
         let io = |e: std::io::Error| {
             named(
@@ -67,14 +74,14 @@ impl Store {
             .map_err(failed("back the state up"))
             .map_err(named)?;
         drop(writer);
-        File::open(&partial).and_then(|f| f.sync_all()).map_err(io)?;
+        File::open(&partial).and_then(|f| disk.file(&f, &partial)).map_err(io)?;
         // A link and not a rename: it fails where a file of that name came meanwhile. Some file systems have no links.
         match std::fs::hard_link(&partial, &to) {
             Ok(()) => std::fs::remove_file(&partial).map_err(io)?,
             Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => return Err(io(e)),
             Err(_) => std::fs::rename(&partial, &to).map_err(io)?,
         }
-        File::open(folder).and_then(|f| f.sync_all()).map_err(io)
+        disk.folder(folder).map_err(io)
     }
 
     /// Takes over what was found on an asset's tables: whatever this state knew of the asset before is forgotten but its lease, its frozen
@@ -173,7 +180,9 @@ impl Store {
             commits::raise(&mut tx, record.asset, record.n).await?;
         }
         commits::raise(&mut tx, asset.id, highest).await?;
-        tx.commit().await
+        tx.commit().await?;
+        reach(Boundary::Adopted);
+        Ok(())
     }
 }
 

@@ -22,6 +22,8 @@ use std::sync::Arc;
 pub struct Promises {
     /// A commit lands only after its predecessor.
     pub predecessor: bool,
+    /// A commit that was worked out on another version than the newest does not land.
+    pub moved: bool,
     /// A claimed number is not claimed again under another id.
     pub claim: bool,
     /// A commit that names a file which is gone is refused. Without it, it lands with nothing in it.
@@ -60,6 +62,8 @@ struct Table {
     claims: BTreeMap<u64, CommitRecord>,
     records: BTreeMap<u64, CommitRecord>,
     target: Option<Target>,
+    /// The version after which the log still tells what happened.
+    log_from: u64,
 }
 
 /// A sink in memory, shared by all its clones.
@@ -89,6 +93,7 @@ impl MemSink {
             pause: Arc::new(NoPause),
             promises: Promises {
                 predecessor: true,
+                moved: true,
                 claim: true,
                 files: true,
             },
@@ -158,6 +163,40 @@ impl MemSink {
                 data_changed,
                 ..last
             });
+        }
+    }
+
+    /// Another program adds rows to the table, if it is there: a version of nobody's commit.
+    ///
+    /// # Panics
+    /// When the rows have other columns than the table.
+    pub fn foreign_rows(&self, place: &str, rows: &RecordBatch) {
+        if let Some(table) = self.tables.lock().get_mut(place)
+            && let Some(last) = table.versions.last()
+        {
+            let rows = concat_batches(&last.rows.schema(), [&last.rows, rows]).expect("the table's columns");
+            table.versions.push(Version {
+                rows,
+                commit: None,
+                record: None,
+                data_changed: true,
+            });
+        }
+    }
+
+    /// The commit that each version of a table is, oldest first; `None` where another program made it.
+    pub fn history(&self, place: &str) -> Vec<Option<Arc<CommitRecord>>> {
+        self.tables
+            .lock()
+            .get(place)
+            .map(|t| t.versions.iter().map(|v| v.record.clone()).collect())
+            .unwrap_or_default()
+    }
+
+    /// The table's log is cleaned up: what happened before this version is told no more.
+    pub fn clean_log(&self, place: &str, version: u64) {
+        if let Some(table) = self.tables.lock().get_mut(place) {
+            table.log_from = version.saturating_sub(1);
         }
     }
 
@@ -478,7 +517,7 @@ impl Sink for MemSink {
                 Committed::AlreadyThere(version as u64 + 1)
             } else if self.promises.predecessor && last_commit(table).map_or(0, |(n, _)| n) != part.predecessor {
                 Committed::ShutOut
-            } else if self.promises.predecessor && part.plan["version"].as_u64() != Some(table.versions.len() as u64) {
+            } else if self.promises.moved && part.plan["version"].as_u64() != Some(table.versions.len() as u64) {
                 Committed::Moved
             } else {
                 let rows = match self.file(&part.plan) {
@@ -530,6 +569,12 @@ impl Sink for MemSink {
 
     async fn changes(&self, target: &Target, since: u64, until: u64, _ctx: &Ctx) -> Result<Vec<LoggedChange>> {
         let table = self.table(&target.place);
+        if since < table.log_from {
+            return Err(Error::new(
+                Kind::NotFound,
+                format!("the log of {} no longer tells of version {}", target.name, since + 1),
+            ));
+        }
         let versions = table.versions.iter().enumerate().map(|(i, v)| LoggedChange {
             version: i as u64 + 1,
             n: v.commit.map(|(n, _)| n),

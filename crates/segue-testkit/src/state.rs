@@ -19,21 +19,42 @@ pub struct Memory {
     pub position: i64,
 }
 
+/// What a state compares before it prepares a commit. All, unless a test takes one out to show what it is for.
+#[derive(Clone, Copy, Debug)]
+pub struct Compares {
+    /// The lease's epoch.
+    pub epoch: bool,
+    /// That nothing else is prepared.
+    pub prepared: bool,
+    /// That the number is above every one that was prepared before.
+    pub number: bool,
+}
+
+impl Default for Compares {
+    fn default() -> Compares {
+        Compares {
+            epoch: true,
+            prepared: true,
+            number: true,
+        }
+    }
+}
+
 /// A state in memory, shared by all its clones.
 #[derive(Clone)]
 pub struct MemState {
     memory: Arc<Mutex<Memory>>,
     pause: Arc<dyn Pause>,
-    compare_epoch: bool,
+    compares: Compares,
 }
 
 impl MemState {
-    /// An empty state. Without `compare_epoch`, a lost lease is not noticed.
-    pub fn new(pause: Arc<dyn Pause>, compare_epoch: bool) -> MemState {
+    /// An empty state that compares these.
+    pub fn new(pause: Arc<dyn Pause>, compares: Compares) -> MemState {
         MemState {
             memory: Arc::default(),
             pause,
-            compare_epoch,
+            compares,
         }
     }
 
@@ -76,7 +97,7 @@ impl MemState {
         self.pause.at(what).await?;
         let done = {
             let mut memory = self.memory.lock();
-            if self.compare_epoch && lease.is_some_and(|l| l.epoch != memory.epoch) {
+            if self.compares.epoch && lease.is_some_and(|l| l.epoch != memory.epoch) {
                 return Err(Error::new(Kind::Conflict, "the lease is another's now"));
             }
             work(&mut memory)?
@@ -101,10 +122,19 @@ impl CommitState for MemState {
     }
 
     async fn prepare(&self, lease: &Lease, record: &CommitRecord) -> Result<()> {
-        let compare = self.compare_epoch;
+        let compares = self.compares;
         self.atomically("prepare", Some(lease), |m| {
-            if compare && m.commits.prepared.is_some() {
+            if is(&m.commits.prepared, record.id) {
+                return Ok(());
+            }
+            if compares.prepared && m.commits.prepared.is_some() {
                 return Err(Error::new(Kind::Conflict, "something is prepared"));
+            }
+            if compares.number && record.n <= m.commits.highest {
+                return Err(Error::new(
+                    Kind::Conflict,
+                    format!("the number {} was used before", record.n),
+                ));
             }
             m.commits.prepared = Some(record.clone());
             m.commits.highest = m.commits.highest.max(record.n);
@@ -160,8 +190,12 @@ impl CommitState for MemState {
     }
 
     async fn landed(&self, lease: &Lease, id: CommitId) -> Result<bool> {
+        let compares = self.compares;
         self.atomically("landed", Some(lease), |m| {
             let at = m.commits.given_up.iter().position(|r| r.id == id);
+            if at.is_some() && compares.prepared && m.commits.prepared.is_some() {
+                return Err(Error::new(Kind::Conflict, "something is prepared"));
+            }
             if let Some(at) = at {
                 m.commits.prepared = Some(m.commits.given_up.remove(at));
             }

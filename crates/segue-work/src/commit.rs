@@ -69,4 +69,6 @@ impl Default for Rules {
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::keeper::tables;
+use segue_core::fault::{Boundary, reach};
 use segue_core::sink::{Sink, Target};
 use segue_core::state::{CommitState, Lease};
 use segue_core::{AssetName, Ctx, Error, Kind, Result};
@@ -188,6 +189,7 @@ pub async fn asset_drop(app: &App, doomed: &Doomed, ctx: &Ctx) -> Result<Dropped
             None => left = row.connection.clone(),
         }
         forget_notes(&app.shelf(), &guard.lease).await?;
+        reach(Boundary::Dropped);
         if doomed.known.as_ref() == Some(row) {
             app.store.drop_asset(row.id).await?;
         }

@@ -9,6 +9,7 @@ use crate::table::Table;
 use deltalake_core::kernel::Action;
 use deltalake_core::kernel::transaction::CommitBuilder;
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
+use segue_core::fault::{Boundary, reach};
 use segue_core::sink::Target;
 use segue_core::{Ctx, Error, Kind, Result};
 use segue_diag::LAKE_STALE;
@@ -54,8 +55,10 @@ impl Lake {
             goes: &plan.removes,
             operation,
         };
-        self.land_beside(target, &table, change, ctx, format!("cannot amend {}", target.name))
-            .await
+        let doing = format!("cannot amend {}", target.name);
+        let version = self.land_beside(target, &table, change, ctx, doing).await?;
+        reach(Boundary::Amended);
+        Ok(version)
     }
 
     /// Commits a change that has no number. After an error the table is looked at again.

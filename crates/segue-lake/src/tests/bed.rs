@@ -248,12 +248,17 @@ impl Bed {
 
     /// The table's folder on the disk.
     pub fn table_folder(&self) -> std::path::PathBuf {
+        self.folder_of(&self.target)
+    }
+
+    /// Another table's of the same lake.
+    pub fn folder_of(&self, target: &Target) -> std::path::PathBuf {
         self.folder
             .as_ref()
             .unwrap()
             .path()
             .join("the lake")
-            .join(&self.target.place)
+            .join(&target.place)
     }
 }
 

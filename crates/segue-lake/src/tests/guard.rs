@@ -14,7 +14,7 @@ use segue_core::sink::{Change, Committed};
 
 /// How the other program changes a table that it has read before.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Kind {
+pub(super) enum Kind {
     Optimize,
     Overwrite,
     DeleteAll,
@@ -22,7 +22,7 @@ enum Kind {
     Merge,
 }
 
-const KINDS: [Kind; 5] = [
+pub(super) const KINDS: [Kind; 5] = [
     Kind::Optimize,
     Kind::Overwrite,
     Kind::DeleteAll,
@@ -31,7 +31,7 @@ const KINDS: [Kind; 5] = [
 ];
 
 /// The table as the other program has it, unguarded.
-async fn plain(bed: &Bed) -> DeltaTable {
+pub(super) async fn plain(bed: &Bed) -> DeltaTable {
     let mut table = DeltaTable::new(bed.lake.log_of(&bed.target.place).unwrap());
     table.load().await.unwrap();
     table
@@ -56,7 +56,7 @@ pub(super) async fn foreign_append(bed: &Bed, batch: &RecordBatch) {
 }
 
 /// Carries the change out on the version that the table is loaded at.
-async fn carry_out(kind: Kind, table: DeltaTable) -> Result<(), String> {
+pub(super) async fn carry_out(kind: Kind, table: DeltaTable) -> Result<(), String> {
     let said = |e: deltalake_core::DeltaTableError| e.to_string();
     match kind {
         Kind::Optimize => table.optimize().await.map(drop).map_err(said),
@@ -106,7 +106,7 @@ async fn four_files() -> Bed {
 }
 
 /// The ids that are left when these are done one after the other.
-fn ids_after(kinds: &[Kind]) -> Vec<i64> {
+pub(super) fn ids_after(kinds: &[Kind]) -> Vec<i64> {
     let mut ids = vec![1, 2, 3, 4];
     for kind in kinds {
         match kind {
@@ -127,7 +127,7 @@ fn ids_after(kinds: &[Kind]) -> Vec<i64> {
     ids
 }
 
-async fn ids(bed: &Bed) -> Vec<i64> {
+pub(super) async fn ids(bed: &Bed) -> Vec<i64> {
     let mut ids: Vec<i64> = bed
         .rows()
         .await

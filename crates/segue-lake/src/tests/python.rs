@@ -2,14 +2,16 @@
 //!
 //! `SEGUE_TEST_PYTHON` names a Python that has it. Without one this fails, unless `SEGUE_WITHOUT` says `python`.
 
-use super::bed::{Bed, deleting, merge, sales, slices};
+use super::bed::{Bed, deleting, merge, ranges, sales, slices, target};
 use super::types::of_every_type;
 use arrow_array::RecordBatch;
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use futures::TryStreamExt;
+use segue_core::commit::{Part, Role};
 use segue_core::engine::Relation;
-use segue_core::sink::{Change, Sink};
+use segue_core::sink::{Change, Committed, Sink, Target};
 use std::process::Command;
+use std::time::Duration;
 
 /// Prints a table's rows as sorted lines, each value in one form that both sides use.
 const READ: &str = r#"
@@ -131,14 +133,20 @@ fn printed(batches: &[RecordBatch]) -> Vec<String> {
 
 /// Every version of the table, read by both.
 async fn agree(bed: &Bed) {
+    agree_since(bed, &bed.target, 0).await;
+}
+
+/// Every version from this one on of a table of the lake, read by both.
+async fn agree_since(bed: &Bed, target: &Target, since: u64) {
     let Some(python) = python() else { return };
-    let newest = bed.lake.head(&bed.target, &bed.ctx).await.unwrap().version;
-    for version in 0..=newest {
-        let view = bed.lake.view_at(&bed.target, Some(version)).await.unwrap();
+    let newest = bed.lake.head(target, &bed.ctx).await.unwrap().version;
+    assert!(since <= newest, "there is something to read");
+    for version in since..=newest {
+        let view = bed.lake.view_at(target, Some(version)).await.unwrap();
         let batches: Vec<RecordBatch> = view.scan(None).await.unwrap().try_collect().await.unwrap();
         let said = Command::new(&python)
             .args(["-c", READ])
-            .arg(bed.table_folder())
+            .arg(bed.folder_of(target))
             .arg(version.to_string())
             .output()
             .unwrap();
@@ -195,4 +203,116 @@ async fn with_columns_that_came_later() {
     bed.run(Change::Append, &narrow).await;
     bed.run(Change::Append, &sales(&[(2, "b", 0, Some(1.0))])).await;
     agree(&bed).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_ranges_were_replaced_and_a_table_was_swapped_for_one_with_other_columns() {
+    let bed = Bed::disk();
+    bed.run(
+        Change::Append,
+        &sales(&[(1, "a", 0, None), (2, "b", 1, Some(2.0)), (3, "c", 2, None)]),
+    )
+    .await;
+    bed.run(ranges(&[(1, 2)]), &sales(&[(20, "in the range", 1, Some(-1.0))]))
+        .await;
+    // A range in which nothing is any more.
+    bed.run(ranges(&[(2, 3)]), &sales(&[])).await;
+    let narrow = sales(&[(9, "rebuilt", 5, None)]).project(&[0, 2]).unwrap();
+    bed.run(Change::ReplaceTable, &narrow).await;
+    bed.run(Change::ReplaceTable, &of_every_type()).await;
+    bed.run(Change::ReplaceTable, &sales(&[(10, "back", 0, None)])).await;
+    assert_eq!(bed.lake.head(&bed.target, &bed.ctx).await.unwrap().version, 5);
+    agree(&bed).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_companions_and_after_they_were_amended() {
+    let bed = Bed::disk();
+    let mut companion = target("quarantine.sales");
+    companion.asset = bed.target.asset;
+    let beside = Bed {
+        target: companion.clone(),
+        ..Bed::on(bed.lake.clone(), None)
+    };
+    for id in 1..=3 {
+        let mut record = bed.prepare(Change::Append, &sales(&[(id, "good", 0, None)])).await;
+        let set_aside = sales(&[(id, "set aside", id, None)]);
+        let staged = vec![beside.stage(&set_aside).await];
+        let done = beside
+            .work_out(&Change::Append, &staged, set_aside.schema())
+            .await
+            .unwrap();
+        record.parts.push(Part {
+            role: Role::Quarantine,
+            target: companion.clone(),
+            predecessor: record.predecessor,
+            change: Change::Append,
+            schema: set_aside.schema(),
+            staged,
+            grains: Vec::new(),
+            plan: done.plan,
+        });
+        bed.land(&record).await.unwrap();
+        let landed = bed.lake.commit(&record, 1, &bed.ctx).await.unwrap();
+        assert!(matches!(landed, Committed::Written(_)), "{landed:?}");
+    }
+    // As kept pages that are too old go: without a number.
+    let change = slices(&["set aside"]);
+    let kept = sales(&[(3, "set aside", 3, None)]);
+    let staged = vec![beside.stage(&kept).await];
+    let done = beside.work_out(&change, &staged, kept.schema()).await.unwrap();
+    let version = bed.lake.amend(&companion, &done.plan, &bed.ctx).await.unwrap();
+    assert_eq!(version, 3);
+    agree(&bed).await;
+    agree_since(&bed, &companion, 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_another_program_wrote_and_ours_was_worked_out_anew() {
+    let bed = Bed::disk();
+    bed.run(Change::Append, &sales(&[(1, "a", 0, None), (2, "b", 0, Some(0.5))]))
+        .await;
+    let mut record = bed
+        .prepare(merge(), &sales(&[(2, "ours", 0, None), (3, "new", 0, None)]))
+        .await;
+    super::guard::foreign_append(&bed, &sales(&[(3, "theirs", 0, None)])).await;
+    assert_eq!(bed.land(&record).await.unwrap(), Committed::Moved);
+    let part = &record.parts[0];
+    let again = bed
+        .lake
+        .work_out(
+            &part.target,
+            part.schema.clone(),
+            &part.change,
+            &part.staged,
+            &[],
+            &bed.ctx,
+        )
+        .await
+        .unwrap();
+    record.parts[0].plan = again.plan;
+    assert_eq!(bed.land(&record).await.unwrap(), Committed::Written(2));
+    super::guard::foreign_append(&bed, &sales(&[(4, "theirs again", 0, None)])).await;
+    agree(&bed).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_the_log_was_cleaned_up_and_old_files_were_removed() {
+    let bed = Bed::disk();
+    for id in 1..=4 {
+        bed.run(Change::Append, &sales(&[(id, "a", 0, None)])).await;
+    }
+    bed.run(merge(), &sales(&[(2, "b", 0, None)])).await;
+    bed.lake.compact(&bed.target, 2, &bed.ctx).await.unwrap();
+    let checkpoint = bed.lake.checkpoint(&bed.target).await.unwrap();
+    bed.clock.forward(Duration::from_secs(60));
+    assert!(bed.lake.clean_log(&bed.target, Duration::ZERO, &bed.ctx).await.unwrap() > 0);
+    let old = crate::Vacuum {
+        keep: Duration::ZERO,
+        ..crate::Vacuum::default()
+    };
+    let vacuumed = bed.lake.vacuum(&bed.target, &old, &bed.ctx).await.unwrap();
+    assert!(!vacuumed.files.is_empty());
+    bed.run(slices(&["a"]), &sales(&[(9, "a", 1, Some(9.0))])).await;
+    agree_since(&bed, &bed.target, checkpoint).await;
 }

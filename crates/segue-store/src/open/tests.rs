@@ -186,3 +186,24 @@ async fn many_processes_make_one_state_at_once() {
         task.await.unwrap().unwrap();
     }
 }
+
+#[tokio::test]
+async fn every_connection_that_writes_syncs_its_log_at_each_commit() {
+    let folder = tempfile::tempdir().unwrap();
+    let (writer, _reader) = open(&folder.path().join("state.db"), &SystemClock::default())
+        .await
+        .unwrap();
+    for _ in 0..2 {
+        let mut connection = writer.acquire().await.unwrap();
+        let pragma = async |connection: &mut SqliteConnection, statement: &'static str| {
+            let row = sqlx::query(statement).fetch_one(connection).await.unwrap();
+            row.try_get::<String, _>(0)
+                .unwrap_or_else(|_| row.get::<i64, _>(0).to_string())
+        };
+        assert_eq!(pragma(&mut connection, "pragma journal_mode").await, "wal");
+        // FULL: in this mode the log is synced before a commit returns; NORMAL would leave it to the next checkpoint.
+        assert_eq!(pragma(&mut connection, "pragma synchronous").await, "2");
+        // The next one is made anew.
+        connection.close().await.unwrap();
+    }
+}

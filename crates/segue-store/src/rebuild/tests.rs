@@ -163,3 +163,32 @@ async fn a_backup_is_of_one_moment_while_others_write() {
         .collect();
     assert_eq!(left, Vec::<std::path::PathBuf>::new());
 }
+
+/// The last commit that a backup remembers after the power was cut as soon as it was made; without this sync, of the file or the folder.
+async fn remembered_after_a_cut(without: Option<bool>) -> Option<u64> {
+    let f = Fixture::new().await;
+    let guard = f.store.lease(asset(1), "rebuild").await.unwrap();
+    let commits = [found(1, 0, "a", 1), found(2, 1, "b", 2)];
+    f.store.adopt(&guard.lease, &row(), &commits, None, 2).await.unwrap();
+    let above = f.folder.path().canonicalize().unwrap();
+    let copies = above.join("copies");
+    std::fs::create_dir(&copies).unwrap();
+    let taken_out = move |_: &Path, is_folder: bool| without == Some(is_folder);
+    let disk = segue_testkit::power::Platters::holding(&copies, Box::new(taken_out));
+    f.store.backup_on(&copies.join("backup.db"), &disk).await.unwrap();
+    let cut = tempfile::tempdir().unwrap();
+    disk.after_the_cut(&above, cut.path());
+    let backup = cut.path().join("copies/backup.db");
+    if !backup.exists() {
+        return None;
+    }
+    let store = Store::open(backup.to_str().unwrap(), f.clock.clone()).await.unwrap();
+    Some(store.commits(asset(1)).await.unwrap().last.0)
+}
+
+#[tokio::test]
+async fn a_backup_outlives_a_power_cut_and_each_sync_is_needed_for_that() {
+    assert_eq!(remembered_after_a_cut(None).await, Some(2));
+    assert_eq!(remembered_after_a_cut(Some(false)).await, Some(0), "its bytes");
+    assert_eq!(remembered_after_a_cut(Some(true)).await, None, "its name");
+}

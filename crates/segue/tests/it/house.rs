@@ -10,7 +10,7 @@ use segue_demo::Options;
 use serde_json::Value;
 
 /// The day so many days ago, in UTC.
-fn day(ago: i64) -> String {
+pub fn day(ago: i64) -> String {
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
     today.checked_sub(ago.days()).expect("a day of this era").to_string()
 }

@@ -1,6 +1,7 @@
 //! A folder with a project in it, the binary that works on it, and the stand-in that it asks.
 
 use segue_demo::{Options, Standin};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -108,6 +109,36 @@ impl Project {
             .collect();
         names.sort();
         names
+    }
+
+    /// Every file at or below these paths, with its bytes: what is not here is not there.
+    pub fn contents(&self, paths: &[&str]) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut all = BTreeMap::new();
+        let mut left: Vec<PathBuf> = paths.iter().map(|path| self.file(path)).collect();
+        while let Some(path) = left.pop() {
+            if path.is_dir() {
+                let entries = std::fs::read_dir(&path).expect("the folder is there");
+                left.extend(entries.map(|e| e.expect("an entry").path()));
+            } else if let Ok(bytes) = std::fs::read(&path) {
+                all.insert(path, bytes);
+            }
+        }
+        all
+    }
+
+    /// Runs a command that must end with this code and write nothing at or below these paths, whether it says so or not.
+    #[track_caller]
+    pub fn writes_nothing(&self, paths: &[&str], args: &[&str], code: i32) -> Done {
+        let before = self.contents(paths);
+        let done = self.segue(args).ended(code);
+        let after = self.contents(paths);
+        let other: Vec<_> = before
+            .keys()
+            .chain(after.keys())
+            .filter(|path| before.get(*path) != after.get(*path))
+            .collect();
+        assert!(other.is_empty(), "{args:?} wrote {other:?}\n{}", done.text());
+        done
     }
 
     /// Replaces a text that must be there.

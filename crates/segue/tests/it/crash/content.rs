@@ -11,8 +11,15 @@ pub type Content = BTreeMap<&'static str, String>;
 /// How many names of the catalogue the project asks for: enough for every kind of commit, few enough to run it often.
 pub const NAMES: usize = 24;
 
-/// Every table, and what of it is compared. Left out of what was set aside: when, by which attempt, and from which answer; these alone
-/// may differ between two ways to the same end. Of every other table all columns are compared.
+/// Every table, and what of it is compared. Of the assets' own tables that is everything. Left out is what may differ between two ways to the
+/// same end:
+///
+/// * of what was set aside: when, by which attempt, and from which answer;
+/// * of the kept pages: when they were read, from which address, how often, because a slice that is read again is kept again, and the text
+///   of the answer, in which a fault may have doubled a record. The pages of `raw.artist_genres` and `raw.audio_features` are left out whole: there one request asks for many slices, and which of them
+///   stand together depends on what was done before;
+/// * what no asset is: `system.ledger`, `system.commits`, `system.runs` and `system.steps` in the state, the claims beside the tables, and
+///   `_segue_heads` and `_segue_commits` in the database. They tell of the way: times, numbers, ids and versions.
 const TABLES: &[(&str, &str)] = &[
     ("raw.artist_names", "*"),
     ("raw.artists", "*"),
@@ -22,7 +29,15 @@ const TABLES: &[(&str, &str)] = &[
     ("music.artist_profiles", "*"),
     ("music.related_artists", "*"),
     ("quarantine.\"raw.artists\"", "reason, row"),
+    ("pages.\"raw.artists\"", PAGES),
+    ("pages.\"raw.top_tracks\"", PAGES),
 ];
+
+const PAGES: &str = "distinct slices, page, last, request_hash, status";
+
+/// With these codes a run may end that is to be run again: 8 where something is left for later, and 6 where a fault of the stand-in, or
+/// another process, was in its way for a while.
+const AGAIN: [i32; 2] = [8, 6];
 
 /// The music project, asking this stand-in for the first names of the catalogue and for one that nobody has.
 pub fn music(standin: &Server) -> Project {
@@ -96,9 +111,12 @@ pub fn wrong(project: &Project) -> Option<String> {
     let mut wrong = Vec::new();
     let mut last = project.segue(&["run"]);
     for _ in 0..4 {
-        if last.code != Some(0) {
-            last = project.segue(&["run"]);
+        match last.code {
+            Some(0) => break,
+            Some(code) if AGAIN.contains(&code) => {}
+            code => wrong.push(format!("a run ended with {code:?}:\n{}", last.text())),
         }
+        last = project.segue(&["run"]);
     }
     if last.code != Some(0) {
         wrong.push(format!("it is never done: {:?}\n{}", last.code, last.text()));

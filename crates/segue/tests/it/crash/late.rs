@@ -6,11 +6,9 @@
 
 use super::content::{NAMES, ask_for, music, wrong};
 use super::process::{Stop, stopped};
-use super::scenes::{LATER, files_of_prepared};
+use super::scenes::{Away, LATER};
 use super::troubled;
-use crate::support::Project;
 use segue_core::fault::Boundary;
-use std::path::PathBuf;
 
 /// Brings a writer of this asset into that situation; what is wrong afterwards.
 fn woken_too_late(asset: &str, boundary: Boundary, stop: Stop) -> Option<String> {
@@ -31,26 +29,6 @@ fn woken_too_late(asset: &str, boundary: Boundary, stop: Stop) -> Option<String>
     away.back();
     frozen.wake("it was given up");
     wrong(&project)
-}
-
-/// Files that are not where they were.
-struct Away(Vec<(PathBuf, Vec<u8>)>);
-
-impl Away {
-    fn of(project: &Project) -> Away {
-        let files = files_of_prepared(project).into_iter().map(|path| {
-            let bytes = std::fs::read(&path).expect("it is there");
-            std::fs::remove_file(&path).expect("it is there");
-            (path, bytes)
-        });
-        Away(files.collect())
-    }
-
-    fn back(self) {
-        for (path, bytes) in self.0 {
-            std::fs::write(path, bytes).expect("can write");
-        }
-    }
 }
 
 #[test]

@@ -23,8 +23,92 @@ pub struct Scene {
     pub name: &'static str,
     pub boundaries: &'static [Boundary],
     commands: &'static [&'static [&'static str]],
-    before: fn(&Server, &mut Project, u64),
-    after: fn(&Server, &mut Project),
+    before: fn(&Server, &mut Project, Round) -> Held,
+    after: fn(&Server, &mut Project, Held),
+}
+
+/// Which of its times a scene is played, and how a writer is frozen that it needs beside the one that is stopped.
+#[derive(Clone, Copy)]
+pub struct Round {
+    pub nth: u64,
+    pub late: Stop,
+}
+
+/// A writer that is frozen from before the boundary until after it, and the files that it had staged, which are away meanwhile.
+pub type Held = Option<(Frozen, Away)>;
+
+/// Files that are not where they were.
+pub struct Away(Vec<(PathBuf, Vec<u8>)>);
+
+impl Away {
+    /// Those of the commit that is prepared.
+    pub fn of(project: &Project) -> Away {
+        let files = files_of_prepared(project).into_iter().map(|path| {
+            let bytes = std::fs::read(&path).expect("it is there");
+            std::fs::remove_file(&path).expect("it is there");
+            (path, bytes)
+        });
+        Away(files.collect())
+    }
+
+    pub fn back(self) {
+        for (path, bytes) in self.0 {
+            std::fs::write(path, bytes).expect("can write");
+        }
+    }
+}
+
+/// A writer of this asset that is frozen when it has claimed its number, with more to say than is in the tables, and without its files.
+fn frozen_without_files(project: &mut Project, asset: &str, late: Stop) -> Held {
+    ask_for(project, NAMES / 2);
+    project.ok(&["run"]);
+    ask_for(project, NAMES * 3 / 4);
+    project.ok(&["run", "+raw.artists"]);
+    let frozen = stopped(project, &["run", asset], Boundary::Claimed, 1, late).expect("the boundary is reached");
+    let away = Away::of(project);
+    ask_for(project, NAMES);
+    // Its lease is another's once it has not been renewed for 30 s: they have passed.
+    project.set("SEGUE_CLOCK_AHEAD", LATER);
+    Some((frozen, away))
+}
+
+/// Its files are there again, and it wakes up.
+fn woken(held: Held) {
+    if let Some((frozen, away)) = held {
+        away.back();
+        frozen.wake("it was given up");
+    }
+}
+
+/// Nothing is held, and nothing changes.
+fn nothing(_: &Server, _: &mut Project, _: Held) {}
+
+/// Another program writes an entry into a table's log that changes no row.
+fn foreign_entry(project: &Project, table: &str) {
+    let log = project.file(&format!("lake/{table}/_delta_log"));
+    let entries = std::fs::read_dir(&log).expect("the table is there").count();
+    let next = (0..=entries)
+        .map(|version| log.join(format!("{version:020}.json")))
+        .find(|path| !path.exists())
+        .expect("one is free");
+    let info = r#"{"commitInfo":{"timestamp":1700000000000,"operation":"WRITE","operationParameters":{}}}"#;
+    std::fs::write(
+        next,
+        format!("{info}\n{{\"txn\":{{\"appId\":\"another program\",\"version\":1}}}}\n"),
+    )
+    .expect("can write");
+}
+
+/// Where files lie that are not in the project for a while.
+const ASIDE: &str = "aside";
+/// Nothing else of the project reads them.
+const LEAVES: [&str; 2] = [
+    "assets/serving/related_artists.yaml",
+    "assets/music/related_artists.sql",
+];
+
+fn aside(path: &str) -> String {
+    format!("{ASIDE}/{}", path.replace('/', "."))
 }
 
 /// Every boundary is in one of them.
@@ -48,8 +132,8 @@ pub const SCENES: &[Scene] = &[
             Boundary::RunEnded,
         ],
         commands: &[&["run"]],
-        before: |_, _, _| {},
-        after: |_, _| {},
+        before: |_, _, _| None,
+        after: nothing,
     },
     Scene {
         name: "a path that is blocked",
@@ -59,8 +143,9 @@ pub const SCENES: &[Scene] = &[
             project.ok(&["run", "+raw.artists"]);
             let fault = Fault::of(FaultKind::BlockedPath).seconds(BLOCKED_FOR);
             standin.standin().set_fault(fault.after(NAMES as u64 / 3));
+            None
         },
-        after: |standin, project| {
+        after: |standin, project, _| {
             standin.standin().clear_fault(FaultKind::BlockedPath);
             project.set("SEGUE_CLOCK_AHEAD", LATER);
         },
@@ -71,14 +156,104 @@ pub const SCENES: &[Scene] = &[
         commands: &[&["run"]],
         before: |_, project, round| {
             // Of each kind of table: a copy of a file, of a web API, SQL in the lake, and the database.
-            let nth = [2, 7, 8, 5, 1][round as usize % 5];
+            let nth = [2, 7, 8, 5, 1][round.nth as usize % 5];
             let killed = stopped(project, &["run"], Boundary::Prepared, nth, Stop::Kill);
             assert!(killed.is_some(), "there is no commit {nth}");
             for file in files_of_prepared(project) {
                 std::fs::remove_file(file).expect("it is there");
             }
+            None
         },
-        after: |_, _| {},
+        after: nothing,
+    },
+    Scene {
+        name: "a writer whose commit was given up, and who comes back when another has landed in its place",
+        boundaries: &[Boundary::Cleared],
+        commands: &[&["run"]],
+        before: |_, project, round| frozen_without_files(project, "raw.top_tracks", round.late),
+        after: |_, _, held| woken(held),
+    },
+    Scene {
+        name: "a writer whose commit was given up, and who comes back before another landed",
+        boundaries: &[Boundary::TakenBack],
+        commands: &[&["run"]],
+        before: |_, project, _| {
+            let held = frozen_without_files(project, "raw.top_tracks", Stop::Freeze);
+            let killed = stopped(project, &["run"], Boundary::GivenUp, 1, Stop::Kill);
+            assert!(killed.is_some(), "its commit was given up");
+            woken(held);
+            None
+        },
+        after: nothing,
+    },
+    Scene {
+        name: "a table that another program moved under a prepared commit",
+        boundaries: &[Boundary::Reworked],
+        commands: &[&["run"]],
+        before: |_, project, _| {
+            ask_for(project, NAMES / 2);
+            project.ok(&["run"]);
+            ask_for(project, NAMES);
+            project.ok(&["run", "+raw.audio_features"]);
+            let killed = stopped(
+                project,
+                &["run", "music.artist_profiles"],
+                Boundary::Prepared,
+                1,
+                Stop::Kill,
+            );
+            assert!(killed.is_some(), "it has something to commit");
+            foreign_entry(project, "music/artist_profiles");
+            None
+        },
+        after: nothing,
+    },
+    Scene {
+        name: "a source that says the same again",
+        boundaries: &[Boundary::Entered, Boundary::Amended],
+        commands: &[&["run", "raw.artist_genres", "--again"]],
+        before: |_, project, _| {
+            project.ok(&["run"]);
+            None
+        },
+        after: nothing,
+    },
+    Scene {
+        name: "a state that is brought back from the tables",
+        boundaries: &[Boundary::Adopted],
+        commands: &[&["state", "rebuild"]],
+        before: |_, project, _| {
+            project.ok(&["run"]);
+            std::fs::remove_dir_all(project.file(".segue")).expect("the state is there");
+            None
+        },
+        after: |_, project, _| {
+            // What was brought back is left as it is, and the rest comes too; nobody has renewed the lease of who was stopped.
+            project.set("SEGUE_CLOCK_AHEAD", LATER);
+            project.ok(&["state", "rebuild"]);
+        },
+    },
+    Scene {
+        name: "an asset that is dropped",
+        boundaries: &[Boundary::Dropped],
+        commands: &[&["asset", "drop", "music.related_artists", "--yes"]],
+        before: |_, project, _| {
+            project.ok(&["run"]);
+            for path in LEAVES {
+                project.write(&aside(path), &project.read(path));
+                std::fs::remove_file(project.file(path)).expect("it is there");
+            }
+            None
+        },
+        after: |_, project, _| {
+            project.set("SEGUE_CLOCK_AHEAD", LATER);
+            // Told twice it does what is left; when all was done, there is no such asset.
+            let again = project.segue(&["asset", "drop", "music.related_artists", "--yes"]);
+            assert!(matches!(again.code, Some(0 | 4)), "{}", again.text());
+            for path in LEAVES {
+                project.write(path, &project.read(&aside(path)));
+            }
+        },
     },
     Scene {
         name: "tables of small files",
@@ -91,27 +266,32 @@ pub const SCENES: &[Scene] = &[
                 project.ok(&["run", "raw.artist_names", "raw.artists"]);
             }
             ask_for(project, NAMES);
+            None
         },
-        after: |_, _| {},
+        after: nothing,
     },
 ];
 
 impl Scene {
-    fn begin(&self, standin: &Server, round: u64) -> Project {
+    fn begin(&self, standin: &Server, round: Round) -> (Project, Held) {
         let mut project = music(standin);
-        (self.before)(standin, &mut project, round);
-        project
+        let held = (self.before)(standin, &mut project, round);
+        (project, held)
     }
 
     /// The boundaries as they are reached when nothing is stopped.
     pub fn trace(&self, standin: &Server) -> Vec<Boundary> {
-        let mut project = self.begin(standin, 0);
+        let round = Round {
+            nth: 0,
+            late: Stop::Freeze,
+        };
+        let (mut project, held) = self.begin(standin, round);
         let reached = self
             .commands
             .iter()
             .flat_map(|args| traced(&mut project, args))
             .collect();
-        (self.after)(standin, &mut project);
+        (self.after)(standin, &mut project, held);
         reached
     }
 
@@ -121,15 +301,15 @@ impl Scene {
         standin: &Server,
         boundary: Boundary,
         nth: u64,
-        round: u64,
+        round: Round,
         stop: Stop,
     ) -> Option<(Project, Frozen)> {
-        let mut project = self.begin(standin, round);
+        let (mut project, held) = self.begin(standin, round);
         let frozen = self
             .commands
             .iter()
             .find_map(|args| stopped(&mut project, args, boundary, nth, stop));
-        (self.after)(standin, &mut project);
+        (self.after)(standin, &mut project, held);
         Some((project, frozen?))
     }
 }

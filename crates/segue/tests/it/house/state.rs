@@ -9,11 +9,25 @@ fn counts(project: &Project) -> String {
     let count = |table: &&str| format!("select '{table}' as name, count(*) as n from {table}");
     let statement = tables.iter().map(count).collect::<Vec<_>>().join(" union all ");
     let commits = "select asset, count(*) from system.commits where state = 'committed' group by asset order by asset";
+    let shop = rusqlite::Connection::open(project.file("shop.db")).expect("the database is there");
+    let mut in_shop = Vec::new();
+    for (table, row) in [
+        ("cities", "city || ' ' || n"),
+        ("_segue_heads", "place || ' ' || n || ' ' || id"),
+        ("_segue_commits", "n || ' ' || predecessor || ' ' || id"),
+    ] {
+        let statement = format!("select group_concat(line, ' | ') from (select {row} as line from {table} order by 1)");
+        let found: Option<String> = shop
+            .query_row(&statement, [], |row| row.get(0))
+            .expect("the table is there");
+        in_shop.push(found.unwrap_or_default());
+    }
     format!(
-        "{}\n{}\n{}",
+        "{}\n{}\n{}\n{}",
         rows(project, &format!("select * from ({statement}) order by 1")),
         rows(project, commits),
-        rows(project, "select sum(total) from sales.daily")
+        rows(project, "select sum(total) from sales.daily"),
+        in_shop.join("\n")
     )
 }
 
