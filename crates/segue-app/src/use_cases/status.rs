@@ -167,7 +167,7 @@ async fn past(deps: &Deps, asset: &Asset, last: &[Step]) -> Result<Past> {
             failed: None,
         });
     };
-    let end = last.iter().rfind(|s| s.row.asset == row.id);
+    let end = last.iter().rfind(|s| s.row.asset == Some(row.id));
     let end = end.and_then(|s| Some((s.row.run, s.end.as_ref()?)));
     let failed = end
         .filter(|(_, end)| end.outcome == "failed")
