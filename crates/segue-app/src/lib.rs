@@ -12,7 +12,6 @@ mod tables;
 mod use_cases;
 
 pub use app::{App, Refused};
-pub use asked::judge;
 pub use load::{Loaded, find, load};
 pub use resolve::{References, Resolved, redact};
 /// How far a run is, and what came of it.
@@ -21,11 +20,12 @@ pub mod work {
 }
 
 pub use segue_sql::format;
+pub use segue_work::plan::{Plan, Planned, Refusal};
 pub use surroundings::Surroundings;
 pub use use_cases::connection::connection_test;
 pub use use_cases::init::init;
 pub use use_cases::lake::{Dropped, asset_drop, lake_compact, lake_history, lake_vacuum};
-pub use use_cases::plan::{PlanReport, PlannedAsset, accept_source, apply, plan};
+pub use use_cases::plan::{PlanReport, accept_source, apply, plan};
 pub use use_cases::preview::preview;
 pub use use_cases::quarantine::{quarantine_list, quarantine_show};
 pub use use_cases::run::{BackfillPart, RunRequest, backfill_dry_run, resume, run};

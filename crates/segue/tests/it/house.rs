@@ -1,5 +1,6 @@
 //! A small house of every kind of asset: each verb, as a person uses it and as a program reads it.
 
+mod asked;
 mod state;
 
 use crate::support::{Done, Project, Server};
