@@ -2,34 +2,28 @@
 
 use crate::app::App;
 use crate::use_cases::run::RunRequest;
-use crate::use_cases::sql::params;
 use segue_core::{Error, Kind, Result};
 use segue_diag::{SQL_UNKNOWN_PARAMETER, closest};
 use segue_spec::model::Asset;
-use segue_spec::types::Type;
-use serde_json::Value;
+use segue_work::params::{no_such_value, of_word};
+use std::collections::BTreeMap;
 
 /// Refuses a request with a parameter that no chosen asset takes, or takes as another type, and one that names ranges where no chosen
 /// asset has any.
 ///
 /// # Errors
 /// `Invalid` for these, and for words that mean nothing.
-pub fn judge(app: &App, request: &RunRequest) -> Result<()> {
+pub(crate) fn judge(app: &App, request: &RunRequest) -> Result<()> {
     let chosen = app.selected(&request.selector)?;
-    for (name, value) in params(&request.params)? {
+    for (name, word) in words(&request.params)? {
         let takers: Vec<&&Asset> = chosen.iter().filter(|a| a.params.contains_key(&name)).collect();
         if takers.is_empty() {
             return Err(nobody_takes(app, &chosen, &name));
         }
         for asset in takers {
             let ty = &asset.params[&name].ty;
-            if !fits(ty, &value) {
-                let value = value.as_str().map_or_else(|| value.to_string(), str::to_string);
-                let message = format!(
-                    "the parameter `{name}` of {} is of type {ty}, and `{value}` is not",
-                    asset.name
-                );
-                return Err(Error::new(Kind::Invalid, message).hint("give another value, or change its `type:`"));
+            if of_word(ty, &word).is_none() {
+                return Err(no_such_value(asset.name.as_str(), &name, ty, &word));
             }
         }
     }
@@ -48,9 +42,27 @@ pub fn judge(app: &App, request: &RunRequest) -> Result<()> {
     Ok(())
 }
 
-/// A text takes any word: `5` on the command line may be one.
-fn fits(ty: &Type, value: &Value) -> bool {
-    matches!(ty, Type::String) || value.is_null() || ty.takes(value)
+/// `NAME=VALUE` words as what is written on both sides. What a value is, its declared type says.
+///
+/// # Errors
+/// `Invalid` for a word without `=`, and a name given twice.
+pub(crate) fn words(given: &[String]) -> Result<BTreeMap<String, String>> {
+    let mut all = BTreeMap::new();
+    for word in given {
+        let Some((name, text)) = word.split_once('=').filter(|(n, _)| !n.trim().is_empty()) else {
+            return Err(
+                Error::new(Kind::Invalid, format!("`{word}` is not a parameter")).hint("write --param NAME=VALUE")
+            );
+        };
+        let name = name.trim();
+        if all.insert(name.to_string(), text.to_string()).is_some() {
+            return Err(Error::new(
+                Kind::Invalid,
+                format!("the parameter `{name}` is given twice"),
+            ));
+        }
+    }
+    Ok(all)
 }
 
 fn nobody_takes(app: &App, chosen: &[&Asset], name: &str) -> Error {

@@ -14,7 +14,6 @@ mod tables;
 mod use_cases;
 
 pub use app::{App, Refused};
-pub use asked::judge;
 pub use load::{Loaded, find, load};
 pub use resolve::{References, Resolved, redact};
 /// How far a run is, and what came of it.
@@ -23,12 +22,13 @@ pub mod work {
 }
 
 pub use segue_sql::{format, is_complete, locate};
+pub use segue_work::plan::{Plan, Planned, Refusal};
 pub use surroundings::Surroundings;
 pub use use_cases::asset::{Doomed, Dropped, asset_doomed, asset_drop};
 pub use use_cases::connection::{connection_test, connection_unblock};
 pub use use_cases::init::init;
 pub use use_cases::lake::{lake_compact, lake_history, lake_vacuum};
-pub use use_cases::plan::{PlanReport, PlannedAsset, accept_source, apply, plan};
+pub use use_cases::plan::{PlanReport, accept_source, apply, plan};
 pub use use_cases::preview::preview;
 pub use use_cases::quarantine::{quarantine_list, quarantine_show};
 pub use use_cases::run::{BackfillPart, RunRequest, backfill_dry_run, resume, run};

@@ -127,6 +127,15 @@ pub struct Query {
 pub enum Param {
     /// An instant, in microseconds since 1970, UTC: `$from` and `$to`.
     Timestamp(i64),
+    /// An exact decimal number: `digits` of which the last `scale` stand after the point.
+    Decimal {
+        /// All digits.
+        digits: i128,
+        /// How many there may be.
+        precision: u8,
+        /// How many stand after the point.
+        scale: u8,
+    },
     /// A string, a number, a boolean or null.
     Value(Value),
 }

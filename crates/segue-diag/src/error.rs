@@ -62,6 +62,21 @@ impl Error {
         self
     }
 
+    /// Says a fact in other words, where it was added: a place in a statement as one in its file. Without words it is left out.
+    pub fn restated(mut self, name: &str, words: impl Fn(&str) -> Option<String>) -> Error {
+        self.0.context = std::mem::take(&mut self.0.context)
+            .into_iter()
+            .filter_map(|(n, value)| {
+                if n == name {
+                    Some((n, words(&value)?))
+                } else {
+                    Some((n, value))
+                }
+            })
+            .collect();
+        self
+    }
+
     /// How long the other side wants us to wait.
     pub fn retry_after(mut self, delay: Duration) -> Error {
         self.0.retry_after = Some(delay);

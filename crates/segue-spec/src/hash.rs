@@ -126,6 +126,7 @@ fn metadata(asset: &Asset) -> Json {
         }
         if let Some(Json::Object(sql)) = object.get_mut("how").and_then(|h| h.get_mut("sql")) {
             sql.shift_remove("offset");
+            sql.shift_remove("begins");
         }
     }
     all

@@ -74,6 +74,15 @@ fn missing(name: &str, given: &BTreeMap<String, Param>) -> Error {
 fn scalar(name: &str, param: &Param, zone: &Arc<str>) -> Result<ScalarValue> {
     Ok(match param {
         Param::Timestamp(micros) => ScalarValue::TimestampMicrosecond(Some(*micros), Some(zone.clone())),
+        Param::Decimal {
+            digits,
+            precision,
+            scale,
+        } => ScalarValue::Decimal128(
+            Some(*digits),
+            *precision,
+            i8::try_from(*scale).map_err(|_| refused(name, "a decimal that no type holds"))?,
+        ),
         Param::Value(Value::Null) => ScalarValue::Null,
         Param::Value(Value::Bool(value)) => ScalarValue::Boolean(Some(*value)),
         Param::Value(Value::String(text)) => ScalarValue::Utf8(Some(text.clone())),

@@ -58,12 +58,10 @@ pub struct Run {
 pub struct StepRow {
     /// Part of this run.
     pub run: RunId,
-    /// Which asset.
-    pub asset: AssetId,
-    /// Its name then.
+    /// The asset's name then: what a step is known by.
     pub name: AssetName,
-    /// Over which stretch; `None` for all.
-    pub range: Option<Span>,
+    /// Which asset; `None` where it was not written down yet.
+    pub asset: Option<AssetId>,
     /// When it began.
     pub started_at: Timestamp,
     /// Which try, from 1.
@@ -81,6 +79,8 @@ pub struct StepEnd {
     pub message: Option<String>,
     /// The error as a program reads it.
     pub error: Option<Value>,
+    /// The stretch that holds every range which it computed; `None` where it computed none.
+    pub range: Option<Span>,
     /// Rows taken in.
     pub rows_in: Option<u64>,
     /// Rows written into the table.
@@ -89,6 +89,8 @@ pub struct StepEnd {
     pub rows_changed: Option<u64>,
     /// Rows set aside.
     pub rows_quarantined: Option<u64>,
+    /// Rows equal to another of the same read, and counted once.
+    pub rows_doubled: Option<u64>,
     /// Bytes taken in.
     pub bytes_in: Option<u64>,
     /// Bytes written into the target.
@@ -101,6 +103,10 @@ pub struct StepEnd {
     pub peak_memory: Option<u64>,
     /// How long it took, in microseconds.
     pub duration_us: Option<u64>,
+    /// Commits that landed.
+    pub commits: Option<u64>,
+    /// Slices that are listed.
+    pub slices_listed: Option<u64>,
     /// Slices that ended done.
     pub slices_done: Option<u64>,
     /// Slices that were put off.
@@ -109,6 +115,8 @@ pub struct StepEnd {
     pub slices_failed: Option<u64>,
     /// Slices that are not ours to read.
     pub slices_closed: Option<u64>,
+    /// Slices that are done and no longer listed, and whose rows are kept.
+    pub slices_gone: Option<u64>,
     /// Things worth saying that changed nothing.
     #[serde(default)]
     pub notes: Vec<String>,
@@ -250,27 +258,23 @@ impl Store {
     pub async fn start_step(&self, step: &StepRow) -> Result<()> {
         let doing = "begin a step";
         let mut tx = self.write(doing).await?;
-        sqlx::query(
-            "insert into steps (run, asset, attempt, name, range_from, range_to, started_at) values ($1, $2, $3, $4, $5, $6, $7)",
-        )
-        .bind(step.run.to_string())
-        .bind(step.asset.to_string())
-        .bind(i64::from(step.attempt))
-        .bind(step.name.to_string())
-        .bind(step.range.map(|r| r.from))
-        .bind(step.range.map(|r| r.to))
-        .bind(step.started_at.as_microsecond())
-        .execute(&mut *tx)
-        .await
-        .map_err(failed(doing))?;
+        sqlx::query("insert into steps (run, asset, attempt, name, started_at) values ($1, $2, $3, $4, $5)")
+            .bind(step.run.to_string())
+            .bind(step.asset.map(|asset| asset.to_string()))
+            .bind(i64::from(step.attempt))
+            .bind(step.name.to_string())
+            .bind(step.started_at.as_microsecond())
+            .execute(&mut *tx)
+            .await
+            .map_err(failed(doing))?;
         tx.commit().await
     }
 
-    /// Writes down how the last try of a step ended.
+    /// Writes down how the last try of a step ended, and which asset it was of, where that is known only now.
     ///
     /// # Errors
     /// `NotFound` when it never began.
-    pub async fn end_step(&self, run: RunId, asset: AssetId, end: &StepEnd) -> Result<()> {
+    pub async fn end_step(&self, run: RunId, name: &AssetName, asset: Option<AssetId>, end: &StepEnd) -> Result<()> {
         let doing = "end a step";
         let number = |n: Option<u64>| n.map(|n| n as i64);
         let mut tx = self.write(doing).await?;
@@ -278,12 +282,13 @@ impl Store {
             "update steps set ended_at = $3, outcome = $4, message = $5, error = $6, rows_in = $7, rows_written = $8,
                 rows_changed = $9, rows_quarantined = $10, bytes_in = $11, bytes_written = $12, calls = $13, cpu_us = $14,
                 peak_memory = $15, duration_us = $16, slices_done = $17, slices_parked = $18, slices_failed = $19,
-                slices_closed = $20, notes = $21
-             where run = $1 and asset = $2
-                and attempt = (select max(attempt) from steps s where s.run = $1 and s.asset = $2)",
+                slices_closed = $20, notes = $21, asset = coalesce($22, asset), range_from = $23, range_to = $24, rows_doubled = $25,
+                commits = $26, slices_listed = $27, slices_gone = $28
+             where run = $1 and name = $2
+                and attempt = (select max(attempt) from steps s where s.run = $1 and s.name = $2)",
         )
         .bind(run.to_string())
-        .bind(asset.to_string())
+        .bind(name.to_string())
         .bind(end.ended_at.as_microsecond())
         .bind(&end.outcome)
         .bind(&end.message)
@@ -303,14 +308,18 @@ impl Store {
         .bind(number(end.slices_failed))
         .bind(number(end.slices_closed))
         .bind(to_json(&end.notes)?)
+        .bind(asset.map(|asset| asset.to_string()))
+        .bind(end.range.map(|r| r.from))
+        .bind(end.range.map(|r| r.to))
+        .bind(number(end.rows_doubled))
+        .bind(number(end.commits))
+        .bind(number(end.slices_listed))
+        .bind(number(end.slices_gone))
         .execute(&mut *tx)
         .await
         .map_err(failed(doing))?;
         if changed.rows_affected() == 0 {
-            return Err(Error::new(
-                Kind::NotFound,
-                format!("run {run} has no step of asset {asset}"),
-            ));
+            return Err(Error::new(Kind::NotFound, format!("run {run} has no step of {name}")));
         }
         tx.commit().await?;
         reach(Boundary::StepEnded);
@@ -327,12 +336,14 @@ impl Store {
         rows.iter().map(step_row).collect()
     }
 
-    /// The last try of each asset's step, of whichever run. A step that was skipped says nothing of its asset, and is passed over.
+    /// The last try of each asset's step, of whichever run; one of an asset that was not written down yet by its name. A step that was
+    /// skipped says nothing of its asset, and is passed over.
     pub async fn last_steps(&self) -> Result<Vec<Step>> {
         let rows = sqlx::query(
             "select s.* from steps s join (
-                select asset as of, max(started_at) as last from steps where outcome is null or outcome <> 'skipped' group by asset) newest
-                on newest.of = s.asset and newest.last = s.started_at
+                select coalesce(asset, name) as of, max(started_at) as last from steps
+                where outcome is null or outcome <> 'skipped' group by coalesce(asset, name)) newest
+                on newest.of = coalesce(s.asset, s.name) and newest.last = s.started_at
              where s.outcome is null or s.outcome <> 'skipped'
              order by s.name, s.attempt",
         )
@@ -445,9 +456,11 @@ fn step_row(row: &SqliteRow) -> Result<Step> {
     let (from, to): (Option<i64>, Option<i64>) = (c.get("range_from")?, c.get("range_to")?);
     let begun = StepRow {
         run: c.parsed("run")?,
-        asset: c.parsed("asset")?,
         name: c.parsed("name")?,
-        range: from.zip(to).map(|(from, to)| Span::new(from, to)),
+        asset: match c.get::<Option<String>>("asset")? {
+            Some(_) => Some(c.parsed("asset")?),
+            None => None,
+        },
         started_at: c.instant("started_at")?,
         attempt: c.number("attempt")?.try_into().unwrap_or(u32::MAX),
     };
@@ -459,20 +472,25 @@ fn step_row(row: &SqliteRow) -> Result<Step> {
         outcome: c.get::<Option<String>>("outcome")?.unwrap_or_default(),
         message: c.get("message")?,
         error: c.maybe_json("error")?,
+        range: from.zip(to).map(|(from, to)| Span::new(from, to)),
         rows_in: c.numbers("rows_in")?,
         rows_written: c.numbers("rows_written")?,
         rows_changed: c.numbers("rows_changed")?,
         rows_quarantined: c.numbers("rows_quarantined")?,
+        rows_doubled: c.numbers("rows_doubled")?,
         bytes_in: c.numbers("bytes_in")?,
         bytes_written: c.numbers("bytes_written")?,
         calls: c.numbers("calls")?,
         cpu_us: c.numbers("cpu_us")?,
         peak_memory: c.numbers("peak_memory")?,
         duration_us: c.numbers("duration_us")?,
+        commits: c.numbers("commits")?,
+        slices_listed: c.numbers("slices_listed")?,
         slices_done: c.numbers("slices_done")?,
         slices_parked: c.numbers("slices_parked")?,
         slices_failed: c.numbers("slices_failed")?,
         slices_closed: c.numbers("slices_closed")?,
+        slices_gone: c.numbers("slices_gone")?,
         notes: c.maybe_json("notes")?.unwrap_or_default(),
     };
     Ok(Step {

@@ -36,6 +36,18 @@ pub fn commit_once(checks: &[Check]) -> bool {
     checks.iter().any(|c| when(c) == When::AtTheEnd)
 }
 
+/// What stands before a `row:` condition where its offenders are asked for.
+const BEFORE_CONDITION: &str = "not coalesce((";
+
+/// How many characters of [`offenders`] stand before what the user wrote, in its first line; `None` for a check in which no SQL is written.
+pub fn written_after(check: &Check, table: &TableKey) -> Option<usize> {
+    match &check.kind {
+        CheckKind::Sql(_) => Some(0),
+        CheckKind::Row(_) => Some(offenders(check, table).find(BEFORE_CONDITION)? + BEFORE_CONDITION.len()),
+        _ => None,
+    }
+}
+
 /// The condition that a row check's offenders meet; `None` for a check that does not judge rows one by one.
 pub fn offends(kind: &CheckKind) -> Option<String> {
     match kind {
@@ -69,7 +81,7 @@ pub fn offends(kind: &CheckKind) -> Option<String> {
                 literal(&Value::String(pattern.clone()))
             ))
         }
-        CheckKind::Row(condition) => Some(format!("not coalesce(({condition}\n), true)")),
+        CheckKind::Row(condition) => Some(format!("{BEFORE_CONDITION}{condition}\n), true)")),
         CheckKind::Unique(_) | CheckKind::References { .. } | CheckKind::Sql(_) | CheckKind::RowCount { .. } => None,
     }
 }

@@ -14,7 +14,7 @@ mod settle;
 pub use carry_out::{Draft, DraftPart, Landed, carry_out};
 pub use finish::{Recheck, Unchecked};
 pub use rebuild::{Found, find};
-pub use settle::{Settled, settle};
+pub use settle::{Settled, foresee, settle};
 
 use segue_core::sink::{Sink, Target};
 use segue_core::state::CommitState;

@@ -51,6 +51,35 @@ impl State {
     pub fn is_due(&self) -> bool {
         matches!(self, State::Missing | State::Stale(_))
     }
+
+    /// Why it is done now: missing, or the reason for which it is stale.
+    pub fn reason(&self) -> String {
+        match self {
+            State::Stale(why) => why.to_string(),
+            other => other.to_string(),
+        }
+    }
+
+    /// The word for it: `fresh`, `closed`, `missing`, `stale`, `parked`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            State::Fresh => "fresh",
+            State::Closed => "closed",
+            State::Missing => "missing",
+            State::Stale(_) => "stale",
+            State::Parked { .. } => "parked",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            State::Stale(why) => write!(f, "stale: {why}"),
+            State::Parked { until } => write!(f, "parked until {until}"),
+            other => f.write_str(other.word()),
+        }
+    }
 }
 
 /// Why a part that was done must be again.
@@ -102,6 +131,16 @@ impl fmt::Display for Why {
             Why::Input { name, version } => write!(f, "{name} changed in version {version}"),
             Why::Foreign { name, version } => write!(f, "another program changed {name} in version {version}"),
             Why::NewInput { name } => write!(f, "{name} is a new input"),
+        }
+    }
+}
+
+impl Why {
+    /// The reason without the times that differ from part to part.
+    pub fn in_kind(&self) -> String {
+        match self {
+            Why::Age { .. } => "older than `fresh:` allows".into(),
+            other => other.to_string(),
         }
     }
 }

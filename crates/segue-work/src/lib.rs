@@ -11,6 +11,7 @@ pub mod deps;
 mod json;
 pub mod ledger;
 mod names;
+pub mod params;
 pub mod plan;
 pub mod preview;
 pub mod ranges;

@@ -2,6 +2,7 @@
 
 use crate::deps::Deps;
 use crate::names;
+use crate::params;
 use crate::ranges::Calendar;
 use crate::step::{known, query, slices, survey};
 use arrow_array::RecordBatch;
@@ -9,10 +10,12 @@ use arrow_schema::SchemaRef;
 use arrow_select::concat::concat_batches;
 use futures::future::BoxFuture;
 use futures::{StreamExt, TryStreamExt};
+use parking_lot::Mutex;
 use segue_core::engine::{Answer, InMemory, Param, Query, Relation, TableKey};
 use segue_core::source::{Read, ReadRequest, ReadSchema, SliceBatch};
-use segue_core::{AssetName, Ctx, Error, Kind, Result, Span, align};
+use segue_core::{AssetName, Ctx, Error, Kind, Labels, Result, Span, align};
 use segue_spec::model::{Asset, Copy, ForEach, How};
+use serde::Serialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,6 +29,38 @@ pub struct Asked {
     pub params: Map<String, Value>,
 }
 
+/// What came of a preview.
+pub struct Preview {
+    /// The first rows.
+    pub answer: Answer,
+    /// What was met on the way.
+    pub met: Met,
+}
+
+/// What was met on the way to the first rows, of the asset itself and of parents that were previewed with it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Met {
+    /// Records that fit no row; a run sets them aside.
+    pub rejected: u64,
+    /// The first reasons for that, each once.
+    pub reasons: Vec<String>,
+    /// Slices that failed, were parked or are closed, with their reasons; the first few.
+    pub failures: Vec<String>,
+    /// What the source had to say.
+    pub notes: Vec<String>,
+}
+
+impl Met {
+    /// How many reasons of each kind are told.
+    const FEW: usize = 3;
+
+    fn says(list: &mut Vec<String>, words: String) {
+        if list.len() < Met::FEW && !list.contains(&words) {
+            list.push(words);
+        }
+    }
+}
+
 /// How many rows of a parent are previewed for each row that is asked for: enough for joins to meet.
 const PARENT_ROWS: u64 = 20;
 
@@ -35,34 +70,45 @@ const PARENT_ROWS: u64 = 20;
 /// # Errors
 /// Those of the source and of the statement; `Invalid` for a parameter that has no value; `BadData` with the first reason when nothing
 /// but rejected records came.
-pub async fn preview(deps: &Deps, name: &AssetName, asked: &Asked, ctx: &Ctx) -> Result<Answer> {
-    let rows = first(deps, name.clone(), asked.clone(), ctx.clone()).await?;
+pub async fn preview(deps: &Deps, name: &AssetName, asked: &Asked, ctx: &Ctx) -> Result<Preview> {
+    let met = Mutex::default();
+    let rows = first(deps, name.clone(), asked.clone(), &met, ctx.clone()).await?;
     let schema = rows.schema();
-    Ok(Answer {
-        schema,
-        rows: futures::stream::once(async move { Ok(rows) }).boxed(),
+    Ok(Preview {
+        answer: Answer {
+            schema,
+            rows: futures::stream::once(async move { Ok(rows) }).boxed(),
+        },
+        met: met.into_inner(),
     })
 }
 
 /// Boxed, because parents have parents.
-fn first(deps: &Deps, name: AssetName, asked: Asked, ctx: Ctx) -> BoxFuture<'_, Result<RecordBatch>> {
+fn first<'a>(
+    deps: &'a Deps,
+    name: AssetName,
+    asked: Asked,
+    met: &'a Mutex<Met>,
+    ctx: Ctx,
+) -> BoxFuture<'a, Result<RecordBatch>> {
     Box::pin(async move {
         let asset = deps.asset(&name)?;
-        let params = survey::params(&asset.name.to_string(), &asset.params, &asked.params)?;
+        let values = params::values(asset.name.as_str(), &asset.params, &asked.params)?;
         match &asset.how {
             How::Copy(copy) if query::statement(asset).is_none() => {
-                from_source(deps, asset, copy, &asked, params, &ctx).await
+                from_source(deps, asset, copy, &asked, values, met, &ctx).await
             }
             _ => {
                 let sql =
                     query::statement(asset).ok_or_else(|| Error::bug("an asset without a source has a statement"))?;
-                let tables = parents(deps, &survey::computed_from(asset), &asked, &ctx).await?;
-                let mut values = named(params);
+                let tables = parents(deps, &survey::computed_from(asset), &asked, met, &ctx).await?;
+                let mut values = params::for_sql(&asset.params, &values)?;
                 if let Some(range) = newest_range(deps, asset, &ctx)? {
                     values.insert("from".into(), Param::Timestamp(range.from));
                     values.insert("to".into(), Param::Timestamp(range.to));
                 }
-                rows(deps, &asked, sql, values, tables, &ctx).await
+                let rows = rows(deps, &asked, sql, values, tables, &ctx).await;
+                rows.map_err(|error| query::located(error, asset))
             }
         }
     })
@@ -78,15 +124,12 @@ fn newest_range(deps: &Deps, asset: &Asset, ctx: &Ctx) -> Result<Option<Span>> {
     }
 }
 
-fn named(params: Map<String, Value>) -> BTreeMap<String, Param> {
-    params.into_iter().map(|(k, v)| (k, Param::Value(v))).collect()
-}
-
 /// The tables of these assets; of those that have none yet, their first rows.
 async fn parents(
     deps: &Deps,
     names: &[AssetName],
     asked: &Asked,
+    met: &Mutex<Met>,
     ctx: &Ctx,
 ) -> Result<BTreeMap<TableKey, Arc<dyn Relation>>> {
     use crate::commit::Sinks;
@@ -111,7 +154,7 @@ async fn parents(
                     limit: asked.limit.saturating_mul(PARENT_ROWS),
                     params: asked.params.clone(),
                 };
-                Arc::new(InMemory::new(first(deps, name.clone(), asked, ctx.clone()).await?))
+                Arc::new(InMemory::new(first(deps, name.clone(), asked, met, ctx.clone()).await?))
             }
         };
         tables.insert(TableKey::from(name), table);
@@ -153,12 +196,14 @@ async fn from_source(
     copy: &Copy,
     asked: &Asked,
     params: Map<String, Value>,
+    met: &Mutex<Met>,
     ctx: &Ctx,
 ) -> Result<RecordBatch> {
     let limit = asked.limit;
-    let elements = elements(deps, copy, asked, &params, ctx).await?;
+    let elements = elements(deps, asset, copy, asked, &params, met, ctx).await?;
     let mut slices = slices::slices(asset, copy, elements, &params)?;
     slices.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let labels: Vec<Labels> = slices.iter().map(|s| s.labels.clone()).collect();
     let opened = deps.sources.open(copy)?;
     let declared = names::columns(&copy.columns, None)?;
     let is_declared = declared.is_some();
@@ -188,8 +233,14 @@ async fn from_source(
     };
     let mut read = ctx.or_cancelled(opened.source.read(request, ctx)).await?;
     let mut found: Vec<RecordBatch> = Vec::new();
-    let mut rejected = None;
+    let mut first_rejected = None;
+    let mut first_error = None;
     let mut count = 0;
+    let mut failed = 0;
+    let about = |slice: usize| match labels.get(slice).filter(|l| !l.is_none()) {
+        Some(labels) => format!("{} {labels}", asset.name),
+        None => asset.name.to_string(),
+    };
     while count < limit {
         let Some(event) = ctx.or_cancelled(read.try_next()).await? else {
             break;
@@ -199,15 +250,36 @@ async fn from_source(
                 count += batch.num_rows() as u64;
                 found.push(batch);
             }
-            Read::Rejected { rows, .. } => rejected = rejected.or(rows.into_iter().next()),
-            Read::Failed { error, .. } if found.is_empty() => return Err(error),
-            Read::Closed { reason, .. } if found.is_empty() => rejected = rejected.or(Some(only_reason(reason))),
-            Read::Parked { reason, .. } if found.is_empty() => rejected = rejected.or(Some(only_reason(reason))),
-            _ => {}
+            Read::Rejected { rows, .. } => {
+                let mut met = met.lock();
+                met.rejected += rows.len() as u64;
+                rows.iter().for_each(|r| Met::says(&mut met.reasons, r.reason.clone()));
+                first_rejected = first_rejected.or(rows.into_iter().next());
+            }
+            Read::Failed { slice, error } => {
+                Met::says(&mut met.lock().failures, format!("{}: {error}", about(slice)));
+                first_error = first_error.or(Some(error));
+                failed += 1;
+                // Where nothing but failures comes, a few are enough.
+                if found.is_empty() && failed >= Met::FEW {
+                    break;
+                }
+            }
+            Read::Closed { slice, reason } => {
+                Met::says(&mut met.lock().failures, format!("{}: closed: {reason}", about(slice)));
+                first_rejected = first_rejected.or(Some(only_reason(reason)));
+            }
+            Read::Parked { slice, reason, .. } => {
+                Met::says(&mut met.lock().failures, format!("{}: parked: {reason}", about(slice)));
+                first_rejected = first_rejected.or(Some(only_reason(reason)));
+            }
+            Read::Note(note) => Met::says(&mut met.lock().notes, note),
+            Read::Page { .. } | Read::Position(_) | Read::Done { .. } => {}
         }
     }
-    match (found.is_empty(), rejected) {
-        (true, Some(first)) => Err(Error::new(
+    match (found.is_empty(), first_error, first_rejected) {
+        (true, Some(error), _) => Err(error),
+        (true, None, Some(first)) => Err(Error::new(
             Kind::BadData,
             format!("no row came of {}: {}", asset.name, first.reason),
         )
@@ -226,9 +298,11 @@ fn only_reason(reason: String) -> segue_core::source::Rejected {
 
 async fn elements(
     deps: &Deps,
+    asset: &Asset,
     copy: &Copy,
     asked: &Asked,
     params: &Map<String, Value>,
+    met: &Mutex<Met>,
     ctx: &Ctx,
 ) -> Result<Option<Vec<Map<String, Value>>>> {
     match &copy.for_each {
@@ -243,8 +317,10 @@ async fn elements(
         )),
         Some(ForEach::Sql { sql, reads, .. }) => {
             let reads: Vec<AssetName> = reads.iter().map(names::asset_name).collect();
-            let tables = parents(deps, &reads, asked, ctx).await?;
-            let batch = rows(deps, asked, sql.clone(), named(params.clone()), tables, ctx).await?;
+            let tables = parents(deps, &reads, asked, met, ctx).await?;
+            let params = params::for_sql(&asset.params, params)?;
+            let batch = rows(deps, asked, sql.clone(), params, tables, ctx).await;
+            let batch = batch.map_err(|error| query::of_list(error, asset))?;
             Ok(Some(
                 (0..batch.num_rows()).map(|row| crate::json::row(&batch, row)).collect(),
             ))

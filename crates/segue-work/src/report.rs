@@ -124,6 +124,13 @@ pub struct StepReport {
 }
 
 impl StepReport {
+    /// The stretch that holds every range which it computed.
+    pub fn hull(&self) -> Option<Span> {
+        let from = self.ranges.iter().map(|r| r.from).min()?;
+        let to = self.ranges.iter().map(|r| r.to).max()?;
+        Some(Span::new(from, to))
+    }
+
     /// The same with every text of it passed through this: for taking secrets out before it is written down.
     pub fn rewritten(self, text: impl Fn(&str) -> String) -> StepReport {
         StepReport {

@@ -85,13 +85,18 @@ pub enum Verb {
     Resume {
         /// The run; the last one that did not end if not given.
         run: Option<String>,
+        #[command(flatten)]
+        patience: Patience,
     },
     /// Per asset: fresh, stale and why, partial, failed.
-    Status(Select),
+    Status(Status),
     /// Why an asset is stale, down to range, slice and input.
     Why {
         /// The asset.
         asset: String,
+        /// A parameter: NAME=VALUE. May be given several times.
+        #[arg(long = "param", value_name = "NAME=VALUE")]
+        params: Vec<String>,
     },
     /// What ran.
     Runs {
@@ -190,6 +195,22 @@ pub struct Select {
 }
 
 #[derive(Debug, ClapArgs)]
+pub struct Status {
+    #[command(flatten)]
+    pub select: Select,
+    /// A parameter: NAME=VALUE. May be given several times.
+    #[arg(long = "param", value_name = "NAME=VALUE")]
+    pub params: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Patience {
+    /// How long to wait for an asset that another run works on.
+    #[arg(long, value_name = "DURATION", default_value = "0s")]
+    pub wait: String,
+}
+
+#[derive(Debug, ClapArgs)]
 pub struct Work {
     #[command(flatten)]
     pub select: Select,
@@ -217,7 +238,8 @@ pub struct Plan {
     /// Keep the plan in this file, for `segue apply`.
     #[arg(long, value_name = "FILE")]
     pub save: Option<PathBuf>,
-    /// Exit with 10 when a definition has changed, an asset is new, or something needs agreement. Data that is merely due is no change.
+    /// Exit with 10 when a definition has changed, an asset is new or removed, or a run would refuse one. Data that is merely due is no
+    /// change.
     #[arg(long)]
     pub exit_code: bool,
 }
@@ -232,15 +254,16 @@ pub struct Apply {
     /// Do not ask.
     #[arg(long)]
     pub yes: bool,
+    #[command(flatten)]
+    pub patience: Patience,
 }
 
 #[derive(Debug, ClapArgs)]
 pub struct Run {
     #[command(flatten)]
     pub work: Work,
-    /// How long to wait for an asset that another run works on.
-    #[arg(long, value_name = "DURATION", default_value = "0s")]
-    pub wait: String,
+    #[command(flatten)]
+    pub patience: Patience,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -259,6 +282,11 @@ pub struct Backfill {
     /// Compute it although it is done.
     #[arg(long)]
     pub again: bool,
+    /// A parameter: NAME=VALUE. May be given several times.
+    #[arg(long = "param", value_name = "NAME=VALUE")]
+    pub params: Vec<String>,
+    #[command(flatten)]
+    pub patience: Patience,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -274,7 +302,8 @@ pub struct Sql {
     /// The most memory, such as 512MiB.
     #[arg(long, value_name = "SIZE")]
     pub memory: Option<String>,
-    /// A parameter of the statement: NAME=VALUE. May be given several times.
+    /// A parameter of the statement: NAME=VALUE. May be given several times. A whole number of 64 bits, a number with a point or an
+    /// exponent (a double), true, false and null are what they look like; all else is text, and so is what stands in double quotes.
     #[arg(long = "param", value_name = "NAME=VALUE")]
     pub params: Vec<String>,
 }

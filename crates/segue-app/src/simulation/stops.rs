@@ -7,7 +7,7 @@ use segue_core::commit::CommitRecord;
 use segue_core::engine::Relation;
 use segue_core::sink::{Change, Claim, Committed, Grain, Head, LoggedChange, Rows, Sink, Staged, Target, WorkedOut};
 use segue_core::state::{CommitState, Commits, Lease};
-use segue_core::{AssetId, CommitId, Ctx, Error, Kind, Result};
+use segue_core::{AssetId, CommitId, Ctx, Entry, Error, Kind, Result};
 use segue_store::Store;
 use serde_json::Value;
 use std::future::poll_fn;
@@ -71,6 +71,9 @@ macro_rules! stopping {
 impl CommitState for StoppingState {
     async fn commits(&self, asset: AssetId) -> Result<Commits> {
         stopping!(self, self.store.commits(asset))
+    }
+    async fn ledger(&self, asset: AssetId) -> Result<Vec<Entry>> {
+        stopping!(self, CommitState::ledger(&self.store, asset))
     }
     async fn prepare(&self, lease: &Lease, record: &CommitRecord) -> Result<()> {
         stopping!(self, self.store.prepare(lease, record))

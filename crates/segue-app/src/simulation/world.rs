@@ -282,9 +282,7 @@ impl World {
             footprint: Footprint::Everything,
             parts,
         };
-        carry_out(&protocol, &guard.lease, &settled, vec![], draft)
-            .await
-            .map(|_| ())
+        carry_out(&protocol, &guard.lease, &settled, draft).await.map(|_| ())
     }
 
     async fn part(

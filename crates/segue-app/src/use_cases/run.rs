@@ -1,18 +1,17 @@
 //! Doing what is missing or stale.
 
 use crate::app::App;
+use crate::asked::{judge, words};
 use crate::use_cases::plan::needs_no_agreement;
-use crate::use_cases::sql::params;
 use segue_core::{AssetName, Ctx, Error, Kind, Result, RunId, Span};
 use segue_diag::RESUMED_OTHERWISE;
 use segue_spec::hash::data_hash;
 use segue_work::deps::Deps;
-use segue_work::ledger::State;
+use segue_work::plan::{Refusal, meet};
 use segue_work::report::{Progress, RunReport, Silent};
 use segue_work::run::{Kept, Request, run as drive};
-use segue_work::step::{Wanted, known, stretch, survey};
+use segue_work::step::{Wanted, known, stretch};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,15 +37,17 @@ pub struct RunRequest {
     pub wait: Duration,
 }
 
-/// A part that a backfill would compute.
+/// A part that a backfill would compute, or an asset that it would be refused for.
 #[derive(Clone, Debug, Serialize)]
 pub struct BackfillPart {
     /// Whose.
     pub name: AssetName,
     /// The stretch; `None` where the asset has no ranges.
     pub range: Option<Span>,
-    /// Why: missing, or stale and for what reason.
+    /// Why: missing, or stale and for what reason; or why nothing of the asset would be computed.
     pub why: String,
+    /// Why a run would refuse the asset: then this is no part of it.
+    pub refused: Option<Refusal>,
 }
 
 /// Runs the chosen assets.
@@ -54,6 +55,7 @@ pub struct BackfillPart {
 /// # Errors
 /// `Invalid` for words that mean nothing; only what keeps the run from being remembered: how steps ended is in the report.
 pub async fn run(app: &App, request: &RunRequest, progress: Arc<dyn Progress>, ctx: &Ctx) -> Result<RunReport> {
+    judge(app, request)?;
     needs_no_agreement(app, request, ctx).await?;
     drive(&app.deps(progress)?, &translated(app, request)?, ctx).await
 }
@@ -78,21 +80,33 @@ pub(crate) async fn run_assets(
 /// # Errors
 /// As [`run`].
 pub async fn backfill_dry_run(app: &App, request: &RunRequest, ctx: &Ctx) -> Result<Vec<BackfillPart>> {
+    judge(app, request)?;
     let (chosen, request) = (app.selected(&request.selector)?, translated(app, request)?);
     let deps = app.deps(Arc::new(Silent))?;
     let mut parts = Vec::new();
     for asset in chosen {
+        let name = segue_work::asset_name(&asset.name);
         let row = known::row(&deps, asset).await?;
-        let seen = survey(&deps, asset, row.as_ref(), &request.wanted, ctx).await?;
-        for (part, state) in seen.parts.iter().zip(&seen.states).filter(|(_, s)| s.is_due()) {
-            let why = match state {
-                State::Stale(why) => why.to_string(),
-                _ => "missing".to_string(),
-            };
+        let met = meet(&deps, asset, row.as_ref(), &request.wanted, ctx).await?;
+        let seen = match (met.seen, met.refused) {
+            (_, Some(error)) | (Err(error), None) => {
+                let error = app.without_secrets(error);
+                parts.push(BackfillPart {
+                    name,
+                    range: None,
+                    why: error.to_string(),
+                    refused: Some(Refusal::of(&error)),
+                });
+                continue;
+            }
+            (Ok(seen), None) => seen,
+        };
+        for at in seen.to_do() {
             parts.push(BackfillPart {
-                name: segue_work::asset_name(&asset.name),
-                range: part.range,
-                why,
+                name: name.clone(),
+                range: seen.parts[at].range,
+                why: seen.states[at].reason(),
+                refused: None,
             });
         }
     }
@@ -104,7 +118,13 @@ pub async fn backfill_dry_run(app: &App, request: &RunRequest, ctx: &Ctx) -> Res
 ///
 /// # Errors
 /// `NotFound` when there is no such run, or none to go on with; `Conflict` when it is under way, or an asset of it left the project.
-pub async fn resume(app: &App, run: Option<&str>, progress: Arc<dyn Progress>, ctx: &Ctx) -> Result<RunReport> {
+pub async fn resume(
+    app: &App,
+    run: Option<&str>,
+    wait: Duration,
+    progress: Arc<dyn Progress>,
+    ctx: &Ctx,
+) -> Result<RunReport> {
     let id: RunId = match run {
         Some(text) => text.parse()?,
         None => waiting(app).await?,
@@ -152,6 +172,7 @@ pub async fn resume(app: &App, run: Option<&str>, progress: Arc<dyn Progress>, c
             since: kept.since.or(Some(before.started_at)),
         },
         resumed,
+        wait,
         ..Request::default()
     };
     let deps = Deps {
@@ -187,7 +208,7 @@ pub(crate) fn translated(app: &App, request: &RunRequest) -> Result<Request> {
         .into_iter()
         .map(|a| segue_work::asset_name(&a.name))
         .collect();
-    let given: serde_json::Map<String, Value> = params(&request.params)?.into_iter().collect();
+    let given = words(&request.params)?;
     let span = stretch(
         request.from.as_deref(),
         request.to.as_deref(),
@@ -202,7 +223,7 @@ pub(crate) fn translated(app: &App, request: &RunRequest) -> Result<Request> {
             again: request.again,
             rebuild: request.rebuild,
             stretch: span,
-            params: given,
+            params: given.into_iter().map(|(name, word)| (name, word.into())).collect(),
             since: None,
         },
         wait: request.wait,

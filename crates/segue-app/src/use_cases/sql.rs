@@ -1,8 +1,9 @@
 //! Asking the lake.
 
 use crate::app::App;
+use crate::asked::words;
 use segue_core::engine::{Answer, Engine, Param, Query};
-use segue_core::{Ctx, Error, Kind, Limits, Result};
+use segue_core::{Ctx, Limits, Result};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -38,28 +39,21 @@ pub async fn sql(app: &App, question: &Question, ctx: &Ctx) -> Result<Answer> {
     app.engine.run(&query, &ctx).await
 }
 
-/// `NAME=VALUE` words as values: a number or a boolean where the text is one, otherwise text; in quotes always text.
+/// `NAME=VALUE` words as values. A statement declares no types, so that the way in which a value is written tells: a whole number of 64
+/// bits, a number with a point or an exponent (as a double), `true`, `false` and `null` are what they look like; in double quotes, and
+/// everything else, is text, also a whole number that is longer.
 ///
 /// # Errors
 /// `Invalid` for a word without `=`, and a name given twice.
-pub fn params(words: &[String]) -> Result<BTreeMap<String, Value>> {
-    let mut all = BTreeMap::new();
-    for word in words {
-        let Some((name, text)) = word.split_once('=').filter(|(n, _)| !n.trim().is_empty()) else {
-            return Err(
-                Error::new(Kind::Invalid, format!("`{word}` is not a parameter")).hint("write --param NAME=VALUE")
-            );
-        };
-        let value = match serde_json::from_str::<Value>(text) {
-            Ok(value @ (Value::Number(_) | Value::Bool(_) | Value::String(_) | Value::Null)) => value,
-            _ => Value::String(text.to_string()),
-        };
-        if all.insert(name.trim().to_string(), value).is_some() {
-            return Err(Error::new(
-                Kind::Invalid,
-                format!("the parameter `{name}` is given twice"),
-            ));
-        }
-    }
-    Ok(all)
+pub fn params(given: &[String]) -> Result<BTreeMap<String, Value>> {
+    let value = |text: &str| match serde_json::from_str::<Value>(text) {
+        Ok(Value::Number(n)) if n.is_f64() && !text.contains(['.', 'e', 'E']) => Value::String(text.to_string()),
+        Ok(value @ (Value::Number(_) | Value::Bool(_) | Value::String(_) | Value::Null)) => value,
+        _ => Value::String(text.to_string()),
+    };
+    let words = words(given)?.into_iter();
+    Ok(words.map(|(name, text)| (name, value(&text))).collect())
 }
+
+#[cfg(test)]
+mod tests;

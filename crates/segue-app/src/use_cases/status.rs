@@ -1,6 +1,8 @@
 //! Per asset: fresh, stale and why, partial until when, failed.
 
 use crate::app::App;
+use crate::asked::judge;
+use crate::use_cases::run::{RunRequest, translated};
 use jiff::Timestamp;
 use segue_core::state::CommitState;
 use segue_core::{AssetName, Ctx, Kind, Labels, Result, RunId, Span};
@@ -8,9 +10,10 @@ use segue_spec::model::Asset;
 use segue_store::Step;
 use segue_work::asset_name;
 use segue_work::deps::Deps;
-use segue_work::ledger::{State, Why};
+use segue_work::ledger::State;
+use segue_work::plan::{Met, is_not_yet, meet};
 use segue_work::report::Silent;
-use segue_work::step::{Survey, Wanted, known, survey};
+use segue_work::step::{Wanted, known};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,10 +26,10 @@ const FEW_WORDS: usize = 100;
 pub struct Status {
     /// Which.
     pub name: AssetName,
-    /// `failed` where its last step did, `missing` where nothing was ever committed, `blocked` where something that it needs is gone;
-    /// otherwise `stale`, `missing`, `parked` or `closed` where a part is, and `fresh`.
+    /// `failed` where its last step did, `blocked` where a run would refuse it or something that it needs is gone, `missing` where nothing
+    /// was ever committed; otherwise `stale`, `missing`, `parked` or `closed` where a part is, and `fresh`.
     pub state: &'static str,
-    /// How many parts (slices, ranges, or the whole) are in each state.
+    /// How many parts (slices, ranges, or the whole) are in each state; `gone` are slices that are done and no longer listed.
     pub parts: BTreeMap<&'static str, u64>,
     /// Why, in a line: the most frequent reason, what it waits for.
     pub why: Option<String>,
@@ -73,38 +76,53 @@ pub struct Reasons {
     pub inputs: Vec<(AssetName, u64)>,
     /// Its parts.
     pub parts: Vec<PartStatus>,
+    /// Slices that are done and no longer listed.
+    pub gone: Vec<Labels>,
 }
 
-/// How the selected assets stand, in the order in which they depend on each other.
+/// How the selected assets stand with these `NAME=VALUE` words as their parameters, in the order in which they depend on each other.
+/// What is wrong with one is a part of how it stands.
 ///
 /// # Errors
-/// `Invalid` for a selector that means nothing, those of state and lake.
-pub async fn status(app: &App, selector: &[String], ctx: &Ctx) -> Result<Vec<Status>> {
+/// `Invalid` for a selector that means nothing and for parameters that nothing takes, those of the state.
+pub async fn status(app: &App, selector: &[String], params: &[String], ctx: &Ctx) -> Result<Vec<Status>> {
+    let wanted = wanted(app, selector, params)?;
     let deps = app.deps(Arc::new(Silent))?;
     let last = app.store.last_steps().await?;
     let mut all = Vec::new();
     for asset in app.selected(selector)? {
-        let seen = look(&deps, asset, ctx).await?;
+        let met = look(&deps, asset, &wanted, ctx).await?;
         let past = past(&deps, asset, &last).await?;
-        all.push(of(asset, seen.as_ref().map_err(String::as_str), past));
+        all.push(of(app, asset, &met, past));
     }
     Ok(all)
+}
+
+fn wanted(app: &App, selector: &[String], params: &[String]) -> Result<Wanted> {
+    let request = RunRequest {
+        selector: selector.to_vec(),
+        params: params.to_vec(),
+        ..RunRequest::default()
+    };
+    judge(app, &request)?;
+    Ok(translated(app, &request)?.wanted)
 }
 
 /// Why one asset is as it is, down to range, slice and input.
 ///
 /// # Errors
 /// `NotFound` for a name that no asset of the project has, those of state and lake.
-pub async fn why(app: &App, name: &str, ctx: &Ctx) -> Result<Reasons> {
+pub async fn why(app: &App, name: &str, params: &[String], ctx: &Ctx) -> Result<Reasons> {
     let deps = app.deps(Arc::new(Silent))?;
-    let selected = app.selected(&[name.to_string()])?;
+    let words = [name.to_string()];
+    let selected = app.selected(&words)?;
     let asset = *selected
         .first()
         .ok_or_else(|| segue_core::Error::new(Kind::NotFound, format!("there is no asset {name}")))?;
-    let seen = look(&deps, asset, ctx).await?;
+    let met = look(&deps, asset, &wanted(app, &words, params)?, ctx).await?;
     let past = past(&deps, asset, &app.store.last_steps().await?).await?;
-    let status = of(asset, seen.as_ref().map_err(String::as_str), past);
-    let seen = match seen {
+    let status = of(app, asset, &met, past);
+    let seen = match met.seen {
         Ok(seen) => seen,
         Err(_) => {
             return Ok(Reasons {
@@ -112,6 +130,7 @@ pub async fn why(app: &App, name: &str, ctx: &Ctx) -> Result<Reasons> {
                 changes: Vec::new(),
                 inputs: Vec::new(),
                 parts: Vec::new(),
+                gone: Vec::new(),
             });
         }
     };
@@ -119,16 +138,11 @@ pub async fn why(app: &App, name: &str, ctx: &Ctx) -> Result<Reasons> {
         range: part.range,
         labels: part.labels.clone(),
         state: state.clone(),
-        words: words(state),
+        words: state.to_string(),
     });
     Ok(Reasons {
         status,
-        changes: seen
-            .change
-            .differences
-            .iter()
-            .map(|d| format!("{} ({})", d.what, d.class))
-            .collect(),
+        changes: seen.change.differences.iter().map(ToString::to_string).collect(),
         inputs: seen
             .inputs
             .versions()
@@ -136,17 +150,13 @@ pub async fn why(app: &App, name: &str, ctx: &Ctx) -> Result<Reasons> {
             .map(|v| (v.name, v.version))
             .collect(),
         parts: parts.collect(),
+        gone: seen.gone.clone(),
     })
 }
 
-/// What there is to do; the inner error is what it waits for: an input that has no table yet.
-async fn look(deps: &Deps, asset: &Asset, ctx: &Ctx) -> Result<Result<Survey, String>> {
+async fn look(deps: &Deps, asset: &Asset, wanted: &Wanted, ctx: &Ctx) -> Result<Met> {
     let row = known::row(deps, asset).await?;
-    match survey(deps, asset, row.as_ref(), &Wanted::default(), ctx).await {
-        Ok(seen) => Ok(Ok(seen)),
-        Err(error) if error.kind() == Kind::NotFound => Ok(Err(error.message().to_string())),
-        Err(error) => Err(error.with("asset", &asset.name)),
-    }
+    meet(deps, asset, row.as_ref(), wanted, ctx).await
 }
 
 /// What an asset has behind it.
@@ -160,14 +170,15 @@ struct Past {
 }
 
 async fn past(deps: &Deps, asset: &Asset, last: &[Step]) -> Result<Past> {
-    let Some(row) = known::row(deps, asset).await? else {
-        return Ok(Past {
-            committed: false,
-            done: false,
-            failed: None,
-        });
+    let row = known::row(deps, asset).await?;
+    let name = asset_name(&asset.name);
+    // A step that failed before its asset was ever written down is known by the name.
+    let is_of = |s: &&Step| match (s.row.asset, &row) {
+        (Some(id), Some(row)) => id == row.id,
+        (Some(_), None) => false,
+        (None, _) => s.row.name == name,
     };
-    let end = last.iter().rfind(|s| s.row.asset == row.id);
+    let end = last.iter().filter(is_of).max_by_key(|s| s.row.started_at);
     let end = end.and_then(|s| Some((s.row.run, s.end.as_ref()?)));
     let failed = end
         .filter(|(_, end)| end.outcome == "failed")
@@ -177,7 +188,10 @@ async fn past(deps: &Deps, asset: &Asset, last: &[Step]) -> Result<Past> {
             why: few_words(end.message.as_deref().unwrap_or("nobody wrote down why")),
         });
     Ok(Past {
-        committed: deps.store.commits(row.id).await?.last.0 > 0,
+        committed: match row {
+            Some(row) => deps.store.commits(row.id).await?.last.0 > 0,
+            None => false,
+        },
         done: end.is_some_and(|(_, end)| end.outcome == "done"),
         failed,
     })
@@ -193,14 +207,15 @@ fn few_words(text: &str) -> String {
 }
 
 /// How it stands, by what there is to do, or what it waits for, and by what it has behind it.
-fn of(asset: &Asset, seen: Result<&Survey, &str>, past: Past) -> Status {
+fn of(app: &App, asset: &Asset, met: &Met, past: Past) -> Status {
     let mut parts = BTreeMap::new();
     let mut reasons: BTreeMap<String, u64> = BTreeMap::new();
     let mut until: Option<Timestamp> = None;
+    let seen = met.seen.as_ref();
     for state in seen.iter().flat_map(|seen| &seen.states) {
-        *parts.entry(word(state)).or_insert(0) += 1;
+        *parts.entry(state.word()).or_insert(0) += 1;
         match state {
-            State::Stale(why) => *reasons.entry(kind_of(why)).or_insert(0) += 1,
+            State::Stale(why) => *reasons.entry(why.in_kind()).or_insert(0) += 1,
             State::Parked { until: time } => until = Some(until.map_or(*time, |u| u.min(*time))),
             _ => {}
         }
@@ -208,47 +223,31 @@ fn of(asset: &Asset, seen: Result<&Survey, &str>, past: Past) -> Status {
     let of_parts = ["missing", "stale", "parked", "closed"]
         .into_iter()
         .find(|s| parts.contains_key(s));
+    let gone = seen.map_or(0, |seen| seen.gone.len() as u64);
+    let deletes = gone > 0 && seen.is_ok_and(|seen| seen.deletes_gone(asset));
+    if gone > 0 {
+        parts.insert("gone", gone);
+    }
+    let is_refused = met.refused.is_some() || seen.is_err_and(|e| !is_not_yet(e));
     let state = match (&seen, of_parts) {
         _ if past.failed.is_some() => "failed",
+        _ if is_refused => "blocked",
         // A list without elements has nothing to commit.
         (Err(_), _) | (_, None) if !past.committed && !past.done => "missing",
         (Err(_), _) => "blocked",
+        (Ok(_), None) if deletes => "stale",
         (Ok(_), of_parts) => of_parts.unwrap_or("fresh"),
     };
     let most = reasons.into_iter().max_by_key(|(_, n)| *n).map(|(why, _)| why);
+    let goes = deletes.then(|| format!("{gone} no longer listed: their rows are deleted by the next run"));
+    let error = met.refused.as_ref().or(seen.err());
     Status {
         name: asset_name(&asset.name),
         state,
         parts,
-        why: seen.as_ref().err().map(ToString::to_string).or(most),
+        why: error.map(|e| app.redact(&e.to_string())).or(most).or(goes),
         failed: past.failed,
         until,
         read_at: seen.ok().and_then(|seen| seen.ledger.iter().map(|e| e.read_at).min()),
-    }
-}
-
-/// The reason without the times and versions that differ from part to part.
-fn kind_of(why: &Why) -> String {
-    match why {
-        Why::Age { .. } => "older than `fresh:` allows".into(),
-        other => other.to_string(),
-    }
-}
-
-fn word(state: &State) -> &'static str {
-    match state {
-        State::Fresh => "fresh",
-        State::Closed => "closed",
-        State::Missing => "missing",
-        State::Stale(_) => "stale",
-        State::Parked { .. } => "parked",
-    }
-}
-
-fn words(state: &State) -> String {
-    match state {
-        State::Stale(why) => format!("stale: {why}"),
-        State::Parked { until } => format!("parked until {until}"),
-        other => word(other).to_string(),
     }
 }

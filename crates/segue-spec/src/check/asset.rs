@@ -26,6 +26,8 @@ pub(crate) struct Draft<'a> {
     pub twice: bool,
     /// The byte at which an SQL file's statement begins.
     pub statement: Option<usize>,
+    /// The line and the character in it at which it begins.
+    pub begins: (usize, usize),
     /// The connector that it copies from.
     pub kind: Option<String>,
     /// The kind of the connection that it writes into.
@@ -96,6 +98,7 @@ pub(super) fn read<'a>(all: &mut All<'a>, file: &'a str) {
         shaped: false,
         twice: false,
         statement: head.as_ref().map(|h| h.statement),
+        begins: head.as_ref().map_or((1, 1), |h| begins(text, h.statement)),
         kind: None,
         into_kind: None,
         sites: Vec::new(),
@@ -115,6 +118,13 @@ pub(super) fn read<'a>(all: &mut All<'a>, file: &'a str) {
     copy::sql(all, &mut draft);
     checks::sql(all, &mut draft);
     all.assets.push(draft);
+}
+
+/// The line and the character in it, both from 1, of a byte.
+fn begins(text: &str, byte: usize) -> (usize, usize) {
+    let before = &text[..byte];
+    let line = before.rfind('\n').map_or(0, |at| at + 1);
+    (before.matches('\n').count() + 1, before[line..].chars().count() + 1)
 }
 
 /// An asset is made in exactly one way.

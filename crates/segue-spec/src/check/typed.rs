@@ -43,6 +43,7 @@ fn asset(draft: &Draft<'_>) -> Result<Option<Asset>, String> {
                 How::Sql(SqlBody {
                     statement: site.text.clone(),
                     offset: draft.statement.unwrap_or(0),
+                    begins: draft.begins,
                     uses: uses.into_iter().collect(),
                     inputs: file.inputs,
                 })

@@ -17,10 +17,17 @@ pub struct SqlBody {
     pub statement: String,
     /// The byte of the file at which `statement` begins.
     pub offset: usize,
+    /// The line and the character in it, both from 1, at which `statement` begins.
+    #[serde(default = "first")]
+    pub begins: (usize, usize),
     /// The names of the parameters that it uses, without `$`, each once, in order of their names; `from` and `to` among them.
     pub uses: Vec<String>,
     /// What a change of an input, other than the ranged one, reopens; an input that is not named reopens everything.
     pub inputs: BTreeMap<AssetName, InputRule>,
+}
+
+fn first() -> (usize, usize) {
+    (1, 1)
 }
 
 /// What a change of an input reopens.

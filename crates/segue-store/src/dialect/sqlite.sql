@@ -86,7 +86,6 @@ create table parked (
     asset text not null,
     labels text not null,
     until bigint,
-    block text,                     -- the key of the block that covered it
     reason text not null,
     attempts bigint not null,
     parked_at bigint not null,

@@ -16,8 +16,9 @@ impl Store {
         let old: Vec<String> = sqlx::query_scalar(
             "select id from runs where ended_at < $1 and id not in (
                 select run from steps join (
-                    select asset as of, max(started_at) as last from steps where outcome is null or outcome <> 'skipped' group by asset) newest
-                    on newest.of = steps.asset and newest.last = steps.started_at)
+                    select coalesce(asset, name) as of, max(started_at) as last from steps
+                    where outcome is null or outcome <> 'skipped' group by coalesce(asset, name)) newest
+                    on newest.of = coalesce(steps.asset, steps.name) and newest.last = steps.started_at)
              order by started_at limit $2",
         )
         .bind(before.as_microsecond())

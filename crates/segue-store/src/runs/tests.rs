@@ -21,9 +21,8 @@ fn run_of(id: RunId, started: i64) -> RunRow {
 fn step_of(run: RunId, attempt: u32) -> StepRow {
     StepRow {
         run,
-        asset: asset(1),
         name: "raw.a".parse().unwrap(),
-        range: Some(Span::new(0, 0)),
+        asset: Some(asset(1)),
         started_at: at(i64::from(attempt)),
         attempt,
     }
@@ -41,30 +40,36 @@ async fn a_run_is_remembered_with_its_steps_and_words() {
         error: Some(json!({"kind": "unavailable"})),
         ..Default::default()
     };
-    f.store.end_step(id, asset(1), &failed).await.unwrap();
+    let name = step_of(id, 1).name;
+    f.store.end_step(id, &name, None, &failed).await.unwrap();
     f.store.start_step(&step_of(id, 2)).await.unwrap();
     let done = StepEnd {
         ended_at: at(3),
         outcome: "done".into(),
         message: Some("fine".into()),
         error: None,
+        range: Some(Span::new(0, 60)),
         rows_in: Some(1),
         rows_written: Some(2),
         rows_changed: Some(3),
         rows_quarantined: Some(4),
+        rows_doubled: Some(15),
         bytes_in: Some(5),
         bytes_written: Some(6),
         calls: Some(7),
         cpu_us: None,
         peak_memory: Some(9),
         duration_us: Some(10),
+        commits: Some(16),
+        slices_listed: Some(17),
         slices_done: Some(11),
         slices_parked: Some(12),
         slices_failed: Some(13),
         slices_closed: Some(14),
+        slices_gone: Some(18),
         notes: vec!["a first page was full".into()],
     };
-    f.store.end_step(id, asset(1), &done).await.unwrap();
+    f.store.end_step(id, &name, Some(asset(1)), &done).await.unwrap();
     let words = |step: Option<&str>, message: &str| LogRow {
         run: id,
         step: step.map(str::to_string),
@@ -116,7 +121,7 @@ async fn the_last_step_of_an_asset_is_the_last_that_was_not_skipped() {
         f.store.start_run(&run_of(id, run)).await.unwrap();
         for number in [1, 2] {
             let step = StepRow {
-                asset: asset(number),
+                asset: Some(asset(number)),
                 name: format!("raw.a{number}").parse().unwrap(),
                 started_at: at(run),
                 ..step_of(id, 1)
@@ -130,7 +135,7 @@ async fn the_last_step_of_an_asset_is_the_last_that_was_not_skipped() {
                 outcome: outcome.into(),
                 ..StepEnd::default()
             };
-            f.store.end_step(id, asset(number), &end).await.unwrap();
+            f.store.end_step(id, &step.name, None, &end).await.unwrap();
         }
     }
     let last = f.store.last_steps().await.unwrap();
@@ -138,6 +143,37 @@ async fn the_last_step_of_an_asset_is_the_last_that_was_not_skipped() {
         .iter()
         .map(|s| format!("{} {}", s.row.name, s.end.as_ref().unwrap().outcome));
     assert_eq!(told.collect::<Vec<_>>(), ["raw.a1 failed", "raw.a2 done"]);
+}
+
+#[tokio::test]
+async fn a_step_of_an_asset_that_was_never_written_down_is_remembered_by_its_name() {
+    let f = Fixture::new().await;
+    let id = RunId::random();
+    f.store.start_run(&run_of(id, 0)).await.unwrap();
+    let step = StepRow {
+        asset: None,
+        ..step_of(id, 1)
+    };
+    f.store.start_step(&step).await.unwrap();
+    let end = StepEnd {
+        outcome: "failed".into(),
+        message: Some("there is a table at its place".into()),
+        ..StepEnd::default()
+    };
+    f.store.end_step(id, &step.name, None, &end).await.unwrap();
+    let last = f.store.last_steps().await.unwrap();
+    assert_eq!((last.len(), &last[0].row, &last[0].end), (1, &step, &Some(end.clone())));
+    // Once it is written down, its tries are those of the asset.
+    f.store
+        .start_step(&StepRow {
+            attempt: 2,
+            ..step.clone()
+        })
+        .await
+        .unwrap();
+    f.store.end_step(id, &step.name, Some(asset(1)), &end).await.unwrap();
+    let assets: Vec<_> = f.store.steps(id).await.unwrap().iter().map(|s| s.row.asset).collect();
+    assert_eq!(assets, [None, Some(asset(1))]);
 }
 
 #[tokio::test]
@@ -184,7 +220,8 @@ async fn old_runs_are_forgotten_but_for_the_last_of_each_asset_and_those_without
         let begins = 100 * i as i64;
         f.store.start_run(&run_of(*id, begins)).await.unwrap();
         let step = |number| StepRow {
-            asset: asset(number),
+            asset: Some(asset(number)),
+            name: format!("raw.a{number}").parse().unwrap(),
             started_at: at(begins + 1),
             ..step_of(*id, 1)
         };

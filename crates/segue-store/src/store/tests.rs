@@ -219,7 +219,10 @@ async fn every_call_is_seen_by_the_next_handle() {
     assert_eq!(other.parked(asset(1)).await.unwrap().len(), 1);
     assert_eq!(other.logs(run, None).await.unwrap(), [line]);
     assert!(
-        other.end_step(run, asset(1), &StepEnd::default()).await.is_err(),
+        other
+            .end_step(run, &"raw.a".parse().unwrap(), None, &StepEnd::default())
+            .await
+            .is_err(),
         "it never began"
     );
 }

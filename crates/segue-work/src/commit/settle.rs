@@ -1,11 +1,11 @@
 //! Before anything new: finish what is prepared, and make sure that the table is the one that the state remembers.
 
-use super::Protocol;
 use super::finish::{Finished, finish};
+use super::{Protocol, Sinks};
 use arrow_schema::SchemaRef;
 use segue_core::sink::Target;
-use segue_core::state::Lease;
-use segue_core::{CommitId, Error, Kind, Result};
+use segue_core::state::{CommitState, Lease};
+use segue_core::{CommitId, Ctx, Error, Kind, Result};
 use segue_diag::UNKNOWN_COMMIT;
 
 /// A table whose last commit is the state's.
@@ -66,6 +66,32 @@ pub async fn settle(protocol: &Protocol<'_>, lease: &Lease, own: &Target) -> Res
             None => return Err(unknown_commit(own, head.n, commits.last.0)),
         }
     }
+}
+
+/// What [`settle`] would refuse, with nothing finished and nothing written: what is prepared is taken as landed.
+///
+/// # Errors
+/// As [`settle`].
+pub async fn foresee(state: &dyn CommitState, sinks: &dyn Sinks, own: &Target, ctx: &Ctx) -> Result<()> {
+    let commits = state.commits(own.asset).await?;
+    if commits.prepared.is_some() {
+        return Ok(());
+    }
+    let head = sinks.of(own)?.head(own, ctx).await?;
+    let is_known =
+        (head.n, head.id) == commits.last || commits.given_up.iter().any(|r| (r.n, Some(r.id)) == (head.n, head.id));
+    if is_known && (head.n == 0 || head.schema.is_some()) {
+        return Ok(());
+    }
+    // A run that is under way may have committed between the two looks.
+    if state.commits(own.asset).await? != commits {
+        return Ok(());
+    }
+    Err(unknown_commit(
+        own,
+        if head.schema.is_some() { head.n } else { 0 },
+        commits.last.0,
+    ))
 }
 
 fn unknown_commit(own: &Target, table_has: u64, state_has: u64) -> Error {

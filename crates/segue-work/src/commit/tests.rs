@@ -119,7 +119,7 @@ impl Bed {
         let lease = self.state.lease(asset());
         let settled = settle(&self.protocol(), &lease, &own(true)).await?;
         let draft = self.draft(change, row, with_companion).await;
-        carry_out(&self.protocol(), &lease, &settled, vec![], draft).await
+        carry_out(&self.protocol(), &lease, &settled, draft).await
     }
 
     async fn draft(&self, change: Change, row: i64, with_companion: bool) -> Draft {
@@ -579,9 +579,7 @@ async fn a_commit_that_changes_its_companion_alone_takes_the_number_on_both() {
             parts,
             ..bed.draft(Change::Append, 5, false).await
         };
-        let landed = carry_out(&bed.protocol(), &lease, &settled, vec![], draft)
-            .await
-            .unwrap();
+        let landed = carry_out(&bed.protocol(), &lease, &settled, draft).await.unwrap();
         assert_eq!(landed.versions, [1, 1]);
         let places = bed.places.calm(PROMISES);
         assert_eq!(places.sink(&own(in_lake)).log("own"), places.lake.log("companion"));

@@ -59,6 +59,12 @@ pub struct Difference {
     pub class: Class,
 }
 
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.what, self.class)
+    }
+}
+
 /// What became of a definition.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DefinitionChange {

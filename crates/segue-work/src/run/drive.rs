@@ -203,39 +203,35 @@ impl Drive<'_> {
             resumed_hash: self.request.resumed.get(&name).cloned(),
             ..How::default()
         };
-        let started_at = ctx.clock.now();
         let (deps, owned, run) = (self.deps.clone(), asset.clone(), self.id);
         let meter = ctx.meter.clone();
+        let task_ctx = ctx.clone();
         let task = tokio::spawn(meter.measure(async move {
-            let known = known::register(&deps, &owned, &ctx).await;
-            let row = match known {
-                Ok(row) => row,
-                Err(error) => return failed_early(asset_name(&owned.name), attempt, error),
-            };
-            let begins = StepRow {
-                run,
-                asset: row.id,
-                name: row.name.clone(),
-                range: None,
-                started_at,
-                attempt,
-            };
-            if let Err(error) = deps.store.start_step(&begins).await {
-                return failed_early(row.name, attempt, error);
+            let (deps, ctx) = (&deps, &task_ctx);
+            // The row first: whatever keeps the step from beginning is remembered too.
+            if let Err(error) = begin(deps, run, &owned, attempt, ctx).await {
+                return failed_early(asset_name(&owned.name), attempt, error);
             }
-            let mut report = step(&deps, &owned, &how, &ctx)
+            let mut report = step(deps, &owned, &how, ctx)
                 .await
                 .rewritten(|text| deps.sources.redact(text));
-            let remembered = remember(&deps, run, &row, &report, &ctx).await;
+            let remembered = remember(deps, run, &owned, &report, ctx).await;
             if let (Err(error), Ended::Done | Ended::Partial) = (remembered, &report.ended) {
                 report.ended = Ended::Failed(error);
             }
             report
         }));
-        let report = task.await.unwrap_or_else(|e| {
-            let error = Error::bug(format!("the step of {name} ended by itself")).caused_by(e);
-            failed_early(name.clone(), attempt, error)
-        });
+        let report = match task.await {
+            Ok(report) => report,
+            Err(e) => {
+                let error = Error::bug(format!("the step of {name} ended by itself")).caused_by(e);
+                let report = failed_early(name.clone(), attempt, error);
+                if let Err(error) = remember(self.deps, run, asset, &report, &ctx).await {
+                    tracing::warn!(asset = %name, %error, "how the step ended was not written");
+                }
+                report
+            }
+        };
         let (word, figures) = (report.ended.word(), report.figures.clone());
         self.deps.progress.tell(Event::Ended { name, word, figures });
         (number, report)
@@ -250,23 +246,24 @@ impl Drive<'_> {
             attempts: 0,
             ..failed_early(name.clone(), 0, Error::bug("not begun"))
         };
-        if let Some(row) = known::row(self.deps, asset).await? {
-            let started_at = self.ctx.clock.now();
-            let begins = StepRow {
-                run: self.id,
-                asset: row.id,
-                name: row.name.clone(),
-                range: None,
-                started_at,
-                attempt: 0,
-            };
-            self.deps.store.start_step(&begins).await?;
-            remember(self.deps, self.id, &row, &report, self.ctx).await?;
-        }
+        begin(self.deps, self.id, asset, 0, self.ctx).await?;
+        remember(self.deps, self.id, asset, &report, self.ctx).await?;
         let (word, figures) = (report.ended.word(), report.figures.clone());
         self.deps.progress.tell(Event::Ended { name, word, figures });
         Ok(report)
     }
+}
+
+/// Writes down that a try of a step begins; also of an asset that was not written down yet.
+async fn begin(deps: &Deps, run: RunId, asset: &Asset, attempt: u32, ctx: &Ctx) -> Result<()> {
+    let begins = StepRow {
+        run,
+        name: asset_name(&asset.name),
+        asset: known::row(deps, asset).await?.map(|row| row.id),
+        started_at: ctx.clock.now(),
+        attempt,
+    };
+    deps.store.start_step(&begins).await
 }
 
 /// A try that ended before its step began.
@@ -338,7 +335,7 @@ fn joined(before: StepReport, after: StepReport) -> StepReport {
 }
 
 /// Writes down how a try ended, and what it said.
-async fn remember(deps: &Deps, run: RunId, row: &segue_store::AssetRow, report: &StepReport, ctx: &Ctx) -> Result<()> {
+async fn remember(deps: &Deps, run: RunId, asset: &Asset, report: &StepReport, ctx: &Ctx) -> Result<()> {
     let (figures, at) = (&report.figures, ctx.clock.now());
     let micros = |d: Duration| u64::try_from(d.as_micros()).unwrap_or(u64::MAX);
     let (message, error) = match &report.ended {
@@ -353,26 +350,33 @@ async fn remember(deps: &Deps, run: RunId, row: &segue_store::AssetRow, report: 
         outcome: report.ended.word().to_string(),
         message,
         error,
+        range: report.hull(),
         rows_in: figures.rows_in,
         rows_written: began.then_some(figures.rows_written),
         rows_changed: began.then_some(figures.rows_changed),
         rows_quarantined: began.then_some(figures.rows_quarantined),
+        rows_doubled: began.then_some(figures.rows_doubled),
         bytes_in: figures.bytes_in,
         bytes_written: began.then_some(figures.bytes_written),
         calls: figures.calls,
         cpu_us: figures.cpu.map(micros),
         peak_memory: figures.peak_memory,
         duration_us: began.then_some(micros(figures.duration)),
+        commits: began.then_some(figures.commits),
+        slices_listed: slices(figures.slices.listed),
         slices_done: slices(figures.slices.done),
         slices_parked: slices(figures.slices.parked),
         slices_failed: slices(figures.slices.failed),
         slices_closed: slices(figures.slices.closed),
+        slices_gone: slices(figures.slices.gone),
         notes: report.notes.clone(),
     };
-    deps.store.end_step(run, row.id, &end).await?;
+    let name = asset_name(&asset.name);
+    let id = known::row(deps, asset).await?.map(|row| row.id);
+    deps.store.end_step(run, &name, id, &end).await?;
     let line = |level: &str, message: String| LogRow {
         run,
-        step: Some(row.name.to_string()),
+        step: Some(name.to_string()),
         level: level.into(),
         message,
         at,

@@ -116,8 +116,47 @@ async fn what_depends_on_a_failed_step_is_skipped_and_nothing_else() {
     music.sum skipped
     raw.alone done
     raw.left failed
-    failed (3), remembered as failed: raw.alone done, raw.left failed
+    failed (3), remembered as failed: music.sum skipped, raw.alone done, raw.left failed
     ");
+}
+
+#[tokio::test]
+async fn what_keeps_a_step_from_beginning_is_remembered_and_told() {
+    let source = MemSource::new(row);
+    let mut world = world("", &source).await;
+    everything(&world).await;
+    // Another state on the same lake: the tables that are there are not its own.
+    world.forget().await;
+    let report = everything(&world).await;
+    insta::assert_snapshot!(told(&world, &report).await, @r"
+    music.sum skipped
+    raw.alone failed
+    raw.left failed
+    failed (5), remembered as failed: music.sum skipped, raw.alone failed, raw.left failed
+    ");
+    let steps = world.deps.store.steps(report.run).await.unwrap();
+    assert!(
+        steps.iter().all(|s| s.row.asset.is_none()),
+        "none was ever written down"
+    );
+    let error = steps[1].end.as_ref().unwrap().error.clone().unwrap();
+    assert_eq!(error["code"], "SG0516");
+    let said = world.deps.store.logs(report.run, Some("raw.left")).await.unwrap();
+    assert!(said[0].message.contains("that this state does not know"), "{said:?}");
+}
+
+#[tokio::test]
+async fn a_step_counts_what_it_counted_for_the_state_too() {
+    let source = MemSource::new(|s| [row(s), row(s)].concat());
+    let world = world("", &source).await;
+    let report = everything(&world).await;
+    let steps = world.deps.store.steps(report.run).await.unwrap();
+    let alone = steps.iter().find(|s| s.row.name.to_string() == "raw.alone").unwrap();
+    let end = alone.end.as_ref().unwrap();
+    assert_eq!(
+        (end.commits, end.slices_listed, end.slices_gone),
+        (Some(1), Some(5), Some(0))
+    );
 }
 
 #[tokio::test]

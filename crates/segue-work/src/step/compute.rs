@@ -3,16 +3,11 @@
 use super::Step;
 use super::doing::Doing;
 use super::group::DonePart;
-use super::land::Meets;
 use super::query;
 use super::read::done_part;
-use crate::ledger::State;
-use crate::ranges::told;
 use crate::report::Ended;
 use segue_core::commit::Outcome;
-use segue_core::{Error, Kind, Result};
-use segue_diag::NEEDS_REBUILD;
-use segue_spec::model::WriteMode;
+use segue_core::{Error, Result};
 
 impl Doing<'_> {
     /// Computes what is made from the lake.
@@ -22,7 +17,6 @@ impl Doing<'_> {
             return Err(Error::bug("a step that computes has no statement"));
         };
         let ctx = self.step.ctx.clone();
-        self.refuse_stale_appends(&due)?;
         let read_at = ctx.clock.now();
         let mut gather = self.gather(false)?;
         let mut begun = ctx.clock.elapsed();
@@ -38,7 +32,7 @@ impl Doing<'_> {
                 is_entered: !open,
                 ..done_part(&part, read_at, Outcome::Done)
             };
-            let question = query::query(deps, &sql, &self.seen.inputs, &part, &self.seen.params);
+            let question = query::query(deps, asset, &sql, &self.seen.inputs, &part, &self.seen.params)?;
             let calendar = self.seen.calendar.as_ref();
             let asked = query::Asked {
                 deps,
@@ -75,34 +69,5 @@ impl Doing<'_> {
             self.step.define(&self.seen, None).await?;
         }
         Ok(Ended::Done)
-    }
-
-    /// Fails where a range that was appended would have to be appended again.
-    fn refuse_stale_appends(&self, due: &[usize]) -> Result<()> {
-        if self.step.asset.write.mode != WriteMode::Append || self.meets == Meets::Swap {
-            return Ok(());
-        }
-        let stale = due
-            .iter()
-            .find_map(|i| match (&self.seen.states[*i], self.seen.parts[*i].range) {
-                (State::Stale(why), Some(range)) => Some((why, range)),
-                _ => None,
-            });
-        match stale {
-            None => Ok(()),
-            Some((why, range)) => Err(Error::new(
-                Kind::Conflict,
-                format!(
-                    "the range {} of {} is stale ({why}), and was appended: it cannot be replaced",
-                    told(range),
-                    self.step.asset.name
-                ),
-            )
-            .code(NEEDS_REBUILD)
-            .hint(format!(
-                "write `mode: replace`, or build the table anew: segue run {} --rebuild",
-                self.step.asset.name
-            ))),
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! A step in the middle of its work: what its ways of working share.
 
 use super::Step;
+use super::aside::Room;
 use super::gather::Gather;
 use super::group::{DonePart, Group};
 use super::known;
@@ -16,7 +17,6 @@ use segue_core::commit::{Outcome, Role};
 use segue_core::sink::{Grain, Staged};
 use segue_core::state::CommitState;
 use segue_core::{Labels, Result, Span};
-use segue_spec::model::OnGone;
 use std::collections::{HashMap, HashSet};
 
 /// A step in the middle of its work.
@@ -31,6 +31,8 @@ pub(super) struct Doing<'a> {
     pub(super) shelved: Group,
     /// Answers to keep that came with no part that is complete: those of slices that are closed.
     pub(super) pages_alone: Vec<Staged>,
+    /// Room for the rows that the step's only commit sets aside, where it has one.
+    pub(super) room: Room,
     pub(super) report: &'a mut StepReport,
 }
 
@@ -59,7 +61,8 @@ impl<'a> Doing<'a> {
         for group in self.shelf.read().await? {
             let still = |p: &DonePart| parts.get(&(p.range, &p.labels)) == Some(&p.values_hash.as_str());
             let is_new = |p: &DonePart| !staged.contains(&(p.range, p.labels.clone()));
-            if group.parts.iter().all(|p| still(p) && is_new(p)) {
+            let counts = group.parts.iter().all(|p| still(p) && is_new(p));
+            if counts && group.aside.iter().all(|row| self.room.take(row).is_ok()) {
                 staged.extend(group.parts.iter().map(|p| (p.range, p.labels.clone())));
                 self.shelved.join(group)?;
             }
@@ -141,6 +144,8 @@ impl<'a> Doing<'a> {
         }
         group.pages.append(&mut self.pages_alone);
         if self.once {
+            // All of it is held in memory until the end.
+            group.aside.iter().try_for_each(|row| self.room.take(row))?;
             self.shelf.put(&group).await?;
             self.shelved.join(group)?;
         } else {
@@ -244,15 +249,15 @@ impl<'a> Doing<'a> {
     /// What is done and no longer listed: its rows are deleted, or kept and counted.
     pub(super) async fn delete_gone(&mut self) -> Result<()> {
         let gone = std::mem::take(&mut self.seen.gone);
-        if gone.is_empty() || slice_columns(self.step.asset).is_empty() || self.meets == Meets::Swap {
+        if gone.is_empty() || self.meets == Meets::Swap {
             return Ok(());
         }
-        match self.step.asset.write.on_gone {
-            OnGone::Delete => self.lander().delete(&gone).await,
-            OnGone::Keep => {
-                self.report.figures.slices.gone = gone.len() as u64;
-                Ok(())
-            }
+        if self.seen.deletes_gone(self.step.asset) {
+            return self.lander().delete(&gone).await;
         }
+        if !slice_columns(self.step.asset).is_empty() {
+            self.report.figures.slices.gone = gone.len() as u64;
+        }
+        Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use super::aside::{EVIDENCE, Room, SetAside, cut};
 use super::gather::{Whose, room, row_aside};
 use super::inputs::Inputs;
+use super::query::line_and_column;
 use crate::checks::{self, CHANGED, When};
 use crate::deps::Deps;
 use crate::names::asset_name;
@@ -12,10 +13,12 @@ use arrow_schema::SchemaRef;
 use futures::{StreamExt, TryStreamExt};
 use segue_core::engine::{Query, Relation, TableKey};
 use segue_core::sink::{Rows, Sink, Staged, Target};
-use segue_core::{Batches, Ctx, Error, Kind, Labels, Result, Span};
+use segue_core::{AssetName, Batches, Ctx, Error, Kind, Labels, Result, Span};
 use segue_diag::CHECK_FAILED;
 use segue_spec::model::{Asset, Check, CheckKind, OnFailure, Scope};
-use std::collections::BTreeMap;
+use segue_spec::sql::{Catalog, Table, Wanted, parse_query, resolve_query};
+use segue_spec::{AssetName as Name, Project};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The most offenders that are kept as evidence of one check.
@@ -71,19 +74,24 @@ impl Failure {
     }
 }
 
+type Tables = BTreeMap<TableKey, Arc<dyn Relation>>;
+
 impl Judge<'_> {
     fn table(&self) -> TableKey {
         TableKey::from(&asset_name(&self.asset.name))
     }
 
-    async fn ask(&self, sql: String, tables: BTreeMap<TableKey, Arc<dyn Relation>>) -> Result<(SchemaRef, Batches)> {
-        let query = Query {
+    fn query(&self, sql: String, tables: Tables) -> Query {
+        Query {
             sql,
             params: BTreeMap::new(),
             tables,
             timezone: self.deps.project.timezone.clone(),
-        };
-        let answer = self.deps.engine.run(&query, self.ctx).await?;
+        }
+    }
+
+    async fn ask(&self, sql: String, tables: Tables) -> Result<(SchemaRef, Batches)> {
+        let answer = self.deps.engine.run(&self.query(sql, tables), self.ctx).await?;
         Ok((answer.schema, answer.rows))
     }
 
@@ -113,10 +121,18 @@ impl Judge<'_> {
             let schema = rows.schema();
             let table = self.table();
             let tables = BTreeMap::from([(table.clone(), rows)]);
-            let (_, mut bad) = self.ask(checks::bad_rows(&checks, &table), tables.clone()).await?;
             let before = aside.len();
-            while let Some(batch) = bad.try_next().await? {
-                self.push_bad(&checks, &batch, &mut room, &mut aside)?;
+            let asked = self.ask(checks::bad_rows(&checks, &table), tables.clone()).await;
+            let mut bad = match asked {
+                Ok((_, bad)) => bad,
+                Err(error) => return Err(self.of_one_of(&checks, tables, error).await),
+            };
+            loop {
+                match bad.try_next().await {
+                    Ok(Some(batch)) => self.push_bad(&checks, &batch, &mut room, &mut aside)?,
+                    Ok(None) => break,
+                    Err(error) => return Err(self.of_one_of(&checks, tables, error).await),
+                }
             }
             if aside.len() == before {
                 good_pieces.push(piece);
@@ -134,6 +150,37 @@ impl Judge<'_> {
             sink.discard(target, &[piece], None, self.ctx).await?;
         }
         Ok((good_pieces, aside))
+    }
+
+    /// The error of a check, with its name and file. A place in SQL that nobody wrote is left out.
+    fn of_check(&self, check: &Check, error: Error) -> Error {
+        let before = checks::written_after(check, &self.table());
+        let place = |at: &str| {
+            let (line, column) = line_and_column(at)?;
+            let column = if line == 1 {
+                column.checked_sub(before?)?
+            } else {
+                column
+            };
+            (before.is_some() && column > 0).then(|| format!("line {line}, column {column} of the check's SQL"))
+        };
+        error
+            .restated("at", place)
+            .with("check", &check.name)
+            .with("file", &self.asset.place.file)
+    }
+
+    /// The error of a question about several checks, as that of the one that cannot be asked alone; otherwise with all their names.
+    async fn of_one_of(&self, checks: &[&Check], tables: Tables, error: Error) -> Error {
+        for check in checks {
+            let query = self.query(checks::offenders(check, &self.table()), tables.clone());
+            if let Err(error) = self.deps.engine.describe(&query, self.ctx).await {
+                return self.of_check(check, error);
+            }
+        }
+        let names: Vec<&str> = checks.iter().map(|c| c.name.as_str()).collect();
+        let error = error.restated("at", |_| None).with("checks", names.join(", "));
+        error.with("file", &self.asset.place.file)
     }
 
     fn push_bad(
@@ -199,7 +246,8 @@ impl Judge<'_> {
             if check.scope == Scope::Changed && changed.is_none() && !matches!(check.kind, CheckKind::Sql(_)) {
                 continue;
             }
-            let Some((found, offenders)) = self.offenders(check, &view, &changed).await? else {
+            let found = self.offenders(check, &view, &changed).await;
+            let Some((found, offenders)) = found.map_err(|error| self.of_check(check, error))? else {
                 continue;
             };
             if check.on_failure == OnFailure::Warn {
@@ -258,21 +306,27 @@ impl Judge<'_> {
     }
 
     /// The other tables that a check names, in their newest version.
-    async fn others(&self, check: &Check) -> Result<BTreeMap<TableKey, Arc<dyn Relation>>> {
-        let own = asset_name(&self.asset.name);
-        let named: Vec<segue_core::AssetName> = match &check.kind {
+    async fn others(&self, check: &Check) -> Result<Tables> {
+        let named: Vec<AssetName> = match &check.kind {
             CheckKind::References { table, .. } => vec![asset_name(table)],
-            CheckKind::Sql(sql) => {
-                let rows = self.deps.store.assets().await?;
-                let names = rows
-                    .into_iter()
-                    .filter(|r| !r.dropped && r.connection.is_none())
-                    .map(|r| r.name);
-                names.filter(|n| *n != own && mentions(sql, n)).collect()
-            }
+            CheckKind::Sql(sql) => self.read_by(sql),
             _ => Vec::new(),
         };
         Ok(Inputs::pin(self.deps, named, self.ctx).await?.tables())
+    }
+
+    /// The other assets of the project whose tables this statement reads.
+    fn read_by(&self, sql: &str) -> Vec<AssetName> {
+        let Ok(statement) = parse_query(sql) else {
+            return Vec::new();
+        };
+        let reads = resolve_query(&statement, &LakeTables(&self.deps.project), Wanted::default()).reads;
+        let names: BTreeSet<Name> = reads.into_iter().map(|read| read.table).collect();
+        names
+            .iter()
+            .filter(|n| **n != self.asset.name)
+            .map(asset_name)
+            .collect()
     }
 
     fn evidence(&self, check: &Check, found: &str, offenders: &[RecordBatch]) -> Vec<SetAside> {
@@ -298,8 +352,19 @@ impl Judge<'_> {
     }
 }
 
-/// Whether a statement could name this table: both words occur in it. Naming too many costs a look at a table, naming too few a failure.
-fn mentions(sql: &str, name: &segue_core::AssetName) -> bool {
-    let sql = sql.to_lowercase();
-    sql.contains(name.schema()) && sql.contains(name.table())
+/// Where a check's SQL finds the lake tables of a project.
+struct LakeTables<'a>(&'a Project);
+
+impl Catalog for LakeTables<'_> {
+    fn table(&self, name: &Name) -> Table {
+        match self.0.assets.get(name).map(|asset| &asset.into) {
+            Some(None) => Table::Lake(None),
+            Some(Some(into)) => Table::Elsewhere(into.connection.clone()),
+            None => Table::Missing,
+        }
+    }
+
+    fn names(&self) -> Vec<&str> {
+        Vec::new()
+    }
 }

@@ -1,11 +1,12 @@
 //! Which table is an asset's: found by its name, its former name, or made up for a new one; never another's.
 
+use crate::commit::Sinks;
 use crate::definition::Definition;
 use crate::deps::Deps;
 use crate::names::asset_name;
 use segue_core::commit::Role;
 use segue_core::hash::sha256;
-use segue_core::sink::Target;
+use segue_core::sink::{Head, Target};
 use segue_core::{AssetId, AssetName, Ctx, Error, Kind, Result, TableId};
 use segue_diag::{FOREIGN_TABLE, INTO_MOVED, UNKNOWN_TABLE};
 use segue_spec::model::Asset;
@@ -40,6 +41,17 @@ pub async fn register(deps: &Deps, asset: &Asset, ctx: &Ctx) -> Result<AssetRow>
         deps.store.rename(found.id, &name).await?;
         return Ok(AssetRow { name, ..found });
     }
+    let row = new_row(deps, asset, ctx).await?;
+    deps.store.register(&row).await?;
+    Ok(row)
+}
+
+/// The row that a new asset gets; nothing is written.
+///
+/// # Errors
+/// As [`register`].
+pub async fn new_row(deps: &Deps, asset: &Asset, ctx: &Ctx) -> Result<AssetRow> {
+    let name = asset_name(&asset.name);
     let id = AssetId::random();
     let connection = asset.into.as_ref().map(|into| into.connection.clone());
     let plain = match &asset.into {
@@ -79,7 +91,6 @@ pub async fn register(deps: &Deps, asset: &Asset, ctx: &Ctx) -> Result<AssetRow>
         dropped: false,
     };
     refuse_foreign(deps, &row, ctx).await?;
-    deps.store.register(&row).await?;
     Ok(row)
 }
 
@@ -132,9 +143,8 @@ pub async fn has_answer(store: &Store, row: &AssetRow) -> Result<bool> {
 
 /// Fails when there is a table where a new one is to be.
 async fn refuse_foreign(deps: &Deps, row: &AssetRow, ctx: &Ctx) -> Result<()> {
-    use crate::commit::Sinks;
     let own = own(row);
-    let head = deps.places.of(&own)?.head(&own, ctx).await?;
+    let head = head(deps, row, ctx).await?;
     if head.version == 0 && head.n == 0 && head.schema.is_none() {
         return Ok(());
     }
@@ -154,6 +164,15 @@ async fn refuse_foreign(deps: &Deps, row: &AssetRow, ctx: &Ctx) -> Result<()> {
             .code(FOREIGN_TABLE)
             .hint("another program made it: name the asset otherwise, or move that table away")
     })
+}
+
+/// What the asset's own table is now.
+///
+/// # Errors
+/// The sink's own.
+pub async fn head(deps: &Deps, row: &AssetRow, ctx: &Ctx) -> Result<Head> {
+    let own = own(row);
+    deps.places.of(&own)?.head(&own, ctx).await
 }
 
 /// The asset's own table.

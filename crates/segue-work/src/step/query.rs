@@ -32,20 +32,59 @@ pub fn statement(asset: &Asset) -> Option<String> {
 }
 
 /// The statement as a question about these versions of the inputs, for one part.
-pub fn query(deps: &Deps, sql: &str, inputs: &Inputs, part: &Part, params: &Map<String, Value>) -> Query {
-    let mut values: std::collections::BTreeMap<String, Param> = params
-        .iter()
-        .map(|(k, v)| (k.clone(), Param::Value(v.clone())))
-        .collect();
+///
+/// # Errors
+/// As [`crate::params::for_sql`].
+pub fn query(
+    deps: &Deps,
+    asset: &Asset,
+    sql: &str,
+    inputs: &Inputs,
+    part: &Part,
+    params: &Map<String, Value>,
+) -> Result<Query> {
+    let mut values = crate::params::for_sql(&asset.params, params)?;
     if let Some(range) = part.range {
         values.insert("from".into(), Param::Timestamp(range.from));
         values.insert("to".into(), Param::Timestamp(range.to));
     }
-    Query {
+    Ok(Query {
         sql: sql.to_string(),
         params: values,
         tables: inputs.tables(),
         timezone: deps.project.timezone.clone(),
+    })
+}
+
+/// An error of an asset's statement, with the file in which it stands, and with its place there: the engine counts from where the statement
+/// begins.
+pub fn located(error: Error, asset: &Asset) -> Error {
+    let error = error.with("file", &asset.place.file);
+    match &asset.how {
+        How::Sql(sql) => error.restated("at", |at| Some(in_file(at, sql.begins))),
+        How::Copy(_) => error,
+    }
+}
+
+/// An error of the statement that lists an asset's slices. Its place is that in the text of `sql:`.
+pub fn of_list(error: Error, asset: &Asset) -> Error {
+    error
+        .restated("at", |at| Some(format!("{at} of the `sql:` of `for_each`")))
+        .with("file", &asset.place.file)
+}
+
+/// The line and the character of `line 2, column 8`.
+pub fn line_and_column(at: &str) -> Option<(usize, usize)> {
+    let mut numbers = at.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok());
+    numbers.next().zip(numbers.next())
+}
+
+/// `line 2, column 8` of a text that begins at this line and column of its file, as a place in the file.
+fn in_file(at: &str, begins: (usize, usize)) -> String {
+    match line_and_column(at) {
+        Some((1, column)) => format!("line {}, column {}", begins.0, column + begins.1 - 1),
+        Some((line, column)) => format!("line {}, column {column}", line + begins.0 - 1),
+        None => at.to_string(),
     }
 }
 
@@ -71,7 +110,8 @@ pub async fn compute(asked: &Asked<'_>, number: usize, done: DonePart, gather: &
     let Asked {
         deps, question, part, ..
     } = asked;
-    let answer = ctx.or_cancelled(deps.engine.run(question, ctx)).await?;
+    let wrong = |error| located(error, asked.asset);
+    let answer = ctx.or_cancelled(deps.engine.run(question, ctx)).await.map_err(wrong)?;
     let schema = table_schema(&answer.schema)?;
     let whose = Whose {
         range: part.range,
@@ -79,7 +119,7 @@ pub async fn compute(asked: &Asked<'_>, number: usize, done: DonePart, gather: &
     };
     let mut rows = answer.rows;
     let mut count = 0;
-    while let Some(batch) = ctx.or_cancelled(rows.try_next()).await? {
+    while let Some(batch) = ctx.or_cancelled(rows.try_next()).await.map_err(wrong)? {
         count += batch.num_rows() as u64;
         let batch = segue_core::align::align(&batch, &schema)?;
         asked.refuse_outside(&batch)?;

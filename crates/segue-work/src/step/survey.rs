@@ -1,22 +1,25 @@
 //! What there is to do for an asset: its parts and their states, as a plan shows them and a step acts on them.
 
 use super::inputs::Inputs;
+use super::land::slice_columns;
 use super::{known, query, slices};
-use crate::commit::Sinks;
 use crate::definition::Definition;
 use crate::deps::Deps;
 use crate::ledger::{ParkedUntil, Part, Question, Reading, State, values_hash};
 use crate::names::asset_name;
+use crate::params;
 use crate::plan::class::{Action, Class, DefinitionChange, Difference, classify};
+use crate::plan::rules;
 use crate::ranges::Calendar;
 use futures::TryStreamExt;
 use jiff::{SignedDuration, Timestamp};
 use segue_core::commit::{Entry, InputVersion};
 use segue_core::engine::Query;
 use segue_core::gate::is_key_of;
+use segue_core::state::CommitState;
 use segue_core::{AssetName, Ctx, Error, Kind, Labels, Result, Slice, Span};
 use segue_diag::REBUILD_IN_PART;
-use segue_spec::model::{Asset, Copy, ForEach, From, How, Param, WriteMode};
+use segue_spec::model::{Asset, Copy, ForEach, From, How, OnGone, WriteMode};
 use segue_store::{AssetRow, Parked};
 use serde_json::{Map, Value};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -62,6 +65,8 @@ pub struct Survey {
     pub states: Vec<State>,
     /// Slices that are done and no longer listed.
     pub gone: Vec<Labels>,
+    /// Whether the table is built anew and swapped in.
+    pub is_rebuild: bool,
     /// When it was looked at.
     pub now: Timestamp,
 }
@@ -90,7 +95,7 @@ pub fn computed_from(asset: &Asset) -> Vec<AssetName> {
 pub async fn survey(deps: &Deps, asset: &Asset, row: Option<&AssetRow>, wanted: &Wanted, ctx: &Ctx) -> Result<Survey> {
     let definition = Definition::of(asset, &deps.project.timezone);
     let data_hash = definition.data_hash();
-    let params = params(&asset.name.to_string(), &asset.params, &wanted.params)?;
+    let params = params::values(asset.name.as_str(), &asset.params, &wanted.params)?;
     let calendar = asset
         .range
         .as_ref()
@@ -101,11 +106,15 @@ pub async fn survey(deps: &Deps, asset: &Asset, row: Option<&AssetRow>, wanted: 
         None => (Vec::new(), Vec::new()),
     };
     let change = change(asset, row, &definition, &data_hash, &ledger);
-    if calendar.is_some()
-        && wanted.stretch.is_some()
-        && !ledger.is_empty()
-        && (wanted.rebuild || change.action == Action::Rebuild)
-    {
+    let has_commits = match row {
+        Some(row) => {
+            let commits = deps.store.commits(row.id).await?;
+            commits.last.0 > 0 || commits.prepared.is_some()
+        }
+        None => false,
+    };
+    let is_rebuild = rules::is_rebuild(&change, wanted, has_commits);
+    if is_rebuild && calendar.is_some() && wanted.stretch.is_some() {
         return Err(rebuilt_in_part(asset, &change));
     }
     let inputs = Inputs::pin(deps, computed_from(asset), ctx).await?;
@@ -123,6 +132,7 @@ pub async fn survey(deps: &Deps, asset: &Asset, row: Option<&AssetRow>, wanted: 
         parts: Vec::new(),
         states: Vec::new(),
         gone: Vec::new(),
+        is_rebuild,
         now,
     };
     survey.list(deps, asset, wanted, ctx).await?;
@@ -199,7 +209,7 @@ impl Survey {
     /// Finds the parts.
     async fn list(&mut self, deps: &Deps, asset: &Asset, wanted: &Wanted, ctx: &Ctx) -> Result<()> {
         if let Some(copy) = source_copy(asset) {
-            let elements = elements(deps, copy, &self.params, ctx).await?;
+            let elements = elements(deps, asset, copy, &self.params, ctx).await?;
             self.slices = slices::slices(asset, copy, elements, &self.params)?;
             let params = slices::other_params(copy, &self.params);
             self.parts = self
@@ -225,11 +235,10 @@ impl Survey {
             return Ok(());
         }
         let hash = values_hash(&Map::new(), &self.params);
-        let is_rebuild = wanted.rebuild || self.change.action == Action::Rebuild;
         let ranges = match (&self.calendar, wanted.stretch) {
             (None, _) => vec![None],
             // What replaces the table holds all that the table held, also what was filled in before the start.
-            (Some(calendar), None) if is_rebuild => {
+            (Some(calendar), None) if self.is_rebuild => {
                 let mut all = calendar.due(self.now)?;
                 for done in self.ledger.iter().filter_map(|e| e.range) {
                     let ranges = calendar.meeting(done)?.into_iter();
@@ -258,15 +267,15 @@ impl Survey {
         let Some(sql) = query::statement(asset) else {
             return Ok(());
         };
-        let own = known::own(row);
-        let before = deps.places.of(&own)?.head(&own, ctx).await?.schema;
+        let before = known::head(deps, row, ctx).await?.schema;
         // Which range is asked for decides no column.
         let part = Part {
             range: self.calendar.as_ref().map(|c| c.range_at(c.start())).transpose()?,
             ..Part::default()
         };
-        let question = query::query(deps, &sql, &self.inputs, &part, &self.params);
-        let after = deps.engine.describe(&question, ctx).await?.schema;
+        let question = query::query(deps, asset, &sql, &self.inputs, &part, &self.params)?;
+        let after = deps.engine.describe(&question, ctx).await;
+        let after = after.map_err(|error| query::located(error, asset))?.schema;
         if let Some(before) = before {
             self.change.columns(asset, &before, &after)?;
         }
@@ -323,7 +332,7 @@ impl Survey {
             data_hash: &self.data_hash,
             reading,
             since: wanted.since,
-            again: wanted.again || wanted.rebuild || self.change.action == Action::Rebuild,
+            again: wanted.again || wanted.rebuild || self.is_rebuild,
             now: self.now,
         };
         self.states = question.answer(&self.parts)?;
@@ -358,9 +367,18 @@ impl Survey {
             .collect())
     }
 
-    /// The parts that a run does now, by their index.
-    pub fn due(&self) -> Vec<usize> {
-        (0..self.parts.len()).filter(|i| self.states[*i].is_due()).collect()
+    /// The parts that a run does now, by their index: what is due; all of a table that is built anew, but for what must not be asked yet.
+    pub fn to_do(&self) -> Vec<usize> {
+        let is_done = |state: &State| match self.is_rebuild {
+            true => !matches!(state, State::Parked { .. }),
+            false => state.is_due(),
+        };
+        (0..self.parts.len()).filter(|i| is_done(&self.states[*i])).collect()
+    }
+
+    /// Whether the rows of slices that are no longer listed are deleted. A table that is built anew does not have them.
+    pub fn deletes_gone(&self, asset: &Asset) -> bool {
+        asset.write.on_gone == OnGone::Delete && !slice_columns(asset).is_empty() && !self.is_rebuild
     }
 }
 
@@ -384,6 +402,7 @@ async fn computed_from_versions(
 /// The elements of a copy's list; `None` without one.
 async fn elements(
     deps: &Deps,
+    asset: &Asset,
     copy: &Copy,
     params: &Map<String, Value>,
     ctx: &Ctx,
@@ -399,19 +418,16 @@ async fn elements(
         }
         Some(ForEach::Sql { sql, reads, .. }) => {
             let tables = Inputs::pin(deps, reads.iter().map(asset_name), ctx).await?.tables();
-            let params = params
-                .iter()
-                .map(|(k, v)| (k.clone(), segue_core::engine::Param::Value(v.clone())))
-                .collect();
             let query = Query {
                 sql: sql.clone(),
-                params,
+                params: params::for_sql(&asset.params, params)?,
                 tables,
                 timezone: deps.project.timezone.clone(),
             };
-            let mut rows = deps.engine.run(&query, ctx).await?.rows;
+            let wrong = |error| query::of_list(error, asset);
+            let mut rows = deps.engine.run(&query, ctx).await.map_err(wrong)?.rows;
             let mut elements = Vec::new();
-            while let Some(batch) = rows.try_next().await? {
+            while let Some(batch) = rows.try_next().await.map_err(wrong)? {
                 elements.extend((0..batch.num_rows()).map(|row| crate::json::row(&batch, row)));
                 if elements.len() > MOST_SLICES {
                     return Err(Error::new(
@@ -427,23 +443,3 @@ async fn elements(
 
 /// The most slices of one asset: all of them are in memory while it runs.
 const MOST_SLICES: usize = 5_000_000;
-
-/// The values of an asset's parameters: those given, else their defaults.
-///
-/// # Errors
-/// `Invalid` for one that has neither.
-pub(crate) fn params(
-    name: &str,
-    declared: &std::collections::BTreeMap<String, Param>,
-    given: &Map<String, Value>,
-) -> Result<Map<String, Value>> {
-    let mut params = Map::new();
-    for (param, says) in declared {
-        let value = given.get(param).or(says.default.as_ref()).cloned().ok_or_else(|| {
-            Error::new(Kind::Invalid, format!("{name} needs the parameter `{param}`"))
-                .hint(format!("give it: --param {param}=…"))
-        })?;
-        params.insert(param.clone(), value);
-    }
-    Ok(params)
-}

@@ -1,6 +1,7 @@
 //! What a step does, once it may: settle, look, read or compute, commit, and count.
 
 use super::doing::Doing;
+use super::gather::room;
 use super::grains::grains;
 use super::group::Group;
 use super::land::Meets;
@@ -10,14 +11,14 @@ use super::{How, Step, known, uncancelled};
 use crate::checks::commit_once;
 use crate::commit::{Protocol, Rules, Settled, Sinks, settle};
 use crate::deps::Deps;
-use crate::ledger::State;
 use crate::names;
 use crate::plan::class::Action;
+use crate::plan::rules;
 use crate::report::{Ended, Event, StepReport};
 use segue_core::commit::{Entry, LedgerChange};
 use segue_core::{Ctx, Error, Kind, Result};
-use segue_diag::{NEEDS_REBUILD, RESUMED_OTHERWISE, SOURCE_CHANGED, UNKNOWN_COMMIT};
-use segue_spec::model::{Asset, WriteMode};
+use segue_diag::{RESUMED_OTHERWISE, UNKNOWN_COMMIT};
+use segue_spec::model::Asset;
 use segue_store::{AssetRow, LeaseGuard};
 
 /// Carries the step out under its lease.
@@ -44,18 +45,14 @@ pub async fn work(
     let opened = source_copy(asset).map(|copy| deps.sources.open(copy)).transpose()?;
     let identity = opened.as_ref().map(|o| o.source.identity());
     let mut seen = survey(deps, asset, Some(&step.row), &how.wanted, ctx).await?;
-    step.refuse_what_moved(&seen, identity.as_deref())?;
+    step.refuse_resumed_otherwise(&seen)?;
+    rules::refuse(asset, Some(&step.row), &seen, &how.wanted, identity.as_deref())?;
     if seen.change.action == Action::Mark {
         step.mark(&mut seen, identity.as_deref()).await?;
     }
     step.freeze_as_found(&seen, &settled).await?;
-    let is_rebuild = step.is_rebuild(&seen, settled.n)?;
-    let due: Vec<usize> = match is_rebuild {
-        true => (0..seen.parts.len())
-            .filter(|i| !matches!(seen.states[*i], State::Parked { .. }))
-            .collect(),
-        false => seen.due(),
-    };
+    let is_rebuild = seen.is_rebuild;
+    let due = seen.to_do();
     let listed = seen.parts.len() as u64;
     deps.progress.tell(Event::ToDo {
         name: step.row.name.clone(),
@@ -78,6 +75,7 @@ pub async fn work(
         shelf: Shelf::of(&deps.shelf, &step.lease.lease, made),
         shelved: Group::default(),
         pages_alone: Vec::new(),
+        room: room(ctx),
         meets: if is_rebuild { Meets::Swap } else { Meets::AsWritten },
         once,
         identity,
@@ -131,59 +129,17 @@ impl Step<'_> {
         }
     }
 
-    /// Fails when the source is another than what was done was read from, or the definition is another than the resumed run's.
-    fn refuse_what_moved(&self, seen: &Survey, identity: Option<&str>) -> Result<()> {
-        if let Some(hash) = &self.how.resumed_hash
-            && *hash != seen.data_hash
-        {
-            return Err(Error::new(
+    /// Fails when the definition is another than the resumed run's.
+    fn refuse_resumed_otherwise(&self, seen: &Survey) -> Result<()> {
+        match &self.how.resumed_hash {
+            Some(hash) if *hash != seen.data_hash => Err(Error::new(
                 Kind::Conflict,
                 format!("{} is defined otherwise than when the run began", self.asset.name),
             )
             .code(RESUMED_OTHERWISE)
-            .hint("start a new run: segue run"));
-        }
-        let Some(identity) = identity else { return Ok(()) };
-        let before = self
-            .row
-            .source
-            .as_deref()
-            .or_else(|| seen.ledger.iter().find_map(|e| e.source.as_deref()));
-        match before {
-            Some(before) if before != identity && !self.how.wanted.rebuild => {
-                let connection = match source_copy(self.asset).map(|c| &c.from) {
-                    Some(segue_spec::model::From::Connection(name)) => name.as_str(),
-                    _ => "files",
-                };
-                Err(Error::new(Kind::Conflict, format!("{} was read from {before} so far, and its connection leads to {identity} now", self.asset.name))
-                    .code(SOURCE_CHANGED)
-                    .hint(format!(
-                        "put the address back; or, if it is the same source under another address, `segue apply --accept-source {connection}`; or read all of it anew with `segue run {} --rebuild`",
-                        self.asset.name
-                    )))
-            }
+            .hint("start a new run: segue run")),
             _ => Ok(()),
         }
-    }
-
-    /// Whether the table is built anew and swapped in.
-    fn is_rebuild(&self, seen: &Survey, settled_n: u64) -> Result<bool> {
-        if settled_n == 0 {
-            return Ok(false);
-        }
-        if self.how.wanted.rebuild || seen.change.action != Action::Rebuild {
-            return Ok(self.how.wanted.rebuild);
-        }
-        if source_copy(self.asset).is_some() && self.asset.write.mode != WriteMode::Replace {
-            let what: Vec<&str> = seen.change.differences.iter().map(|d| d.what.as_str()).collect();
-            return Err(Error::new(Kind::Conflict, format!("{} has to be read anew from the beginning: {} changed", self.asset.name, what.join(", ")))
-                .code(NEEDS_REBUILD)
-                .hint(format!(
-                    "the source may no longer have the old rows; if it has, run `segue run {} --rebuild`; `on_change: forward_only` keeps what is there",
-                    self.asset.name
-                )));
-        }
-        Ok(true)
     }
 
     /// Keeps inferred columns as the table has them, where an earlier try had no time to: it was killed after a commit. Found out anew from

@@ -57,6 +57,7 @@ async fn answer(query: &Query) -> Result<RecordBatch> {
     for (name, param) in &query.params {
         let value = match param {
             Param::Timestamp(at) => Sql::Integer(*at),
+            Param::Decimal { digits, scale, .. } => Sql::Real(*digits as f64 / 10_f64.powi(i32::from(*scale))),
             Param::Value(Value::String(text)) => Sql::Text(text.clone()),
             Param::Value(other) => other.as_i64().map_or(Sql::Null, Sql::Integer),
         };

@@ -127,6 +127,12 @@ impl World {
         self.deps.project = Arc::new(project(files));
     }
 
+    /// The state is lost; the lake is not.
+    pub async fn forget(&mut self) {
+        let state = self._folder.path().join("another.db");
+        self.deps.store = Store::open(state.to_str().unwrap(), self.clock.clone()).await.unwrap();
+    }
+
     /// Time passes.
     pub fn pass(&self, time: Duration) {
         self.clock.0.send_modify(|(now, elapsed)| {

@@ -1,41 +1,34 @@
 //! `segue plan` and `segue apply`
 
-use crate::args::{Apply, Plan};
-use crate::out::Out;
+use crate::args;
+use crate::out::{Out, took};
 use crate::progress;
 use crate::verbs::work::{request, show};
-use crate::verbs::{agreed, check::count};
-use segue_app::{App, PlanReport, PlannedAsset};
+use crate::verbs::{agreed, check::count, duration};
+use segue_app::{App, Plan, PlanReport, Planned};
 use segue_core::{Context, Ctx, Error, Kind, Result};
 use std::path::Path;
+use std::time::Duration;
 
 /// `plan --exit-code` when there are changes.
 const CHANGES: u8 = 10;
 
-/// Whether the project says something else than what its tables were made by: what a person would want to see before it runs. Data that is
-/// due (a copy that is asked at every run, a range that is missing) is no change; a run would do it day after day.
-fn has_changes(plan: &PlanReport) -> bool {
-    let changed = |a: &PlannedAsset| a.is_new || a.class.is_some() || !a.differences.is_empty() || a.needs.is_some();
-    plan.assets.iter().any(changed)
-}
-
-pub async fn plan(app: &App, plan: &Plan, ctx: &Ctx, out: &Out) -> Result<u8> {
+pub async fn plan(app: &App, plan: &args::Plan, ctx: &Ctx, out: &Out) -> Result<u8> {
     let request = request("run", &plan.work);
-    segue_app::judge(app, &request)?;
     let made = segue_app::plan(app, &request, ctx).await?;
     if let Some(file) = &plan.save {
         save(app, file, &made)?;
     }
     out.value(&made);
-    draw(&made, out);
-    Ok(if plan.exit_code && has_changes(&made) {
+    draw(&made.plan, out);
+    Ok(if plan.exit_code && made.plan.has_changes() {
         CHANGES
     } else {
         0
     })
 }
 
-pub async fn apply(app: &App, apply: &Apply, ctx: &Ctx, out: &Out) -> Result<u8> {
+pub async fn apply(app: &App, apply: &args::Apply, ctx: &Ctx, out: &Out) -> Result<u8> {
     if let Some(connection) = &apply.accept_source {
         let names = segue_app::accept_source(app, connection, ctx).await?;
         out.value(&serde_json::json!({ "accepted": connection, "assets": names }));
@@ -45,6 +38,7 @@ pub async fn apply(app: &App, apply: &Apply, ctx: &Ctx, out: &Out) -> Result<u8>
         ));
         return Ok(0);
     }
+    let wait = duration(&apply.patience.wait)?;
     let made: PlanReport = match &apply.plan {
         Some(file) => saved(app, file)?,
         None => {
@@ -58,14 +52,14 @@ pub async fn apply(app: &App, apply: &Apply, ctx: &Ctx, out: &Out) -> Result<u8>
             )
             .await?;
             out.value(&made);
-            draw(&made, out);
-            if made.has_work() && !apply.yes && !agreed("Carry this out?", out)? {
+            draw(&made.plan, out);
+            if made.plan.has_work() && !apply.yes && !agreed("Carry this out?", out)? {
                 return Err(Error::new(Kind::Cancelled, "nothing was applied"));
             }
             made
         }
     };
-    let report = segue_app::apply(app, &made, progress::of(out), ctx).await?;
+    let report = segue_app::apply(app, &made, wait, progress::of(out), ctx).await?;
     Ok(show(app, &report, out))
 }
 
@@ -93,23 +87,59 @@ fn saved(app: &App, file: &Path) -> Result<PlanReport> {
 }
 
 /// What a run would do, for people.
-fn draw(plan: &PlanReport, out: &Out) {
+fn draw(plan: &Plan, out: &Out) {
     for asset in plan.assets.iter().filter(|a| a.has_work()) {
-        let class = asset.class.as_deref().map(|c| format!(" [{c}]")).unwrap_or_default();
+        let class = asset.class.as_deref().filter(|_| !asset.is_new);
+        let class = class.map(|c| format!(" [{c}]")).unwrap_or_default();
         out.line(format!("{}{class}: {}", asset.name, asset.summary()));
-        for difference in &asset.differences {
-            out.line(format!("    {difference}"));
+        for line in details(asset) {
+            out.line(format!("    {line}"));
         }
-        for broken in &asset.breaks {
-            out.line(format!("    breaks {broken}"));
-        }
-        if let Some(needs) = &asset.needs {
-            out.line(format!("    {needs}"));
-        }
+    }
+    for name in &plan.removed {
+        out.line(format!(
+            "{name} [breaking]: no longer in the project; its table stays until `segue asset drop {name}`"
+        ));
     }
     let work = plan.assets.iter().filter(|a| a.has_work()).count();
     match work {
         0 => out.line("nothing to do: everything is fresh"),
         n => out.line(format!("{} to run, {} fresh", count(n, "asset"), plan.assets.len() - n)),
     }
+}
+
+fn details(asset: &Planned) -> Vec<String> {
+    let mut lines = asset.differences.clone();
+    lines.extend(asset.breaks.iter().map(|broken| format!("breaks {broken}")));
+    if asset.listed > 1 && !asset.first.is_empty() {
+        let more = match asset.parts - asset.first.len() as u64 {
+            0 => String::new(),
+            n => format!(" and {n} more"),
+        };
+        lines.push(format!("{}{more}", asset.first.join(", ")));
+    }
+    let estimate = &asset.estimate;
+    let about = [
+        estimate.requests.map(|n| match n {
+            1 => "1 request".to_string(),
+            n => format!("{n} requests"),
+        }),
+        estimate.rows.map(|n| count(n as usize, "row")),
+        estimate.duration_us.map(|us| took(Duration::from_micros(us))),
+    ];
+    let about: Vec<String> = about.into_iter().flatten().collect();
+    if !about.is_empty() {
+        lines.push(format!("about {}", about.join(", ")));
+    }
+    lines.extend(asset.columns.clone());
+    match asset.gone {
+        0 => {}
+        1 => lines.push("a slice is no longer listed, and kept".into()),
+        n => lines.push(format!("{n} slices are no longer listed, and kept")),
+    }
+    if let Some(refused) = &asset.refused {
+        lines.push(format!("a run would refuse it: {}", refused.message));
+        lines.extend(refused.hint.as_ref().map(|hint| format!("hint: {hint}")));
+    }
+    lines
 }

@@ -1,6 +1,6 @@
 //! `segue status` and `segue why`
 
-use crate::args::Select;
+use crate::args;
 use crate::out::{Columns, Out, ago, instant, with_instants};
 use crate::verbs::check::count;
 use segue_app::{App, Status};
@@ -9,8 +9,8 @@ use segue_core::{Ctx, Result};
 /// The most parts that `why` shows one by one.
 const MOST_PARTS: usize = 20;
 
-pub async fn status(app: &App, select: &Select, ctx: &Ctx, out: &Out) -> Result<u8> {
-    let all = segue_app::status(app, &select.selector, ctx).await?;
+pub async fn status(app: &App, status: &args::Status, ctx: &Ctx, out: &Out) -> Result<u8> {
+    let all = segue_app::status(app, &status.select.selector, &status.params, ctx).await?;
     out.value(&all);
     let mut columns = Columns::new(["asset", "state", "parts", "read", "why"]);
     let now = ctx.clock.now();
@@ -27,8 +27,8 @@ pub async fn status(app: &App, select: &Select, ctx: &Ctx, out: &Out) -> Result<
     Ok(0)
 }
 
-pub async fn why(app: &App, asset: &str, ctx: &Ctx, out: &Out) -> Result<u8> {
-    let reasons = segue_app::why(app, asset, ctx).await?;
+pub async fn why(app: &App, asset: &str, params: &[String], ctx: &Ctx, out: &Out) -> Result<u8> {
+    let reasons = segue_app::why(app, asset, params, ctx).await?;
     out.value(&with_instants(&reasons));
     let now = ctx.clock.now();
     let status = &reasons.status;
@@ -66,6 +66,15 @@ pub async fn why(app: &App, asset: &str, ctx: &Ctx, out: &Out) -> Result<u8> {
     }
     if due.len() > MOST_PARTS {
         out.line(format!("  and {} more; --json shows all", due.len() - MOST_PARTS));
+    }
+    for labels in reasons.gone.iter().take(MOST_PARTS) {
+        out.line(format!("  {labels}: done, and no longer listed"));
+    }
+    if reasons.gone.len() > MOST_PARTS {
+        out.line(format!(
+            "  and {} more; --json shows all",
+            reasons.gone.len() - MOST_PARTS
+        ));
     }
     if let Some(read) = status.read_at {
         out.line(format!("  what is done was read {}", ago(read, now)));

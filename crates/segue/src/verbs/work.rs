@@ -1,6 +1,6 @@
 //! `segue run`, `backfill` and `resume`
 
-use crate::args::{Backfill, Run, Work};
+use crate::args::{Backfill, Patience, Run, Work};
 use crate::out::{Columns, Out, bytes, instant, took, with_instants};
 use crate::progress;
 use crate::verbs::{check::count, duration};
@@ -11,10 +11,9 @@ use std::time::Duration;
 
 pub async fn run(app: &App, run: &Run, ctx: &Ctx, out: &Out) -> Result<u8> {
     let request = RunRequest {
-        wait: duration(&run.wait)?,
+        wait: duration(&run.patience.wait)?,
         ..request("run", &run.work)
     };
-    segue_app::judge(app, &request)?;
     let report = segue_app::run(app, &request, progress::of(out), ctx).await?;
     Ok(show(app, &report, out))
 }
@@ -26,15 +25,23 @@ pub async fn backfill(app: &App, backfill: &Backfill, ctx: &Ctx, out: &Out) -> R
         again: backfill.again,
         from: Some(backfill.from.clone()),
         to: Some(backfill.to.clone()),
+        params: backfill.params.clone(),
+        wait: duration(&backfill.patience.wait)?,
         ..RunRequest::default()
     };
-    segue_app::judge(app, &request)?;
     if !backfill.dry_run {
         let report = segue_app::run(app, &request, progress::of(out), ctx).await?;
         return Ok(show(app, &report, out));
     }
     let parts = segue_app::backfill_dry_run(app, &request, ctx).await?;
     out.value(&with_instants(&parts));
+    for part in parts.iter().filter(|p| p.refused.is_some()) {
+        out.note(format!("{}: a run would refuse it: {}", part.name, part.why));
+        if let Some(hint) = part.refused.as_ref().and_then(|r| r.hint.as_ref()) {
+            out.note(format!("  hint: {hint}"));
+        }
+    }
+    let parts: Vec<_> = parts.iter().filter(|p| p.refused.is_none()).collect();
     for part in &parts {
         let range = part
             .range
@@ -45,8 +52,9 @@ pub async fn backfill(app: &App, backfill: &Backfill, ctx: &Ctx, out: &Out) -> R
     Ok(0)
 }
 
-pub async fn resume(app: &App, run: Option<&str>, ctx: &Ctx, out: &Out) -> Result<u8> {
-    let report = segue_app::resume(app, run, progress::of(out), ctx).await?;
+pub async fn resume(app: &App, run: Option<&str>, patience: &Patience, ctx: &Ctx, out: &Out) -> Result<u8> {
+    let wait = duration(&patience.wait)?;
+    let report = segue_app::resume(app, run, wait, progress::of(out), ctx).await?;
     Ok(show(app, &report, out))
 }
 
@@ -114,6 +122,9 @@ pub fn show(app: &App, report: &RunReport, out: &Out) -> u8 {
         for note in &step.notes {
             out.note(app.redact(&format!("{}: {note}", step.name)));
         }
+        for line in counted(&step.figures) {
+            out.note(format!("{}: {line}", step.name));
+        }
         if let Some(until) = step.parked_until {
             out.note(format!(
                 "{}: parked until {until}; the next run after that goes on with it",
@@ -133,6 +144,31 @@ pub fn show(app: &App, report: &RunReport, out: &Out) -> u8 {
     };
     out.line(format!("{} in {}: {what}", report.word(), took(report.duration)));
     report.exit_code()
+}
+
+/// What has no column of its own and is worth a line where it is not zero.
+fn counted(figures: &Figures) -> Vec<String> {
+    let mut lines = Vec::new();
+    if figures.rows_doubled > 0 {
+        lines.push(format!(
+            "{} came more than once, equal in all columns, and {} counted once",
+            count(figures.rows_doubled as usize, "row"),
+            if figures.rows_doubled == 1 { "was" } else { "were" }
+        ));
+    }
+    if figures.slices.gone > 0 {
+        lines.push(format!(
+            "{} no longer listed, and kept (`on_gone: keep`)",
+            match figures.slices.gone {
+                1 => "1 slice is".to_string(),
+                n => format!("{n} slices are"),
+            }
+        ));
+    }
+    if figures.commits > 1 {
+        lines.push(format!("{} commits", figures.commits));
+    }
+    lines
 }
 
 fn slices(figures: &Figures) -> String {

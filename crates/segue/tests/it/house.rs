@@ -1,6 +1,7 @@
 //! A small house of every kind of asset: each verb, as a person uses it and as a program reads it.
 
 mod aside;
+mod asked;
 mod dropped;
 mod state;
 

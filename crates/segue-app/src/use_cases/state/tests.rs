@@ -139,6 +139,7 @@ async fn what_is_committed_while_a_state_is_rebuilt_is_not_forgotten() {
         }
         let promises = Promises {
             predecessor: true,
+            moved: true,
             claim: true,
             files: true,
         };

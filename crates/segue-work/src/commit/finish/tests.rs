@@ -8,7 +8,7 @@ use segue_core::sink::{Change, Rows, Sink, Staged, Target};
 use segue_core::state::Commits;
 use segue_core::{AssetId, SystemClock, TableId};
 use segue_testkit::sink::{MemSink, Pause, Promises};
-use segue_testkit::state::MemState;
+use segue_testkit::state::{Compares, MemState};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -39,6 +39,7 @@ fn calm() -> Arc<dyn Pause> {
 
 const KEPT: Promises = Promises {
     predecessor: true,
+    moved: true,
     claim: true,
     files: true,
 };
@@ -116,7 +117,7 @@ fn commits(state: &MemState) -> Commits {
 
 #[tokio::test]
 async fn a_companion_whose_rows_are_gone_is_found_out_while_all_of_it_can_be_given_up() {
-    let (state, sink) = (MemState::new(calm(), true), MemSink::new(true));
+    let (state, sink) = (MemState::new(calm(), Compares::default()), MemSink::new(true));
     let failed = commit(&state, &sink, |parts| sink.lose_file(&parts[1].plan))
         .await
         .unwrap_err();
@@ -130,7 +131,7 @@ async fn a_companion_whose_rows_are_gone_is_found_out_while_all_of_it_can_be_giv
 
 #[tokio::test]
 async fn a_companion_whose_rows_went_after_its_table_decided_says_what_to_do() {
-    let (state, sink) = (MemState::new(calm(), true), MemSink::new(true));
+    let (state, sink) = (MemState::new(calm(), Compares::default()), MemSink::new(true));
     let plans: Arc<parking_lot::Mutex<Vec<serde_json::Value>>> = Arc::default();
     let (to_lose, behind) = (plans.clone(), sink.clone());
     let pausing = sink.with(
@@ -158,7 +159,7 @@ async fn a_companion_whose_rows_went_after_its_table_decided_says_what_to_do() {
 /// It was given up by a worker that could not finish it, and landed by the one that was frozen over it.
 #[tokio::test]
 async fn a_commit_that_landed_while_another_gave_it_up_is_marked() {
-    let (state, sink) = (MemState::new(calm(), true), MemSink::new(true));
+    let (state, sink) = (MemState::new(calm(), Compares::default()), MemSink::new(true));
     let other = state.clone();
     let pausing = sink.with(
         KEPT,
@@ -188,7 +189,7 @@ async fn what_cannot_be_cleared_makes_no_failure_of_a_commit_that_landed() {
                 false => Ok(()),
             }),
         )),
-        true,
+        Compares::default(),
     );
     let sink = MemSink::new(true);
     commit(&state, &sink, |parts| sink.lose_file(&parts[1].plan))

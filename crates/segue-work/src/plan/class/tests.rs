@@ -92,6 +92,18 @@ fn words_and_checks_are_metadata() {
 }
 
 #[test]
+fn a_threshold_of_a_check_is_metadata() {
+    let checked = |most: &str| {
+        let text =
+            COPY.replace("MODE", "merge") + &format!("checks: [ {{ between: {{ column: n, max: {most} }} }} ]\n");
+        definition("assets/raw/t.yaml", &text)
+    };
+    insta::assert_snapshot!(told(&classify(&checked("10"), &checked("20"))), @"metadata, Nothing: the checks");
+}
+
+// A new asset is additive, and a removed one is told as breaking: they have no two definitions, and their tests are the plan's.
+
+#[test]
 fn a_rename_is_metadata() {
     insta::assert_snapshot!(copy("replace", "asset: raw.t", "asset: raw.u\nrenamed_from: raw.t"), @"metadata, Nothing: the name: raw.t becomes raw.u");
 }

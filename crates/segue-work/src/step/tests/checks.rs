@@ -1,6 +1,7 @@
 //! What does not hold: nothing commits, or it is set aside, or it is said.
 
 use super::*;
+use crate::step::{Batching, How, step};
 
 fn with_checks(checks: &str) -> (&'static str, String) {
     (TRACKS.0, format!("{}checks: [ {checks} ]\n", TRACKS.1))
@@ -103,4 +104,64 @@ async fn a_replace_of_which_every_row_was_set_aside_keeps_the_table_and_the_reas
     world.run("raw.plain").await;
     insta::assert_snapshot!(world.table("raw.plain").await, @"b");
     insta::assert_snapshot!(world.aside("raw.plain").await, @"");
+}
+
+#[tokio::test]
+async fn a_check_reads_the_tables_that_it_names_and_no_other() {
+    // `raw` and `track` stand in the text, and `raw.track` has never had an answer.
+    let other = (
+        "assets/raw/track.yaml",
+        "asset: raw.track\ncopy: { from: api, columns: { id: { type: string } } }\n",
+    );
+    let (path, text) = with_checks("{ sql: \"select * from raw.tracks where track is null\", name: named }");
+    let source = one_each();
+    let world = World::new(&[(path, &text), other], &source).await;
+    source.now_says(|_| vec![Says::Breaks(Kind::Denied)]);
+    world.run("raw.track").await;
+    source.now_says(|s| vec![Says::Rows(vec![track(&id(s), "t1", 1)])]);
+    insta::assert_snapshot!(world.run("raw.tracks").await, @"done, in 3, written 3, changed 3, commits 1, slices done 3");
+    // One that it does read, and that has no table, is named.
+    let (path, text) = with_checks("{ sql: \"select * from raw.track\", name: other }");
+    let world = World::new(&[(path, &text), other], &source).await;
+    insta::assert_snapshot!(world.run("raw.tracks").await, @"failed[SG0518]: raw.track has no table yet (check: other, file: assets/raw/tracks.yaml), in 3, slices done 3");
+}
+
+#[tokio::test]
+async fn an_error_of_a_check_names_it_and_its_file() {
+    let source = one_each();
+    let (path, text) = with_checks("{ row: \"no_such(plays) > 0\", name: good, on_failure: warn }");
+    let world = World::new(&[(path, &text)], &source).await;
+    let ended = world.run("raw.tracks").await;
+    assert!(ended.contains("check: good, file: assets/raw/tracks.yaml"), "{ended}");
+    let (path, text) = with_checks(
+        "{ not_null: plays, on_failure: quarantine }, { row: \"no_such(plays) > 0\", name: bad, on_failure: quarantine }",
+    );
+    let world = World::new(&[(path, &text)], &source).await;
+    let ended = world.run("raw.tracks").await;
+    assert!(ended.contains("check: bad, file: assets/raw/tracks.yaml"), "{ended}");
+}
+
+#[tokio::test]
+async fn all_that_one_commit_sets_aside_has_one_room() {
+    let (path, text) = with_checks("{ row_count: { min: 1 } }");
+    let wide: &'static str = "x".repeat(40_000).leak();
+    let source = MemSource::new(move |_| vec![Says::Rejected("no number", wide)]);
+    let world = world((path, &text), &source).await;
+    let mut ctx = world.ctx();
+    // Room for two of the three, and each comes by itself.
+    ctx.limits.memory = 4 * 100_000;
+    let how = How {
+        attempt: 1,
+        batching: Batching {
+            bytes: 0,
+            ..Batching::default()
+        },
+        ..How::default()
+    };
+    let asset = world.deps.asset(&"raw.tracks".parse().unwrap()).unwrap();
+    let ended = step(&world.deps, asset, &how, &ctx).await.ended;
+    assert!(
+        matches!(&ended, crate::report::Ended::Failed(e) if e.error_code() == Some(segue_diag::TOO_MUCH_ASIDE)),
+        "{ended:?}"
+    );
 }
