@@ -133,6 +133,11 @@ fn paced(requests: u64) -> (Server, Project) {
     (standin, project)
 }
 
+/// How many requests the proof wants of a machine that does nothing else; `None` where other tests run beside this one.
+fn of_the_proof() -> Option<u64> {
+    std::env::var("SEGUE_RATE_REQUESTS").ok().and_then(|n| n.parse().ok())
+}
+
 /// The server refused none of so many requests, and the rate was used, from the first of them to the last as the server saw them.
 fn kept_to_the_rate(standin: &Server, requests: u64) {
     let stats = standin.standin().stats();
@@ -146,18 +151,17 @@ fn kept_to_the_rate(standin: &Server, requests: u64) {
     // The last window begins when all before it are over: of 5,000 requests the last is sent after 24 windows at the least.
     let took = stats.asked_for.as_secs_f64();
     let windows = requests as f64 / 200.0;
+    // A place is lost when the process gets no turn in time, as beside other tests it may not.
+    let most = if of_the_proof().is_some() { 1.052 } else { 1.25 };
     assert!(
-        took >= windows - 1.0 && took <= windows * 1.052,
+        took >= windows - 1.0 && took <= windows * most,
         "{requests} requests at 200/s took {took:.2} s"
     );
 }
 
 #[test]
 fn a_rate_is_used_and_never_exceeded() {
-    let requests: u64 = std::env::var("SEGUE_RATE_REQUESTS")
-        .ok()
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(1000);
+    let requests = of_the_proof().unwrap_or(1000);
     let (standin, project) = paced(requests);
     project.ok(&["run", "raw.pages"]);
     kept_to_the_rate(&standin, requests);
