@@ -15,7 +15,7 @@ pub const NAMES: usize = 24;
 /// same end:
 ///
 /// * of what was set aside: when, by which attempt, and from which answer;
-/// * of the kept pages: when they were read, from which address, how often, because a slice that is read again is kept again, and the text
+/// * of the kept pages: when they were read, from which address (the request's hash has it in it), how often, because a slice that is read again is kept again, and the text
 ///   of the answer, in which a fault may have doubled a record. The pages of `raw.artist_genres` and `raw.audio_features` are left out whole: there one request asks for many slices, and which of them
 ///   stand together depends on what was done before;
 /// * what no asset is: `system.ledger`, `system.commits`, `system.runs` and `system.steps` in the state, the claims beside the tables, and
@@ -33,7 +33,7 @@ const TABLES: &[(&str, &str)] = &[
     ("pages.\"raw.top_tracks\"", PAGES),
 ];
 
-const PAGES: &str = "distinct slices, page, last, request_hash, status";
+const PAGES: &str = "distinct slices, page, last, status";
 
 /// With these codes a run may end that is to be run again: 8 where something is left for later, and 6 where a fault of the stand-in, or
 /// another process, was in its way for a while.
