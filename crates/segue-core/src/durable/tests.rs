@@ -23,8 +23,7 @@ fn synced(top: &Path, path: &str) -> Vec<String> {
     make_folders(&top.join(path), &disk).unwrap();
     assert!(top.join(path).is_dir());
     let below = |p: &PathBuf| p.strip_prefix(top).map_or("above".into(), |p| p.display().to_string());
-    let synced = disk.0.lock().unwrap().iter().map(below).collect();
-    synced
+    disk.0.into_inner().unwrap().iter().map(below).collect()
 }
 
 #[test]

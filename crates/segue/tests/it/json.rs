@@ -48,7 +48,7 @@ fn every_verb_says_values() {
         (&["quarantine", "show", "raw.people"], 0),
         (&["state", "backup", "copy.db"], 0),
         (&["state", "rebuild"], 0),
-        (&["asset", "drop", "hello.greetings"], 2),
+        (&["asset", "drop", "hello.greetings", "--table-only"], 2),
         (&["resume"], 4),
         (&["connection", "test", "nosuch"], 4),
         (&["demo", "--once", "--dir", "demo"], 0),
