@@ -103,9 +103,10 @@ pub fn run(demo: &Demo, environment: Option<&str>, surroundings: &Surroundings, 
     out.line(format!("\nAll of it took {}.", took(began.elapsed())));
     next(demo, &folder, &standin, out);
     if !demo.once && !out.json {
-        out.line("\nThe stand-in answers until Ctrl-C.");
         let asked = CancellationToken::new();
+        // Before it is said: whoever reads it may press Ctrl-C at once.
         let _heard = stop::hear(UnderWay::Looking(asked.clone()))?;
+        out.line("\nThe stand-in answers until Ctrl-C.");
         verbs::wait(async {
             asked.cancelled().await;
             Ok(())

@@ -5,10 +5,10 @@ use segue_core::fault::{self, Boundary, Rule};
 use std::process::Command;
 
 /// What `SEGUE_FAULT` may be.
-const WORDS: &str = "BOUNDARY:TIMES:kill, BOUNDARY:TIMES:freeze or trace";
+const WORDS: &str = "BOUNDARY:TIMES:kill, BOUNDARY:TIMES:freeze, several of them with commas between, or trace";
 
 /// `SEGUE_FAULT=commit.prepared:3:kill` kills the process at the third time that it reaches the boundary; `freeze` stops it until it
-/// is woken by SIGCONT; `trace` writes every boundary that is reached to standard error.
+/// is woken by SIGCONT; `trace` writes every boundary that is reached to standard error. Several stand with commas between.
 ///
 /// `SEGUE_FAULT=commit.claimed:1:freeze:without-predecessor` freezes, and takes the predecessor rule out of this process: the kill tests
 /// show with it that they would see a table go wrong. It is no setting that anybody could come upon: it has no variable of its own, goes
@@ -21,23 +21,31 @@ pub fn arm(surroundings: &Surroundings) {
         fault::arm(|boundary, times| eprintln!("boundary {} {times}", boundary.name()));
         return;
     }
-    let words: Vec<&str> = fault.split(':').collect();
-    let (boundary, at, signal) = match words[..] {
-        [boundary, at, "kill"] => (boundary, at, "KILL"),
-        [boundary, at, "freeze"] => (boundary, at, "STOP"),
-        [boundary, at, "freeze", "without-predecessor"] if fault::take_out(Rule::Predecessor) => (boundary, at, "STOP"),
-        _ => ("", "", ""),
-    };
-    let (Ok(boundary), Ok(at)) = (boundary.parse::<Boundary>(), at.parse::<u64>()) else {
+    let Some(stops) = fault.split(',').map(stop).collect::<Option<Vec<_>>>() else {
         eprintln!("SEGUE_FAULT is {WORDS}; `{fault}` is not, and is left aside");
         return;
     };
     fault::arm(move |reached, times| {
-        if reached == boundary && times == at {
+        for (_, _, signal) in stops
+            .iter()
+            .filter(|(boundary, at, _)| (*boundary, *at) == (reached, times))
+        {
             eprintln!("boundary {} {times}: {signal}", reached.name());
             let _sent = Command::new("kill")
                 .args([format!("-{signal}"), std::process::id().to_string()])
                 .status();
         }
     });
+}
+
+/// Where the process stops itself, which time, and by which signal.
+fn stop(words: &str) -> Option<(Boundary, u64, &'static str)> {
+    let words: Vec<&str> = words.split(':').collect();
+    let (boundary, at, signal) = match words[..] {
+        [boundary, at, "kill"] => (boundary, at, "KILL"),
+        [boundary, at, "freeze"] => (boundary, at, "STOP"),
+        [boundary, at, "freeze", "without-predecessor"] if fault::take_out(Rule::Predecessor) => (boundary, at, "STOP"),
+        _ => return None,
+    };
+    Some((boundary.parse().ok()?, at.parse().ok()?, signal))
 }

@@ -28,14 +28,26 @@ impl Stop {
 
 /// Starts the command, to be stopped when it comes to the boundary for the so-manieth time; `None` when it ended without.
 pub fn stopped(project: &mut Project, args: &[&str], boundary: Boundary, nth: u64, stop: Stop) -> Option<Frozen> {
-    project.set("SEGUE_FAULT", &format!("{}:{nth}:{}", boundary.name(), stop.word()));
-    let mut child = project.start(args);
-    project.set("SEGUE_FAULT", "");
+    let mut child = armed(project, args, &format!("{}:{nth}:{}", boundary.name(), stop.word()));
     if stop == Stop::Kill {
         let status = child.wait().expect("it ends");
         return was_killed(status).then_some(Frozen(None));
     }
     wait_until_stopped(&mut child).then_some(Frozen(Some(child)))
+}
+
+/// Starts the command, to be frozen at the boundary and, once it is woken, killed when it comes to `then`.
+pub fn frozen_to_be_killed(project: &mut Project, args: &[&str], boundary: Boundary, then: Boundary) -> Option<Frozen> {
+    let fault = format!("{}:1:freeze,{}:1:kill", boundary.name(), then.name());
+    let mut child = armed(project, args, &fault);
+    wait_until_stopped(&mut child).then_some(Frozen(Some(child)))
+}
+
+fn armed(project: &mut Project, args: &[&str], fault: &str) -> Child {
+    project.set("SEGUE_FAULT", fault);
+    let child = project.start(args);
+    project.set("SEGUE_FAULT", "");
+    child
 }
 
 /// How often a command comes to each boundary.
@@ -55,19 +67,32 @@ pub struct Frozen(Option<Child>);
 impl Frozen {
     /// Wakes it and waits for its end. It may end as it likes, but for a crash or a bug.
     #[track_caller]
-    pub fn wake(mut self, after: &str) {
-        let Some(child) = self.0.take() else { return };
-        let sent = std::process::Command::new("kill")
-            .args(["-CONT", &child.id().to_string()])
-            .status();
-        assert!(sent.expect("kill is there").success());
-        let done = Done::of(child.wait_with_output().expect("it ends"));
+    pub fn wake(self, after: &str) {
+        let Some(done) = self.woken() else { return };
         assert!(
             done.code.is_some_and(|code| code != 70 && code != 101),
             "woken after {after} it ended with {:?}: {}",
             done.code,
             done.text()
         );
+    }
+}
+
+impl Frozen {
+    /// Wakes it and waits until it has killed itself where it was told to.
+    #[track_caller]
+    pub fn wake_to_die(self) {
+        let done = self.woken().expect("it was frozen");
+        assert_eq!(done.code, None, "it was to be killed: {}", done.text());
+    }
+
+    fn woken(mut self) -> Option<Done> {
+        let child = self.0.take()?;
+        let sent = std::process::Command::new("kill")
+            .args(["-CONT", &child.id().to_string()])
+            .status();
+        assert!(sent.expect("kill is there").success());
+        Some(Done::of(child.wait_with_output().expect("it ends")))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The ways to come to a boundary: each of them is reached by the real program in one of these scenes.
 
 use super::content::{NAMES, ask_for, music};
-use super::process::{Frozen, Stop, stopped, traced};
+use super::process::{Frozen, Stop, frozen_to_be_killed, stopped, traced};
 use crate::support::{Project, Server};
 use segue_core::commit::CommitRecord;
 use segue_core::fault::Boundary;
@@ -58,13 +58,13 @@ impl Away {
     }
 }
 
-/// A writer of this asset that is frozen when it has claimed its number, with more to say than is in the tables, and without its files.
-fn frozen_without_files(project: &mut Project, asset: &str, late: Stop) -> Held {
+/// A writer of top tracks that is frozen when it has claimed its number, with more to say than is in the tables, and without its files.
+fn frozen_without_files(project: &mut Project, freeze: impl FnOnce(&mut Project, &[&str]) -> Option<Frozen>) -> Held {
     ask_for(project, NAMES / 2);
     project.ok(&["run"]);
     ask_for(project, NAMES * 3 / 4);
     project.ok(&["run", "+raw.artists"]);
-    let frozen = stopped(project, &["run", asset], Boundary::Claimed, 1, late).expect("the boundary is reached");
+    let frozen = freeze(project, &["run", "raw.top_tracks"]).expect("the boundary is reached");
     let away = Away::of(project);
     ask_for(project, NAMES);
     // Its lease is another's once it has not been renewed for 30 s: they have passed.
@@ -100,7 +100,7 @@ fn foreign_entry(project: &Project, table: &str) {
 }
 
 /// Where files lie that are not in the project for a while.
-const ASIDE: &str = "aside";
+const ASIDE: &str = ".aside"; // hidden: no file of the project
 /// Nothing else of the project reads them.
 const LEAVES: [&str; 2] = [
     "assets/serving/related_artists.yaml",
@@ -170,7 +170,11 @@ pub const SCENES: &[Scene] = &[
         name: "a writer whose commit was given up, and who comes back when another has landed in its place",
         boundaries: &[Boundary::Cleared],
         commands: &[&["run"]],
-        before: |_, project, round| frozen_without_files(project, "raw.top_tracks", round.late),
+        before: |_, project, round| {
+            frozen_without_files(project, |project, run| {
+                stopped(project, run, Boundary::Claimed, 1, round.late)
+            })
+        },
         after: |_, _, held| woken(held),
     },
     Scene {
@@ -178,10 +182,16 @@ pub const SCENES: &[Scene] = &[
         boundaries: &[Boundary::TakenBack],
         commands: &[&["run"]],
         before: |_, project, _| {
-            let held = frozen_without_files(project, "raw.top_tracks", Stop::Freeze);
+            // It dies when its table has decided: left alone, it would take its commit back itself.
+            let held = frozen_without_files(project, |project, run| {
+                frozen_to_be_killed(project, run, Boundary::Claimed, Boundary::OwnCommitted)
+            });
             let killed = stopped(project, &["run"], Boundary::GivenUp, 1, Stop::Kill);
             assert!(killed.is_some(), "its commit was given up");
-            woken(held);
+            if let Some((frozen, away)) = held {
+                away.back();
+                frozen.wake_to_die();
+            }
             None
         },
         after: nothing,
