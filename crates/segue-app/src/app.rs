@@ -222,6 +222,12 @@ impl App {
         redact(text, &self.secrets.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// As [`App::redact`], for who outlives this value.
+    pub fn redactor(&self) -> impl Fn(&str) -> String + Send + Sync + 'static {
+        let secrets = self.secrets.clone();
+        move |text| redact(text, &secrets.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// The error without any secret that this process has resolved so far.
     pub fn without_secrets(&self, error: Error) -> Error {
         error.rewritten(|text| self.redact(text))

@@ -356,27 +356,6 @@ enum Sent {
     Blocked(Block),
 }
 
-/// The same error once more: several who wait for one thing have it.
-pub fn again(error: &Error) -> Error {
-    let mut copy = Error::new(error.kind(), error.message());
-    for (name, value) in error.context() {
-        copy = copy.with(name, value);
-    }
-    if let Some(code) = error.error_code() {
-        copy = copy.code(code);
-    }
-    if let Some(hint) = error.hint_text() {
-        copy = copy.hint(hint);
-    }
-    if let Some(delay) = error.delay() {
-        copy = copy.retry_after(delay);
-    }
-    match std::error::Error::source(error) {
-        Some(cause) => copy.caused_by(cause.to_string()),
-        None => copy,
-    }
-}
-
 /// An error about an answer's status, with the kind that decides.
 pub fn status_error(status: u16) -> Error {
     let (kind, what) = match status {

@@ -104,6 +104,27 @@ impl Error {
         self
     }
 
+    /// The same error once more, its cause as words: several may have to be told of one failure.
+    pub fn again(&self) -> Error {
+        let mut copy = Error::new(self.kind(), self.message());
+        for (name, value) in self.context() {
+            copy = copy.with(name, value);
+        }
+        if let Some(code) = self.error_code() {
+            copy = copy.code(code);
+        }
+        if let Some(hint) = self.hint_text() {
+            copy = copy.hint(hint);
+        }
+        if let Some(delay) = self.delay() {
+            copy = copy.retry_after(delay);
+        }
+        match std::error::Error::source(self) {
+            Some(cause) => copy.caused_by(cause.to_string()),
+            None => copy,
+        }
+    }
+
     /// The kind, which alone decides what happens next.
     pub fn kind(&self) -> Kind {
         self.0.kind

@@ -91,13 +91,13 @@ fn place(d: &Diagnostic) -> (Option<&str>, Option<(usize, usize)>, Code) {
     )
 }
 
-/// Fewer files than this are read faster than a thread is started.
-const FILES_PER_THREAD: usize = 100;
+/// For fewer than these, starting a thread takes longer than the work.
+const ITEMS_PER_THREAD: usize = 100;
 
 /// Does the work for these, in parts and on several threads where there are many; what came of each part, in their order.
 pub(crate) fn in_parts<T: Sync, R: Send>(items: &[T], work: impl Fn(&[T]) -> R + Sync) -> Vec<R> {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = (items.len() / FILES_PER_THREAD).clamp(1, processors);
+    let threads = (items.len() / ITEMS_PER_THREAD).clamp(1, processors);
     let mut parts = items.chunks(items.len().div_ceil(threads).max(1));
     let own = parts.next().unwrap_or_default();
     std::thread::scope(|scope| {

@@ -105,7 +105,7 @@ fn translate(error: &DataFusionError, limits: &Limits) -> Error {
 /// An error that came through DataFusion from elsewhere: one of ours is told as it was, with what it knew.
 fn foreign(error: &(dyn StdError + Send + Sync + 'static), limits: &Limits) -> Error {
     if let Some(ours) = error.downcast_ref::<Error>() {
-        return again(ours);
+        return ours.again();
     }
     if let Some(theirs) = error.downcast_ref::<DataFusionError>() {
         return translate(theirs, limits);
@@ -116,32 +116,11 @@ fn foreign(error: &(dyn StdError + Send + Sync + 'static), limits: &Limits) -> E
     let mut cause = error.source();
     while let Some(inner) = cause {
         if let Some(ours) = inner.downcast_ref::<Error>() {
-            return again(ours);
+            return ours.again();
         }
         cause = inner.source();
     }
     Error::new(Kind::Unavailable, "cannot read a table").with("cause", error)
-}
-
-/// The same error once more: errors are not cloned, and DataFusion may share one between the parts of a plan.
-fn again(error: &Error) -> Error {
-    let mut copy = Error::new(error.kind(), error.message());
-    for (name, value) in error.context() {
-        copy = copy.with(name, value);
-    }
-    if let Some(code) = error.error_code() {
-        copy = copy.code(code);
-    }
-    if let Some(hint) = error.hint_text() {
-        copy = copy.hint(hint);
-    }
-    if let Some(delay) = error.delay() {
-        copy = copy.retry_after(delay);
-    }
-    match error.source() {
-        Some(cause) => copy.caused_by(cause.to_string()),
-        None => copy,
-    }
 }
 
 fn schema_failure(error: &SchemaError) -> Error {

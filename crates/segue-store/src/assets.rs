@@ -85,6 +85,13 @@ impl Store {
         insert(&mut tx, asset)
             .await?
             .map_err(|_| taken(&asset.name, "register it"))?;
+        // Tries that failed before it was written down are its own from now on.
+        sqlx::query("update steps set asset = $1 where asset is null and name = $2")
+            .bind(asset.id.to_string())
+            .bind(asset.name.to_string())
+            .execute(&mut *tx)
+            .await
+            .map_err(failed("register an asset"))?;
         tx.commit().await
     }
 

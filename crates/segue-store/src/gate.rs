@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use segue_core::fault::{Boundary, reach};
 use segue_core::gate::{Block, Gate, Rate, is_key_of};
 use segue_core::{Error, Kind, Result};
+use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Sqlite};
 use std::collections::BTreeMap;
 
@@ -92,15 +93,7 @@ impl Gate for Store {
             .fetch_optional(self.reader())
             .await
             .map_err(failed("read the blocks"))?;
-        row.as_ref()
-            .map(|row| {
-                Ok(Block {
-                    key: Columns(row).get("key")?,
-                    until: Columns(row).instant("until")?,
-                    reason: Columns(row).get("reason")?,
-                })
-            })
-            .transpose()
+        row.as_ref().map(block).transpose()
     }
 
     async fn block(&self, block: Block) -> Result<()> {
@@ -123,35 +116,38 @@ impl Gate for Store {
     }
 }
 
+const HOLDING: &str = "select key, until, reason from blocks where until > $1 order by key";
+
+fn block(row: &SqliteRow) -> Result<Block> {
+    Ok(Block {
+        key: Columns(row).get("key")?,
+        until: Columns(row).instant("until")?,
+        reason: Columns(row).get("reason")?,
+    })
+}
+
 impl Store {
     /// What is blocked now, by key.
     pub async fn blocks(&self) -> Result<Vec<Block>> {
-        let rows = sqlx::query("select key, until, reason from blocks where until > $1 order by key")
+        let rows = sqlx::query(HOLDING)
             .bind(self.now_us())
             .fetch_all(self.reader())
             .await
             .map_err(failed("read the blocks"))?;
-        rows.iter()
-            .map(|row| {
-                Ok(Block {
-                    key: Columns(row).get("key")?,
-                    until: Columns(row).instant("until")?,
-                    reason: Columns(row).get("reason")?,
-                })
-            })
-            .collect()
+        rows.iter().map(block).collect()
     }
 
     /// Lifts every block of what has this identity: its own and those of its parts. Gives those that held.
     pub async fn unblock(&self, identity: &str) -> Result<Vec<Block>> {
         let doing = "lift the blocks of a connection";
-        let lifted: Vec<Block> = self
-            .blocks()
-            .await?
-            .into_iter()
-            .filter(|b| is_key_of(&b.key, identity))
-            .collect();
         let mut tx = self.write(doing).await?;
+        let rows = sqlx::query(HOLDING)
+            .bind(self.now_us())
+            .fetch_all(&mut *tx)
+            .await
+            .map_err(failed(doing))?;
+        let blocks: Vec<Block> = rows.iter().map(block).collect::<Result<_>>()?;
+        let lifted: Vec<Block> = blocks.into_iter().filter(|b| is_key_of(&b.key, identity)).collect();
         for block in &lifted {
             sqlx::query("delete from blocks where key = $1")
                 .bind(&block.key)

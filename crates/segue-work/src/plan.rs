@@ -164,7 +164,7 @@ pub struct Met {
 /// Looks at an asset as a run would, and writes nothing.
 ///
 /// # Errors
-/// `Cancelled`, those of the state.
+/// What says nothing of the asset: `Cancelled`, and what cannot be reached now (`Unavailable`, `TimedOut`, `RateLimited`).
 pub async fn meet(deps: &Deps, asset: &Asset, row: Option<&AssetRow>, wanted: &Wanted, ctx: &Ctx) -> Result<Met> {
     let mut refused = rules::foresee(deps, asset, row, wanted, ctx).await.err();
     let seen = survey(deps, asset, row, wanted, ctx).await;
@@ -176,9 +176,17 @@ pub async fn meet(deps: &Deps, asset: &Asset, row: Option<&AssetRow>, wanted: &W
         refused = judged.err();
     }
     match (seen, refused) {
-        (Err(error), _) | (_, Some(error)) if error.kind() == Kind::Cancelled => Err(error),
+        (Err(error), _) | (_, Some(error)) if says_nothing(&error) => Err(error),
         (seen, refused) => Ok(Met { seen, refused }),
     }
+}
+
+/// Whether the error is of the moment and not of the asset.
+fn says_nothing(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        Kind::Cancelled | Kind::Unavailable | Kind::TimedOut | Kind::RateLimited
+    )
 }
 
 /// Whether the error only says that an input has no table yet.

@@ -143,7 +143,7 @@ impl Verb {
     pub fn writes(&self) -> bool {
         match self {
             Verb::Apply(_) | Verb::Run(_) | Verb::Backfill(_) | Verb::Resume { .. } => true,
-            Verb::State(_) | Verb::Asset(_) => true,
+            Verb::State(_) | Verb::Asset(_) | Verb::Connection(Connection::Unblock { .. }) => true,
             Verb::Lake(lake) => !matches!(lake, Lake::History { .. }),
             _ => false,
         }

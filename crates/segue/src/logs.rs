@@ -2,6 +2,7 @@
 
 use crate::progress;
 use std::fmt::Write as _;
+use std::sync::OnceLock;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -10,6 +11,16 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 /// What our crates' names begin with.
 const OURS: &str = "segue";
+
+type Redact = Box<dyn Fn(&str) -> String + Send + Sync>;
+
+/// What takes secrets out of what is said, once there are any.
+static REDACT: OnceLock<Redact> = OnceLock::new();
+
+/// From now on what is said goes through this first.
+pub fn redact_by(redact: impl Fn(&str) -> String + Send + Sync + 'static) {
+    let _first_stays = REDACT.set(Box::new(redact));
+}
 
 /// Begins to show what is said. `wanted` is what `SEGUE_LOG` holds: a level (`debug`), or levels by crate (`segue_lake=debug,sqlx=info`);
 /// without it, warnings of our crates.
@@ -50,7 +61,8 @@ impl<S: Subscriber> Layer<S> for Door {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut said = Said::default();
         event.record(&mut said);
-        progress::above_the_lines(&said.line(*event.metadata().level(), event.metadata().target(), self.json));
+        let line = said.line(*event.metadata().level(), event.metadata().target(), self.json);
+        progress::above_the_lines(&REDACT.get().map_or(line.clone(), |redact| redact(&line)));
     }
 }
 

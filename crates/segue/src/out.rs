@@ -77,25 +77,25 @@ impl Out {
     /// A remark that is no result.
     pub fn note(&self, text: impl AsRef<str>) {
         if !self.json {
-            eprintln!("{}", text.as_ref());
+            say(text.as_ref());
         }
     }
 
     /// Something that is wrong and does not end the command.
     pub fn warning(&self, error: &Error) {
         if self.json {
-            eprintln!("{}", serde_json::json!({ "warning": error.to_json() }));
+            say(serde_json::json!({ "warning": error.to_json() }));
         } else {
-            eprintln!("{}", error.to_text());
+            say(error.to_text());
         }
     }
 
     /// What ended the command.
     pub fn error(&self, error: &Error) {
         if self.json {
-            eprintln!("{}", serde_json::json!({ "error": error.to_json() }));
+            say(serde_json::json!({ "error": error.to_json() }));
         } else {
-            eprintln!("{}", error.to_text());
+            say(error.to_text());
         }
     }
 }
@@ -152,6 +152,11 @@ pub fn ago(then: Timestamp, now: Timestamp) -> String {
     }
 }
 
+/// Writes a line to standard error. Where nobody reads it any more, that is no reason to end what is under way.
+pub fn say(line: impl std::fmt::Display) {
+    let _nobody_reads = writeln!(std::io::stderr(), "{line}");
+}
+
 /// `512 B`, `3.4 KB`, `1.2 GB`, by thousands.
 pub fn bytes(n: u64) -> String {
     let (value, unit) = match n as f64 {
@@ -161,28 +166,6 @@ pub fn bytes(n: u64) -> String {
         n => (n / 1e9, "GB"),
     };
     format!("{value:.1} {unit}")
-}
-
-/// The value with every stretch of it (`from` and `to`, in microseconds) as instants that people and programs read.
-pub fn with_instants(value: &impl Serialize) -> serde_json::Value {
-    fn told(value: &mut serde_json::Value) {
-        match value {
-            serde_json::Value::Array(all) => all.iter_mut().for_each(told),
-            serde_json::Value::Object(fields) => {
-                let is_stretch = fields.len() == 2 && fields.contains_key("from") && fields.contains_key("to");
-                for (_, field) in fields {
-                    match field.as_i64() {
-                        Some(micros) if is_stretch => *field = instant(micros).into(),
-                        _ => told(field),
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    let mut value = serde_json::to_value(value).unwrap_or_default();
-    told(&mut value);
-    value
 }
 
 /// An instant in RFC 3339.

@@ -1,6 +1,6 @@
 //! The live lines of a run: one a step on a terminal, gone when the step ends; nothing at all where nobody looks.
 
-use crate::out::Out;
+use crate::out::{Out, say};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use segue_app::work::{Event, Figures, Progress};
 use segue_core::AssetName;
@@ -15,8 +15,8 @@ static DRAWN: Mutex<Option<MultiProgress>> = Mutex::new(None);
 pub fn above_the_lines(text: &str) {
     let drawn = DRAWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
     match drawn {
-        Some(all) => all.suspend(|| eprintln!("{text}")),
-        None => eprintln!("{text}"),
+        Some(all) => all.suspend(|| say(text)),
+        None => say(text),
     }
 }
 

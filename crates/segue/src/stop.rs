@@ -82,7 +82,7 @@ fn meet(signal: Signal, what: UnderWay) {
         (UnderWay::Prompt, Signal::Interrupt) => {}
         (UnderWay::Statement(cancel), Signal::Interrupt) if !cancel.is_cancelled() => cancel.cancel(),
         (UnderWay::Writing(cancel), _) if !cancel.is_cancelled() => {
-            eprintln!("stopping: the commit under way is finished first; once more stops at once");
+            crate::out::say("stopping: the commit under way is finished first; once more stops at once");
             cancel.cancel();
         }
         (UnderWay::Looking(cancel), _) if !cancel.is_cancelled() => {

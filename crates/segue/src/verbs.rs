@@ -20,6 +20,7 @@ mod status;
 mod work;
 
 use crate::args::{Args, Lake, State, Verb};
+use crate::logs;
 use crate::out::Out;
 use crate::stop::{self, UnderWay};
 use segue_app::{App, Surroundings};
@@ -56,6 +57,7 @@ pub fn run(args: Args, surroundings: Surroundings, out: &Out) -> Result<u8> {
             }
             refused.error
         })?;
+        logs::redact_by(app.redactor());
         if let Some(remark) = remark {
             out.warning(&remark);
         }

@@ -104,7 +104,14 @@ async fn stranger(app: &App, asset: &str, known: Option<&AssetRow>, ctx: &Ctx) -
             unread = Some(error);
             Vec::new()
         });
-        for target in tables.into_iter().flatten() {
+        for target in tables {
+            let target = match target {
+                Ok(target) => target,
+                Err(error) => {
+                    unread = Some(error);
+                    continue;
+                }
+            };
             let stands_there = known.is_none_or(|row| {
                 row.place == target.place && row.connection.as_deref() == connection && row.table != target.table
             });

@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::asked::{judge, words};
 use crate::use_cases::plan::needs_no_agreement;
+use crate::use_cases::words::instants;
 use segue_core::{AssetName, Ctx, Error, Kind, Result, RunId, Span};
 use segue_diag::RESUMED_OTHERWISE;
 use segue_spec::hash::data_hash;
@@ -43,6 +44,7 @@ pub struct BackfillPart {
     /// Whose.
     pub name: AssetName,
     /// The stretch; `None` where the asset has no ranges.
+    #[serde(serialize_with = "instants")]
     pub range: Option<Span>,
     /// Why: missing, or stale and for what reason; or why nothing of the asset would be computed.
     pub why: String,

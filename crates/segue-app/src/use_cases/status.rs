@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::asked::judge;
 use crate::use_cases::run::{RunRequest, translated};
+use crate::use_cases::words::instants;
 use jiff::Timestamp;
 use segue_core::state::CommitState;
 use segue_core::{AssetName, Ctx, Kind, Labels, Result, RunId, Span};
@@ -56,6 +57,7 @@ pub struct Failure {
 #[derive(Clone, Debug, Serialize)]
 pub struct PartStatus {
     /// The stretch, for assets with ranges.
+    #[serde(serialize_with = "instants")]
     pub range: Option<Span>,
     /// The slice, for sliced ones.
     pub labels: Labels,

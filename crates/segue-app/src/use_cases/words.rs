@@ -1,6 +1,6 @@
 //! Quantities and schemas, as a door's words.
 
-use segue_core::{Error, Kind, Result};
+use segue_core::{Error, Kind, Result, Span};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -30,4 +30,12 @@ pub fn schemas() -> Vec<(String, Value)> {
         .into_iter()
         .map(|(name, schema)| (name.to_string(), schema))
         .collect()
+}
+
+/// A stretch as programs read it: its ends in RFC 3339.
+pub(crate) fn instants<S: serde::Serializer>(range: &Option<Span>, to: S) -> std::result::Result<S::Ok, S::Error> {
+    let instant =
+        |micros| jiff::Timestamp::from_microsecond(micros).map_or_else(|_| micros.to_string(), |t| t.to_string());
+    let told = range.map(|r| serde_json::json!({ "from": instant(r.from), "to": instant(r.to) }));
+    serde::Serialize::serialize(&told, to)
 }

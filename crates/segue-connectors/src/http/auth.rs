@@ -1,6 +1,6 @@
 //! Who asks: credentials, and a token that is renewed by one for all.
 
-use super::{Http, Line, Redactor, again, retry};
+use super::{Http, Line, Redactor, retry};
 use base64::Engine;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use segue_core::{Ctx, Error, Kind, Result, Secret};
@@ -168,12 +168,12 @@ impl Provider {
                         if let Some((until, error)) = &state.failure
                             && now < *until
                         {
-                            return Err(again(error));
+                            return Err(error.again());
                         }
                         let token = match self.fetch(http, line, ctx).await {
                             Ok(token) => token,
                             Err(error) => {
-                                state.failure = Some((http.clock.elapsed() + FAILURE_HOLDS, again(&error)));
+                                state.failure = Some((http.clock.elapsed() + FAILURE_HOLDS, error.again()));
                                 return Err(error);
                             }
                         };

@@ -105,6 +105,7 @@ impl Paginator {
             seen: HashSet::new(),
             records: 0,
             last_records: None,
+            last_body: None,
             repeated: 0,
             empty: 0,
         }
@@ -122,6 +123,7 @@ pub struct Paging {
     /// How many records they had.
     records: u64,
     last_records: Option<u64>,
+    last_body: Option<u64>,
     /// How many pages in a row had the very records of the one before.
     repeated: u32,
     /// How many pages in a row had no records.
@@ -249,11 +251,15 @@ impl Paging {
             true => self.repeated += 1,
             false => self.repeated = 0,
         }
-        // A server that gives a new mark or link each time knows where it is, and records may be alike. One that is told a number does not
-        // show that it knows what it means.
+        let mut hasher = DefaultHasher::new();
+        hasher.write(body);
+        let digest = hasher.finish();
+        let is_same_body = self.last_body.replace(digest) == Some(digest);
+        // A server that gives a new mark or link each time, or writes something else around the same records, may know where it is, and
+        // records may be alike. One that is told a number and answers to the letter as before does not know what it means.
         let most = match paginator.kind {
-            Kinds::NextLink(_) | Kinds::Cursor(..) => MOST_REPEATED,
-            _ => 1,
+            Kinds::Offset(..) | Kinds::Page(_) if is_same_body => 1,
+            _ => MOST_REPEATED,
         };
         if self.repeated < most {
             return Ok(());

@@ -7,7 +7,7 @@ use super::replay::Replay;
 use super::route::route;
 use super::schema::{PAGES, RECORDS, SharedSchema};
 use super::template::{Templates, Words, scalar};
-use crate::http::{Http, Line, again};
+use crate::http::{Http, Line};
 use crate::json::decode::Layout;
 use crate::json::infer;
 use arrow_schema::SchemaRef;
@@ -436,7 +436,7 @@ impl Reading {
                 },
                 End::Failed(error) => Read::Failed {
                     slice,
-                    error: again(error),
+                    error: error.again(),
                 },
             };
             self.send(read).await?;

@@ -100,7 +100,8 @@ pub(super) async fn finish(protocol: &Protocol<'_>, mut record: CommitRecord, le
                 hindered.get_or_insert_with(|| stuck(&record, at, follows));
             }
             Err(error) if at == 0 && is_for_good(&error) => return give_up(protocol, record, lease, error).await,
-            Err(error) if is_for_good(&error) => {
+            // What is gone stays gone; what may not be written now may be later, and then it follows.
+            Err(error) if matches!(error.kind(), Kind::BadData | Kind::NotFound) => {
                 hindered.get_or_insert_with(|| stuck(&record, at, error));
             }
             Err(error) => return Err(error),

@@ -73,8 +73,9 @@ impl Room {
     /// # Errors
     /// `BadData` when there is none: what is wrong is more than a few rows.
     pub fn take(&mut self, row: &SetAside) -> Result<()> {
-        self.taken += (size_of::<SetAside>() + row.row.len() + row.reason.len()) as u64;
-        if self.taken <= self.most {
+        let taken = self.taken + (size_of::<SetAside>() + row.row.len() + row.reason.len()) as u64;
+        if taken <= self.most {
+            self.taken = taken;
             return Ok(());
         }
         Err(Error::new(

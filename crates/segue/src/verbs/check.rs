@@ -1,6 +1,6 @@
 //! `segue check`
 
-use crate::out::Out;
+use crate::out::{Out, say};
 use segue_app::{Loaded, Surroundings};
 use segue_core::Result;
 use segue_diag::{Kind, Severity, Span, Text};
@@ -38,7 +38,7 @@ pub fn run(surroundings: &Surroundings, environment: Option<&str>, out: &Out) ->
 /// Shows everything that is wrong beside a verb's own output, which another program may be reading.
 pub fn show_beside(loaded: &Loaded, out: &Out) {
     if out.json {
-        eprintln!("{}", serde_json::json!({ "mistakes": placed(loaded) }));
+        say(serde_json::json!({ "mistakes": placed(loaded) }));
     }
     for drawn in drawings(loaded, out) {
         out.note(format!("{drawn}\n"));

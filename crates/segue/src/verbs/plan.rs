@@ -103,7 +103,8 @@ fn draw(plan: &Plan, out: &Out) {
     }
     let work = plan.assets.iter().filter(|a| a.has_work()).count();
     match work {
-        0 => out.line("nothing to do: everything is fresh"),
+        0 if plan.removed.is_empty() => out.line("nothing to do: everything is fresh"),
+        0 => out.line("nothing to run"),
         n => out.line(format!("{} to run, {} fresh", count(n, "asset"), plan.assets.len() - n)),
     }
 }

@@ -1,7 +1,7 @@
 //! `segue preview ASSET`
 
 use crate::args::Format;
-use crate::out::Out;
+use crate::out::{Out, say};
 use crate::verbs::check::count;
 use crate::verbs::sql::show;
 use segue_app::App;
@@ -14,7 +14,7 @@ pub async fn run(app: &App, asset: &str, limit: u64, params: &[String], ctx: &Ct
     if out.json {
         // Standard output has rows alone.
         if met != Default::default() {
-            eprintln!("{}", app.redact(&serde_json::json!({ "met": met }).to_string()));
+            say(app.redact(&serde_json::json!({ "met": met }).to_string()));
         }
         return Ok(0);
     }

@@ -1,7 +1,7 @@
 //! `segue status` and `segue why`
 
 use crate::args;
-use crate::out::{Columns, Out, ago, instant, with_instants};
+use crate::out::{Columns, Out, ago, instant};
 use crate::verbs::check::count;
 use segue_app::{App, Status};
 use segue_core::{Ctx, Result};
@@ -29,7 +29,7 @@ pub async fn status(app: &App, status: &args::Status, ctx: &Ctx, out: &Out) -> R
 
 pub async fn why(app: &App, asset: &str, params: &[String], ctx: &Ctx, out: &Out) -> Result<u8> {
     let reasons = segue_app::why(app, asset, params, ctx).await?;
-    out.value(&with_instants(&reasons));
+    out.value(&reasons);
     let now = ctx.clock.now();
     let status = &reasons.status;
     out.line(format!("{}: {} ({})", status.name, status.state, parts(status)));

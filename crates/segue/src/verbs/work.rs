@@ -1,7 +1,7 @@
 //! `segue run`, `backfill` and `resume`
 
 use crate::args::{Backfill, Patience, Run, Work};
-use crate::out::{Columns, Out, bytes, instant, took, with_instants};
+use crate::out::{Columns, Out, bytes, instant, took};
 use crate::progress;
 use crate::verbs::{check::count, duration};
 use segue_app::work::{Ended, Figures, RunReport};
@@ -34,7 +34,7 @@ pub async fn backfill(app: &App, backfill: &Backfill, ctx: &Ctx, out: &Out) -> R
         return Ok(show(app, &report, out));
     }
     let parts = segue_app::backfill_dry_run(app, &request, ctx).await?;
-    out.value(&with_instants(&parts));
+    out.value(&parts);
     for part in parts.iter().filter(|p| p.refused.is_some()) {
         out.note(format!("{}: a run would refuse it: {}", part.name, part.why));
         if let Some(hint) = part.refused.as_ref().and_then(|r| r.hint.as_ref()) {

@@ -267,11 +267,10 @@ async fn a_long_link_does_not_fill_the_message() {
 async fn what_is_written_around_the_records_makes_no_new_page() {
     let f = Fixture::new(|_, n| Reply::json(json!({ "request": n, "items": [{ "id": 1 }, { "id": 2 }] }))).await;
     let copy = json!({ "request": { "get": "/x" }, "paginate": { "offset": { "limit": 2 } }, "records": "$.items[*]" });
-    insta::assert_snapshot!(f.read(request(copy, &["id int64"])).await, @r"
-    0: 1
-    0: 2
-    0 failed bad_data[SG0301]: the same page came twice (page: 2)
-    ");
+    // Its records may be alike for a while; a server that answers to the letter as before is not asked so often.
+    let text = f.read(request(copy, &["id int64"])).await;
+    let end = "0 failed bad_data[SG0301]: the same page came twice (page: 11)";
+    assert_eq!((f.server.asked().len(), text.lines().last()), (11, Some(end)));
     // Of marks that are new each time a few pages may be alike: their server knows where it is.
     for (alike, asked, end) in [
         (5, 6, "0 done"),
