@@ -12,7 +12,7 @@ mod swept;
 use crate::support::{Project, Server};
 use content::{assert_right, calm, music, wrong};
 use process::{Stop, was_killed};
-use scenes::{LATER, Round, SCENES};
+use scenes::{LATER_STILL, Round, SCENES};
 use segue_core::fault::Boundary;
 use segue_demo::{Fault, FaultKind, Options};
 use std::time::{Duration, Instant};
@@ -120,7 +120,7 @@ fn at_every_boundary(boundaries: &[Boundary], each: u64, stop: Stop, late: Stop)
 #[track_caller]
 fn held_state_up(project: &mut Project, at: &str) -> bool {
     // The lease of a frozen holder is another's once it has not been renewed for 30 s: they have passed.
-    project.set("SEGUE_CLOCK_AHEAD", LATER);
+    project.set("SEGUE_CLOCK_AHEAD", LATER_STILL);
     let beside = project.segue(&["run"]);
     let is_busy = ["the state is busy", "the database is busy"]
         .iter()

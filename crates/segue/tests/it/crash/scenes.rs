@@ -18,6 +18,9 @@ const MANY_FILES: usize = 8;
 /// The clock of those who come after a block, or after a frozen process: the block is over, and a lease that nobody renews too.
 pub const LATER: &str = "50s";
 
+/// The clock of those who come after one of those froze in turn.
+pub const LATER_STILL: &str = "100s";
+
 /// What is there before, what is run until the boundary is reached, and what has changed when the next run comes.
 pub struct Scene {
     pub name: &'static str,
