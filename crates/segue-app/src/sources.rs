@@ -66,6 +66,13 @@ impl ProjectSources {
         Ok(segue_connectors::connector(kind).is_some_and(|c| c.source.is_some()))
     }
 
+    /// Whether the project has the connection, and it can be written to.
+    pub(crate) fn is_sink(&self, connection: &str) -> bool {
+        let kind = self.project.connections.get(connection).map(|c| c.kind.as_str());
+        kind.and_then(segue_connectors::connector)
+            .is_some_and(|c| c.sink.is_some())
+    }
+
     fn connection(&self, name: &str) -> Result<(String, Value)> {
         match self.project.connections.get(name) {
             Some(found) => Ok((found.kind.clone(), found.settings.clone())),

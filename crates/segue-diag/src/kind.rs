@@ -43,6 +43,11 @@ impl Kind {
         )
     }
 
+    /// Whether the same attempt fails again, however often it is made. An attempt that was stopped says nothing of it.
+    pub fn is_for_good(self) -> bool {
+        !self.is_transient() && self != Kind::Cancelled
+    }
+
     /// The exit code of the command line.
     pub fn exit_code(self) -> u8 {
         match self {

@@ -172,11 +172,10 @@ impl Lake {
     /// # Errors
     /// `BadData` for a table of ours without a readable claim.
     async fn own_table(&self, place: &str) -> Result<Option<Target>> {
-        let passes = |e: &Error| !e.kind().is_transient() && e.kind() != Kind::Cancelled;
         // A log that cannot be read is told by whoever reads the table, as long as its claims say whose it is.
         let (id, broken) = match self.load(place, None, place).await {
             Ok(table) => (table.and_then(|t| t.id()), None),
-            Err(e) if passes(&e) => (None, Some(e)),
+            Err(e) if e.kind().is_for_good() => (None, Some(e)),
             Err(e) => return Err(e),
         };
         let mut numbers = self.claims(place).await?;
@@ -187,7 +186,7 @@ impl Lake {
                     return Ok(Some(record.own().target.clone()));
                 }
                 Ok(_) => {}
-                Err(e) if passes(&e) => {}
+                Err(e) if e.kind().is_for_good() => {}
                 Err(e) => return Err(e),
             }
         }

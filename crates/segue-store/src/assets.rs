@@ -3,6 +3,7 @@
 use crate::error::failed;
 use crate::store::Store;
 use crate::values::{Columns, to_json};
+use segue_core::sink::Target;
 use segue_core::source::Column;
 use segue_core::{AssetId, AssetName, Error, Kind, Result, TableId};
 use segue_diag as codes;
@@ -34,6 +35,25 @@ pub struct AssetRow {
     pub source: Option<String>,
     /// Whether it was dropped; its commits stay in the history.
     pub dropped: bool,
+}
+
+impl AssetRow {
+    /// The asset of this table, of which nothing else is known.
+    pub fn of(target: Target) -> AssetRow {
+        AssetRow {
+            id: target.asset,
+            table: target.table,
+            name: target.name,
+            place: target.place,
+            connection: target.connection,
+            schema: None,
+            definition: None,
+            data_hash: None,
+            metadata_hash: None,
+            source: None,
+            dropped: false,
+        }
+    }
 }
 
 impl Store {

@@ -30,6 +30,16 @@ pub struct Promises {
     pub files: bool,
 }
 
+impl Promises {
+    /// All of them.
+    pub const KEPT: Promises = Promises {
+        predecessor: true,
+        moved: true,
+        claim: true,
+        files: true,
+    };
+}
+
 /// Called before and after each effect, so that a test can stop the caller there.
 #[async_trait]
 pub trait Pause: Send + Sync {
@@ -91,12 +101,7 @@ impl MemSink {
             files: Arc::default(),
             deletes: Arc::default(),
             pause: Arc::new(NoPause),
-            promises: Promises {
-                predecessor: true,
-                moved: true,
-                claim: true,
-                files: true,
-            },
+            promises: Promises::KEPT,
             is_lake,
         }
     }

@@ -57,11 +57,7 @@ pub struct Case {
 impl Case {
     pub fn of(random: &mut Random) -> Case {
         let own_in_lake = random.one_in(2);
-        // A companion of a table in a database has tests of its own, until it is finished like any other.
-        let tables: &[Goes] = match own_in_lake {
-            true => &[Goes::Own, Goes::Both, Goes::Both, Goes::Beside],
-            false => &[Goes::Own],
-        };
+        let tables = [Goes::Own, Goes::Both, Goes::Both, Goes::Beside];
         let mut row = || {
             let mode = random.one_of(&[
                 Mode::Append,
@@ -71,7 +67,7 @@ impl Case {
                 Mode::ReplaceSlices,
                 Mode::Merge,
             ]);
-            (mode, random.one_of(tables))
+            (mode, random.one_of(&tables))
         };
         let rows = [row(), row(), row()];
         Case { own_in_lake, rows }
@@ -382,19 +378,7 @@ impl World {
         let sink = self.sink(&own);
         let head = sink.head(&own, &self.ctx).await?;
         if let Some(found) = find(sink.as_ref(), &self.real, &own, &head, &self.ctx).await? {
-            let row = AssetRow {
-                id: own.asset,
-                table: own.table,
-                name: own.name.clone(),
-                place: own.place.clone(),
-                connection: own.connection.clone(),
-                schema: None,
-                definition: None,
-                data_hash: None,
-                metadata_hash: None,
-                source: None,
-                dropped: false,
-            };
+            let row = AssetRow::of(own.clone());
             let guard = store.lease(own.asset, "state rebuild").await?;
             let done = found.records.len() - usize::from(found.prepared.is_some());
             let commits: Vec<segue_store::Found> = found.records[..done]

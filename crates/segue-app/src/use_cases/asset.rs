@@ -136,17 +136,8 @@ async fn stranger(app: &App, asset: &str, known: Option<&AssetRow>, ctx: &Ctx) -
 
 fn row_of(target: Target, connection: Option<&str>) -> AssetRow {
     AssetRow {
-        id: target.asset,
-        table: target.table,
-        name: target.name,
-        place: target.place,
         connection: connection.map(str::to_string),
-        schema: None,
-        definition: None,
-        data_hash: None,
-        metadata_hash: None,
-        source: None,
-        dropped: false,
+        ..AssetRow::of(target)
     }
 }
 
@@ -155,12 +146,9 @@ fn sink_of(app: &App, connection: Option<&str>) -> Result<Option<Arc<dyn Sink>>>
     let Some(name) = connection else {
         return Ok(Some(app.lake.clone()));
     };
-    let kind = app.project.connections.get(name).map(|c| c.kind.as_str());
-    match kind
-        .and_then(segue_connectors::connector)
-        .is_some_and(|c| c.sink.is_some())
-    {
-        true => app.sources().sink(name).map(Some),
+    let sources = app.sources();
+    match sources.is_sink(name) {
+        true => sources.sink(name).map(Some),
         false => Ok(None),
     }
 }
@@ -228,7 +216,7 @@ async fn settled(app: &App, row: &AssetRow, lease: &Lease, sink: &Arc<dyn Sink>,
         let is_known = [COMPANION_STUCK, UNKNOWN_COMMIT]
             .into_iter()
             .any(|code| e.error_code() == Some(code));
-        is_known || !e.kind().is_transient() && e.kind() != Kind::Cancelled
+        is_known || e.kind().is_for_good()
     };
     match settle(&protocol, lease, &known::own(row)).await {
         Err(error) if passes(&error) => tracing::debug!(asset = %row.name, %error, "dropped with what was prepared"),

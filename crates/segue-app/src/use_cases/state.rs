@@ -64,11 +64,9 @@ pub async fn state_rebuild(app: &App, ctx: &Ctx) -> Result<Rebuilt> {
         lake: lake.clone(),
         sinks: BTreeMap::new(),
     };
-    for (name, connection) in &app.project.connections {
-        if segue_connectors::connector(&connection.kind).is_none_or(|c| c.sink.is_none()) {
-            continue;
-        }
-        match app.sources().sink(name) {
+    let sources = app.sources();
+    for name in app.project.connections.keys().filter(|name| sources.is_sink(name)) {
+        match sources.sink(name) {
             Ok(sink) => {
                 places.sinks.insert(name.clone(), sink);
             }
@@ -197,15 +195,11 @@ async fn adopt(
         id: last.asset,
         table: last.table,
         name: last.name.clone(),
-        place: found.target.place.clone(),
         connection,
         // A type that was inferred once must not be inferred otherwise from younger rows.
         schema: Some(found.columns),
-        definition: None,
-        data_hash: None,
-        metadata_hash: None,
         source: last.ledger.add.iter().find_map(|e| e.source.clone()),
-        dropped: false,
+        ..AssetRow::of(found.target.clone())
     };
     if row.id != lease.asset {
         return Err(Error::bug(format!("the records of {} are another asset's", row.name)));

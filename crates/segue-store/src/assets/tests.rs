@@ -6,19 +6,13 @@ use segue_core::{LedgerChange, Type};
 use serde_json::json;
 
 fn row(n: u128, name: &str) -> AssetRow {
-    AssetRow {
-        id: asset(n),
+    AssetRow::of(Target {
+        asset: asset(n),
         table: table(n),
         name: name.parse().unwrap(),
         place: name.replace('.', "/"),
         connection: None,
-        schema: None,
-        definition: None,
-        data_hash: None,
-        metadata_hash: None,
-        source: None,
-        dropped: false,
-    }
+    })
 }
 
 fn said<T: std::fmt::Debug>(result: Result<T>) -> String {

@@ -3,21 +3,16 @@ use crate::testing::*;
 use crate::{CommitState, LandedFootprint};
 use insta::assert_snapshot;
 use segue_core::LedgerChange;
+use segue_core::sink::Target;
 
 fn row() -> AssetRow {
-    AssetRow {
-        id: asset(1),
+    AssetRow::of(Target {
+        asset: asset(1),
         table: table(1),
         name: "raw.artists".parse().unwrap(),
         place: "raw/artists".into(),
         connection: None,
-        schema: None,
-        definition: None,
-        data_hash: None,
-        metadata_hash: None,
-        source: None,
-        dropped: false,
-    }
+    })
 }
 
 fn adds(n: u64, label: &str) -> LedgerChange {

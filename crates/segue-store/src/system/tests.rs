@@ -3,6 +3,7 @@ use crate::testing::*;
 use crate::{AssetRow, CommitState, Parked};
 use insta::assert_snapshot;
 use segue_core::LedgerChange;
+use segue_core::sink::Target;
 
 /// The table, a line a row, `name=value` for all that is not null.
 async fn shown(store: &Store, name: &str) -> String {
@@ -22,19 +23,13 @@ async fn shown(store: &Store, name: &str) -> String {
 #[tokio::test]
 async fn the_state_can_be_asked_as_tables() {
     let f = Fixture::new().await;
-    let row = AssetRow {
-        id: asset(1),
+    let row = AssetRow::of(Target {
+        asset: asset(1),
         table: table(1),
         name: "raw.a".parse().unwrap(),
         place: "raw/a".into(),
         connection: None,
-        schema: None,
-        definition: None,
-        data_hash: None,
-        metadata_hash: None,
-        source: None,
-        dropped: false,
-    };
+    });
     f.store.register(&row).await.unwrap();
     let guard = f.store.lease(asset(1), "ada").await.unwrap();
     let ledger = LedgerChange {

@@ -37,8 +37,10 @@ impl Recheck for Unchecked {
 pub(super) enum Finished {
     /// It is in the tables and marked; the version of each part's table.
     Landed(Vec<u64>),
-    /// Another commit took its place: it can never land, and is forgotten.
+    /// Another commit took its place: it can never land, and is forgotten. Nobody else knows of its files.
     ShutOut,
+    /// Whoever had the lease in between took it over: finished it, or gave it up, and may remove its files at any time.
+    TakenOver,
     /// It could not be finished while the table had not decided; it is remembered, because a frozen writer may still land it.
     GivenUp(Error),
 }
@@ -60,13 +62,10 @@ pub(super) async fn finish(protocol: &Protocol<'_>, mut record: CommitRecord, le
     match own_sink.claim(&record, ctx).await? {
         Claim::Ours if own_sink.claims() => reach(Boundary::Claimed),
         Claim::Ours => {}
-        Claim::Taken => {
-            state.forget(record.asset, record.id).await?;
-            return Ok(Finished::ShutOut);
-        }
+        Claim::Taken => return shut_out(protocol, &record).await,
     }
     if let Err(error) = companions_lie_ready(protocol, &record).await {
-        return match is_for_good(&error) {
+        return match error.kind().is_for_good() {
             true => give_up(protocol, record, lease, error).await,
             false => Err(error),
         };
@@ -81,10 +80,7 @@ pub(super) async fn finish(protocol: &Protocol<'_>, mut record: CommitRecord, le
     for at in order {
         match part(protocol, &mut record, at).await {
             Ok(Some(version)) => versions[at] = version,
-            Ok(None) if at == 0 => {
-                state.forget(record.asset, record.id).await?;
-                return Ok(Finished::ShutOut);
-            }
+            Ok(None) if at == 0 => return shut_out(protocol, &record).await,
             Ok(None)
                 if state
                     .commits(record.asset)
@@ -93,13 +89,15 @@ pub(super) async fn finish(protocol: &Protocol<'_>, mut record: CommitRecord, le
                     .is_none_or(|p| p.id != record.id) =>
             {
                 // Another worker finished this record, and the next commit went on from it.
-                return Ok(Finished::ShutOut);
+                return Ok(Finished::TakenOver);
             }
             Ok(None) => {
                 let follows = Error::new(Kind::Conflict, "its last commit is one that this state does not know");
                 hindered.get_or_insert_with(|| stuck(&record, at, follows));
             }
-            Err(error) if at == 0 && is_for_good(&error) => return give_up(protocol, record, lease, error).await,
+            Err(error) if at == 0 && error.kind().is_for_good() => {
+                return give_up(protocol, record, lease, error).await;
+            }
             // What is gone stays gone; what may not be written now may be later, and then it follows.
             Err(error) if matches!(error.kind(), Kind::BadData | Kind::NotFound) => {
                 hindered.get_or_insert_with(|| stuck(&record, at, error));
@@ -114,9 +112,12 @@ pub(super) async fn finish(protocol: &Protocol<'_>, mut record: CommitRecord, le
     Ok(Finished::Landed(versions))
 }
 
-/// Whether the same call fails again, however often it is made.
-fn is_for_good(error: &Error) -> bool {
-    !error.kind().is_transient() && error.kind() != Kind::Cancelled
+/// Forgets a record that can never land.
+async fn shut_out(protocol: &Protocol<'_>, record: &CommitRecord) -> Result<Finished> {
+    Ok(match protocol.state.forget(record.asset, record.id).await? {
+        true => Finished::ShutOut,
+        false => Finished::TakenOver,
+    })
 }
 
 /// What the companions of the record name is there: looked at while the own table has not decided, and all of it can be given up.

@@ -90,10 +90,9 @@ async fn companions_have(record: &CommitRecord, sinks: &dyn Sinks, ctx: &Ctx) ->
 /// The version at which each commit landed, as far back as the table's log tells.
 async fn landed(sink: &dyn Sink, target: &Target, newest: u64, ctx: &Ctx) -> Result<HashMap<u64, u64>> {
     let by_number = |changes: Vec<LoggedChange>| changes.into_iter().filter_map(|c| Some((c.n?, c.version)));
-    let passes = |e: &Error| !e.kind().is_transient() && e.kind() != Kind::Cancelled;
     match sink.changes(target, 0, newest, ctx).await {
         Ok(changes) => return Ok(by_number(changes).collect()),
-        Err(e) if passes(&e) => {}
+        Err(e) if e.kind().is_for_good() => {}
         Err(e) => return Err(e),
     }
     // The log was cleaned up: from the newest version back to the last that it has.
@@ -101,7 +100,7 @@ async fn landed(sink: &dyn Sink, target: &Target, newest: u64, ctx: &Ctx) -> Res
     for version in (1..=newest).rev() {
         match sink.changes(target, version - 1, version, ctx).await {
             Ok(changes) => landed.extend(by_number(changes)),
-            Err(e) if passes(&e) => break,
+            Err(e) if e.kind().is_for_good() => break,
             Err(e) => return Err(e),
         }
     }

@@ -40,7 +40,7 @@ pub async fn settle(protocol: &Protocol<'_>, lease: &Lease, own: &Target) -> Res
         let commits = state.commits(lease.asset).await?;
         if let Some(record) = commits.prepared.clone().filter(|_| rules.settle) {
             match finish(protocol, record, lease).await? {
-                Finished::Landed(_) | Finished::ShutOut | Finished::GivenUp(_) => continue,
+                Finished::Landed(_) | Finished::ShutOut | Finished::TakenOver | Finished::GivenUp(_) => continue,
             }
         }
         let head = sinks.of(own)?.head(own, ctx).await?;

@@ -160,10 +160,8 @@ impl Kept {
         Kept {
             rules: Rules::default(),
             promises: Promises {
-                predecessor: true,
-                moved: true,
-                claim: true,
                 files: false,
+                ..Promises::KEPT
             },
             compares: Compares::default(),
         }

@@ -10,18 +10,11 @@ use segue_core::commit::{CommitRecord, Footprint, LedgerChange, Part, Role};
 use segue_core::sink::{Change, Committed};
 use segue_core::state::{Commits, Lease};
 use segue_core::{Error, Kind};
-use segue_diag::{CAME_FIRST, CLAIM_GONE};
+use segue_diag::{CAME_FIRST, CLAIM_GONE, LEASE_LOST};
 use segue_testkit::sink::{MemSink, Pause, Promises};
 use segue_testkit::state::{Compares, MemState};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-const PROMISES: Promises = Promises {
-    predecessor: true,
-    moved: true,
-    claim: true,
-    files: true,
-};
 
 /// What happens when a call is made: it is told its name, and how often it was made.
 type Event = Box<dyn FnMut(&'static str, usize) -> Result<()> + Send>;
@@ -82,7 +75,7 @@ impl Bed {
         let pause: Arc<dyn Pause> = script.clone();
         Bed {
             state: MemState::new(pause.clone(), Compares::default()),
-            places: Places::new(PROMISES, &pause),
+            places: Places::new(Promises::KEPT, &pause),
             script,
             judge: Judge::default(),
             ctx: context(),
@@ -101,7 +94,7 @@ impl Bed {
 
     /// The lake, for what happens in the middle of a call.
     fn lake(&self) -> MemSink {
-        self.places.calm(PROMISES).lake
+        self.places.calm(Promises::KEPT).lake
     }
 
     fn protocol(&self) -> Protocol<'_> {
@@ -444,11 +437,47 @@ async fn a_companion_that_went_on_without_this_writer_is_none() {
         Ok(())
     });
     let error = bed.commit(Change::Append, 2, true).await.unwrap_err();
-    assert_eq!(error.error_code(), Some(CAME_FIRST), "{error}");
+    assert_eq!(error.error_code(), Some(LEASE_LOST), "{error}");
     assert_eq!(
         bed.shown(),
         "last 2 prepared None given up [] own [1, 2] companion [1, 7]"
     );
+}
+
+/// Whoever gave it up may be about to remove its files: they must not be named once more.
+#[tokio::test]
+async fn what_was_given_up_under_this_writer_is_not_worked_out_again() {
+    let bed = Bed::new();
+    bed.commit(Change::Append, 1, false).await.unwrap();
+    let (lake, state, ctx) = (bed.lake(), bed.state.clone(), bed.ctx.clone());
+    let first = bed.places.lake.landed("own")[0].clone();
+    bed.on(move |what, times| {
+        if what == "commit" && times == 1 {
+            // While this one is frozen, the next holder gives it up and commits after the same one.
+            let mut memory = state.memory();
+            let given_up = memory.commits.prepared.take().unwrap();
+            let mut other = CommitRecord {
+                n: 3,
+                predecessor: 1,
+                id: segue_core::CommitId::random(),
+                ..(*first).clone()
+            };
+            other.parts[0].predecessor = 1;
+            other.parts[0].plan = given_up.parts[0].plan.clone();
+            lake.commit(&other, 0, &ctx)
+                .now_or_never()
+                .expect("nothing waits")
+                .unwrap();
+            memory.commits.given_up.push(given_up);
+            (memory.commits.last, memory.commits.highest) = ((3, Some(other.id)), 3);
+            state.restore(memory);
+        }
+        Ok(())
+    });
+    let error = bed.commit(Change::Append, 2, false).await.unwrap_err();
+    assert_eq!(error.error_code(), Some(LEASE_LOST), "{error}");
+    bed.quiet();
+    assert_eq!(bed.shown(), "last 3 prepared None given up [2] own [1, 2] companion []");
 }
 
 #[tokio::test]
@@ -581,7 +610,7 @@ async fn a_commit_that_changes_its_companion_alone_takes_the_number_on_both() {
         };
         let landed = carry_out(&bed.protocol(), &lease, &settled, draft).await.unwrap();
         assert_eq!(landed.versions, [1, 1]);
-        let places = bed.places.calm(PROMISES);
+        let places = bed.places.calm(Promises::KEPT);
         assert_eq!(places.sink(&own(in_lake)).log("own"), places.lake.log("companion"));
         assert_eq!(rows(places.sink(&own(in_lake)), "own"), [0; 0]);
         assert_eq!(rows(&places.lake, "companion"), [5]);

@@ -119,7 +119,7 @@ async fn history(deps: &Deps, asset: &Asset, input: &Input, since: u64, ctx: &Ct
     };
     let logged: Vec<LoggedChange> = match sink.changes(&input.target, since, pinned, ctx).await {
         Ok(logged) => logged,
-        Err(error) if error.kind().is_transient() || error.kind() == segue_core::Kind::Cancelled => return Err(error),
+        Err(error) if !error.kind().is_for_good() => return Err(error),
         // The log no longer reaches back: whoever read before it must read all of it again.
         Err(_) => {
             history.known_since = pinned;

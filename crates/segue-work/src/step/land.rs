@@ -187,6 +187,12 @@ impl Lander<'_> {
         let quarantine = self.quarantine(group, meets).await?;
         let is_commit = changes_rows || quarantine.is_some() || self.are_first_pages(group).await?;
         if !is_commit {
+            // The answers are named without the state being asked for the lease: whoever took the notes over has them.
+            if let Some(shelf) = self.shelf
+                && !shelf.let_go().await?
+            {
+                return Err(shelf.taken_over());
+            }
             self.keep_pages_alone(group).await?;
             self.forget_rows(&sink, &own, group, &pieces[0].worked.plan).await;
             self.enter_unchanged(group, &settled).await?;

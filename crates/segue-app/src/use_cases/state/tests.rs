@@ -117,19 +117,13 @@ async fn what_is_committed_while_a_state_is_rebuilt_is_not_forgotten() {
         let (folder, before) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let app = Arc::new(app(&folder).await);
         let ctx = app.ctx.clone();
-        let row = AssetRow {
-            id: AssetId::random(),
+        let row = AssetRow::of(Target {
+            asset: AssetId::random(),
             table: TableId::random(),
             name: "raw.orders".parse().unwrap(),
             place: "raw/orders".into(),
             connection: None,
-            schema: None,
-            definition: None,
-            data_hash: None,
-            metadata_hash: None,
-            source: None,
-            dropped: false,
-        };
+        });
         let lost = before.path().join("state.db");
         let lost = Store::open(lost.to_str().unwrap(), ctx.clock.clone()).await.unwrap();
         lost.register(&row).await.unwrap();
@@ -137,12 +131,6 @@ async fn what_is_committed_while_a_state_is_rebuilt_is_not_forgotten() {
         for _ in 0..2 {
             commit(&lost, &sink, &row, &ctx).await.unwrap();
         }
-        let promises = Promises {
-            predecessor: true,
-            moved: true,
-            claim: true,
-            files: true,
-        };
         let between = Between {
             nth,
             looked: AtomicUsize::new(0),
@@ -151,7 +139,7 @@ async fn what_is_committed_while_a_state_is_rebuilt_is_not_forgotten() {
             row: row.clone(),
             ctx: ctx.clone(),
         };
-        let looking = sink.with(promises, Arc::new(between));
+        let looking = sink.with(Promises::KEPT, Arc::new(between));
         let own = known::own(&row);
         one(&app, &places(&looking), &looking, &own, None, &ctx).await.unwrap();
         let head = sink.head(&own, &ctx).await.unwrap();

@@ -37,13 +37,6 @@ fn calm() -> Arc<dyn Pause> {
     Arc::new(At("", Box::new(|| Ok(()))))
 }
 
-const KEPT: Promises = Promises {
-    predecessor: true,
-    moved: true,
-    claim: true,
-    files: true,
-};
-
 fn target(place: &str) -> Target {
     Target {
         asset: AssetId(Uuid::nil()),
@@ -135,7 +128,7 @@ async fn a_companion_whose_rows_went_after_its_table_decided_says_what_to_do() {
     let plans: Arc<parking_lot::Mutex<Vec<serde_json::Value>>> = Arc::default();
     let (to_lose, behind) = (plans.clone(), sink.clone());
     let pausing = sink.with(
-        KEPT,
+        Promises::KEPT,
         Arc::new(At(
             "committed",
             Box::new(move || {
@@ -162,7 +155,7 @@ async fn a_commit_that_landed_while_another_gave_it_up_is_marked() {
     let (state, sink) = (MemState::new(calm(), Compares::default()), MemSink::new(true));
     let other = state.clone();
     let pausing = sink.with(
-        KEPT,
+        Promises::KEPT,
         Arc::new(At(
             "committed",
             Box::new(move || {

@@ -5,6 +5,7 @@ use crate::step::known;
 use futures::StreamExt;
 use segue_core::commit::Role;
 use segue_core::sink::{Change, Rows, Sink};
+use segue_testkit::sink::{Pause, Promises};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -52,6 +53,39 @@ async fn answers_that_changed_no_row_are_kept_and_nothing_is_committed() {
     source.now_says(|s| vec![Says::Rows(vec![track(&id(s), "t1", 7)])]);
     insta::assert_snapshot!(world.run("raw.tracks").await, @"done, in 3, written 3, changed 3, commits 1, slices done 3");
     assert_eq!(pages(&world).await.lines().count(), 9);
+}
+
+/// The next holder of the lease, who takes the notes of what lies staged over as soon as there are any.
+struct TakesOver(std::path::PathBuf);
+
+#[async_trait::async_trait]
+impl Pause for TakesOver {
+    async fn at(&self, what: &'static str) -> segue_core::Result<()> {
+        let notes = std::fs::read_dir(&self.0).into_iter().flatten().flatten();
+        for note in notes.filter(|_| what == "head") {
+            let path = note.path();
+            if path.extension().is_some_and(|e| e == "jsonl") {
+                std::fs::rename(&path, path.with_extension("theirs")).unwrap();
+            }
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn answers_that_another_took_over_are_that_ones_to_keep() {
+    let source = one_each();
+    let (path, keeps) = keeping("30d");
+    let at_once = format!("{keeps}checks: [ {{ row_count: {{ min: 1 }} }} ]\n");
+    let mut world = world((path, &at_once), &source).await;
+    world.run("raw.tracks").await;
+    let before = pages(&world).await;
+    let theirs = Arc::new(TakesOver(world.deps.shelf.clone()));
+    world.deps.places.lake = Arc::new(world.lake.with(Promises::KEPT, theirs));
+    world.pass(2 * DAY);
+    let lost = world.run("raw.tracks").await;
+    assert!(lost.starts_with("failed[SG0608]"), "{lost}");
+    assert_eq!(pages(&world).await, before);
 }
 
 #[tokio::test]

@@ -63,11 +63,12 @@ pub fn calm() -> &'static Content {
         let standin = Server::start(Options::default());
         let project = music(&standin);
         project.ok(&["run"]);
-        content(&project)
+        content(&project).expect("every table can be read")
     })
 }
 
-fn content(project: &Project) -> Content {
+/// What is in every table, or why one of them cannot be read.
+fn content(project: &Project) -> Result<Content, String> {
     // All at once: what takes time is starting them.
     let asked: Vec<_> = TABLES
         .iter()
@@ -78,8 +79,11 @@ fn content(project: &Project) -> Content {
         .collect();
     let mut all = Content::new();
     for (table, asked) in asked {
-        let answer = Done::of(asked.wait_with_output().expect("it ends")).ok().out;
-        let mut rows: Vec<&str> = answer.lines().skip(1).collect();
+        let answer = Done::of(asked.wait_with_output().expect("it ends"));
+        if answer.code != Some(0) {
+            return Err(format!("{table} cannot be read:\n{}", answer.text()));
+        }
+        let mut rows: Vec<&str> = answer.out.lines().skip(1).collect();
         rows.sort_unstable();
         all.insert(table, rows.join("\n"));
     }
@@ -87,7 +91,7 @@ fn content(project: &Project) -> Content {
     for table in ["related_artists", "artists"] {
         all.insert(table, rows_of(&results, table));
     }
-    all
+    Ok(all)
 }
 
 fn rows_of(database: &rusqlite::Connection, table: &str) -> String {
@@ -126,9 +130,11 @@ pub fn wrong(project: &Project) -> Option<String> {
         wrong.push(format!("something is prepared:\n{prepared}"));
     }
     let calm = calm();
-    for (table, rows) in content(project) {
-        if rows != calm[table] {
-            wrong.push(format!("{table} differs:\n{}", difference(&calm[table], &rows)));
+    match content(project) {
+        Err(unreadable) => wrong.push(unreadable),
+        Ok(content) => {
+            let others = content.iter().filter(|(table, rows)| **rows != calm[*table]);
+            wrong.extend(others.map(|(table, rows)| format!("{table} differs:\n{}", difference(&calm[table], rows))));
         }
     }
     (!wrong.is_empty()).then(|| wrong.join("\n\n"))
