@@ -31,6 +31,8 @@ pub struct Limits {
     pub memory: u64,
     /// The most that may be spilled to disk, in bytes.
     pub spill: u64,
+    /// The most rows that operators which order or join them put into one batch: fewer, where a row is large.
+    pub batch_rows: usize,
 }
 
 impl Default for Limits {
@@ -38,6 +40,7 @@ impl Default for Limits {
         Limits {
             memory: 1 << 30,
             spill: 64 << 30,
+            batch_rows: 8192,
         }
     }
 }

@@ -6,7 +6,7 @@ use ::parquet::arrow::ProjectionMask;
 use ::parquet::arrow::arrow_reader::ArrowReaderOptions;
 use ::parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStreamBuilder};
 use ::parquet::errors::Result as ParquetResult;
-use ::parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+use ::parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataReader};
 use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
 use bytes::Bytes;
@@ -19,8 +19,11 @@ use segue_diag::VERSION_GONE;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Rows of a batch.
+/// The most rows of a batch.
 const BATCH_ROWS: usize = 8192;
+
+/// About how large a batch may become, in bytes.
+const BATCH_BYTES: u64 = 16 << 20;
 
 /// The rows of these files, one after the other, in this schema (a part of the table's, in any order): columns that a file has not are
 /// null, narrower ones are widened.
@@ -59,9 +62,10 @@ pub(crate) async fn one(store: Arc<dyn ObjectStore>, file: DataFile, schema: Sch
         .filter(|i| schema.field_with_name(has.field(*i).name()).is_ok())
         .collect();
     let mask = ProjectionMask::roots(builder.parquet_schema(), wanted);
+    let rows = batch_rows(builder.metadata(), &mask);
     let batches = builder
         .with_projection(mask)
-        .with_batch_size(BATCH_ROWS)
+        .with_batch_size(rows)
         .build()
         .map_err(failed.clone())?;
     let typed = Typed { table: schema };
@@ -69,6 +73,24 @@ pub(crate) async fn one(store: Arc<dyn ObjectStore>, file: DataFile, schema: Sch
         .map_err(failed)
         .and_then(move |batch| futures::future::ready(typed.read(batch)))
         .boxed())
+}
+
+/// How many rows of a file make a batch: so many that they are [`BATCH_BYTES`] on average, at most [`BATCH_ROWS`].
+fn batch_rows(file: &ParquetMetaData, columns_read: &ProjectionMask) -> usize {
+    let groups = file.row_groups();
+    let rows: i64 = groups.iter().map(|group| group.num_rows()).sum();
+    let read = groups.iter().flat_map(|group| {
+        let columns = group.columns().iter().enumerate();
+        columns.filter(|(leaf, _)| columns_read.leaf_included(*leaf))
+    });
+    // Texts that are equal may stand there once, and are many in memory.
+    let of_column = |column: &ColumnChunkMetaData| {
+        let texts = column.unencoded_byte_array_data_bytes().unwrap_or(0);
+        column.uncompressed_size().max(texts)
+    };
+    let bytes: i64 = read.map(|(_, column)| of_column(column)).sum();
+    let row = u64::try_from(bytes).unwrap_or(0) / u64::try_from(rows).unwrap_or(0).max(1);
+    usize::try_from(BATCH_BYTES / row.max(1)).map_or(BATCH_ROWS, |rows| rows.clamp(1, BATCH_ROWS))
 }
 
 /// Where a path of the log lies in the table's store.

@@ -65,6 +65,7 @@ fn config(zone: &str, partitions: usize, limits: &Limits) -> SessionConfig {
     let part = usize::try_from(limits.memory).unwrap_or(usize::MAX) / (8 * partitions.max(1));
     let mut config = SessionConfig::new()
         .with_target_partitions(partitions)
+        .with_batch_size(limits.batch_rows.max(1))
         .with_information_schema(false)
         .with_create_default_catalog_and_schema(false)
         .with_sort_spill_reservation_bytes(part.min(MERGE_RESERVE))

@@ -306,6 +306,11 @@ fn of_survey(deps: &Deps, asset: &Asset, seen: &Survey, row: Option<&AssetRow>) 
         };
         *why.entry(word).or_insert(0) += 1;
     }
+    let no_longer_listed = seen.gone.len() as u64;
+    let (deletes, gone) = match seen.deletes_gone(asset) {
+        true => (no_longer_listed, 0),
+        false => (0, no_longer_listed),
+    };
     Planned {
         class: class_of(row, change),
         differences: differences(change),
@@ -318,18 +323,10 @@ fn of_survey(deps: &Deps, asset: &Asset, seen: &Survey, row: Option<&AssetRow>) 
         listed: seen.parts.len() as u64,
         first: estimate::first(&due, &seen.parts),
         why,
-        deletes: if seen.deletes_gone(asset) {
-            seen.gone.len() as u64
-        } else {
-            0
-        },
-        gone: if seen.deletes_gone(asset) {
-            0
-        } else {
-            seen.gone.len() as u64
-        },
+        deletes,
+        gone,
         rebuild: seen.is_rebuild,
-        replay: change.is_mapping_alone && source_copy(asset).is_some_and(|copy| copy.keep_raw.is_some()),
+        replay: seen.replays(asset),
         columns: estimate::columns(asset, row, seen.is_rebuild),
         breaks: breaks::breaks(&deps.project, asset, change),
         ..nothing(asset, row.is_none())

@@ -62,7 +62,10 @@ impl<S: Subscriber> Layer<S> for Door {
         let mut said = Said::default();
         event.record(&mut said);
         let line = said.line(*event.metadata().level(), event.metadata().target(), self.json);
-        progress::above_the_lines(&REDACT.get().map_or(line.clone(), |redact| redact(&line)));
+        match REDACT.get() {
+            Some(redact) => progress::above_the_lines(&redact(&line)),
+            None => progress::above_the_lines(&line),
+        }
     }
 }
 

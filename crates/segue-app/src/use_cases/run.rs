@@ -8,7 +8,7 @@ use segue_core::{AssetName, Ctx, Error, Kind, Result, RunId, Span};
 use segue_diag::RESUMED_OTHERWISE;
 use segue_spec::hash::data_hash;
 use segue_work::deps::Deps;
-use segue_work::plan::{Refusal, meet};
+use segue_work::plan::{Refusal, is_not_yet, meet};
 use segue_work::report::{Progress, RunReport, Silent};
 use segue_work::run::{Kept, Request, run as drive};
 use segue_work::step::{Wanted, known, stretch};
@@ -85,12 +85,26 @@ pub async fn backfill_dry_run(app: &App, request: &RunRequest, ctx: &Ctx) -> Res
     judge(app, request)?;
     let (chosen, request) = (app.selected(&request.selector)?, translated(app, request)?);
     let deps = app.deps(Arc::new(Silent))?;
-    let mut parts = Vec::new();
+    let mut parts: Vec<BackfillPart> = Vec::new();
     for asset in chosen {
         let name = segue_work::asset_name(&asset.name);
         let row = known::row(&deps, asset).await?;
         let met = meet(&deps, asset, row.as_ref(), &request.wanted, ctx).await?;
+        let mut reads = asset.reads.iter().map(segue_work::asset_name);
         let seen = match (met.seen, met.refused) {
+            // An input that has no table yet is given one by this run.
+            (Err(error), None)
+                if is_not_yet(&error)
+                    && let Some(input) = reads.find(|r| parts.iter().any(|p| p.name == *r && p.refused.is_none())) =>
+            {
+                parts.push(BackfillPart {
+                    name,
+                    range: None,
+                    why: format!("after {input}, which has no table yet"),
+                    refused: None,
+                });
+                continue;
+            }
             (_, Some(error)) | (Err(error), None) => {
                 let error = app.without_secrets(error);
                 parts.push(BackfillPart {

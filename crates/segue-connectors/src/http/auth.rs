@@ -107,7 +107,7 @@ pub struct Provider {
 struct State {
     generation: u64,
     token: Option<Token>,
-    /// Why the last fetch failed, and until when nobody tries again, by the clock that never goes back.
+    /// When the last fetch failed, by the clock that never goes back, and why.
     failure: Option<(Duration, Error)>,
 }
 
@@ -165,15 +165,21 @@ impl Provider {
                     Some(token) => token.value.clone(),
                     None => {
                         state.token = None;
-                        if let Some((until, error)) = &state.failure
-                            && now < *until
+                        if let Some((failed_at, error)) = &state.failure
+                            && now < *failed_at + FAILURE_HOLDS
                         {
-                            return Err(error.again());
+                            let passed = now.saturating_sub(*failed_at);
+                            return Err(match error.delay() {
+                                Some(delay) => error
+                                    .again()
+                                    .retry_after(delay.max(FAILURE_HOLDS).saturating_sub(passed)),
+                                None => error.again(),
+                            });
                         }
                         let token = match self.fetch(http, line, ctx).await {
                             Ok(token) => token,
                             Err(error) => {
-                                state.failure = Some((http.clock.elapsed() + FAILURE_HOLDS, error.again()));
+                                state.failure = Some((http.clock.elapsed(), error.again()));
                                 return Err(error);
                             }
                         };

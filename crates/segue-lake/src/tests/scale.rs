@@ -2,6 +2,8 @@
 
 use super::bed::{Bed, START};
 use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use futures::TryStreamExt;
+use segue_core::engine::Relation;
 use segue_core::sink::{Change, Rows, Sink};
 use std::sync::Arc;
 
@@ -95,4 +97,23 @@ async fn with_too_many_different_rows_a_footprint_covers_all_of_the_group() {
     let done = bed.run_all(Change::ReplaceTable, many(0..0, 0.0).schema(), all).await;
     assert!(done.contains("+100 -100"), "{done}");
     assert_eq!(bed.rows().await.lines().count(), 100);
+}
+
+#[tokio::test]
+async fn large_rows_come_in_small_batches() {
+    let bed = Bed::memory();
+    let few = many(0..48, 1.0);
+    let mut columns = few.columns().to_vec();
+    // Equal texts are small in the file and large in memory.
+    columns[1] = Arc::new(StringArray::from(vec!["x".repeat(1 << 20); 48]));
+    let large = RecordBatch::try_new(few.schema(), columns).unwrap();
+    bed.run(Change::Append, &large).await;
+    let view = bed.lake.view_at(&bed.target, None).await.unwrap();
+    let batches: Vec<RecordBatch> = view.scan(None).await.unwrap().try_collect().await.unwrap();
+    let rows: Vec<usize> = batches.iter().map(RecordBatch::num_rows).collect();
+    assert_eq!(rows.iter().sum::<usize>(), 48);
+    assert!(rows.iter().all(|rows| *rows <= 16), "{rows:?}");
+    // Without the texts they are small.
+    let batches: Vec<RecordBatch> = view.scan(Some(&[0])).await.unwrap().try_collect().await.unwrap();
+    assert_eq!(batches.len(), 1);
 }

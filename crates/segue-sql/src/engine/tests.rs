@@ -493,7 +493,11 @@ async fn nothing_runs_for_a_context_that_is_cancelled() {
 
 fn limited(memory: u64, spill: u64) -> Bench {
     let mut bench = bench();
-    bench.ctx.limits = Limits { memory, spill };
+    bench.ctx.limits = Limits {
+        memory,
+        spill,
+        ..Limits::default()
+    };
     bench
 }
 

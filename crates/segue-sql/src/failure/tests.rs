@@ -38,6 +38,7 @@ fn the_limit_that_was_met_is_named() {
     let limits = Limits {
         memory: 64 << 20,
         spill: 1 << 30,
+        ..Limits::default()
     };
     let text = "Failed to allocate additional 10.0 MB for HashJoinInput with 60.0 MB already allocated";
     insta::assert_snapshot!(failure(DataFusionError::ResourcesExhausted(text.to_string()), &limits).to_text(), @r"

@@ -240,6 +240,7 @@ async fn it_keeps_to_the_memory_it_may_use() {
     bench.ctx.limits = Limits {
         memory: 64 << 10,
         spill: 1 << 30,
+        ..Limits::default()
     };
     let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(0..10_000));
     let rows = table(

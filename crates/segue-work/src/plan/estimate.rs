@@ -1,6 +1,7 @@
 //! What a run of an asset will probably take, and which parts it is of: for people who look at a plan.
 
 use crate::ledger::Part;
+use crate::names;
 use crate::ranges::told;
 use crate::step::{Survey, source_copy};
 use segue_spec::model::{Asset, ForEach, From, OnSchemaChange};
@@ -29,8 +30,7 @@ impl Estimate {
             return Estimate::default();
         }
         let copy = source_copy(asset);
-        let is_replay = seen.change.is_mapping_alone && copy.is_some_and(|copy| copy.keep_raw.is_some());
-        let asks = copy.filter(|copy| matches!(copy.from, From::Connection(_)) && !is_replay);
+        let asks = copy.filter(|copy| matches!(copy.from, From::Connection(_)) && !seen.replays(asset));
         let requests = asks.map(|copy| {
             let batch = copy.for_each.as_ref().and_then(ForEach::batch).map_or(1, |b| b.size);
             parts.div_ceil(u64::from(batch).max(1))
@@ -67,7 +67,7 @@ pub(super) fn first(due: &[usize], parts: &[Part]) -> Vec<String> {
 
 /// Where the columns of a copy that declares none come from, and what a new one does.
 pub(super) fn columns(asset: &Asset, row: Option<&AssetRow>, is_rebuild: bool) -> Option<String> {
-    let copy = source_copy(asset).filter(|copy| copy.columns.is_empty())?;
+    let copy = source_copy(asset).filter(|copy| names::are_inferred(&copy.columns))?;
     let frozen = row.and_then(|row| row.schema.as_ref()).filter(|_| !is_rebuild);
     let Some(frozen) = frozen else {
         return Some("its columns are found out from the first answers, and frozen".into());

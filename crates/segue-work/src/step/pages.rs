@@ -20,6 +20,9 @@ use std::time::Duration as StdDuration;
 /// When the read began that a page belongs to: pages of one read stand together.
 pub(super) const READ_AT: &str = "read_at";
 
+/// How many answers stand in a batch on their way out of the table: one may hold megabytes.
+const BATCH_PAGES: usize = 64;
+
 /// The columns of a table of kept pages.
 pub fn schema() -> SchemaRef {
     let mut fields: Vec<_> = page_schema().fields().iter().map(|f| f.as_ref().clone()).collect();
@@ -97,7 +100,9 @@ pub async fn complete(
         tables: BTreeMap::from([(key, pages)]),
         timezone: deps.project.timezone.clone(),
     };
-    let answer = deps.engine.run(&query, ctx).await?;
+    let mut ctx = ctx.clone();
+    ctx.limits.batch_rows = BATCH_PAGES;
+    let answer = deps.engine.run(&query, &ctx).await?;
     let chosen = Arc::new(chosen);
     let mut seen = HashSet::new();
     let pages = answer.rows.map(move |batch| only(&batch?, &chosen, &mut seen)).boxed();

@@ -376,6 +376,11 @@ impl Survey {
         (0..self.parts.len()).filter(|i| is_done(&self.states[*i])).collect()
     }
 
+    /// Whether what is due is computed from the answers that were kept.
+    pub fn replays(&self, asset: &Asset) -> bool {
+        self.change.is_mapping_alone && source_copy(asset).is_some_and(|copy| copy.keep_raw.is_some())
+    }
+
     /// Whether the rows of slices that are no longer listed are deleted. A table that is built anew does not have them.
     pub fn deletes_gone(&self, asset: &Asset) -> bool {
         asset.write.on_gone == OnGone::Delete && !slice_columns(asset).is_empty() && !self.is_rebuild

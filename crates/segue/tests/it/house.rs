@@ -169,8 +169,13 @@ fn what_breaks_is_agreed_to_first_where_the_environment_says_so() {
 #[test]
 fn a_backfill_says_and_does_a_span() {
     let project = house();
-    project.ok(&["run", "raw.sales"]);
     let (from, to) = (day(5), day(2));
+    let first = ["backfill", "+sales.daily", "--from", &from, "--to", &to, "--dry-run"];
+    let parts = value(&project, &first);
+    let last = parts.as_array().and_then(|parts| parts.last()).expect("a part");
+    assert_eq!(last["why"], "after raw.sales, which has no table yet", "{parts}");
+    assert_eq!(last["refused"], serde_json::Value::Null, "{parts}");
+    project.ok(&["run", "raw.sales"]);
     let span = ["backfill", "sales.daily", "--from", &from, "--to", &to];
     let parts = value(&project, &[&span[..], &["--dry-run"]].concat());
     assert_eq!(parts.as_array().map(Vec::len), Some(3), "{parts}");

@@ -161,6 +161,29 @@ async fn rows_that_refer_to_rows_that_stay_stay() {
 }
 
 #[tokio::test]
+async fn rows_without_row_ids_that_refer_are_counted() {
+    let mut w = World::new();
+    let t = target(1, "related");
+    w.land(&t, MERGE(), batch(&ROWS), None).await.unwrap();
+    w.sql(
+        "pragma foreign_keys = off;
+         create table note (said text primary key, id integer references related(id)) without rowid;
+         insert into note values ('x', 1), ('y', 2), ('broken before', 77)",
+    );
+    let (record, _) = w
+        .record(&t, Change::ReplaceTable, batch(&ROWS[..1]), None)
+        .await
+        .unwrap();
+    let refused = said(w.sink.commit(&record, 0, &w.ctx).await);
+    assert!(
+        refused.starts_with("error[SG0358]: 1 rows of the table `note` would refer"),
+        "{refused}"
+    );
+    // What was broken before is nobody's fault here.
+    w.land(&t, Change::ReplaceTable, batch(&ROWS[..2]), None).await.unwrap();
+}
+
+#[tokio::test]
 async fn rows_that_are_equal_are_not_written() {
     let mut w = World::new();
     let t = target(1, "related");
