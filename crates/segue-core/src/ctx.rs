@@ -31,7 +31,7 @@ pub struct Limits {
     pub memory: u64,
     /// The most that may be spilled to disk, in bytes.
     pub spill: u64,
-    /// The most rows that operators which order or join them put into one batch: fewer, where a row is large.
+    /// The most rows in a batch of the SQL engine's: fewer, where a row is large.
     pub batch_rows: usize,
 }
 

@@ -1,8 +1,9 @@
 //! What the commit protocol needs to remember, apart from everything else that a state remembers.
 
 use crate::commit::{CommitRecord, Entry};
-use crate::{AssetId, CommitId, Result};
+use crate::{AssetId, CommitId, Error, Kind, Result};
 use async_trait::async_trait;
+use segue_diag::LEASE_LOST;
 
 /// The right to commit for one asset: held by one worker at a time, as far as clocks and kills allow. The epoch grows with every holder,
 /// and is what tells a former holder that it no longer is.
@@ -12,6 +13,13 @@ pub struct Lease {
     pub asset: AssetId,
     /// Grows with every holder.
     pub epoch: u64,
+}
+
+/// The error of a worker whose lease is another's now.
+pub fn lease_lost(message: impl Into<String>) -> Error {
+    Error::new(Kind::Conflict, message)
+        .code(LEASE_LOST)
+        .hint("nothing was lost: whoever has the lease now goes on; run `segue resume` when it has ended")
 }
 
 /// What the state knows of an asset's commits.

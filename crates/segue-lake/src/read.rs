@@ -75,22 +75,21 @@ pub(crate) async fn one(store: Arc<dyn ObjectStore>, file: DataFile, schema: Sch
         .boxed())
 }
 
-/// How many rows of a file make a batch: so many that they are [`BATCH_BYTES`] on average, at most [`BATCH_ROWS`].
+/// How many rows of a file make a batch: so many that they are about [`BATCH_BYTES`] where its rows are largest, at most [`BATCH_ROWS`].
 fn batch_rows(file: &ParquetMetaData, columns_read: &ProjectionMask) -> usize {
-    let groups = file.row_groups();
-    let rows: i64 = groups.iter().map(|group| group.num_rows()).sum();
-    let read = groups.iter().flat_map(|group| {
-        let columns = group.columns().iter().enumerate();
-        columns.filter(|(leaf, _)| columns_read.leaf_included(*leaf))
-    });
     // Texts that are equal may stand there once, and are many in memory.
     let of_column = |column: &ColumnChunkMetaData| {
         let texts = column.unencoded_byte_array_data_bytes().unwrap_or(0);
-        column.uncompressed_size().max(texts)
+        u64::try_from(column.uncompressed_size().max(texts)).unwrap_or(0)
     };
-    let bytes: i64 = read.map(|(_, column)| of_column(column)).sum();
-    let row = u64::try_from(bytes).unwrap_or(0) / u64::try_from(rows).unwrap_or(0).max(1);
-    usize::try_from(BATCH_BYTES / row.max(1)).map_or(BATCH_ROWS, |rows| rows.clamp(1, BATCH_ROWS))
+    let rows = file.row_groups().iter().map(|group| {
+        let columns = group.columns().iter().enumerate();
+        let read = columns.filter(|(leaf, _)| columns_read.leaf_included(*leaf));
+        let bytes = read.fold(0_u64, |bytes, (_, column)| bytes.saturating_add(of_column(column)));
+        bytes / u64::try_from(group.num_rows()).unwrap_or(0).max(1)
+    });
+    let largest = rows.max().unwrap_or(0).max(1);
+    usize::try_from(BATCH_BYTES / largest).map_or(BATCH_ROWS, |rows| rows.clamp(1, BATCH_ROWS))
 }
 
 /// Where a path of the log lies in the table's store.

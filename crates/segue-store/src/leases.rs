@@ -7,7 +7,7 @@
 use crate::error::failed;
 use crate::store::Store;
 use crate::values::{Columns, instant};
-use segue_core::state::Lease;
+use segue_core::state::{Lease, lease_lost};
 use segue_core::{AssetId, Error, Kind, Result};
 use segue_diag as codes;
 use sqlx::SqliteConnection;
@@ -152,26 +152,15 @@ pub(crate) async fn check(connection: &mut SqliteConnection, lease: &Lease) -> R
         .fetch_optional(connection)
         .await
         .map_err(failed("read a lease"))?;
-    let lost = |error: Error| {
-        error
-            .code(codes::LEASE_LOST)
-            .hint("nothing was lost: whoever has the lease now goes on; run `segue resume` when it has ended")
-    };
     let Some(row) = &row else {
-        return Err(lost(Error::new(
-            Kind::Conflict,
-            "this process has no lease on the asset",
-        )));
+        return Err(lease_lost("this process has no lease on the asset"));
     };
     let row = Columns(row);
     if row.number("epoch")? == lease.epoch {
         return Ok(());
     }
     let (who, since): (&str, _) = (row.get("holder")?, row.instant("taken_at")?);
-    Err(lost(Error::new(
-        Kind::Conflict,
-        format!("the asset's lease is {who}'s since {since}"),
-    )))
+    Err(lease_lost(format!("the asset's lease is {who}'s since {since}")))
 }
 
 async fn keep_renewing(store: Store, lease: Lease, lost: Arc<AtomicBool>) {

@@ -139,7 +139,10 @@ pub async fn make(deps: &Deps, assets: &[&Asset], wanted: &Wanted, ctx: &Ctx) ->
                 estimate: Estimate::of(asset, &seen, last),
                 ..of_survey(deps, asset, &seen, row.as_ref())
             },
-            Err(error) => not_yet(deps, asset, row.as_ref(), &error, after.is_empty()).await?,
+            Err(error) => {
+                let is_made = made_first(deps, asset, &error, &after).await?.is_some();
+                not_yet(deps, asset, row.as_ref(), &error, is_made).await?
+            }
         };
         if let Some(error) = met.refused {
             one.refused = Some(Refusal::of(&error));
@@ -192,6 +195,31 @@ fn says_nothing(error: &Error) -> bool {
 /// Whether the error only says that an input has no table yet.
 pub fn is_not_yet(error: &Error) -> bool {
     error.error_code() == Some(NO_INPUT)
+}
+
+/// Where looking at the asset failed because inputs have no table yet, and all of those are among the ones that the same run makes first:
+/// which they are. `None` for any other failure, and for an input that nobody makes.
+///
+/// # Errors
+/// Those of the state.
+pub async fn made_first(
+    deps: &Deps,
+    asset: &Asset,
+    error: &Error,
+    made: &[AssetName],
+) -> Result<Option<Vec<AssetName>>> {
+    if !is_not_yet(error) {
+        return Ok(None);
+    }
+    let mut missing = Vec::new();
+    for name in asset.reads.iter().map(asset_name) {
+        match known::input(deps, &name).await {
+            Ok(_) => {}
+            Err(e) if is_not_yet(&e) => missing.push(name),
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(missing.iter().all(|name| made.contains(name)).then_some(missing))
 }
 
 impl Plan {
@@ -334,7 +362,7 @@ fn of_survey(deps: &Deps, asset: &Asset, seen: &Survey, row: Option<&AssetRow>) 
 }
 
 /// The plan of an asset of which nobody can say what there is to do: an input of it has no table yet, or something is wrong.
-async fn not_yet(deps: &Deps, asset: &Asset, row: Option<&AssetRow>, error: &Error, is_alone: bool) -> Result<Planned> {
+async fn not_yet(deps: &Deps, asset: &Asset, row: Option<&AssetRow>, error: &Error, is_made: bool) -> Result<Planned> {
     let change = match row {
         Some(row) => definition_change(deps, asset, row).await?,
         None => DefinitionChange::none(),
@@ -345,7 +373,7 @@ async fn not_yet(deps: &Deps, asset: &Asset, row: Option<&AssetRow>, error: &Err
         made_of: made_of(deps, asset, row),
         breaks: breaks::breaks(&deps.project, asset, &change),
         columns: estimate::columns(asset, row, false),
-        refused: (is_alone || !is_not_yet(error)).then(|| Refusal::of(error)),
+        refused: (!is_made).then(|| Refusal::of(error)),
         ..nothing(asset, row.is_none())
     })
 }

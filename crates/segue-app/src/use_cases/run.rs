@@ -8,7 +8,7 @@ use segue_core::{AssetName, Ctx, Error, Kind, Result, RunId, Span};
 use segue_diag::RESUMED_OTHERWISE;
 use segue_spec::hash::data_hash;
 use segue_work::deps::Deps;
-use segue_work::plan::{Refusal, is_not_yet, meet};
+use segue_work::plan::{Refusal, made_first, meet};
 use segue_work::report::{Progress, RunReport, Silent};
 use segue_work::run::{Kept, Request, run as drive};
 use segue_work::step::{Wanted, known, stretch};
@@ -38,16 +38,18 @@ pub struct RunRequest {
     pub wait: Duration,
 }
 
-/// A part that a backfill would compute, or an asset that it would be refused for.
+/// A part that a backfill would compute, or an asset of which that cannot be told yet, or that it would be refused for.
 #[derive(Clone, Debug, Serialize)]
 pub struct BackfillPart {
     /// Whose.
     pub name: AssetName,
-    /// The stretch; `None` where the asset has no ranges.
+    /// The stretch; `None` where the asset has no ranges, or where they cannot be told yet.
     #[serde(serialize_with = "instants")]
     pub range: Option<Span>,
-    /// Why: missing, or stale and for what reason; or why nothing of the asset would be computed.
+    /// Why: missing, or stale and for what reason; after which inputs; or why nothing of the asset would be computed.
     pub why: String,
+    /// The inputs that have no table yet and are given one first: what there is to compute is known after that.
+    pub after: Vec<AssetName>,
     /// Why a run would refuse the asset: then this is no part of it.
     pub refused: Option<Refusal>,
 }
@@ -90,27 +92,31 @@ pub async fn backfill_dry_run(app: &App, request: &RunRequest, ctx: &Ctx) -> Res
         let name = segue_work::asset_name(&asset.name);
         let row = known::row(&deps, asset).await?;
         let met = meet(&deps, asset, row.as_ref(), &request.wanted, ctx).await?;
-        let mut reads = asset.reads.iter().map(segue_work::asset_name);
+        let made = parts.iter().filter(|p| p.refused.is_none()).map(|p| p.name.clone());
+        let made: Vec<AssetName> = made.collect();
+        let after = match (&met.seen, &met.refused) {
+            (Err(error), None) => made_first(&deps, asset, error, &made).await?,
+            _ => None,
+        };
+        if let Some(after) = after {
+            let names: Vec<String> = after.iter().map(ToString::to_string).collect();
+            parts.push(BackfillPart {
+                name,
+                range: None,
+                why: format!("after {}", names.join(", ")),
+                after,
+                refused: None,
+            });
+            continue;
+        }
         let seen = match (met.seen, met.refused) {
-            // An input that has no table yet is given one by this run.
-            (Err(error), None)
-                if is_not_yet(&error)
-                    && let Some(input) = reads.find(|r| parts.iter().any(|p| p.name == *r && p.refused.is_none())) =>
-            {
-                parts.push(BackfillPart {
-                    name,
-                    range: None,
-                    why: format!("after {input}, which has no table yet"),
-                    refused: None,
-                });
-                continue;
-            }
             (_, Some(error)) | (Err(error), None) => {
                 let error = app.without_secrets(error);
                 parts.push(BackfillPart {
                     name,
                     range: None,
                     why: error.to_string(),
+                    after: Vec::new(),
                     refused: Some(Refusal::of(&error)),
                 });
                 continue;
@@ -122,6 +128,7 @@ pub async fn backfill_dry_run(app: &App, request: &RunRequest, ctx: &Ctx) -> Res
                 name: name.clone(),
                 range: seen.parts[at].range,
                 why: seen.states[at].reason(),
+                after: Vec::new(),
                 refused: None,
             });
         }

@@ -5,6 +5,7 @@ use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use segue_core::Secret;
 use segue_testkit::clock::ManualClock;
 use segue_testkit::gate::MemoryGate;
+use segue_testkit::http::{Reply, Server};
 
 fn said(text: &str) -> Option<Duration> {
     let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_str(text).unwrap())]);
@@ -75,17 +76,53 @@ fn thousands_of_tokens_are_not_kept() {
     );
 }
 
-#[tokio::test]
-async fn places_are_used_at_their_time_and_a_late_one_is_lost() {
-    let clock = Arc::new(ManualClock::default());
-    let gate = Arc::new(MemoryGate::new(clock.clone()));
-    let deps = Deps {
+fn deps(clock: &Arc<ManualClock>, gate: &Arc<MemoryGate>) -> Deps {
+    Deps {
         connection: "c".into(),
         gate: gate.clone(),
         clock: clock.clone(),
         project_dir: "/".into(),
         staging_dir: "/".into(),
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_was_refused_is_retold_with_what_is_left_of_its_delay() {
+    let server = Server::start(|_, _| Reply::status(429, "").header("retry-after", 100)).await;
+    let clock = Arc::new(ManualClock::default());
+    let gate = Arc::new(MemoryGate::new(clock.clone()));
+    let url = Url::parse(&server.url()).unwrap();
+    let settings = HttpSettings {
+        identity: "k".into(),
+        base_url: url.clone(),
+        headers: Vec::new(),
+        credentials: Credentials::ClientCredentials {
+            token_url: url.join("/token").unwrap(),
+            client_id: "me".into(),
+            client_secret: Secret::new("hush-hush"),
+            scopes: Vec::new(),
+        },
+        rate: None,
+        concurrency: 1,
+        max_wait: Duration::from_secs(30),
+        tries: 1,
+        timeout: Duration::from_secs(10),
+        max_body: 1 << 20,
     };
+    let http = Http::new(settings, &deps(&clock, &gate)).unwrap();
+    let (line, ctx) = (http.line().unwrap(), Ctx::new("dev", clock.clone()));
+    let delay = async || http.credentials.get(&http, &line, &ctx).await.unwrap_err().delay();
+    assert_eq!(delay().await, Some(Duration::from_secs(100)));
+    clock.advance(Duration::from_secs(4));
+    assert_eq!(delay().await, Some(Duration::from_secs(96)));
+    assert_eq!(server.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn places_are_used_at_their_time_and_a_late_one_is_lost() {
+    let clock = Arc::new(ManualClock::default());
+    let gate = Arc::new(MemoryGate::new(clock.clone()));
+    let deps = deps(&clock, &gate);
     let rate = Rate {
         count: 100,
         window: Duration::from_secs(1),
@@ -125,13 +162,7 @@ async fn places_are_used_at_their_time_and_a_late_one_is_lost() {
 async fn those_who_wait_together_reserve_together() {
     let clock = Arc::new(ManualClock::default());
     let gate = Arc::new(MemoryGate::new(clock.clone()));
-    let deps = Deps {
-        connection: "c".into(),
-        gate: gate.clone(),
-        clock: clock.clone(),
-        project_dir: "/".into(),
-        staging_dir: "/".into(),
-    };
+    let deps = deps(&clock, &gate);
     let pacer = Pacer::new(
         "k",
         Rate {

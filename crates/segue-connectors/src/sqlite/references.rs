@@ -11,7 +11,7 @@ use segue_diag as codes;
 const DOING: &str = "look at the references between tables";
 
 /// What is broken in the table `?1`: a row of it and the reference that it breaks, and how often. Rows of a table without row ids are not
-/// told apart, and are counted.
+/// told apart, and are counted: one that breaks where another is mended in the same commit is not seen.
 const BROKEN: &str = "select \"table\" as child, rowid as id, parent, fkid as reference, count(*) as many
     from pragma_foreign_key_check(?1, 'main') group by 1, 2, 3, 4";
 
@@ -48,7 +48,7 @@ impl References {
         for name in names {
             let readable = match db.execute(&format!("insert into temp.segue_broken {BROKEN}"), [&name]) {
                 Ok(_) => true,
-                // A reference to what is no key, or to a table that is not there.
+                // A reference to columns that are no key.
                 Err(e) if e.sqlite_error_code() == Some(ErrorCode::Unknown) => false,
                 Err(e) => return Err(failed(DOING)(e)),
             };

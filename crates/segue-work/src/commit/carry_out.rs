@@ -7,9 +7,9 @@ use arrow_schema::SchemaRef;
 use jiff::Timestamp;
 use segue_core::commit::{CommitRecord, Footprint, InputVersion, LedgerChange, Part, Role};
 use segue_core::sink::{Change, Grain, Staged, Target};
-use segue_core::state::Lease;
+use segue_core::state::{Lease, lease_lost};
 use segue_core::{AssetId, AssetName, CommitId, Error, Kind, Result, RunId, TableId};
-use segue_diag::{CAME_FIRST, LEASE_LOST};
+use segue_diag::CAME_FIRST;
 use serde_json::Value;
 
 /// How many numbers lie between two records that hold the whole ledger.
@@ -72,7 +72,7 @@ pub struct Landed {
 ///
 /// # Errors
 /// `Conflict` when the lease is another's. `Conflict` with the code [`CAME_FIRST`] when another commit came first and this one never
-/// lands: settle again and work the change out anew, with the same staged rows. `Conflict` with the code [`LEASE_LOST`] when another
+/// lands: settle again and work the change out anew, with the same staged rows. [`lease_lost`] when another
 /// worker took the commit over: what it names is that worker's to remove. Any other error after preparing may leave the commit prepared: the next
 /// [`super::settle`] finishes it, and nobody may work the same rows out a second time.
 pub async fn carry_out(protocol: &Protocol<'_>, lease: &Lease, settled: &Settled, draft: Draft) -> Result<Landed> {
@@ -91,12 +91,10 @@ pub async fn carry_out(protocol: &Protocol<'_>, lease: &Lease, settled: &Settled
                 .code(CAME_FIRST)
                 .hint("run it again: what is missing then is worked out anew"),
         ),
-        Finished::TakenOver => Err(Error::new(
-            Kind::Conflict,
-            format!("another process took over what was prepared for {}", record.name),
-        )
-        .code(LEASE_LOST)
-        .hint("nothing was lost: whoever has the lease now goes on; run `segue resume` when it has ended")),
+        Finished::TakenOver => Err(lease_lost(format!(
+            "another process took over what was prepared for {}",
+            record.name
+        ))),
         Finished::GivenUp(why) => Err(why),
     }
 }

@@ -37,9 +37,9 @@ impl Recheck for Unchecked {
 pub(super) enum Finished {
     /// It is in the tables and marked; the version of each part's table.
     Landed(Vec<u64>),
-    /// Another commit took its place: it can never land, and is forgotten. Nobody else knows of its files.
+    /// Another commit took its place: it can never land, and is forgotten by this worker. No record that is left names its files.
     ShutOut,
-    /// Whoever had the lease in between took it over: finished it, or gave it up, and may remove its files at any time.
+    /// Another worker finished it, forgot it, or gave it up, and then may remove its files at any time: it is no longer this one's.
     TakenOver,
     /// It could not be finished while the table had not decided; it is remembered, because a frozen writer may still land it.
     GivenUp(Error),

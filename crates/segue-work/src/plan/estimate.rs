@@ -65,10 +65,22 @@ pub(super) fn first(due: &[usize], parts: &[Part]) -> Vec<String> {
     named.take(FIRST).collect()
 }
 
-/// Where the columns of a copy that declares none come from, and what a new one does.
+/// Where the columns of a copy come from that it does not declare, or without a type, and what a new one does.
 pub(super) fn columns(asset: &Asset, row: Option<&AssetRow>, is_rebuild: bool) -> Option<String> {
     let copy = source_copy(asset).filter(|copy| names::are_inferred(&copy.columns))?;
     let frozen = row.and_then(|row| row.schema.as_ref()).filter(|_| !is_rebuild);
+    if !copy.columns.is_empty() {
+        // Others are not looked at, and these stay as they are found.
+        let untyped = copy.columns.iter().filter(|(_, c)| c.ty.is_none() && c.value.is_none());
+        let names: Vec<String> = untyped.map(|(name, _)| format!("`{name}`")).collect();
+        let told = || {
+            format!(
+                "found out from the first answers, and frozen: the types of {}",
+                names.join(", ")
+            )
+        };
+        return frozen.is_none().then(told);
+    }
     let Some(frozen) = frozen else {
         return Some("its columns are found out from the first answers, and frozen".into());
     };

@@ -10,6 +10,7 @@ use futures::{StreamExt, TryStreamExt};
 use segue_core::commit::{Footprint, LedgerChange, Role};
 use segue_core::sink::{Change, Rows, Sink, Target};
 use segue_core::{Error, Result};
+use segue_diag::CAME_FIRST;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -139,20 +140,34 @@ impl Lander<'_> {
         let own = known::own(self.row);
         let sink = self.deps.places.of(&own)?;
         if let Some(evidence) = self.set_aside_piece(evidence, replace_parts(&parts), &parts).await? {
+            let (target, staged, plan) = (
+                evidence.target.clone(),
+                evidence.staged.clone(),
+                evidence.worked.plan.clone(),
+            );
             let pieces = vec![self.no_rows(&sink, &own, settled, &schema).await?, evidence];
             let recheck = Rejudge {
                 deps: self.deps,
                 asset: self.asset,
             };
-            self.carry(
-                settled,
-                pieces,
-                LedgerChange::default(),
-                Footprint::nothing(),
-                &None,
-                &recheck,
-            )
-            .await?;
+            let carried = self
+                .carry(
+                    settled,
+                    pieces,
+                    LedgerChange::default(),
+                    Footprint::nothing(),
+                    &None,
+                    &recheck,
+                )
+                .await;
+            match carried {
+                // What was judged is gone already: the group is not worked out anew, and what is told is why.
+                Err(e) if e.error_code() == Some(CAME_FIRST) => {
+                    let quarantine = self.deps.places.of(&target)?;
+                    self.discard(&quarantine, &target, &staged, Some(&plan)).await;
+                }
+                carried => carried?,
+            }
         }
         Err(error)
     }

@@ -87,6 +87,8 @@ impl<'a> Doing<'a> {
         if self.shelf.has_notes().await? {
             return Ok(());
         }
+        // A former holder that was frozen would take what the present one has just staged for left behind.
+        self.step.lease.renew().await?;
         let commits = deps.store.commits(row.id).await?;
         let records = commits.prepared.iter().chain(&commits.given_up);
         let own = known::own(row);

@@ -187,13 +187,7 @@ impl Lander<'_> {
         let quarantine = self.quarantine(group, meets).await?;
         let is_commit = changes_rows || quarantine.is_some() || self.are_first_pages(group).await?;
         if !is_commit {
-            // The answers are named without the state being asked for the lease: whoever took the notes over has them.
-            if let Some(shelf) = self.shelf
-                && !shelf.let_go().await?
-            {
-                return Err(shelf.taken_over());
-            }
-            self.keep_pages_alone(group).await?;
+            self.keep_pages_of(group).await?;
             self.forget_rows(&sink, &own, group, &pieces[0].worked.plan).await;
             self.enter_unchanged(group, &settled).await?;
             return Ok(());
@@ -226,6 +220,23 @@ impl Lander<'_> {
             self.figures.bytes_written += bytes;
         }
         Ok(())
+    }
+
+    /// Keeps the answers of a group that changed nothing. They are named without the state being asked for the lease: whoever took the
+    /// notes over has them.
+    async fn keep_pages_of(&self, group: &Group) -> Result<()> {
+        let Some(shelf) = self.shelf.filter(|_| !group.pages.is_empty()) else {
+            return self.keep_pages_alone(group).await;
+        };
+        if !shelf.let_go().await? {
+            return Err(shelf.taken_over());
+        }
+        let kept = self.keep_pages_alone(group).await;
+        if kept.as_ref().is_err_and(|e| e.kind().is_transient()) {
+            // The next try need not ask for any of it again.
+            shelf.put(group).await?;
+        }
+        kept
     }
 
     async fn settle(&self, recheck: &Rejudge<'_>) -> Result<Settled> {

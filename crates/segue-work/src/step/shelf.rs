@@ -4,16 +4,16 @@
 //! short is left out. The notes count only for the definition, source and inputs that they were made with.
 //!
 //! Whoever has the file has the rows. The next holder takes it over by giving it a new name, and the one before may still wake up: it finds
-//! its file gone, and then what it staged is another's, perhaps in the table by now, and not its own to throw away ([`Shelf::let_go`]).
+//! its file gone, and then what it staged is another's, perhaps in the table by now, and not its own to throw away, nor to name where the
+//! state does not ask for the lease ([`Shelf::let_go`]).
 
 use super::group::Group;
 use segue_core::commit::InputVersion;
 use segue_core::durable::{Durability, Fsync};
 use segue_core::fault::{Boundary, reach};
 use segue_core::sink::Staged;
-use segue_core::state::Lease;
+use segue_core::state::{Lease, lease_lost};
 use segue_core::{AssetId, Context, Error, Kind, Result};
-use segue_diag::LEASE_LOST;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -117,8 +117,8 @@ impl Shelf {
         Ok(())
     }
 
-    /// Forgets this holder's notes before what they name is thrown away. `false` when another has taken them over: then it is in that
-    /// one's hands, or in the table, and must stay.
+    /// Forgets this holder's notes before what they name is thrown away, or named by a version without a number. `false` when another has
+    /// taken them over: then it is in that one's hands, or in the table, and must stay.
     ///
     /// # Errors
     /// `Unavailable` when they cannot be removed.
@@ -147,9 +147,7 @@ impl Shelf {
 
     /// What to say where the file of this holder is gone.
     pub fn taken_over(&self) -> Error {
-        Error::new(Kind::Conflict, "another process took over what lay staged here")
-            .code(LEASE_LOST)
-            .hint("nothing was lost: whoever has the lease now goes on; run `segue resume` when it has ended")
+        lease_lost("another process took over what lay staged here")
     }
 }
 

@@ -48,7 +48,12 @@ pub async fn backfill(app: &App, backfill: &Backfill, ctx: &Ctx, out: &Out) -> R
             .map_or(String::new(), |r| format!(" {} to {}", instant(r.from), instant(r.to)));
         out.line(format!("  {}{range}: {}", part.name, part.why));
     }
-    out.line(format!("{} to compute", count(parts.len(), "part")));
+    let follow = parts.iter().filter(|p| !p.after.is_empty()).count();
+    let mut sum = format!("{} to compute", count(parts.len() - follow, "part"));
+    if follow > 0 {
+        sum.push_str(&format!(", and what follows from them in {}", count(follow, "asset")));
+    }
+    out.line(sum);
     Ok(0)
 }
 

@@ -173,7 +173,7 @@ fn a_backfill_says_and_does_a_span() {
     let first = ["backfill", "+sales.daily", "--from", &from, "--to", &to, "--dry-run"];
     let parts = value(&project, &first);
     let last = parts.as_array().and_then(|parts| parts.last()).expect("a part");
-    assert_eq!(last["why"], "after raw.sales, which has no table yet", "{parts}");
+    assert_eq!(last["why"], "after raw.sales", "{parts}");
     assert_eq!(last["refused"], serde_json::Value::Null, "{parts}");
     project.ok(&["run", "raw.sales"]);
     let span = ["backfill", "sales.daily", "--from", &from, "--to", &to];

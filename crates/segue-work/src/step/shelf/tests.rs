@@ -3,6 +3,7 @@ use super::*;
 use crate::ledger::Part;
 use segue_core::Labels;
 use segue_core::commit::Outcome;
+use segue_diag::LEASE_LOST;
 use segue_testkit::power::Platters;
 use serde_json::json;
 

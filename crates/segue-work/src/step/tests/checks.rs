@@ -2,6 +2,10 @@
 
 use super::*;
 use crate::step::{Batching, How, step};
+use segue_core::Ctx;
+use segue_core::commit::CommitRecord;
+use segue_core::sink::Sink;
+use segue_testkit::sink::{MemSink, Pause, Promises};
 
 fn with_checks(checks: &str) -> (&'static str, String) {
     (TRACKS.0, format!("{}checks: [ {checks} ]\n", TRACKS.1))
@@ -33,6 +37,51 @@ async fn a_failed_check_commits_nothing_and_keeps_the_offenders() {
     source.now_says(plays(2));
     insta::assert_snapshot!(world.run_as("raw.tracks", again()).await, @"done, in 3, written 3, changed 1, commits 1, slices done 3");
     insta::assert_snapshot!(world.aside("raw.tracks").await, @"");
+}
+
+/// Another attempt, which claims the next number of a table before anybody else does.
+struct ClaimsFirst {
+    lake: MemSink,
+    ctx: Ctx,
+}
+
+#[async_trait::async_trait]
+impl Pause for ClaimsFirst {
+    async fn at(&self, what: &'static str) -> segue_core::Result<()> {
+        if what == "claim" {
+            let last = self.lake.landed("raw/tracks").last().unwrap().clone();
+            let next = CommitRecord {
+                n: last.n + 1,
+                predecessor: last.n,
+                id: segue_core::CommitId::random(),
+                ..(*last).clone()
+            };
+            self.lake.claim(&next, &self.ctx).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What was judged is thrown away by then: there is nothing to work out again.
+#[tokio::test]
+async fn a_failed_check_is_told_though_its_evidence_does_not_land() {
+    let (path, text) = with_checks("{ between: { column: plays, min: 0, max: 100 } }");
+    let source = one_each();
+    let mut world = world((path, &text), &source).await;
+    world.run("raw.tracks").await;
+    let first = ClaimsFirst {
+        lake: world.lake.clone(),
+        ctx: world.ctx(),
+    };
+    world.deps.places.lake = Arc::new(world.lake.with(Promises::KEPT, Arc::new(first)));
+    source.now_says(plays(500));
+    let again = Wanted {
+        again: true,
+        ..Wanted::default()
+    };
+    let told = world.run_as("raw.tracks", again).await;
+    assert!(told.starts_with("failed[SG0511]"), "{told}");
+    insta::assert_snapshot!(world.aside("raw.tracks").await, @"-");
 }
 
 #[tokio::test]

@@ -77,9 +77,12 @@ fn content(project: &Project) -> Result<Content, String> {
             (*table, project.start(&["sql", "--format", "csv", &question]))
         })
         .collect();
+    let answers: Vec<_> = asked
+        .into_iter()
+        .map(|(table, asked)| (table, Done::of(asked.wait_with_output().expect("it ends"))))
+        .collect();
     let mut all = Content::new();
-    for (table, asked) in asked {
-        let answer = Done::of(asked.wait_with_output().expect("it ends"));
+    for (table, answer) in answers {
         if answer.code != Some(0) {
             return Err(format!("{table} cannot be read:\n{}", answer.text()));
         }

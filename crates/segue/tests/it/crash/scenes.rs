@@ -163,7 +163,7 @@ pub const SCENES: &[Scene] = &[
             let killed = stopped(project, &["run"], Boundary::Prepared, nth, Stop::Kill);
             assert!(killed.is_some(), "there is no commit {nth}");
             for file in files_of_prepared(project) {
-                std::fs::remove_file(file).expect("it is there");
+                std::fs::remove_file(&file).unwrap_or_else(|e| panic!("commit {nth} names {}: {e}", file.display()));
             }
             None
         },
@@ -327,14 +327,17 @@ impl Scene {
     }
 }
 
-/// The files of the own table that a prepared commit adds, and those that lie staged for it.
+/// The files of the own table that the commit adds which was prepared last, and those that lie staged for it. Another step's may be
+/// prepared as well, and in its table already.
 pub fn files_of_prepared(project: &Project) -> Vec<PathBuf> {
     let state = rusqlite::Connection::open(project.file(".segue/state.db")).expect("the state is there");
     let record: String = state
-        .query_row("select record from commits where state = 'prepared'", [], |row| {
-            row.get(0)
-        })
-        .expect("one commit is prepared");
+        .query_row(
+            "select record from commits where state = 'prepared' order by prepared_at desc limit 1",
+            [],
+            |row| row.get(0),
+        )
+        .expect("a commit is prepared");
     let record = CommitRecord::from_json(&record).expect("a record");
     let own = record.own();
     let mut files: Vec<PathBuf> = Vec::new();
