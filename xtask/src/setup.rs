@@ -24,6 +24,12 @@ pub const GIT: Tool = Tool {
     probe: &["--version"],
     package: "git",
 };
+/// Needed by the tests of the connector, which start servers of their own. Debian keeps its programs out of PATH.
+pub const POSTGRESQL: Tool = Tool {
+    program: "sh",
+    probe: &["-c", "ls /usr/lib/postgresql/*/bin/initdb || command -v initdb"],
+    package: "postgresql",
+};
 /// Needed by the check that other readers of Delta tables agree; without `ensurepip` no environment can be made.
 pub const PYTHON: Tool = Tool {
     program: "python3",

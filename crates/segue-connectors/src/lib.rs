@@ -8,13 +8,19 @@ pub mod connector;
 pub mod files;
 pub mod http;
 pub mod json;
+pub mod postgres;
 pub mod rest;
 pub mod sqlite;
 
 pub use connector::{ConnectionSettings, Connector, Deps};
 
 /// Every connector there is.
-pub static CONNECTORS: &[&Connector] = &[&files::CONNECTOR, &rest::CONNECTOR, &sqlite::CONNECTOR];
+pub static CONNECTORS: &[&Connector] = &[
+    &files::CONNECTOR,
+    &postgres::CONNECTOR,
+    &rest::CONNECTOR,
+    &sqlite::CONNECTOR,
+];
 
 /// The connector of a connection's `kind:`.
 pub fn connector(kind: &str) -> Option<&'static Connector> {

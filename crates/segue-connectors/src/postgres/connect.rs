@@ -1,0 +1,255 @@
+//! A connection to the server: where it is, who asks, and that the server is the one it says it is.
+
+use super::errors::failed;
+use crate::connector::Deps;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use schemars::JsonSchema;
+use segue_core::{Ctx, Error, Kind, Result};
+use segue_diag as codes;
+use serde::Deserialize;
+use std::fmt;
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+/// The longest that making a connection may take.
+const CONNECT: Duration = Duration::from_secs(30);
+
+/// How long a peer may be silent before the system asks whether it is still there.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+
+/// The keys of a connection of kind `postgres`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Settings {
+    /// The server's name or address, or the folder of its Unix socket.
+    #[schemars(length(min = 1))]
+    pub host: String,
+    /// Its port.
+    #[serde(default = "port")]
+    #[schemars(range(min = 1))]
+    pub port: u16,
+    /// The database.
+    #[schemars(length(min = 1))]
+    pub database: String,
+    /// Who asks.
+    #[schemars(length(min = 1))]
+    pub user: String,
+    /// The user's password.
+    #[serde(default)]
+    #[schemars(with = "Option<String>", extend("x-secret" = true))]
+    pub password: Option<Password>,
+    /// How the connection is kept from being read or changed on its way.
+    #[serde(default)]
+    pub tls: Option<Tls>,
+    /// A file of certificates (PEM) that the server's is checked by, instead of those of this system; relative to the project's folder.
+    #[serde(default)]
+    pub tls_ca: Option<String>,
+}
+
+/// A password; it never prints itself.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Password(String);
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(***)")
+    }
+}
+
+/// How a connection is secured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Tls {
+    /// Encrypted, and the server's certificate is checked against its name. The default, but for a server on this machine.
+    Verify,
+    /// As it is. For a server on this machine, or behind a tunnel.
+    Off,
+}
+
+fn port() -> u16 {
+    5432
+}
+
+/// What is needed to connect.
+#[derive(Clone)]
+pub(super) struct Door {
+    config: Config,
+    tls: Option<MakeRustlsConnect>,
+    /// What is read from, without secrets.
+    pub identity: String,
+    /// The database and the server, for people.
+    pub place: String,
+}
+
+impl Door {
+    /// # Errors
+    /// `Invalid` for certificates that are none, `NotFound` when their file is not there.
+    pub fn of(settings: &Settings, deps: &Deps) -> Result<Door> {
+        let mut config = Config::new();
+        config
+            .host(&settings.host)
+            .port(settings.port)
+            .dbname(&settings.database)
+            .user(&settings.user)
+            .application_name("segue")
+            .connect_timeout(CONNECT)
+            .keepalives_idle(KEEP_ALIVE);
+        if let Some(password) = &settings.password {
+            config.password(&password.0);
+        }
+        let tls = settings.tls.unwrap_or(match is_local(&settings.host) {
+            true => Tls::Off,
+            false => Tls::Verify,
+        });
+        let tls = match tls {
+            Tls::Off => {
+                config.ssl_mode(SslMode::Disable);
+                None
+            }
+            Tls::Verify => {
+                config.ssl_mode(SslMode::Require);
+                let ca = settings.tls_ca.as_ref().map(|file| deps.project_dir.join(file));
+                Some(MakeRustlsConnect::new(verified(ca.as_deref())?))
+            }
+        };
+        let place = format!("{}:{}/{}", settings.host, settings.port, settings.database);
+        Ok(Door {
+            config,
+            tls,
+            identity: format!("postgresql://{place}"),
+            place,
+        })
+    }
+
+    /// Connects. The connection lives as long as its client.
+    ///
+    /// # Errors
+    /// `Unavailable` when the server is not reached, `Unauthenticated` when it refuses who asks, `Denied` when it is not the one it says.
+    pub async fn connect(&self, ctx: &Ctx) -> Result<Client> {
+        let doing = format!("connect to {}", self.place);
+        let refused = |e: tokio_postgres::Error| {
+            if let Some(why) = not_secure(&e) {
+                return Error::new(Kind::Denied, format!("cannot {doing}: {why}"))
+                    .code(codes::POSTGRES_UNREACHABLE)
+                    .hint("name the authority's file in `tls_ca:` and the server as its certificate does in `host:`; or say `tls: off` where nobody can listen")
+                    .caused_by(e);
+            }
+            let error = failed(&doing)(e);
+            match error.error_code() {
+                None if error.kind() == Kind::Unavailable => error.code(codes::POSTGRES_UNREACHABLE).hint(
+                    "look at `host:`, `port:` and `tls:` of the connection, and whether the server listens there",
+                ),
+                _ => error,
+            }
+        };
+        let connecting = async {
+            match &self.tls {
+                None => {
+                    let (client, connection) = self.config.connect(NoTls).await.map_err(refused)?;
+                    keep(ctx, connection);
+                    Ok(client)
+                }
+                Some(tls) => {
+                    let (client, connection) = self.config.connect(tls.clone()).await.map_err(refused)?;
+                    keep(ctx, connection);
+                    Ok(client)
+                }
+            }
+        };
+        ctx.or_cancelled(connecting).await
+    }
+
+    /// Asks the server to stop what this client has it do. What comes of that is the client's to hear.
+    pub async fn cancel(&self, client: &Client) {
+        let token = client.cancel_token();
+        let told = match &self.tls {
+            None => token.cancel_query(NoTls).await,
+            Some(tls) => token.cancel_query(tls.clone()).await,
+        };
+        if let Err(error) = told {
+            tracing::debug!(place = self.place, %error, "the server was not told to stop; it notices by itself");
+        }
+    }
+}
+
+/// Why the connection cannot be secured as it is to be, if that is what is wrong: it is so the next time too.
+fn not_secure(e: &tokio_postgres::Error) -> Option<&'static str> {
+    let mut cause = std::error::Error::source(e);
+    while let Some(one) = cause {
+        let inner = one.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref());
+        if one.is::<rustls::Error>() || inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
+            return Some("the server is not the one that it should be, or speaks another TLS");
+        }
+        if one.to_string() == "server does not support TLS" {
+            return Some("the server does not speak TLS");
+        }
+        cause = one.source();
+    }
+    None
+}
+
+/// Moves bytes until the client is dropped; its work counts for the step.
+fn keep<S, T>(ctx: &Ctx, connection: tokio_postgres::Connection<S, T>)
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    let kept = ctx.meter.measure(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "a connection to PostgreSQL ended");
+        }
+    });
+    tokio::spawn(kept);
+}
+
+/// Whether the server is on this machine: a socket's folder, or an address that leads nowhere else.
+fn is_local(host: &str) -> bool {
+    host.starts_with('/') || host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// TLS that checks the server's certificate against its name.
+fn verified(ca: Option<&Path>) -> Result<rustls::ClientConfig> {
+    let _others_were_first = rustls::crypto::ring::default_provider().install_default();
+    let mut roots = rustls::RootCertStore::empty();
+    let mut add = |certificate: CertificateDer<'static>, from: &str| {
+        roots
+            .add(certificate)
+            .map_err(|e| Error::new(Kind::Invalid, format!("a certificate in {from} cannot be used")).caused_by(e))
+    };
+    match ca {
+        Some(file) => {
+            let name = file.display().to_string();
+            let certificates = CertificateDer::pem_file_iter(file).map_err(|e| {
+                Error::new(Kind::NotFound, format!("cannot read the certificates in {name}")).caused_by(e)
+            })?;
+            for certificate in certificates {
+                let certificate = certificate
+                    .map_err(|e| Error::new(Kind::Invalid, format!("{name} holds no certificate")).caused_by(e))?;
+                add(certificate, &name)?;
+            }
+        }
+        None => {
+            for certificate in rustls_native_certs::load_native_certs().certs {
+                if let Err(error) = add(certificate, "this system") {
+                    tracing::debug!(%error, "a certificate of this system is left out");
+                }
+            }
+        }
+    }
+    if roots.is_empty() {
+        return Err(
+            Error::new(Kind::Invalid, "there is no certificate to check the server's by")
+                .hint("install the package `ca-certificates`, or name a file in `tls_ca:`"),
+        );
+    }
+    Ok(rustls::ClientConfig::builder()
+        .with_root_certificates(Arc::new(roots))
+        .with_no_client_auth())
+}

@@ -1,0 +1,69 @@
+//! Turns the server's errors and the connection's into ours, once, by what they mean for the person.
+
+use segue_core::{Error, Kind};
+use segue_diag as codes;
+use tokio_postgres::error::{DbError, SqlState};
+
+/// The error of an operation; `doing` says which: `read public.orders`.
+pub(super) fn failed(doing: &str) -> impl Fn(tokio_postgres::Error) -> Error + '_ {
+    move |e| match e.as_db_error() {
+        Some(said) => of_server(doing, said),
+        None if e.is_closed() || is_cut(&e) => Error::new(
+            Kind::Unavailable,
+            format!("cannot {doing}: the connection to the server was lost"),
+        )
+        .caused_by(e),
+        None => Error::new(Kind::Unavailable, format!("cannot {doing}")).caused_by(e),
+    }
+}
+
+fn is_cut(e: &tokio_postgres::Error) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(e);
+    while let Some(one) = cause {
+        if one.is::<std::io::Error>() {
+            return true;
+        }
+        cause = one.source();
+    }
+    false
+}
+
+fn of_server(doing: &str, said: &DbError) -> Error {
+    let state = said.code();
+    let error = |kind| {
+        let mut error = Error::new(kind, format!("cannot {doing}: {}", said.message())).with("sqlstate", state.code());
+        if let Some(detail) = said.detail() {
+            error = error.with("detail", detail);
+        }
+        error
+    };
+    match *state {
+        SqlState::INVALID_PASSWORD | SqlState::INVALID_AUTHORIZATION_SPECIFICATION => error(Kind::Unauthenticated)
+            .code(codes::POSTGRES_LOGIN)
+            .hint("look at `user:` and `password:` of the connection, and at the server's pg_hba.conf"),
+        SqlState::INSUFFICIENT_PRIVILEGE => error(Kind::Denied)
+            .code(codes::POSTGRES_DENIED)
+            .hint("grant this user SELECT on the table and USAGE on its schema"),
+        SqlState::UNDEFINED_TABLE
+        | SqlState::UNDEFINED_COLUMN
+        | SqlState::UNDEFINED_OBJECT
+        | SqlState::INVALID_CATALOG_NAME
+        | SqlState::INVALID_SCHEMA_NAME => error(Kind::NotFound).code(codes::POSTGRES_NOT_THERE),
+        SqlState::QUERY_CANCELED => error(Kind::TimedOut)
+            .hint("the server cancelled it: somebody told it to, or a `statement_timeout` of the role has passed"),
+        SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED | SqlState::LOCK_NOT_AVAILABLE => {
+            error(Kind::Unavailable)
+        }
+        SqlState::DISK_FULL => error(Kind::Unavailable).hint("the server's disk is full"),
+        _ => match state.code().get(..2) {
+            // The server stops or starts, has no room for a connection, or lost its own connection.
+            Some("08" | "53" | "57" | "58") => error(Kind::Unavailable),
+            Some("28") => error(Kind::Unauthenticated).code(codes::POSTGRES_LOGIN),
+            Some("22" | "23") => error(Kind::BadData),
+            Some("XX") => {
+                error(Kind::BadData).hint("the server says that it is damaged, or has met an error of its own")
+            }
+            _ => error(Kind::Invalid),
+        },
+    }
+}

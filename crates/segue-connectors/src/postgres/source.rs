@@ -1,0 +1,285 @@
+//! The source: a read is one moment of the database, whoever writes to it meanwhile.
+
+use super::connect::Door;
+use super::errors::failed;
+use super::rows::{Rows, Source as Column};
+use super::table::{Copy, Relation, Shape, shape};
+use crate::connector::read_copy;
+use async_trait::async_trait;
+use futures::stream::{self, BoxStream, StreamExt};
+use parking_lot::Mutex;
+use segue_core::source::{Discovered, Read, ReadRequest, Source};
+use segue_core::{Ctx, Error, Kind, Result, align};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tokio::sync::mpsc::{self, Sender};
+use tokio::task::JoinSet;
+use tokio_postgres::Client;
+
+/// Begins a read. Every session sees the same moment, nothing that the role sets ends it half-way, and texts that the server makes are the
+/// same wherever it stands.
+const BEGIN: &str = "begin transaction isolation level repeatable read read only;
+    set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0; set local lock_timeout = 0;
+    set local datestyle = 'ISO'; set local intervalstyle = 'iso_8601'; set local timezone = 'UTC';
+    set local extra_float_digits = 1; set local bytea_output = 'hex'";
+
+/// The blocks of a part of a table, at least: 32 MiB of 8 KiB each. A smaller table is read in one.
+const BLOCKS: u64 = 4096;
+
+/// How many parts there are for each connection, so that none waits long for another.
+const PARTS: u64 = 4;
+
+/// From this version on the server reads a part of a table without looking at the rest.
+const RANGES_SINCE: i32 = 140_000;
+
+/// Batches that wait to be taken.
+const WAITING: usize = 4;
+
+/// A database.
+pub(super) struct Postgres {
+    pub door: Door,
+}
+
+#[async_trait]
+impl Source for Postgres {
+    fn identity(&self) -> String {
+        self.door.identity.clone()
+    }
+
+    async fn test(&self, ctx: &Ctx) -> Result<String> {
+        let client = self.door.connect(ctx).await?;
+        let said = client
+            .query_one("select current_setting('server_version'), current_user::text", &[])
+            .await
+            .map_err(failed("ask the server who it is"))?;
+        let (version, user): (String, String) = (said.get(0), said.get(1));
+        Ok(format!("PostgreSQL {version} at {}, as {user}", self.door.place))
+    }
+
+    async fn discover(&self, ctx: &Ctx) -> Result<Vec<Discovered>> {
+        let client = self.door.connect(ctx).await?;
+        let doing = "list the tables";
+        let names = client
+            .query(
+                "select quote_ident(n.nspname) || '.' || quote_ident(c.relname)
+                 from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                 where c.relkind in ('r', 'p', 'v', 'm', 'f') and not c.relispartition
+                   and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'
+                   and has_table_privilege(c.oid, 'select') and has_schema_privilege(n.oid, 'usage')
+                 order by 1",
+                &[],
+            )
+            .await
+            .map_err(failed(doing))?;
+        let mut all = Vec::with_capacity(names.len());
+        for row in names {
+            let name: String = row.get(0);
+            let copy = Copy {
+                table: Some(name.clone()),
+                query: None,
+                streams: 1,
+            };
+            match Relation::of(&client, &copy).await {
+                Ok(there) => all.push(Discovered {
+                    name,
+                    columns: there.columns.iter().map(Column::column).collect(),
+                }),
+                // Somebody dropped it just now; or it has no column.
+                Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Unsupported | Kind::Invalid) => {
+                    tracing::debug!(table = name, %error, "left out");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(all)
+    }
+
+    async fn read(&self, request: ReadRequest, ctx: &Ctx) -> Result<BoxStream<'static, Result<Read>>> {
+        let copy: Copy = read_copy(&request.copy)?;
+        if request.slices.len() > 1 {
+            return Err(Error::new(Kind::Unsupported, "a copy from PostgreSQL has no slices")
+                .hint("read all rows with one `query:`"));
+        }
+        let client = self.door.connect(ctx).await?;
+        ctx.or_cancelled(async { client.batch_execute(BEGIN).await.map_err(failed("begin to read")) })
+            .await?;
+        let there = Relation::of(&client, &copy).await?;
+        let shape = shape(&there, &request.schema)?;
+        let parts = match request.limit {
+            Some(_) => VecDeque::from([None]),
+            None => parts(&client, &there, copy.streams).await?,
+        };
+        let (out, results) = mpsc::channel(WAITING);
+        let reading = Arc::new(Reading {
+            door: self.door.clone(),
+            statements: parts
+                .iter()
+                .map(|part| there.copy(&shape.columns, part.as_deref(), request.limit))
+                .collect::<VecDeque<_>>()
+                .into(),
+            doing: format!("read {}", there.name),
+            shape,
+            out,
+            ctx: ctx.clone(),
+        });
+        let streams = copy.streams.clamp(1, parts.len().max(1));
+        let all = ctx.meter.measure(read_all(reading, client, streams));
+        // It is not aborted with the stream: it sees that nobody listens, and tells the server.
+        let reading = tokio::spawn(all);
+        Ok(
+            stream::unfold((results, Some(reading)), |(mut results, mut reading)| async move {
+                if let Some(read) = results.recv().await {
+                    return Some((Ok(read), (results, reading)));
+                }
+                let ended = match reading.take()?.await {
+                    Ok(Ok(())) => return None,
+                    Ok(Err(error)) => error,
+                    Err(e) => Error::bug("reading from PostgreSQL did not finish").caused_by(e),
+                };
+                Some((Err(ended), (results, reading)))
+            })
+            .boxed(),
+        )
+    }
+}
+
+/// The conditions by which a table is read in parts; one without a condition, where it is read as a whole.
+async fn parts(client: &Client, there: &Relation, streams: usize) -> Result<VecDeque<Option<String>>> {
+    let whole = VecDeque::from([None]);
+    let Some(blocks) = there.blocks.filter(|blocks| *blocks >= 2 * BLOCKS && streams > 1) else {
+        return Ok(whole);
+    };
+    let version = client
+        .query_one("select current_setting('server_version_num')::int4", &[])
+        .await
+        .map_err(failed("ask the server for its version"))?;
+    if version.get::<_, i32>(0) < RANGES_SINCE {
+        return Ok(whole);
+    }
+    let many = (blocks / BLOCKS).clamp(2, streams as u64 * PARTS);
+    let bound = |at: u64| blocks * at / many;
+    Ok((0..many)
+        .map(|at| {
+            let from = format!("ctid >= '({},0)'", bound(at));
+            // The last part has no end: blocks that came since hold rows that this moment does not see.
+            Some(match at + 1 == many {
+                true => from,
+                false => format!("{from} and ctid < '({},0)'", bound(at + 1)),
+            })
+        })
+        .collect())
+}
+
+/// One read.
+struct Reading {
+    door: Door,
+    statements: Mutex<VecDeque<String>>,
+    doing: String,
+    shape: Shape,
+    out: Sender<Read>,
+    ctx: Ctx,
+}
+
+/// Reads all parts, so many at once, and says that it is done.
+async fn read_all(reading: Arc<Reading>, first: Client, streams: usize) -> Result<()> {
+    for note in &reading.shape.notes {
+        send(&reading.out, Read::Note(note.clone())).await?;
+    }
+    let mut others = JoinSet::new();
+    if streams > 1 {
+        let snapshot = first
+            .query_one("select pg_export_snapshot()", &[])
+            .await
+            .map_err(failed("share this moment with other connections"))?;
+        let snapshot: String = snapshot.get(0);
+        for _ in 1..streams {
+            let (reading, snapshot) = (reading.clone(), snapshot.clone());
+            let meter = reading.ctx.meter.clone();
+            others.spawn(meter.measure(async move {
+                let client = reading.door.connect(&reading.ctx).await?;
+                let begin = format!("{BEGIN}; set transaction snapshot '{}'", snapshot.replace('\'', "''"));
+                client.batch_execute(&begin).await.map_err(failed("begin to read"))?;
+                read_parts(&reading, &client).await
+            }));
+        }
+    }
+    // The first connection keeps the moment for the others until all of them have read.
+    read_parts(&reading, &first).await?;
+    while let Some(ended) = others.join_next().await {
+        ended.map_err(|e| Error::bug("a part of a read did not finish").caused_by(e))??;
+    }
+    send(&reading.out, Read::Done { slice: 0 }).await
+}
+
+/// Reads parts until none is left.
+async fn read_parts(reading: &Reading, client: &Client) -> Result<()> {
+    loop {
+        let Some(statement) = reading.statements.lock().pop_front() else {
+            return Ok(());
+        };
+        let reading_it = read_part(reading, client, &statement);
+        // Nobody listens any more, or the step is cancelled: the server is told, so that it does not go on for nobody.
+        let stopped = async {
+            tokio::select! {
+                () = reading.out.closed() => Error::new(Kind::Cancelled, "nobody takes the rows any more"),
+                () = reading.ctx.cancel.cancelled() => Error::new(Kind::Cancelled, "cancelled"),
+            }
+        };
+        let ended = tokio::select! {
+            ended = reading_it => ended,
+            stopped = stopped => Err(stopped),
+        };
+        if ended.is_err() {
+            reading.door.cancel(client).await;
+        }
+        ended?;
+    }
+}
+
+async fn read_part(reading: &Reading, client: &Client, statement: &str) -> Result<()> {
+    let failed = failed(&reading.doing);
+    let mut messages = Box::pin(client.copy_out(statement).await.map_err(&failed)?);
+    let mut rows = Rows::of(&reading.shape.columns);
+    while let Some(message) = messages.next().await {
+        let message = message.map_err(&failed)?;
+        reading
+            .ctx
+            .meter
+            .bytes_in
+            .fetch_add(message.len() as u64, Ordering::Relaxed);
+        rows.take(&message)?;
+        if rows.is_full() {
+            hand_on(reading, &mut rows).await?;
+        }
+    }
+    rows.end()?;
+    hand_on(reading, &mut rows).await
+}
+
+async fn hand_on(reading: &Reading, rows: &mut Rows<'_>) -> Result<()> {
+    let (batch, aside) = rows.hand_on()?;
+    reading
+        .ctx
+        .meter
+        .rows_in
+        .fetch_add((batch.num_rows() + aside.len()) as u64, Ordering::Relaxed);
+    if !aside.is_empty() {
+        let rejected = Read::Rejected {
+            slice: Some(0),
+            rows: aside,
+        };
+        send(&reading.out, rejected).await?;
+    }
+    if batch.num_rows() > 0 {
+        let batch = align::align(&batch, &reading.shape.schema)?;
+        send(&reading.out, Read::Rows { slice: 0, batch }).await?;
+    }
+    Ok(())
+}
+
+async fn send(out: &Sender<Read>, read: Read) -> Result<()> {
+    out.send(read)
+        .await
+        .map_err(|_| Error::new(Kind::Cancelled, "nobody takes the rows any more"))
+}

@@ -1,0 +1,373 @@
+//! What is read: a table or a query, its columns, and how the server is asked for them.
+
+use super::errors::failed;
+use super::rows::Source;
+use super::types::{Cast, Form, Reading, reading};
+use crate::columns::{self, named};
+use arrow_schema::SchemaRef;
+use schemars::JsonSchema;
+use segue_core::source::{Column, OnChange, ReadSchema};
+use segue_core::{Error, Kind, Result, Type};
+use segue_diag as codes;
+use serde::Deserialize;
+use std::collections::HashMap;
+use tokio_postgres::Client;
+
+/// What is read.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Copy {
+    /// A table or a view, as SQL names it: `public.orders`, `"Sales"."Order"`.
+    #[serde(default)]
+    pub table: Option<String>,
+    /// A SELECT instead of a table.
+    #[serde(default)]
+    pub query: Option<String>,
+    /// How many connections read a large table at once, each a part of it, all as it was at one moment.
+    #[serde(default = "streams")]
+    #[schemars(range(min = 1, max = 16))]
+    pub streams: usize,
+}
+
+fn streams() -> usize {
+    2
+}
+
+/// What is there to be read.
+pub(super) struct Relation {
+    /// What stands behind FROM.
+    pub from: String,
+    /// What it is called in messages.
+    pub name: String,
+    /// The columns, as they come.
+    pub columns: Vec<Source>,
+    /// How many blocks a plain table has, which can be read in parts.
+    pub blocks: Option<u64>,
+}
+
+impl Relation {
+    /// Looks at it.
+    ///
+    /// # Errors
+    /// `NotFound` for a table that is not there, `Denied` for one that this user may not read, `Invalid` for a statement that is none.
+    pub async fn of(client: &Client, copy: &Copy) -> Result<Relation> {
+        match (&copy.table, &copy.query) {
+            (Some(table), None) => table_of(client, table).await,
+            (None, Some(query)) => query_of(client, query).await,
+            _ => Err(Error::new(
+                Kind::Invalid,
+                "a copy from PostgreSQL names a `table:` or a `query:`, one of the two",
+            )),
+        }
+    }
+
+    /// The statement that sends these columns of it.
+    pub fn copy(&self, columns: &[Source], condition: Option<&str>, limit: Option<u64>) -> String {
+        let mut sql = format!("copy (select {} from {}", asked(columns), self.from);
+        if let Some(condition) = condition {
+            sql.push_str(&format!(" where {condition}"));
+        }
+        if let Some(limit) = limit {
+            sql.push_str(&format!(" limit {limit}"));
+        }
+        sql.push_str(") to stdout (format binary)");
+        sql
+    }
+}
+
+fn asked(columns: &[Source]) -> String {
+    let all: Vec<String> = columns.iter().map(|c| c.reading.cast.of(&quoted(&c.place))).collect();
+    all.join(", ")
+}
+
+/// A name as SQL takes it, whatever stands in it.
+pub(super) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+async fn table_of(client: &Client, table: &str) -> Result<Relation> {
+    let doing = format!("look at the table {table}");
+    let found = client
+        .query_opt(
+            "select c.oid, n.nspname::text, c.relname::text, c.relkind::text,
+                case when c.relkind in ('r', 'm') then pg_relation_size(c.oid) / current_setting('block_size')::int8 end
+             from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass($1)",
+            &[&table],
+        )
+        .await
+        .map_err(failed(&doing))?;
+    let Some(found) = found else {
+        return Err(Error::new(Kind::NotFound, format!("there is no table {table}"))
+            .code(codes::POSTGRES_NOT_THERE)
+            .hint("name its schema (`public.orders`), and put quotes around names with capitals"));
+    };
+    let (oid, schema, name, kind): (u32, String, String, String) =
+        (found.get(0), found.get(1), found.get(2), found.get(3));
+    if !matches!(kind.as_str(), "r" | "p" | "v" | "m" | "f") {
+        return Err(Error::new(
+            Kind::Unsupported,
+            format!("{table} is no table and no view"),
+        ));
+    }
+    let blocks: Option<i64> = found.get(4);
+    let from = format!("{}.{}", quoted(&schema), quoted(&name));
+    let attributes = client
+        .query(
+            "select attnum, attnotnull, attndims::int4 from pg_attribute where attrelid = $1 and attnum > 0 and not attisdropped",
+            &[&oid],
+        )
+        .await
+        .map_err(failed(&doing))?;
+    let attributes: HashMap<i16, (bool, i32)> = attributes
+        .iter()
+        .map(|row| (row.get(0), (row.get(1), row.get(2))))
+        .collect();
+    let columns = columns_of(client, &format!("select * from {from}"), &doing, &attributes).await?;
+    Ok(Relation {
+        from,
+        name: format!("{schema}.{name}"),
+        columns,
+        blocks: blocks.and_then(|blocks| u64::try_from(blocks).ok()),
+    })
+}
+
+async fn query_of(client: &Client, query: &str) -> Result<Relation> {
+    let query = query.trim().trim_end_matches(';');
+    let from = format!("(\n{query}\n) as q");
+    // By itself, so that what is wrong with it is told where it stands.
+    let columns = columns_of(client, query, "prepare the query", &HashMap::new()).await?;
+    Ok(Relation {
+        from,
+        name: "the query".into(),
+        columns,
+        blocks: None,
+    })
+}
+
+async fn columns_of(
+    client: &Client,
+    sql: &str,
+    doing: &str,
+    attributes: &HashMap<i16, (bool, i32)>,
+) -> Result<Vec<Source>> {
+    let statement = client.prepare(sql).await.map_err(failed(doing))?;
+    let mut columns: Vec<Source> = Vec::with_capacity(statement.columns().len());
+    for column in statement.columns() {
+        let attribute = column.column_id().and_then(|id| attributes.get(&id));
+        let (required, dimensions) = attribute.copied().unwrap_or((false, 0));
+        let source = Source {
+            place: column.name().to_string(),
+            name: named(column.name()),
+            reading: reading(
+                column.type_(),
+                column.type_modifier(),
+                usize::try_from(dimensions).unwrap_or(0),
+            ),
+            required,
+        };
+        if let Some(before) = columns.iter().find(|c| c.name == source.name) {
+            return Err(Error::new(
+                Kind::Invalid,
+                format!(
+                    "the columns `{}` and `{}` would both be called `{}`",
+                    before.place, source.place, source.name
+                ),
+            )
+            .hint("give one of them another name with `columns:`, or with `as` in a query"));
+        }
+        columns.push(source);
+    }
+    match columns.is_empty() {
+        true => Err(Error::new(Kind::Unsupported, "there is no column to read")),
+        false => Ok(columns),
+    }
+}
+
+/// What is asked for, and what comes out of it.
+pub(super) struct Shape {
+    /// The columns that are asked for, as they come.
+    pub columns: Vec<Source>,
+    /// The columns that the rows have in the end.
+    pub schema: SchemaRef,
+    /// What is worth saying of it.
+    pub notes: Vec<String>,
+}
+
+/// How what is there becomes what is wanted.
+///
+/// # Errors
+/// `BadData` with [`codes::SCHEMA_FROZEN`] for a change that the asset does not take in; `NotFound` for a column that is not there;
+/// `Invalid` for a type that does not take every value.
+pub(super) fn shape(there: &Relation, wanted: &ReadSchema) -> Result<Shape> {
+    let Some(columns) = &wanted.columns else {
+        let all: Vec<Column> = there.columns.iter().map(Source::column).collect();
+        return Ok(Shape {
+            columns: there.columns.clone(),
+            schema: columns::schema(&all),
+            notes: Vec::new(),
+        });
+    };
+    match wanted.declared {
+        true => declared(there, columns, &wanted.untyped),
+        false => frozen(there, columns, wanted),
+    }
+}
+
+fn declared(there: &Relation, wanted: &[Column], untyped: &[String]) -> Result<Shape> {
+    let (mut columns, mut kept) = (Vec::new(), Vec::new());
+    for column in wanted {
+        if column.value.is_some() {
+            return Err(Error::new(
+                Kind::Unsupported,
+                format!(
+                    "column `{}` has a `value:`, which a copy from PostgreSQL does not make",
+                    column.name
+                ),
+            )
+            .hint("write a `query:` that selects it"));
+        }
+        let place = column.path.as_deref().unwrap_or(&column.name);
+        let source = there.columns.iter().find(|c| c.place == place || c.name == place);
+        let Some(source) = source else {
+            return Err(lacks(there, place));
+        };
+        let (of, reading) = match untyped.contains(&column.name) {
+            true => (source.reading.of.clone(), source.reading.clone()),
+            false => (
+                column.of.clone(),
+                read_as(&source.reading, &column.of).ok_or_else(|| {
+                    Error::new(
+                        Kind::Invalid,
+                        format!(
+                            "column `{place}` of {} is {}, of which not every value is {}",
+                            there.name, source.reading.of, column.of
+                        ),
+                    )
+                    .code(codes::POSTGRES_TYPE)
+                    .hint("declare the type that it has, or `string`; or cast it in a `query:`")
+                })?,
+            ),
+        };
+        kept.push(Column { of, ..column.clone() });
+        columns.push(Source {
+            place: source.place.clone(),
+            name: column.name.clone(),
+            reading,
+            required: column.required,
+        });
+    }
+    Ok(Shape {
+        columns,
+        schema: columns::schema(&kept),
+        notes: Vec::new(),
+    })
+}
+
+/// How a column is read so that its values are of this type, unless some are not.
+fn read_as(found: &Reading, wanted: &Type) -> Option<Reading> {
+    match (&found.form, wanted) {
+        _ if found.of.widens_to(wanted) => Some(found.clone()),
+        // Whether a number fits is seen by each.
+        (Form::Numeric, Type::Decimal(..) | Type::String) => Some(Reading {
+            of: wanted.clone(),
+            ..found.clone()
+        }),
+        (_, Type::String) => Some(Reading {
+            of: Type::String,
+            form: Form::Text,
+            cast: Cast::Text,
+        }),
+        _ => None,
+    }
+}
+
+fn frozen(there: &Relation, before: &[Column], wanted: &ReadSchema) -> Result<Shape> {
+    let changed = |what: String, key: &str| {
+        Error::new(Kind::BadData, what).code(codes::SCHEMA_FROZEN).hint(format!(
+            "say `{key}: evolve` to take it in, or `{key}: drop_value` to leave it out"
+        ))
+    };
+    let (mut columns, mut kept, mut notes) = (Vec::new(), Vec::new(), Vec::new());
+    for column in before {
+        let Some(source) = there.columns.iter().find(|c| c.name == column.name) else {
+            if column.required || wanted.on_new_column == OnChange::Freeze {
+                return Err(lacks(there, &column.name));
+            }
+            notes.push(format!(
+                "{} no longer has the column `{}`, which is empty from now on",
+                there.name, column.name
+            ));
+            kept.push(column.clone());
+            continue;
+        };
+        let of = match read_as(&source.reading, &column.of) {
+            Some(reading) => {
+                columns.push(Source {
+                    reading,
+                    ..source.clone()
+                });
+                column.of.clone()
+            }
+            None => match (wanted.on_type_change, source.reading.of.common(&column.of)) {
+                (OnChange::Evolve, Some(both)) => {
+                    columns.push(source.clone());
+                    both
+                }
+                (OnChange::DropValue, _) => {
+                    let (name, of) = (&column.name, &source.reading.of);
+                    notes.push(format!("the values of `{name}` were left out: it is {of} now"));
+                    column.of.clone()
+                }
+                _ => {
+                    let what = format!(
+                        "column `{}` of {} is {} now, and was {}",
+                        column.name, there.name, source.reading.of, column.of
+                    );
+                    return Err(changed(what, "on_type_change"));
+                }
+            },
+        };
+        let required = column.required && source.required;
+        kept.push(Column {
+            of,
+            required,
+            ..column.clone()
+        });
+    }
+    for source in there.columns.iter().filter(|c| before.iter().all(|b| b.name != c.name)) {
+        match wanted.on_new_column {
+            OnChange::Evolve => {
+                columns.push(source.clone());
+                kept.push(Column {
+                    required: false,
+                    ..source.column()
+                });
+            }
+            OnChange::DropValue => notes.push(format!("the column `{}` is new, and was left out", source.place)),
+            OnChange::Freeze | OnChange::Quarantine => {
+                return Err(changed(
+                    format!(
+                        "{} has a column that the table does not: `{}`",
+                        there.name, source.place
+                    ),
+                    "on_new_column",
+                ));
+            }
+        }
+    }
+    Ok(Shape {
+        columns,
+        schema: columns::schema(&kept),
+        notes,
+    })
+}
+
+fn lacks(there: &Relation, column: &str) -> Error {
+    let near = segue_diag::closest(column, there.columns.iter().map(|c| c.place.as_str()));
+    let error =
+        Error::new(Kind::NotFound, format!("{} has no column `{column}`", there.name)).code(codes::POSTGRES_NOT_THERE);
+    match near {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None => error,
+    }
+}

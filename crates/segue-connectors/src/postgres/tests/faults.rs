@@ -1,0 +1,203 @@
+//! Servers that stop, connections that are cut, and readers who go away.
+
+use super::*;
+
+/// A server of its own.
+async fn own(sql: &str) -> (Postgres, Value, Client) {
+    let server = tokio::task::spawn_blocking(|| Postgres::start(&[])).await.unwrap();
+    let client = client(&server, "postgres").await;
+    client.batch_execute(sql).await.unwrap();
+    let settings = json!({ "host": "127.0.0.1", "port": server.port(), "database": "postgres", "user": USER });
+    (server, settings, client)
+}
+
+const SLOW: &str = "select n, pg_sleep(0.001)::text from generate_series(1, 1000000) n";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_dies_in_the_middle_ends_the_read_and_nothing_counts_as_done() {
+    let (mut server, settings, _client) =
+        own("create table t as select n as id, repeat('x', 1000) as pad from generate_series(1, 50000) n").await;
+    let ctx = Ctx::new("dev", Arc::new(SystemClock::default()));
+    let source = source(settings).unwrap();
+    let mut reads = source
+        .read(request(json!({ "table": "t" }), ReadSchema::default()), &ctx)
+        .await
+        .unwrap();
+    assert!(matches!(reads.next().await, Some(Ok(Read::Rows { .. }))));
+    tokio::task::block_in_place(|| server.kill());
+    let mut ended = None;
+    while let Some(read) = reads.next().await {
+        match read {
+            Ok(Read::Done { .. }) => panic!("it is not done"),
+            Ok(_) => {}
+            Err(error) => ended = Some(error),
+        }
+    }
+    let error = ended.expect("it says so");
+    assert_eq!(error.kind(), Kind::Unavailable, "{error}");
+    // And the next one finds the server that was started again.
+    tokio::task::block_in_place(|| server.run());
+    let again = told(
+        &source,
+        request(json!({ "query": "select count(*) as n from t" }), ReadSchema::default()),
+        &ctx,
+    )
+    .await;
+    assert_eq!(again, "n int64\n50000\ndone");
+}
+
+async fn working(client: &Client) -> i64 {
+    let sql = "select count(*) from pg_stat_activity where application_name = 'segue' and state = 'active'";
+    client.query_one(sql, &[]).await.unwrap().get(0)
+}
+
+async fn until_nobody_works(client: &Client) {
+    for _ in 0..200 {
+        if working(client).await == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("the server still works for nobody");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_read_that_is_cancelled_or_dropped_ends_at_the_server() {
+    let (_server, settings, client) = own("select 1").await;
+    let source = source(settings).unwrap();
+    for is_dropped in [true, false] {
+        let ctx = Ctx::new("dev", Arc::new(SystemClock::default()));
+        // No row comes of it for a long time.
+        let query = json!({ "query": format!("select count(*) from ({SLOW}) s") });
+        let reads = source.read(request(query, ReadSchema::default()), &ctx).await.unwrap();
+        while working(&client).await == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        if is_dropped {
+            drop(reads);
+            until_nobody_works(&client).await;
+        } else {
+            ctx.cancel.cancel();
+            let ended: Vec<_> = reads.collect().await;
+            assert!(
+                matches!(&ended[..], [Err(e)] if e.kind() == Kind::Cancelled),
+                "{ended:?}"
+            );
+            until_nobody_works(&client).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_somebody_ends_ends_the_read() {
+    let bed = Bed::new("select 1").await;
+    let mut reads = bed
+        .source()
+        .read(request(json!({ "query": SLOW }), ReadSchema::default()), &bed.ctx)
+        .await
+        .unwrap();
+    bed.sql("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'segue' and datname = current_database()").await;
+    let mut last = None;
+    while let Some(read) = reads.next().await {
+        last = Some(read);
+    }
+    let error = last.unwrap().unwrap_err();
+    assert_eq!(error.kind(), Kind::Unavailable, "{error}");
+}
+
+#[tokio::test]
+async fn a_table_that_is_dropped_while_it_is_looked_at_says_so() {
+    let bed = Bed::new("create table t (id int)").await;
+    let mut reads = bed
+        .source()
+        .read(request(json!({ "table": "t" }), ReadSchema::default()), &bed.ctx)
+        .await
+        .unwrap();
+    // The read holds a lock on what it reads: whoever drops it waits, or is told.
+    let dropped = bed
+        .client
+        .batch_execute("set lock_timeout = '100ms'; drop table t")
+        .await;
+    while let Some(read) = reads.next().await {
+        read.unwrap();
+    }
+    let _either_way = dropped;
+}
+
+#[tokio::test]
+async fn limits_of_the_role_do_not_end_a_read() {
+    let bed = Bed::new("select 1").await;
+    bed.sql(&format!(
+        "alter database {} set statement_timeout = '50ms'",
+        bed.database
+    ))
+    .await;
+    let slow = json!({ "query": "select n, pg_sleep(0.2)::text as slept from generate_series(1, 2) n" });
+    let said = bed.read(slow).await;
+    assert!(said.ends_with("done"), "{said}");
+}
+
+#[tokio::test]
+async fn nobody_there_is_said() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let settings = json!({ "host": "127.0.0.1", "port": port, "database": "d", "user": "u" });
+    let ctx = Ctx::new("dev", Arc::new(SystemClock::default()));
+    let error = source(settings).unwrap().test(&ctx).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Unavailable);
+    assert_eq!(error.error_code(), Some(segue_diag::POSTGRES_UNREACHABLE));
+}
+
+#[tokio::test]
+async fn a_server_is_the_one_that_its_certificate_says() {
+    let (server, ca) = tokio::task::spawn_blocking(Postgres::start_with_tls).await.unwrap();
+    let ctx = Ctx::new("dev", Arc::new(SystemClock::default()));
+    let tried = async |host: &str, tls: Value, ca: Option<&std::path::Path>| {
+        let mut settings =
+            json!({ "host": host, "port": server.port(), "database": "postgres", "user": USER, "tls": tls });
+        if let Some(ca) = ca {
+            settings["tls_ca"] = json!(ca);
+        }
+        let tested = source(settings).unwrap().test(&ctx).await;
+        tested.map_err(|e| format!("{:?}", e.kind()))
+    };
+    let verified = tried("localhost", json!("verify"), Some(&ca)).await;
+    assert!(verified.is_ok(), "{verified:?}");
+    // Signed by nobody that this machine knows; for another name; and without TLS, as told.
+    assert_eq!(tried("localhost", json!("verify"), None).await, Err("Denied".into()));
+    assert_eq!(
+        tried("127.0.0.1", json!("verify"), Some(&ca)).await,
+        Err("Denied".into())
+    );
+    assert!(tried("127.0.0.1", json!("off"), None).await.is_ok());
+    let plain = Postgres::shared();
+    let mut settings =
+        json!({ "host": "localhost", "port": plain.port(), "database": "postgres", "user": USER, "tls": "verify" });
+    settings["tls_ca"] = json!(ca);
+    let refused = source(settings).unwrap().test(&ctx).await.unwrap_err();
+    assert_eq!(
+        refused.error_code(),
+        Some(segue_diag::POSTGRES_UNREACHABLE),
+        "{refused}"
+    );
+}
+
+/// A server that speaks another protocol, or none.
+#[tokio::test]
+async fn a_server_of_something_else_is_said() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            use tokio::io::AsyncWriteExt;
+            let _gone = socket.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        }
+    });
+    let settings = json!({ "host": "127.0.0.1", "port": port, "database": "d", "user": "u" });
+    let ctx = Ctx::new("dev", Arc::new(SystemClock::default()));
+    let error = source(settings).unwrap().test(&ctx).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Unavailable, "{error}");
+}
