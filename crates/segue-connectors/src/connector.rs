@@ -1,15 +1,18 @@
 //! What a connector says about itself, and what it is given.
 
+use futures::stream::{self, BoxStream, StreamExt};
 use segue_core::gate::Gate;
 use segue_core::sink::Sink;
-use segue_core::source::Source;
-use segue_core::{Clock, Context, Kind, Result};
+use segue_core::source::{Read, Source};
+use segue_core::{Clock, Context, Error, Kind, Result};
 use segue_spec::ConnectorSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::sync::mpsc::Receiver;
+use tokio::task::JoinHandle;
 
 /// Makes something that speaks to one connection.
 pub type Open<T> = fn(ConnectionSettings, Deps) -> Result<Arc<T>>;
@@ -82,7 +85,7 @@ impl ConnectionSettings {
             let words = e.to_string();
             // serde quotes what it found; only the part that names the key is safe to show.
             let field = ["missing field", "unknown field"].iter().any(|w| words.starts_with(w));
-            let error = segue_core::Error::new(Kind::Invalid, "the settings are not what this connector expects")
+            let error = Error::new(Kind::Invalid, "the settings are not what this connector expects")
                 .with("connection", connection);
             if field {
                 error.hint(words)
@@ -97,6 +100,22 @@ impl fmt::Debug for ConnectionSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ConnectionSettings(***)")
     }
+}
+
+/// What a task sends, and the error that it ends with, if it does.
+pub(crate) fn sent_by(sent: Receiver<Read>, task: JoinHandle<Result<()>>) -> BoxStream<'static, Result<Read>> {
+    stream::unfold((sent, Some(task)), |(mut sent, mut task)| async move {
+        if let Some(read) = sent.recv().await {
+            return Some((Ok(read), (sent, task)));
+        }
+        let ended = match task.take()?.await {
+            Ok(Ok(())) => return None,
+            Ok(Err(error)) => error,
+            Err(e) => Error::bug("a read did not come to its end").caused_by(e),
+        };
+        Some((Err(ended), (sent, task)))
+    })
+    .boxed()
 }
 
 /// Reads the connector's own keys of a `copy:` into its struct.

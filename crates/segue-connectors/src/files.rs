@@ -6,9 +6,9 @@ mod paths;
 mod scan;
 mod shape;
 
-use crate::connector::{ConnectionSettings, Connector, Deps, read_copy, schema_of};
+use crate::connector::{ConnectionSettings, Connector, Deps, read_copy, schema_of, sent_by};
 use async_trait::async_trait;
-use futures::stream::{self, BoxStream, StreamExt};
+use futures::stream::BoxStream;
 use schemars::JsonSchema;
 use segue_core::source::{Discovered, Read, ReadRequest, Source};
 use segue_core::{Ctx, Error, Kind, Result};
@@ -123,20 +123,7 @@ impl Source for Files {
         let reading = tokio::task::spawn_blocking(move || {
             meter.measured(|| csv::read(&folder, &files, &copy, &request, &ctx, &out))
         });
-        Ok(
-            stream::unfold((results, Some(reading)), |(mut results, mut reading)| async move {
-                if let Some(read) = results.recv().await {
-                    return Some((Ok(read), (results, reading)));
-                }
-                let ended = match reading.take()?.await {
-                    Ok(Ok(())) => return None,
-                    Ok(Err(error)) => error,
-                    Err(e) => Error::bug("reading files did not finish").caused_by(e),
-                };
-                Some((Err(ended), (results, reading)))
-            })
-            .boxed(),
-        )
+        Ok(sent_by(results, reading))
     }
 }
 

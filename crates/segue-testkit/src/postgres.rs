@@ -153,6 +153,8 @@ impl Postgres {
         self.keeper = Some(keeper);
         let begun = Instant::now();
         while !self.is_ready() {
+            let log = self.log();
+            assert!(!log.contains("FATAL"), "PostgreSQL does not start:\n{log}");
             assert!(begun.elapsed() < PATIENCE, "PostgreSQL does not start:\n{}", self.log());
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -261,6 +263,8 @@ fn as_server(program: impl AsRef<OsStr>) -> Command {
         return Command::new(program);
     }
     let mut command = Command::new("setpriv");
+    // Somewhere that the other user may be as well.
+    command.current_dir("/");
     let user = ["--reuid", SERVER_USER, "--regid", SERVER_USER, "--clear-groups"];
     command.args(user).arg("--").arg(program);
     command

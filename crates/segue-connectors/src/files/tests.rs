@@ -2,6 +2,7 @@
 
 use super::*;
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
+use futures::StreamExt;
 use segue_core::source::{Column, OnChange, ReadSchema};
 use segue_core::{Clock, Slice};
 use segue_testkit::clock::ManualClock;

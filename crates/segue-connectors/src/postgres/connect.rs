@@ -17,8 +17,11 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// The longest that making a connection may take.
-const CONNECT: Duration = Duration::from_secs(30);
+/// The longest that making a connection may take, and being let in.
+const CONNECT: Duration = Duration::from_secs(if cfg!(test) { 5 } else { 30 });
+
+/// The longest that it is waited for until a server was told to stop.
+const CANCEL: Duration = Duration::from_secs(5);
 
 /// How long a peer may be silent before the system asks whether it is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
@@ -163,18 +166,33 @@ impl Door {
                 }
             }
         };
-        ctx.or_cancelled(connecting).await
+        let in_time = async {
+            tokio::time::timeout(CONNECT, connecting).await.unwrap_or_else(|_| {
+                Err(Error::new(
+                    Kind::Unavailable,
+                    format!("cannot {doing}: no answer within {} s", CONNECT.as_secs()),
+                )
+                .code(codes::POSTGRES_UNREACHABLE)
+                .hint("look at `host:`, `port:` and `tls:` of the connection, and whether the server listens there"))
+            })
+        };
+        ctx.or_cancelled(in_time).await
     }
 
     /// Asks the server to stop what this client has it do. What comes of that is the client's to hear.
     pub async fn cancel(&self, client: &Client) {
         let token = client.cancel_token();
-        let told = match &self.tls {
-            None => token.cancel_query(NoTls).await,
-            Some(tls) => token.cancel_query(tls.clone()).await,
+        let telling = async {
+            match &self.tls {
+                None => token.cancel_query(NoTls).await,
+                Some(tls) => token.cancel_query(tls.clone()).await,
+            }
         };
-        if let Err(error) = told {
-            tracing::debug!(place = self.place, %error, "the server was not told to stop; it notices by itself");
+        if !matches!(tokio::time::timeout(CANCEL, telling).await, Ok(Ok(()))) {
+            tracing::debug!(
+                place = self.place,
+                "the server was not told to stop; it notices by itself"
+            );
         }
     }
 }

@@ -173,20 +173,24 @@ impl<'a> Numeric<'a> {
         let mut value: i128 = 0;
         // The lowest power that has a digit, or that the scale reaches into.
         let lowest = -i32::from(scale.div_ceil(4));
+        // Of its four decimal digits these stand below the scale.
+        let surplus = 10_i128.pow(u32::from(scale.div_ceil(4) * 4 - scale));
         for power in (lowest..=self.weight.max(lowest)).rev() {
+            let (mut times, mut digit) = (10_000, i128::from(self.digit(power)));
+            if power == lowest {
+                if digit % surplus != 0 {
+                    return Err(misfit());
+                }
+                (times, digit) = (times / surplus, digit / surplus);
+            }
             value = value
-                .checked_mul(10_000)
-                .and_then(|v| v.checked_add(i128::from(self.digit(power))))
+                .checked_mul(times)
+                .and_then(|v| v.checked_add(digit))
                 .ok_or_else(misfit)?;
         }
         // What stands below the scale must be nothing.
         let below = (self.weight - self.len() + 1..lowest).any(|power| self.digit(power) != 0);
-        let surplus = 10_i128.pow(u32::from(scale.div_ceil(4) * 4 - scale));
-        if below || value % surplus != 0 {
-            return Err(misfit());
-        }
-        let value = value / surplus;
-        if value >= 10_i128.pow(u32::from(precision)) {
+        if below || value >= 10_i128.pow(u32::from(precision)) {
             return Err(misfit());
         }
         Ok(if self.sign == Sign::Minus { -value } else { value })
@@ -256,6 +260,12 @@ impl<'a> Array<'a> {
                     "an array whose first element is number {first}, not 1"
                 )));
             }
+        }
+        // Each element has four bytes at least: what says that it has more is believed no further.
+        match lengths.iter().try_fold(1_usize, |all, len| all.checked_mul(*len)) {
+            Some(0) => lengths = vec![0],
+            Some(all) if all <= rest.len() / 4 => {}
+            _ => return Err(cut()),
         }
         Ok(Array {
             lengths,

@@ -8,6 +8,15 @@ use tokio_postgres::error::{DbError, SqlState};
 pub(super) fn failed(doing: &str) -> impl Fn(tokio_postgres::Error) -> Error + '_ {
     move |e| match e.as_db_error() {
         Some(said) => of_server(doing, said),
+        // What the client itself finds missing or wrong about the password.
+        None if ["authentication error", "invalid configuration"]
+            .iter()
+            .any(|k| e.to_string().starts_with(k)) =>
+        {
+            Error::new(Kind::Unauthenticated, format!("cannot {doing}: {e}"))
+                .code(codes::POSTGRES_LOGIN)
+                .hint("look at `user:` and `password:` of the connection")
+        }
         None if e.is_closed() || is_cut(&e) => Error::new(
             Kind::Unavailable,
             format!("cannot {doing}: the connection to the server was lost"),
@@ -35,7 +44,10 @@ fn of_server(doing: &str, said: &DbError) -> Error {
         if let Some(detail) = said.detail() {
             error = error.with("detail", detail);
         }
-        error
+        match said.hint() {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
     };
     match *state {
         SqlState::INVALID_PASSWORD | SqlState::INVALID_AUTHORIZATION_SPECIFICATION => error(Kind::Unauthenticated)
@@ -55,7 +67,10 @@ fn of_server(doing: &str, said: &DbError) -> Error {
             error(Kind::Unavailable)
         }
         SqlState::DISK_FULL => error(Kind::Unavailable).hint("the server's disk is full"),
+        SqlState::CONFIGURATION_LIMIT_EXCEEDED => error(Kind::Denied),
         _ => match state.code().get(..2) {
+            // A time limit of the session, which not every server lets a read lift.
+            Some("25") if matches!(state.code(), "25P03" | "25P04") => error(Kind::TimedOut),
             // The server stops or starts, has no room for a connection, or lost its own connection.
             Some("08" | "53" | "57" | "58") => error(Kind::Unavailable),
             Some("28") => error(Kind::Unauthenticated).code(codes::POSTGRES_LOGIN),

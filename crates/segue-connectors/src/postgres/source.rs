@@ -4,9 +4,10 @@ use super::connect::Door;
 use super::errors::failed;
 use super::rows::{Rows, Source as Column};
 use super::table::{Copy, Relation, Shape, shape};
-use crate::connector::read_copy;
+use crate::connector::{read_copy, sent_by};
 use async_trait::async_trait;
-use futures::stream::{self, BoxStream, StreamExt};
+use futures::StreamExt;
+use futures::stream::BoxStream;
 use parking_lot::Mutex;
 use segue_core::source::{Discovered, Read, ReadRequest, Source};
 use segue_core::{Ctx, Error, Kind, Result, align};
@@ -16,13 +17,24 @@ use std::sync::atomic::Ordering;
 use tokio::sync::mpsc::{self, Sender};
 use tokio::task::JoinSet;
 use tokio_postgres::Client;
+use tokio_util::sync::CancellationToken;
 
-/// Begins a read. Every session sees the same moment, nothing that the role sets ends it half-way, and texts that the server makes are the
-/// same wherever it stands.
-const BEGIN: &str = "begin transaction isolation level repeatable read read only;
-    set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0; set local lock_timeout = 0;
-    set local datestyle = 'ISO'; set local intervalstyle = 'iso_8601'; set local timezone = 'UTC';
-    set local extra_float_digits = 1; set local bytea_output = 'hex'";
+/// Begins a read: every connection of it sees the same moment.
+const BEGIN: &str = "begin transaction isolation level repeatable read read only";
+
+/// Nothing that the role sets ends a read half-way, and texts that the server makes are the same wherever it stands.
+const SETTINGS: &str = "set local datestyle = 'ISO'; set local intervalstyle = 'iso_8601'; set local timezone = 'UTC';
+    set local extra_float_digits = 1; set local bytea_output = 'hex'; set local lc_monetary = 'C';
+    select set_config(name, '0', true) from pg_settings where name in
+        ('statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout', 'lock_timeout')";
+
+/// How many of the tables that a read has locked are no longer, or not yet, what its moment sees of them. Whoever empties, rewrites or
+/// replaces a table leaves an older moment with no row of it, and no error (PostgreSQL's documentation, "Caveats" of its concurrency
+/// control). `pg_class` is seen as of the moment, `pg_relation_filenode` as it is now.
+const REPLACED: &str = "select count(*) from pg_locks l left join pg_class c on c.oid = l.relation
+    where l.pid = pg_backend_pid() and l.locktype = 'relation' and l.relation >= 16384
+      and l.database = (select oid from pg_database where datname = current_database())
+      and (c.oid is null or (c.relkind in ('r', 'm') and c.relfilenode <> pg_relation_filenode(c.oid)))";
 
 /// The blocks of a part of a table, at least: 32 MiB of 8 KiB each. A smaller table is read in one.
 const BLOCKS: u64 = 4096;
@@ -49,10 +61,10 @@ impl Source for Postgres {
 
     async fn test(&self, ctx: &Ctx) -> Result<String> {
         let client = self.door.connect(ctx).await?;
-        let said = client
-            .query_one("select current_setting('server_version'), current_user::text", &[])
-            .await
-            .map_err(failed("ask the server who it is"))?;
+        let asked = client.query_one("select current_setting('server_version'), current_user::text", &[]);
+        let said = ctx
+            .or_cancelled(async { asked.await.map_err(failed("ask the server who it is")) })
+            .await?;
         let (version, user): (String, String) = (said.get(0), said.get(1));
         Ok(format!("PostgreSQL {version} at {}, as {user}", self.door.place))
     }
@@ -80,7 +92,7 @@ impl Source for Postgres {
                 query: None,
                 streams: 1,
             };
-            match Relation::of(&client, &copy).await {
+            match ctx.or_cancelled(Relation::of(&client, &copy)).await {
                 Ok(there) => all.push(Discovered {
                     name,
                     columns: there.columns.iter().map(Column::column).collect(),
@@ -102,14 +114,24 @@ impl Source for Postgres {
                 .hint("read all rows with one `query:`"));
         }
         let client = self.door.connect(ctx).await?;
-        ctx.or_cancelled(async { client.batch_execute(BEGIN).await.map_err(failed("begin to read")) })
-            .await?;
-        let there = Relation::of(&client, &copy).await?;
-        let shape = shape(&there, &request.schema)?;
-        let parts = match request.limit {
-            Some(_) => VecDeque::from([None]),
-            None => parts(&client, &there, copy.streams).await?,
-        };
+        let looked = ctx
+            .or_cancelled(async {
+                let begin = format!("{BEGIN}; {SETTINGS}");
+                client.batch_execute(&begin).await.map_err(failed("begin to read"))?;
+                let there = Relation::of(&client, &copy).await?;
+                let shape = shape(&there, &request.schema)?;
+                let parts = match request.limit {
+                    Some(_) => VecDeque::from([None]),
+                    None => parts(&client, &there, copy.streams).await?,
+                };
+                Ok((there, shape, parts))
+            })
+            .await;
+        if looked.is_err() {
+            // It may wait for a lock: then it goes on waiting, for nobody.
+            self.door.cancel(&client).await;
+        }
+        let (there, shape, parts) = looked?;
         let (out, results) = mpsc::channel(WAITING);
         let reading = Arc::new(Reading {
             door: self.door.clone(),
@@ -119,6 +141,8 @@ impl Source for Postgres {
                 .collect::<VecDeque<_>>()
                 .into(),
             doing: format!("read {}", there.name),
+            from: there.from.clone(),
+            stop: ctx.cancel.child_token(),
             shape,
             out,
             ctx: ctx.clone(),
@@ -127,20 +151,7 @@ impl Source for Postgres {
         let all = ctx.meter.measure(read_all(reading, client, streams));
         // It is not aborted with the stream: it sees that nobody listens, and tells the server.
         let reading = tokio::spawn(all);
-        Ok(
-            stream::unfold((results, Some(reading)), |(mut results, mut reading)| async move {
-                if let Some(read) = results.recv().await {
-                    return Some((Ok(read), (results, reading)));
-                }
-                let ended = match reading.take()?.await {
-                    Ok(Ok(())) => return None,
-                    Ok(Err(error)) => error,
-                    Err(e) => Error::bug("reading from PostgreSQL did not finish").caused_by(e),
-                };
-                Some((Err(ended), (results, reading)))
-            })
-            .boxed(),
-        )
+        Ok(sent_by(results, reading))
     }
 }
 
@@ -176,6 +187,10 @@ struct Reading {
     door: Door,
     statements: Mutex<VecDeque<String>>,
     doing: String,
+    /// What stands behind FROM.
+    from: String,
+    /// Stops every connection of this read.
+    stop: CancellationToken,
     shape: Shape,
     out: Sender<Read>,
     ctx: Ctx,
@@ -196,20 +211,67 @@ async fn read_all(reading: Arc<Reading>, first: Client, streams: usize) -> Resul
         for _ in 1..streams {
             let (reading, snapshot) = (reading.clone(), snapshot.clone());
             let meter = reading.ctx.meter.clone();
-            others.spawn(meter.measure(async move {
-                let client = reading.door.connect(&reading.ctx).await?;
-                let begin = format!("{BEGIN}; set transaction snapshot '{}'", snapshot.replace('\'', "''"));
-                client.batch_execute(&begin).await.map_err(failed("begin to read"))?;
-                read_parts(&reading, &client).await
-            }));
+            others.spawn(meter.measure(async move { help(&reading, &snapshot).await }));
         }
     }
     // The first connection keeps the moment for the others until all of them have read.
-    read_parts(&reading, &first).await?;
-    while let Some(ended) = others.join_next().await {
-        ended.map_err(|e| Error::bug("a part of a read did not finish").caused_by(e))??;
+    let mut own = std::pin::pin!(read_parts(&reading, &first));
+    let (mut own_has_ended, mut result) = (false, Ok(()));
+    loop {
+        let ended = tokio::select! {
+            ended = &mut own, if !own_has_ended => {
+                own_has_ended = true;
+                ended
+            }
+            Some(ended) = others.join_next() => {
+                ended.unwrap_or_else(|e| Err(Error::bug("a part of a read did not finish").caused_by(e)))
+            }
+            else => break,
+        };
+        if ended.is_err() && result.is_ok() {
+            reading.stop.cancel();
+            result = ended;
+        }
+    }
+    result?;
+    let replaced = first.query_one(REPLACED, &[]).await.map_err(failed(&reading.doing))?;
+    if replaced.get::<_, i64>(0) > 0 {
+        return Err(Error::new(
+            Kind::Unavailable,
+            format!(
+                "cannot {}: it was emptied or replaced while the read began",
+                reading.doing
+            ),
+        )
+        .hint("nothing of this read counts; the next one finds what is there then"));
     }
     send(&reading.out, Read::Done { slice: 0 }).await
+}
+
+/// Reads parts by another connection, if one can be had that sees the same moment. The first reads all that is left by itself.
+async fn help(reading: &Reading, snapshot: &str) -> Result<()> {
+    let joined = async {
+        let client = reading.door.connect(&reading.ctx).await?;
+        let begin = format!(
+            "{BEGIN}; set transaction snapshot '{}'; {SETTINGS}",
+            snapshot.replace('\'', "''")
+        );
+        // Whoever waits to change the table waits for the first connection, and this one would wait for them: it does not.
+        let lock = format!(
+            "set local lock_timeout = '1s'; select 1 from {} limit 0; set local lock_timeout = 0",
+            reading.from
+        );
+        let begun = async { client.batch_execute(&format!("{begin}; {lock}")).await };
+        begun.await.map_err(failed("begin to read"))?;
+        Ok(client)
+    };
+    match reading.ctx.or_cancelled(joined).await {
+        Ok(client) => read_parts(reading, &client).await,
+        Err(error) => {
+            tracing::debug!(%error, "a table is read with fewer connections");
+            Ok(())
+        }
+    }
 }
 
 /// Reads parts until none is left.
@@ -223,7 +285,7 @@ async fn read_parts(reading: &Reading, client: &Client) -> Result<()> {
         let stopped = async {
             tokio::select! {
                 () = reading.out.closed() => Error::new(Kind::Cancelled, "nobody takes the rows any more"),
-                () = reading.ctx.cancel.cancelled() => Error::new(Kind::Cancelled, "cancelled"),
+                () = reading.stop.cancelled() => Error::new(Kind::Cancelled, "stopped, as asked"),
             }
         };
         let ended = tokio::select! {

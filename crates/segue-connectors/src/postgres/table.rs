@@ -272,6 +272,16 @@ fn read_as(found: &Reading, wanted: &Type) -> Option<Reading> {
             of: wanted.clone(),
             ..found.clone()
         }),
+        // As is an array's shape, which the server does not keep one column to.
+        (Form::Array(element, dimensions), Type::List(_)) => {
+            let (is, _) = innermost(&found.of, *dimensions);
+            let (wanted_is, wanted_dimensions) = innermost(wanted, usize::MAX);
+            (is == wanted_is).then(|| Reading {
+                of: wanted.clone(),
+                form: Form::Array(element.clone(), wanted_dimensions),
+                cast: found.cast,
+            })
+        }
         (_, Type::String) => Some(Reading {
             of: Type::String,
             form: Form::Text,
@@ -279,6 +289,15 @@ fn read_as(found: &Reading, wanted: &Type) -> Option<Reading> {
         }),
         _ => None,
     }
+}
+
+/// What stands in the lists of a type, at most so many deep, and how deep.
+fn innermost(of: &Type, most: usize) -> (&Type, usize) {
+    let (mut of, mut depth) = (of, 0);
+    while let (Type::List(inner), true) = (of, depth < most) {
+        (of, depth) = (inner, depth + 1);
+    }
+    (of, depth)
 }
 
 fn frozen(there: &Relation, before: &[Column], wanted: &ReadSchema) -> Result<Shape> {
@@ -300,7 +319,12 @@ fn frozen(there: &Relation, before: &[Column], wanted: &ReadSchema) -> Result<Sh
             kept.push(column.clone());
             continue;
         };
-        let of = match read_as(&source.reading, &column.of) {
+        let both = source.reading.of.common(&column.of);
+        let is_kept = source.reading.of.widens_to(&column.of) || column.of == Type::String;
+        // The server does not keep an array's column to one shape; and where no type takes both, each value is looked at.
+        let by_value = matches!(source.reading.form, Form::Array(..))
+            || (both.is_none() && wanted.on_type_change == OnChange::Evolve);
+        let of = match read_as(&source.reading, &column.of).filter(|_| is_kept || by_value) {
             Some(reading) => {
                 columns.push(Source {
                     reading,
@@ -308,7 +332,7 @@ fn frozen(there: &Relation, before: &[Column], wanted: &ReadSchema) -> Result<Sh
                 });
                 column.of.clone()
             }
-            None => match (wanted.on_type_change, source.reading.of.common(&column.of)) {
+            None => match (wanted.on_type_change, both) {
                 (OnChange::Evolve, Some(both)) => {
                     columns.push(source.clone());
                     both
@@ -354,6 +378,10 @@ fn frozen(there: &Relation, before: &[Column], wanted: &ReadSchema) -> Result<Sh
                 ));
             }
         }
+    }
+    if columns.is_empty() {
+        let what = format!("no column of {} is left to read", there.name);
+        return Err(changed(what, "on_new_column"));
     }
     Ok(Shape {
         columns,

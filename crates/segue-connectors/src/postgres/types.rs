@@ -92,6 +92,10 @@ pub(super) fn reading(of: &PgType, modifier: i32, dimensions: usize) -> Reading 
         form: Form::Text,
         cast: Cast::Text,
     };
+    if matches!(*of, PgType::INT2_VECTOR | PgType::OID_VECTOR) {
+        // Arrays whose first element is number 0.
+        return text;
+    }
     match of.kind() {
         Kind::Domain(base) => return reading(base, modifier, dimensions),
         Kind::Enum(_) => return plain(Type::String, Form::Text),

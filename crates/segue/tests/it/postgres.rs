@@ -105,12 +105,8 @@ fn a_server_that_dies_while_it_is_read_costs_no_row() {
         let rows = project.sql("select count(*) from raw.orders");
         let rows = rows.lines().last().expect("a count");
         assert!(["2", "60000"].contains(&rows), "after {wait} ms: {rows}");
-        assert_eq!(
-            ended.code == Some(0),
-            rows == "60000",
-            "after {wait} ms: {}",
-            ended.text()
-        );
+        let is_whole = ended.code != Some(0) || rows == "60000";
+        assert!(is_whole, "after {wait} ms: {}", ended.text());
         server.run();
     }
     project.ok(&["run", "raw.orders"]);

@@ -62,6 +62,27 @@ fn numbers_are_exact_or_do_not_fit() {
     assert_eq!(pushed(&Form::Numeric, Type::Decimal(38, 0), &widest), "9".repeat(38));
     let wider = numeric(0, 9, 0, &[100, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
     assert!(pushed(&Form::Numeric, Type::Decimal(38, 0), &wider).starts_with("expected decimal(38,0)"));
+    let decimal_of = |precision, scale, bytes: &[u8]| pushed(&Form::Numeric, Type::Decimal(precision, scale), bytes);
+    assert_eq!(
+        decimal_of(38, 38, &numeric(0, -1, 1, &[5000])),
+        format!("0.5{}", "0".repeat(37))
+    );
+    assert_eq!(
+        decimal_of(38, 37, &numeric(0, 0, 0, &[1])),
+        format!("1.{}", "0".repeat(37))
+    );
+    let most = [9, 9999, 9999, 9999, 9999, 9999, 9999, 9999, 9999, 9999, 9900];
+    let most = decimal_of(38, 2, &numeric(0, 9, 2, &most));
+    assert!(most.starts_with("expected decimal(38,2)"), "{most}");
+    assert_eq!(
+        decimal_of(38, 2, &numeric(0, 8, 2, &[9999; 10])),
+        "expected decimal(38,2), found 999999999999999999999999999999999999.99"
+    );
+    let fits = [9999, 9999, 9999, 9999, 9999, 9999, 9999, 9999, 9999, 9900];
+    assert_eq!(
+        decimal_of(38, 2, &numeric(0, 8, 2, &fits)),
+        format!("{}.99", "9".repeat(36))
+    );
     assert_eq!(text(&[0, 1, 0, 0, 0, 0, 0, 0]), "bytes that are no number");
     assert_eq!(text(&[]), "bytes that are no number");
 }
@@ -132,7 +153,7 @@ fn arrays_keep_their_shape_or_do_not_fit() {
         "expected an array with 1 dimensions, found one with 2"
     );
     assert_eq!(one(&array(&[(2, 1)], &[Some(1)])), "bytes that end too soon[1]");
-    assert_eq!(one(&array(&[(i32::MAX, 1)], &[])), "bytes that end too soon[0]");
+    assert_eq!(one(&array(&[(i32::MAX, 1)], &[])), "bytes that end too soon");
     assert_eq!(one(&array(&[(-1, 1)], &[])), "an array of a negative length");
 }
 

@@ -16,7 +16,7 @@ const SLOW: &str = "select n, pg_sleep(0.001)::text from generate_series(1, 1000
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_dies_in_the_middle_ends_the_read_and_nothing_counts_as_done() {
     let (mut server, settings, _client) =
-        own("create table t as select n as id, repeat('x', 1000) as pad from generate_series(1, 50000) n").await;
+        own("create table t as select n as id, repeat('x', 1000) as pad from generate_series(1, 150000) n").await;
     let ctx = Ctx::new("dev", Arc::new(SystemClock::default()));
     let source = source(settings).unwrap();
     let mut reads = source
@@ -43,7 +43,7 @@ async fn a_server_that_dies_in_the_middle_ends_the_read_and_nothing_counts_as_do
         &ctx,
     )
     .await;
-    assert_eq!(again, "n int64\n50000\ndone");
+    assert_eq!(again, "n int64\n150000\ndone");
 }
 
 async fn working(client: &Client) -> i64 {
@@ -105,23 +105,132 @@ async fn a_connection_that_somebody_ends_ends_the_read() {
     assert_eq!(error.kind(), Kind::Unavailable, "{error}");
 }
 
-#[tokio::test]
-async fn a_table_that_is_dropped_while_it_is_looked_at_says_so() {
-    let bed = Bed::new("create table t (id int)").await;
-    let mut reads = bed
-        .source()
-        .read(request(json!({ "table": "t" }), ReadSchema::default()), &bed.ctx)
-        .await
-        .unwrap();
-    // The read holds a lock on what it reads: whoever drops it waits, or is told.
-    let dropped = bed
-        .client
-        .batch_execute("set lock_timeout = '100ms'; drop table t")
+/// A table that takes several connections.
+const BIG: &str = "create table big as select n as id, repeat('x', 1000) as pad from generate_series(1, 80000) n";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_read_in_parts_that_is_dropped_or_stopped_ends_at_the_server() {
+    let (mut server, settings, client) = own(BIG).await;
+    let source = source(settings).unwrap();
+    let big = || request(json!({ "table": "big", "streams": 3 }), ReadSchema::default());
+    let ctx = Ctx::new("dev", Arc::new(SystemClock::default()));
+    let mut reads = source.read(big(), &ctx).await.unwrap();
+    assert!(matches!(reads.next().await, Some(Ok(Read::Rows { .. }))));
+    drop(reads);
+    until_nobody_works(&client).await;
+    let mut reads = source.read(big(), &ctx).await.unwrap();
+    assert!(matches!(reads.next().await, Some(Ok(Read::Rows { .. }))));
+    tokio::task::block_in_place(|| server.kill());
+    let ended: Vec<_> = reads.collect().await;
+    assert!(!ended.iter().any(|read| matches!(read, Ok(Read::Done { .. }))));
+    assert!(matches!(ended.last(), Some(Err(e)) if e.kind() == Kind::Unavailable));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_second_connection_the_first_reads_all() {
+    let bed = Bed::new(BIG).await;
+    bed.sql("create role lone login connection limit 1; grant select on big to lone")
         .await;
-    while let Some(read) = reads.next().await {
-        read.unwrap();
+    let mut settings = bed.settings();
+    settings["user"] = json!("lone");
+    let count = json!({ "table": "big", "streams": 3 });
+    let said = told(
+        &source(settings).unwrap(),
+        request(count, ReadSchema::default()),
+        &bed.ctx,
+    )
+    .await;
+    assert_eq!(said.lines().count(), 80_002, "a head, the rows, and its end");
+    assert!(said.ends_with("done"));
+}
+
+/// What it sees of the table is nothing then, and that is no empty table.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_is_emptied_or_replaced_as_the_read_begins_is_not_an_empty_one() {
+    for change in [
+        "truncate t; insert into t values (7)",
+        "create table fresh as select 7 as id; alter table t rename to old; alter table fresh rename to t",
+        "alter table t alter column id type int8",
+    ] {
+        let bed = Bed::new("create table t as select 1 as id").await;
+        bed.sql(&format!("begin; {change}")).await;
+        let source = bed.source();
+        let reading = async {
+            told(
+                &source,
+                request(json!({ "table": "t" }), ReadSchema::default()),
+                &bed.ctx,
+            )
+            .await
+        };
+        let committing = async {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            bed.sql("commit").await;
+        };
+        let (said, ()) = tokio::join!(reading, committing);
+        assert!(!said.contains("done"), "{change}: {said}");
+        assert!(
+            said.contains("error Unavailable") || said.contains("error NotFound"),
+            "{change}: {said}"
+        );
+        let again = bed.read(json!({ "table": "t" })).await;
+        assert!(
+            again.ends_with("done") && again.lines().count() == 3,
+            "{change}: {again}"
+        );
     }
-    let _either_way = dropped;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_waits_for_a_lock_can_be_stopped() {
+    let bed = Bed::new("create table t as select 1 as id").await;
+    bed.sql("begin; lock table t").await;
+    let ctx = Ctx::new("dev", Arc::new(SystemClock::default()));
+    let source = bed.source();
+    let reading = async { told(&source, request(json!({ "table": "t" }), ReadSchema::default()), &ctx).await };
+    let stopping = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        ctx.cancel.cancel();
+    };
+    let both = async { tokio::join!(reading, stopping) };
+    let (said, ()) = tokio::time::timeout(Duration::from_secs(10), both)
+        .await
+        .expect("it is stopped");
+    assert!(said.starts_with("error Cancelled"), "{said}");
+    let waiting = "select count(*) from pg_locks where not granted and database = (select oid from pg_database where datname = current_database())";
+    for _ in 0..200 {
+        if bed.client.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("it still waits at the server");
+}
+
+#[tokio::test]
+async fn a_password_that_is_missing_is_no_server_that_is_missing() {
+    let bed = Bed::new("select 1").await;
+    let ada = format!(
+        "do $$ begin create role {} login password '{}'; exception when duplicate_object then end $$",
+        LOGIN.0, LOGIN.1
+    );
+    bed.sql(&ada).await;
+    let mut settings = bed.settings();
+    settings["user"] = json!(LOGIN.0);
+    let error = source(settings).unwrap().test(&bed.ctx).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Unauthenticated, "{error}");
+    assert_eq!(error.error_code(), Some(segue_diag::POSTGRES_LOGIN));
+}
+
+/// It takes the connection and says nothing.
+#[tokio::test]
+async fn a_server_that_is_silent_is_not_waited_for_for_ever() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let settings = json!({ "host": "127.0.0.1", "port": port, "database": "d", "user": "u" });
+    let ctx = Ctx::new("dev", Arc::new(SystemClock::default()));
+    let error = source(settings).unwrap().test(&ctx).await.unwrap_err();
+    assert!(error.to_string().contains("no answer within 5 s"), "{error}");
 }
 
 #[tokio::test]
