@@ -246,6 +246,8 @@ proptest! {
             Type::Timestamp => prop_assert_eq!(value.as_str().unwrap().parse::<jiff::Timestamp>().unwrap().to_string(), got.as_str().unwrap()),
             Type::Uuid => prop_assert_eq!(value.as_str().unwrap().to_lowercase(), got.as_str().unwrap()),
             Type::LocalTimestamp => prop_assert_eq!(value.as_str().unwrap().parse::<jiff::civil::DateTime>().unwrap(), got.as_str().unwrap().parse::<jiff::civil::DateTime>().unwrap()),
+            // JSON can write zero with a sign; whole numbers have one zero.
+            Type::Int8 | Type::Int16 | Type::Int32 | Type::Int64 | Type::UInt64 if text == "-0" => prop_assert_eq!("0", got.to_string()),
             Type::Int8 | Type::Int16 | Type::Int32 | Type::Int64 | Type::UInt64 => prop_assert_eq!(text, got.to_string()),
             Type::Vector(_) => prop_assert_eq!(got.as_array().unwrap().len(), 3),
             _ => prop_assert_eq!(got, value),
