@@ -102,6 +102,12 @@ impl fmt::Debug for ConnectionSettings {
     }
 }
 
+/// Decides what TLS computes with, before anything uses it.
+pub(crate) fn install_tls() {
+    // The first caller decides for the process; it is the same provider wherever it is done.
+    let _others_were_first = rustls::crypto::ring::default_provider().install_default();
+}
+
 /// What a task sends, and the error that it ends with, if it does.
 pub(crate) fn sent_by(sent: Receiver<Read>, task: JoinHandle<Result<()>>) -> BoxStream<'static, Result<Read>> {
     stream::unfold((sent, Some(task)), |(mut sent, mut task)| async move {

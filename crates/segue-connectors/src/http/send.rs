@@ -15,8 +15,7 @@ const CONNECT: Duration = Duration::from_secs(10);
 
 /// The client below everything. Redirects are ours, so that no credential follows one elsewhere.
 pub(super) fn client(settings: &HttpSettings, defaults: &[(String, String)], tls: bool) -> Result<Client> {
-    // The first caller decides for the process; it is the same provider wherever it is done.
-    let _others_were_first = rustls::crypto::ring::default_provider().install_default();
+    crate::connector::install_tls();
     let mut all = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
     all.extend(headers(defaults)?);
     let builder = Client::builder();

@@ -1,14 +1,13 @@
 //! A connection to the server: where it is, who asks, and that the server is the one it says it is.
 
-use super::errors::failed;
-use crate::connector::Deps;
+use super::errors::{causes, failed};
+use crate::connector::{Deps, install_tls};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use schemars::JsonSchema;
-use segue_core::{Ctx, Error, Kind, Result};
+use segue_core::{Ctx, Error, Kind, Result, Secret};
 use segue_diag as codes;
-use serde::Deserialize;
-use std::fmt;
+use serde::{Deserialize, Deserializer};
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -44,9 +43,9 @@ pub(super) struct Settings {
     #[schemars(length(min = 1))]
     pub user: String,
     /// The user's password.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "secret")]
     #[schemars(with = "Option<String>", extend("x-secret" = true))]
-    pub password: Option<Password>,
+    pub password: Option<Secret>,
     /// How the connection is kept from being read or changed on its way.
     #[serde(default)]
     pub tls: Option<Tls>,
@@ -55,15 +54,8 @@ pub(super) struct Settings {
     pub tls_ca: Option<String>,
 }
 
-/// A password; it never prints itself.
-#[derive(Clone, Deserialize)]
-#[serde(transparent)]
-pub(super) struct Password(String);
-
-impl fmt::Debug for Password {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Password(***)")
-    }
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<Secret>, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.map(Secret::new))
 }
 
 /// How a connection is secured.
@@ -105,7 +97,7 @@ impl Door {
             .connect_timeout(CONNECT)
             .keepalives_idle(KEEP_ALIVE);
         if let Some(password) = &settings.password {
-            config.password(&password.0);
+            config.password(password.reveal());
         }
         let tls = settings.tls.unwrap_or(match is_local(&settings.host) {
             true => Tls::Off,
@@ -146,9 +138,7 @@ impl Door {
             }
             let error = failed(&doing)(e);
             match error.error_code() {
-                None if error.kind() == Kind::Unavailable => error.code(codes::POSTGRES_UNREACHABLE).hint(
-                    "look at `host:`, `port:` and `tls:` of the connection, and whether the server listens there",
-                ),
+                None if error.kind() == Kind::Unavailable => unreachable(error),
                 _ => error,
             }
         };
@@ -168,12 +158,10 @@ impl Door {
         };
         let in_time = async {
             tokio::time::timeout(CONNECT, connecting).await.unwrap_or_else(|_| {
-                Err(Error::new(
+                Err(unreachable(Error::new(
                     Kind::Unavailable,
                     format!("cannot {doing}: no answer within {} s", CONNECT.as_secs()),
-                )
-                .code(codes::POSTGRES_UNREACHABLE)
-                .hint("look at `host:`, `port:` and `tls:` of the connection, and whether the server listens there"))
+                )))
             })
         };
         ctx.or_cancelled(in_time).await
@@ -197,20 +185,21 @@ impl Door {
     }
 }
 
+fn unreachable(error: Error) -> Error {
+    error
+        .code(codes::POSTGRES_UNREACHABLE)
+        .hint("look at `host:`, `port:` and `tls:` of the connection, and whether the server listens there")
+}
+
 /// Why the connection cannot be secured as it is to be, if that is what is wrong: it is so the next time too.
 fn not_secure(e: &tokio_postgres::Error) -> Option<&'static str> {
-    let mut cause = std::error::Error::source(e);
-    while let Some(one) = cause {
+    causes(e).find_map(|one| {
         let inner = one.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref());
         if one.is::<rustls::Error>() || inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
             return Some("the server is not the one that it should be, or speaks another TLS");
         }
-        if one.to_string() == "server does not support TLS" {
-            return Some("the server does not speak TLS");
-        }
-        cause = one.source();
-    }
-    None
+        (one.to_string() == "server does not support TLS").then_some("the server does not speak TLS")
+    })
 }
 
 /// Moves bytes until the client is dropped; its work counts for the step.
@@ -234,7 +223,7 @@ fn is_local(host: &str) -> bool {
 
 /// TLS that checks the server's certificate against its name.
 fn verified(ca: Option<&Path>) -> Result<rustls::ClientConfig> {
-    let _others_were_first = rustls::crypto::ring::default_provider().install_default();
+    install_tls();
     let mut roots = rustls::RootCertStore::empty();
     let mut add = |certificate: CertificateDer<'static>, from: &str| {
         roots

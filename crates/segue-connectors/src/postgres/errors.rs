@@ -2,6 +2,7 @@
 
 use segue_core::{Error, Kind};
 use segue_diag as codes;
+use std::error::Error as StdError;
 use tokio_postgres::error::{DbError, SqlState};
 
 /// The error of an operation; `doing` says which: `read public.orders`.
@@ -27,14 +28,12 @@ pub(super) fn failed(doing: &str) -> impl Fn(tokio_postgres::Error) -> Error + '
 }
 
 fn is_cut(e: &tokio_postgres::Error) -> bool {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(e);
-    while let Some(one) = cause {
-        if one.is::<std::io::Error>() {
-            return true;
-        }
-        cause = one.source();
-    }
-    false
+    causes(e).any(|one| one.is::<std::io::Error>())
+}
+
+/// The error, what caused it, what caused that, and so on.
+pub(super) fn causes(e: &tokio_postgres::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+    std::iter::successors(Some(e as &(dyn StdError + 'static)), |one| <dyn StdError>::source(*one))
 }
 
 fn of_server(doing: &str, said: &DbError) -> Error {
