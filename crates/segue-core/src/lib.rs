@@ -1,7 +1,7 @@
 //! The words that capabilities exchange, and the few traits behind which they stand.
 //!
 //! In reading order: what a value can be ([`types`], [`align`]), what things are called ([`names`]), which part of a table
-//! is meant ([`spans`], [`slice`]), what a commit is ([`commit`]), where data comes from and goes to ([`source`], [`sink`]),
+//! is meant ([`spans`], [`slice`]), what a commit is ([`commit`]), where data comes from and goes to ([`source`], [`sink`], [`history`]),
 //! what answers SQL ([`engine`]), and what every use-case is given ([`ctx`]).
 
 pub mod align;
@@ -13,6 +13,7 @@ pub mod engine;
 pub mod fault;
 pub mod gate;
 pub mod hash;
+pub mod history;
 pub mod meter;
 pub mod names;
 pub mod secret;

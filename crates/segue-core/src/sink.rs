@@ -2,11 +2,12 @@
 
 use crate::commit::{CommitRecord, Footprint};
 use crate::engine::Relation;
-use crate::{AssetId, AssetName, CommitId, Ctx, Labels, Result, Span, Spans, TableId};
+use crate::{AssetId, AssetName, CommitId, Ctx, Labels, Result, Span, Spans, TableId, Type};
 use arrow_array::{BooleanArray, RecordBatch};
-use arrow_schema::SchemaRef;
+use arrow_schema::{Field, SchemaRef};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -63,7 +64,115 @@ pub enum Change {
     Merge {
         /// The key's columns.
         key: Vec<String>,
+        /// What becomes of the table's rows whose key is not among the staged ones.
+        #[serde(default, skip_serializing_if = "Missing::keeps")]
+        missing: Missing,
     },
+    /// All rows whose key occurs among the staged rows are taken away, and the staged rows are added. A key may come several times; a
+    /// row marked as deleting has its key's rows taken away, and is not added. Keys whose rows are equal, as often as they come, are left
+    /// as they are. Keys are non-null.
+    DeleteInsert {
+        /// The key's columns.
+        key: Vec<String>,
+    },
+    /// The table keeps what was ([`valid_columns`] stand in its schema, and in no staged row). A staged row whose key has no current row is
+    /// added as current from `at` on. One that is equal to its current row in all other columns changes nothing; one that differs closes
+    /// it at `at`, and is added. A row marked as deleting closes it. Keys are non-null and unique within what is staged.
+    ///
+    /// No stretch is empty or runs backwards, and no two of a key overlap, also where a clock was set back: where `at` is not above the
+    /// current row's [`VALID_FROM`], a microsecond after that stands for it; and where a key has no current row, its new one begins no
+    /// earlier than its last [`VALID_TO`]. That goes for the one key alone.
+    History {
+        /// The key's columns.
+        key: Vec<String>,
+        /// When the read began whose rows these are.
+        at: Timestamp,
+    },
+}
+
+/// What becomes of rows of a merged table whose key did not come, where everything that there is came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Missing {
+    /// They stay.
+    #[default]
+    Keep,
+    /// Which they are is not known this time: they stay as they are. As with [`Missing::Mark`], a row whose key comes has its
+    /// [`DELETED_AT`] empty.
+    Unknown,
+    /// They are deleted.
+    Delete,
+    /// Their [`DELETED_AT`], which stands in the table's schema and in no staged row, becomes `at` where it is empty. A row whose key comes
+    /// has it empty.
+    Mark {
+        /// When the read began in which they did not come.
+        at: Timestamp,
+    },
+}
+
+impl Missing {
+    /// Whether nothing was said of them.
+    pub fn keeps(&self) -> bool {
+        *self == Missing::Keep
+    }
+
+    /// Whether they are looked for.
+    pub fn is_told(&self) -> bool {
+        matches!(self, Missing::Delete | Missing::Mark { .. })
+    }
+}
+
+/// Since when a row of a history is so; required.
+pub const VALID_FROM: &str = "valid_from";
+/// Until when it was so, exclusively; empty while it is.
+pub const VALID_TO: &str = "valid_to";
+/// Whether it is so now; required.
+pub const CURRENT: &str = "current";
+/// When a row was first seen to be gone at its source; empty while it is there.
+pub const DELETED_AT: &str = "deleted_at";
+
+/// The columns of a history beside the rows' own, in their order.
+pub fn valid_columns() -> [Field; 3] {
+    [
+        Type::Timestamp.field(VALID_FROM, false),
+        Type::Timestamp.field(VALID_TO, true),
+        Type::Bool.field(CURRENT, false),
+    ]
+}
+
+/// The column in which rows are marked that are gone.
+pub fn deleted_column() -> Field {
+    Type::Timestamp.field(DELETED_AT, true)
+}
+
+impl Change {
+    /// A merge that leaves alone what did not come.
+    pub fn merge(key: impl IntoIterator<Item = impl Into<String>>) -> Change {
+        Change::Merge {
+            key: key.into_iter().map(Into::into).collect(),
+            missing: Missing::Keep,
+        }
+    }
+
+    /// The key by which rows meet; empty where they do not meet by one.
+    pub fn key(&self) -> &[String] {
+        match self {
+            Change::Merge { key, .. } | Change::DeleteInsert { key } | Change::History { key, .. } => key,
+            Change::Append | Change::ReplaceTable | Change::ReplaceRanges { .. } | Change::ReplaceSlices { .. } => &[],
+        }
+    }
+
+    /// The columns that the change fills by itself: the table's schema has them, staged rows do not.
+    pub fn own_columns(&self) -> Vec<Field> {
+        match self {
+            Change::History { .. } => valid_columns().to_vec(),
+            Change::Merge {
+                missing: Missing::Mark { .. } | Missing::Unknown,
+                ..
+            } => vec![deleted_column()],
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// Rows that lie ready in the sink, durable, and invisible until a commit names them. Plain data: another process can commit or discard them.
@@ -87,6 +196,15 @@ pub struct Grain {
     pub bounds: Vec<i64>,
 }
 
+/// Rows that a merge found missing ([`Missing`]); zeros where it did not look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MissingRows {
+    /// Rows that it deletes or marks because their key did not come.
+    pub gone: u64,
+    /// Rows that the table had, without those that were marked before.
+    pub of: u64,
+}
+
 /// A change that was worked out on one version of the table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WorkedOut {
@@ -101,6 +219,8 @@ pub struct WorkedOut {
     pub rows_written: u64,
     /// Rows that were there and are no longer, or no longer so.
     pub rows_removed: u64,
+    /// Of a merge that tells what is missing: what it found.
+    pub missing: MissingRows,
     /// Bytes that are added to the target.
     pub bytes_written: u64,
     /// What the change would do to readers; labels and columns as asked for.
@@ -193,7 +313,8 @@ pub trait Sink: Send + Sync {
     /// it holds every column of the staged rows and, but for [`Change::ReplaceTable`], of the table.
     ///
     /// # Errors
-    /// `BadData` for null or doubled keys of a merge, rows outside their ranges or slices, types that would have to be narrowed.
+    /// `BadData` for null or doubled keys of a merge or history, null keys of a delete-insert, rows outside their ranges or slices, staged
+    /// rows with a column that the change fills by itself, types that would have to be narrowed.
     async fn work_out(
         &self,
         target: &Target,
@@ -271,3 +392,6 @@ pub fn grained(values: impl IntoIterator<Item = i64>, grain: &Grain) -> Spans {
 
 /// The values by which rows of a batch are counted, by column; for sinks that keep footprints.
 pub type ValuesByColumn = BTreeMap<String, Vec<i64>>;
+
+#[cfg(test)]
+mod tests;

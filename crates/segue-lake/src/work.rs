@@ -23,8 +23,8 @@ use datafusion::arrow::compute::filter_record_batch;
 use futures::TryStreamExt;
 use object_store::ObjectStore;
 use segue_core::hash::sha256;
-use segue_core::sink::{Change, Grain, Staged, Target, WorkedOut};
-use segue_core::{Batches, Ctx, Error, Footprint, Labels, Result, Spans, align};
+use segue_core::sink::{Change, Grain, Missing, MissingRows, Staged, Target, WorkedOut};
+use segue_core::{Batches, Ctx, Error, Footprint, Kind, Labels, Result, Spans, align};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -60,6 +60,7 @@ struct Outcome {
     wrote: Vec<String>,
     rows_written: u64,
     rows_removed: u64,
+    missing: MissingRows,
     unchanged_slices: BTreeSet<Labels>,
     unchanged_ranges: Spans,
     labels: BTreeSet<Labels>,
@@ -80,7 +81,13 @@ pub(crate) async fn work_out(
     let work = Work::new(lake, target, table, &schema, change, staged, grains, ctx)?;
     let outcome = match change {
         Change::Append => append::work_out(&work).await?,
-        Change::Merge { key } => merge::work_out(&work, key).await?,
+        Change::Merge {
+            key,
+            missing: Missing::Keep,
+        } => merge::work_out(&work, key).await?,
+        Change::Merge { .. } | Change::DeleteInsert { .. } | Change::History { .. } => {
+            return Err(Error::new(Kind::Unsupported, "the lake does not know this change yet"));
+        }
         Change::ReplaceTable | Change::ReplaceRanges { .. } | Change::ReplaceSlices { .. } => {
             replace::work_out(&work, change).await?
         }
@@ -252,6 +259,7 @@ impl<'a> Work<'a> {
             unchanged_ranges: outcome.unchanged_ranges,
             rows_written: outcome.rows_written,
             rows_removed: outcome.rows_removed,
+            missing: outcome.missing,
             bytes_written: plan.adds.iter().map(|f| f.size).sum(),
             footprint,
             plan: plan.to_json()?,

@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod gate;
 pub mod http;
+pub mod modes;
 pub mod postgres;
 pub mod power;
 pub mod relation;

@@ -1,9 +1,11 @@
 //! A sink in memory: what [`Sink`] promises, with nothing behind it, and each promise can be taken back to see what it was for.
 
+mod keyed;
+
 use crate::relation::MemRelation;
 use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
-use arrow_schema::{DataType, SchemaRef};
+use arrow_schema::{DataType, Schema, SchemaRef};
 use arrow_select::{concat::concat_batches, filter::filter_record_batch};
 use async_trait::async_trait;
 use futures::{TryStreamExt, stream::BoxStream};
@@ -11,6 +13,7 @@ use parking_lot::Mutex;
 use segue_core::align::align;
 use segue_core::commit::{CommitRecord, Role};
 use segue_core::engine::Relation;
+use segue_core::history::refuse_own;
 use segue_core::sink::*;
 use segue_core::{CommitId, Ctx, Error, Footprint, Kind, Labels, Result, Spans, TableId};
 use serde_json::{Value, json};
@@ -326,10 +329,24 @@ impl Sink for MemSink {
             Some(version) => version.rows.clone(),
             None => RecordBatch::new_empty(schema.clone()),
         };
+        // A history's own columns are filled by the sink; a mark that is not there is an empty one.
+        let coming = match change {
+            Change::History { .. } => {
+                let own = change.own_columns();
+                let fields = schema
+                    .fields()
+                    .iter()
+                    .filter(|f| own.iter().all(|o| o.name() != f.name()));
+                Arc::new(Schema::new(fields.cloned().collect::<Vec<_>>()))
+            }
+            _ => schema.clone(),
+        };
         let mut incoming = Vec::new();
         let mut deletes = Vec::new();
         for s in staged {
-            incoming.push(align(&self.file(&s.place)?, &schema)?);
+            let rows = self.file(&s.place)?;
+            refuse_own(change, &rows.schema(), &target.name)?;
+            incoming.push(align(&rows, &coming)?);
             let id = s.place["file"].as_u64().unwrap_or(0);
             deletes.extend(
                 self.deletes
@@ -340,7 +357,15 @@ impl Sink for MemSink {
             );
         }
         let incoming =
-            concat_batches(&schema, &incoming).map_err(|e| Error::bug("cannot join batches").caused_by(e))?;
+            concat_batches(&coming, &incoming).map_err(|e| Error::bug("cannot join batches").caused_by(e))?;
+        let keyed = keyed::Keyed {
+            before: &before,
+            incoming: &incoming,
+            deletes: &deletes,
+            key: change.key(),
+            of: &target.name,
+        };
+        let mut lost = MissingRows::default();
         let keep_before = |keep: &dyn Fn(usize) -> bool| -> Result<RecordBatch> {
             let mask: BooleanArray = (0..before.num_rows()).map(|i| Some(keep(i))).collect();
             filter_record_batch(&before, &mask).map_err(|e| Error::bug("cannot filter").caused_by(e))
@@ -399,26 +424,13 @@ impl Sink for MemSink {
                     changed,
                 )
             }
-            Change::Merge { key } => {
-                let keys = labels(&incoming, key);
-                if keys.iter().collect::<BTreeSet<_>>().len() != keys.len()
-                    || keys.iter().any(|k| k.values().any(Value::is_null))
-                {
-                    return Err(Error::new(
-                        Kind::BadData,
-                        format!("rows for {} have empty or doubled keys", target.name),
-                    ));
-                }
-                let coming: BTreeSet<_> = keys.into_iter().collect();
-                let of_before = labels(&before, key);
-                let mask: BooleanArray = deletes.iter().map(|d| Some(!d)).collect();
-                let kept =
-                    filter_record_batch(&incoming, &mask).map_err(|e| Error::bug("cannot filter").caused_by(e))?;
-                (
-                    join(keep_before(&|i| !coming.contains(&of_before[i]))?, &kept)?,
-                    BTreeSet::new(),
-                )
+            Change::Merge { missing, .. } => {
+                let (after, found) = keyed.merge(missing)?;
+                lost = found;
+                (after, BTreeSet::new())
             }
+            Change::DeleteInsert { .. } => (keyed.delete_insert()?, BTreeSet::new()),
+            Change::History { at, .. } => (keyed.history(at.as_microsecond(), &schema)?, BTreeSet::new()),
         };
         let (written, removed, changed) = difference(&before, &after);
         let exists = !table.versions.is_empty();
@@ -442,6 +454,7 @@ impl Sink for MemSink {
             unchanged_ranges: Spans::none(),
             rows_written: written,
             rows_removed: removed,
+            missing: lost,
             bytes_written,
             footprint: Footprint::Parts {
                 labels,

@@ -101,9 +101,7 @@ fn change(mode: Mode, row: i64) -> Change {
             columns: vec!["row".into()],
             slices: BTreeSet::from([Labels::from_iter([("row".to_string(), json!(row))])]),
         },
-        Mode::Merge => Change::Merge {
-            key: vec!["row".into()],
-        },
+        Mode::Merge => Change::merge(["row"]),
     }
 }
 

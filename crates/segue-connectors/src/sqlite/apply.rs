@@ -26,7 +26,7 @@ impl Prepared<'_> {
             false => self.count(&all)? - self.count(&affected)?,
         };
         match self.change {
-            Change::Merge { key } => self.merge(key)?,
+            Change::Merge { key, .. } => self.merge(key)?,
             Change::Append => self.insert("")?,
             // There is no row in it.
             _ if self.is_new || self.lost.is_some() => self.insert("")?,

@@ -76,8 +76,13 @@ pub(super) fn prepare<'a>(db: &'a Connection, dir: &Path, target: &Target, plan:
     let is_ours = mark.as_ref().is_some_and(|m| m.created) || found.is_none();
     // A foreign table's declarations decide how it stores values; ours says what the types say.
     let columns = table::columns_of(schema, found.as_ref().filter(|_| !is_ours))?;
+    if matches!(change, Change::DeleteInsert { .. } | Change::History { .. })
+        || matches!(change, Change::Merge { missing, .. } if !missing.keeps())
+    {
+        return Err(Error::new(Kind::Unsupported, "SQLite does not know this change yet"));
+    }
     let key: &[String] = match change {
-        Change::Merge { key } => key,
+        Change::Merge { key, .. } => key,
         _ => &[],
     };
     let references = References::before(db, &target.place)?;
@@ -104,7 +109,7 @@ pub(super) fn prepare<'a>(db: &'a Connection, dir: &Path, target: &Target, plan:
         Some(found) if !is_ours => table::check_foreign(&found, &target.place, schema)?,
         Some(found) => prepared.fit(target, &found, mark.as_ref(), schema)?,
     }
-    if let Change::Merge { key } = change {
+    if let Change::Merge { key, .. } = change {
         let of_table = table::find(db, &target.place)?.map(|t| t.key()).unwrap_or_default();
         prepared.doubles = of_table.is_empty() || of_table.iter().any(|k| !key.contains(k));
     }
@@ -234,7 +239,11 @@ impl Prepared<'_> {
                 }
                 Ok(())
             }
-            Change::Append | Change::ReplaceTable | Change::Merge { .. } => Ok(()),
+            Change::Append
+            | Change::ReplaceTable
+            | Change::Merge { .. }
+            | Change::DeleteInsert { .. }
+            | Change::History { .. } => Ok(()),
         }
     }
 
@@ -261,7 +270,7 @@ impl Prepared<'_> {
         Ok(match self.change {
             Change::Append => "0".into(),
             Change::ReplaceTable => "1".into(),
-            Change::Merge { key } => format!(
+            Change::Merge { key, .. } | Change::DeleteInsert { key } | Change::History { key, .. } => format!(
                 "exists (select 1 from temp.segue_incoming i where {})",
                 self.same_key(key)?
             ),
@@ -303,7 +312,7 @@ impl Prepared<'_> {
         };
         match self.change {
             Change::Append | Change::ReplaceTable => Ok(()),
-            Change::Merge { key } => {
+            Change::Merge { key, .. } | Change::DeleteInsert { key } | Change::History { key, .. } => {
                 let at: Vec<String> = key
                     .iter()
                     .map(|k| self.at(k).map(|at| format!("c{at}")))

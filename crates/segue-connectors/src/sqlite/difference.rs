@@ -5,7 +5,7 @@ use super::errors::failed;
 use super::table::Column;
 use super::types::{has_numbers, number};
 use arrow_schema::Schema;
-use segue_core::sink::{Change, Grain, WorkedOut, grained};
+use segue_core::sink::{Change, Grain, MissingRows, WorkedOut, grained};
 use segue_core::{Footprint, Result, Spans};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +22,7 @@ impl Prepared<'_> {
             unchanged_ranges: Spans::none(),
             rows_written: 0,
             rows_removed: 0,
+            missing: MissingRows::default(),
             bytes_written: bytes,
             footprint: Footprint::Everything,
             plan,
@@ -105,7 +106,7 @@ impl Prepared<'_> {
         let ours: Vec<String> = (0..self.columns.len()).map(|at| format!("c{at}")).collect();
         let theirs: Vec<String> = self.columns.iter().map(|c| format!("t.{}", c.quoted)).collect();
         let mut come = ours.clone();
-        if let Change::Merge { key } = self.change {
+        if let Change::Merge { key, .. } = self.change {
             // A merge leaves what a row has in columns that do not come.
             for (at, column) in self.columns.iter().enumerate().filter(|(at, _)| !self.comes[*at]) {
                 come[at] = format!(

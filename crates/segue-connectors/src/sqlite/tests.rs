@@ -284,4 +284,4 @@ fn unplaced(e: &Error) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-const MERGE: fn() -> Change = || Change::Merge { key: vec!["id".into()] };
+const MERGE: fn() -> Change = || Change::merge(["id"]);

@@ -364,9 +364,7 @@ pub(super) fn deleting(rows: &[(Sale, bool)]) -> Rows {
 }
 
 pub(super) fn merge() -> Change {
-    Change::Merge {
-        key: vec!["id".to_string()],
-    }
+    Change::merge(["id"])
 }
 
 pub(super) fn slices(cities: &[&str]) -> Change {

@@ -107,9 +107,7 @@ pub fn rows(sink: &MemSink, place: &str) -> Vec<i64> {
 }
 
 pub fn merge() -> Change {
-    Change::Merge {
-        key: vec!["row".into()],
-    }
+    Change::merge(["row"])
 }
 
 /// The slices that these rows are, one each.

@@ -331,9 +331,7 @@ impl Lander<'_> {
         }
         Ok(match self.asset.write.mode {
             WriteMode::Append => Change::Append,
-            WriteMode::Merge => Change::Merge {
-                key: self.asset.write.key.clone(),
-            },
+            WriteMode::Merge => Change::merge(&self.asset.write.key),
             WriteMode::Replace => match (&self.asset.range, slice_columns(self.asset)) {
                 (Some(range), _) => {
                     let schema = group.schema.as_ref().or(settled.schema.as_ref());

@@ -99,26 +99,10 @@ async fn names_may_be_anything_that_is_quoted() {
             Arc::new(StringArray::from(vec!["'; --"])),
         ];
         let rows = RecordBatch::try_new(schema.clone(), columns).unwrap();
-        w.land(
-            &t,
-            Change::Merge {
-                key: vec!["a\"b', --".into()],
-            },
-            rows.clone(),
-            None,
-        )
-        .await
-        .unwrap();
-        w.land(
-            &t,
-            Change::Merge {
-                key: vec!["a\"b', --".into()],
-            },
-            rows,
-            None,
-        )
-        .await
-        .unwrap();
+        w.land(&t, Change::merge(["a\"b', --"]), rows.clone(), None)
+            .await
+            .unwrap();
+        w.land(&t, Change::merge(["a\"b', --"]), rows, None).await.unwrap();
         assert_eq!(w.rows(&t).await, "1 '; --");
     }
     for place in ["_segue_heads", "sqlite_master", ""] {
@@ -302,7 +286,7 @@ async fn a_table_may_be_wide() {
             |at: i64| -> ArrayRef { Arc::new(Int64Array::from_iter_values(values.iter().map(|v| v * (1 + at % 7)))) };
         RecordBatch::try_new(schema.clone(), (0..1500).map(column).collect()).unwrap()
     };
-    let merge = Change::Merge { key: vec!["c0".into()] };
+    let merge = Change::merge(["c0"]);
     for (change, values, said) in [
         (Change::ReplaceTable, &[1, 2][..], "written 2 removed 0"),
         (Change::ReplaceTable, &[2, 3][..], "written 1 removed 1"),
