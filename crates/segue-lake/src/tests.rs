@@ -8,6 +8,7 @@ mod flaky;
 mod guard;
 mod keep;
 mod model;
+mod modes;
 mod power;
 mod protocol;
 mod provider;

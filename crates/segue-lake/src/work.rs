@@ -1,11 +1,15 @@
 //! Working a change out: which files come and go, which rows that changes, and what readers have to know of it.
 //!
-//! Three shapes of change stand in three files: [`append`], [`replace`] (the table, slices or ranges) and [`merge`]. They share
-//! how rows are compared ([`rows`]), how they are grouped ([`groups`]) and how footprints are counted ([`values`]).
+//! Each shape of change stands in a file: [`append`], [`replace`] (the table, slices or ranges), [`merge`] with [`missing`] (what did not
+//! come), [`delete_insert`] and [`history`]. The last three share [`keyed`]. All share how rows are compared ([`rows`]), how they are grouped ([`groups`]) and how footprints are counted ([`values`]).
 
 mod append;
+mod delete_insert;
 mod groups;
+mod history;
+mod keyed;
 mod merge;
+mod missing;
 mod replace;
 mod rows;
 mod values;
@@ -23,8 +27,9 @@ use datafusion::arrow::compute::filter_record_batch;
 use futures::TryStreamExt;
 use object_store::ObjectStore;
 use segue_core::hash::sha256;
+use segue_core::history::refuse_own;
 use segue_core::sink::{Change, Grain, Missing, MissingRows, Staged, Target, WorkedOut};
-use segue_core::{Batches, Ctx, Error, Footprint, Kind, Labels, Result, Spans, align};
+use segue_core::{Batches, Ctx, Error, Footprint, Labels, Result, Spans, align};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -83,11 +88,16 @@ pub(crate) async fn work_out(
         Change::Append => append::work_out(&work).await?,
         Change::Merge {
             key,
-            missing: Missing::Keep,
-        } => merge::work_out(&work, key).await?,
-        Change::Merge { .. } | Change::DeleteInsert { .. } | Change::History { .. } => {
-            return Err(Error::new(Kind::Unsupported, "the lake does not know this change yet"));
+            missing: Missing::Keep | Missing::Unknown,
+        } => {
+            for place in &work.places {
+                refuse_own(change, &place.schema(), &target.name)?;
+            }
+            merge::work_out(&work, key).await?
         }
+        Change::Merge { missing, .. } => missing::work_out(&work, change, missing).await?,
+        Change::DeleteInsert { .. } => delete_insert::work_out(&work, change).await?,
+        Change::History { at, .. } => history::work_out(&work, change, *at).await?,
         Change::ReplaceTable | Change::ReplaceRanges { .. } | Change::ReplaceSlices { .. } => {
             replace::work_out(&work, change).await?
         }
@@ -204,11 +214,15 @@ impl<'a> Work<'a> {
                 Some(mask) => filter(&batch, &mask)?,
                 None => batch,
             };
-            let batch = RecordBatch::try_new(self.after.clone(), batch.columns().to_vec())
-                .map_err(|e| Error::bug("aligned rows are not the table's").caused_by(e))?;
-            writer.write(&batch).await?;
+            writer.write(&self.as_table(&batch)?).await?;
         }
         Ok(())
+    }
+
+    /// Aligned rows under the table's own schema, which may let more be empty.
+    fn as_table(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        RecordBatch::try_new(self.after.clone(), batch.columns().to_vec())
+            .map_err(|e| Error::bug("aligned rows are not the table's").caused_by(e))
     }
 
     /// Files that stay, but have to be written anew because a type widened, go and come again.

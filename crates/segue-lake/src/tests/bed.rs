@@ -126,9 +126,15 @@ impl Bed {
         self.lake.stage(&self.target, schema, rows, &self.ctx).await
     }
 
-    /// The schema of the table after these rows came: its own columns, then new ones.
+    /// The schema of the table after these rows came: its own columns, then new ones, those that the change fills by itself among them.
     pub async fn schema_with(&self, change: &Change, rows: SchemaRef) -> SchemaRef {
         let head = self.lake.head(&self.target, &self.ctx).await.unwrap();
+        let own = change
+            .own_columns()
+            .into_iter()
+            .filter(|f| rows.field_with_name(f.name()).is_err());
+        let fields: Vec<_> = rows.fields().iter().cloned().chain(own.map(Arc::new)).collect();
+        let rows: SchemaRef = Arc::new(arrow_schema::Schema::new(fields));
         match head.schema {
             Some(table) if !matches!(change, Change::ReplaceTable) => segue_core::align::common(&table, &rows).unwrap(),
             _ => segue_core::align::kept(&rows).unwrap(),

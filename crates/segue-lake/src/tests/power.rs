@@ -5,7 +5,7 @@ use crate::{Lake, LakeOptions, SyncedLocal};
 use object_store::path::Path as StorePath;
 use object_store::{CopyOptions, ObjectStore, ObjectStoreExt, PutMultipartOptions, RenameOptions};
 use segue_core::durable::{Durability, make_folders};
-use segue_core::sink::{Change, Claim, Committed, Sink};
+use segue_core::sink::{Change, Claim, Committed, Missing, Sink};
 use segue_testkit::power::Platters;
 use std::fs::File;
 use std::io;
@@ -54,6 +54,17 @@ async fn cut_after_each_commit(without: Option<Sync>) -> Result<(), String> {
         (Change::Append, sales(&[(1, "a", 0, None)])),
         (merge(), sales(&[(1, "b", 0, None), (2, "c", 0, None)])),
         (Change::Append, sales(&[(3, "d", 0, None)])),
+        (
+            Change::DeleteInsert { key: vec!["id".into()] },
+            sales(&[(1, "e", 0, None), (1, "f", 0, None)]),
+        ),
+        (
+            Change::Merge {
+                key: vec!["id".into()],
+                missing: Missing::Delete,
+            },
+            sales(&[(3, "g", 0, None)]),
+        ),
     ];
     for (change, batch) in changes {
         // The power is cut after the claim too: what is prepared must be there to be finished.
