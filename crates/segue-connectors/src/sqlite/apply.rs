@@ -25,8 +25,16 @@ impl Prepared<'_> {
             true => 0,
             false => self.count(&all)? - self.count(&affected)?,
         };
+        let stay_marked = match self.marked()? {
+            Some(_) => self.count_missing()?.gone,
+            None => 0,
+        };
         match self.change {
-            Change::Merge { key, .. } => self.merge(key)?,
+            Change::Merge { key, .. } => {
+                self.take_missing()?;
+                self.merge(key)?
+            }
+            Change::History { .. } => self.put_history()?,
             Change::Append => self.insert("")?,
             // There is no row in it.
             _ if self.is_new || self.lost.is_some() => self.insert("")?,
@@ -34,10 +42,12 @@ impl Prepared<'_> {
         }
         if !self.triggers.is_empty() {
             let come = self.count("select count(*) from temp.segue_incoming where deletes = 0")?;
-            let is_other = self.count(&all)? != rest + come
-                || (*self.change != Change::Append
-                    && self.count(&format!("select exists ({})", self.differing()?))? > 0);
-            if is_other {
+            let is_other = match self.change {
+                Change::Append => false,
+                Change::History { key, .. } => self.lacks_history(key)?,
+                _ => self.count(&format!("select exists ({})", self.differing()?))? > 0,
+            };
+            if is_other || self.count(&all)? != rest + come + stay_marked {
                 return Err(self.triggered());
             }
         }
@@ -61,7 +71,7 @@ impl Prepared<'_> {
 
     /// What is said to rules that would drop a row where it breaks them (ON CONFLICT in the table's definition): it is an error. With
     /// triggers nothing is said, because it would go for what they do, too; then the rows are counted.
-    fn or_abort(&self) -> &'static str {
+    pub(super) fn or_abort(&self) -> &'static str {
         if self.triggers.is_empty() { "or abort" } else { "" }
     }
 
@@ -70,7 +80,7 @@ impl Prepared<'_> {
     }
 
     /// Adds the incoming rows `i`, those that fit the condition.
-    fn insert(&self, and: &str) -> Result<()> {
+    pub(super) fn insert(&self, and: &str) -> Result<()> {
         let names: Vec<&str> = self.columns.iter().map(|c| c.quoted.as_str()).collect();
         let values: Vec<String> = (0..self.columns.len()).map(|at| format!("i.c{at}")).collect();
         self.run(format!(

@@ -8,16 +8,18 @@ use super::staged;
 use super::table::{self, Column, Fit, Table};
 use super::types::{bound, encode};
 use crate::columns::Builder;
-use arrow_schema::SchemaRef;
+use arrow_schema::{Schema, SchemaRef};
 use rusqlite::types::Value as Stored;
 use rusqlite::{Connection, params_from_iter};
 use segue_core::align::align;
-use segue_core::sink::{Change, Staged, Target};
+use segue_core::history::refuse_own;
+use segue_core::sink::{Change, Staged, Target, VALID_FROM};
 use segue_core::{Error, Kind, Labels, Result};
 use segue_diag as codes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::Path;
+use std::sync::Arc;
 
 /// The plan of a change: all that is needed to carry it out, by any process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,26 +69,21 @@ pub(super) struct Prepared<'a> {
 
 /// Loads the rows, makes or fits the table, and refuses rows that the change does not allow. Within a transaction that writes.
 pub(super) fn prepare<'a>(db: &'a Connection, dir: &Path, target: &Target, plan: &'a Plan) -> Result<Prepared<'a>> {
-    let Plan {
-        schema, change, staged, ..
-    } = plan;
+    let Plan { schema, change, .. } = plan;
     let found = table::find(db, &target.place)?;
     let quoted = super::file::quoted(&target.place)?;
     let mark = mark(db, target)?;
     let is_ours = mark.as_ref().is_some_and(|m| m.created) || found.is_none();
     // A foreign table's declarations decide how it stores values; ours says what the types say.
     let columns = table::columns_of(schema, found.as_ref().filter(|_| !is_ours))?;
-    if matches!(change, Change::DeleteInsert { .. } | Change::History { .. })
-        || matches!(change, Change::Merge { missing, .. } if !missing.keeps())
-    {
-        return Err(Error::new(Kind::Unsupported, "SQLite does not know this change yet"));
-    }
-    let key: &[String] = match change {
-        Change::Merge { key, .. } => key,
-        _ => &[],
+    // By these no two rows of a table that we make are alike. Those of a delete-insert share its key.
+    let key: Vec<String> = match change {
+        Change::Merge { key, .. } => key.clone(),
+        Change::History { key, .. } => key.iter().cloned().chain([VALID_FROM.into()]).collect(),
+        _ => Vec::new(),
     };
     let references = References::before(db, &target.place)?;
-    let (rows, comes) = load(db, dir, schema, &columns, staged)?;
+    let (rows, comes) = load(db, dir, target, plan, &columns)?;
     let mut prepared = Prepared {
         db,
         change,
@@ -105,13 +102,16 @@ pub(super) fn prepare<'a>(db: &'a Connection, dir: &Path, target: &Target, plan:
     prepared.load_parts()?;
     prepared.check(target)?;
     match found {
-        None => table::create(db, &prepared.quoted, schema, key)?,
+        None => table::create(db, &prepared.quoted, schema, &key)?,
         Some(found) if !is_ours => table::check_foreign(&found, &target.place, schema)?,
         Some(found) => prepared.fit(target, &found, mark.as_ref(), schema)?,
     }
     if let Change::Merge { key, .. } = change {
         let of_table = table::find(db, &target.place)?.map(|t| t.key()).unwrap_or_default();
         prepared.doubles = of_table.is_empty() || of_table.iter().any(|k| !key.contains(k));
+    }
+    if let Change::History { key, at } = change {
+        prepared.keep_history(key, *at)?;
     }
     Ok(prepared)
 }
@@ -138,13 +138,8 @@ pub(super) fn mark(db: &Connection, target: &Target) -> Result<Option<Mark>> {
 
 /// The staged rows as a temporary table: `row`, `deletes`, then `c0`, `c1` … as the target declares them. How many there are, and which
 /// columns any of them has.
-fn load(
-    db: &Connection,
-    dir: &Path,
-    schema: &SchemaRef,
-    columns: &[Column],
-    staged: &[Staged],
-) -> Result<(u64, Vec<bool>)> {
+fn load(db: &Connection, dir: &Path, target: &Target, plan: &Plan, columns: &[Column]) -> Result<(u64, Vec<bool>)> {
+    let (schema, staged) = (coming(plan), &plan.staged);
     let declared: Vec<String> = columns
         .iter()
         .enumerate()
@@ -163,19 +158,39 @@ fn load(
     let mut comes = vec![staged.is_empty(); columns.len()];
     for one in staged {
         let rows = staged::read(dir, one)?;
+        refuse_own(&plan.change, &rows.schema, &target.name)?;
         for (comes, column) in comes.iter_mut().zip(columns) {
             *comes |= rows.schema.field_with_name(&column.name).is_ok();
         }
         for pair in rows {
             let (batch, deletes) = pair?;
-            let batch = align(&batch, schema)?;
+            let batch = align(&batch, &schema)?;
             for row in 0..batch.num_rows() {
                 table::insert_row(&mut insert, columns, &batch, row, [i64::from(deletes.value(row))])?;
             }
             count += batch.num_rows() as u64;
         }
     }
+    // What the change fills by itself counts as if it came: a row that comes again is no longer marked.
+    for own in plan.change.own_columns() {
+        let at = columns.iter().position(|c| c.name == *own.name());
+        at.into_iter().for_each(|at| comes[at] = true);
+    }
     Ok((count, comes))
+}
+
+/// What staged rows are read as: the table's columns, empty where the change fills them by itself.
+fn coming(plan: &Plan) -> SchemaRef {
+    let own = plan.change.own_columns();
+    let fields = plan
+        .schema
+        .fields()
+        .iter()
+        .map(|f| match own.iter().any(|o| o.name() == f.name()) {
+            true => Arc::new(f.as_ref().clone().with_nullable(true)),
+            false => f.clone(),
+        });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 impl Prepared<'_> {
@@ -270,10 +285,17 @@ impl Prepared<'_> {
         Ok(match self.change {
             Change::Append => "0".into(),
             Change::ReplaceTable => "1".into(),
-            Change::Merge { key, .. } | Change::DeleteInsert { key } | Change::History { key, .. } => format!(
-                "exists (select 1 from temp.segue_incoming i where {})",
-                self.same_key(key)?
-            ),
+            Change::Merge { key, .. } | Change::DeleteInsert { key } => {
+                let comes = format!(
+                    "exists (select 1 from temp.segue_incoming i where {})",
+                    self.same_key(key)?
+                );
+                match self.is_missing()? {
+                    Some(missing) => format!("({comes} or ({missing}))"),
+                    None => comes,
+                }
+            }
+            Change::History { key, .. } => self.closes(key)?,
             _ => format!(
                 "exists (select 1 from temp.segue_parts p where {})",
                 self.in_part(&|at| format!("t.{}", self.columns[at].quoted))?
@@ -324,10 +346,12 @@ impl Prepared<'_> {
                     nulls.join(" or ")
                 ))?;
                 bad(empty, format!("have an empty key ({})", key.join(", ")))?;
-                let doubled = self.count(&format!(
-                    "select coalesce(sum(n), 0) from (select count(*) as n from temp.segue_incoming group by {keys} having count(*) > 1)"
-                ))?;
-                bad(doubled, format!("share a key ({}) with another", key.join(", ")))?;
+                if !matches!(self.change, Change::DeleteInsert { .. }) {
+                    let doubled = self.count(&format!(
+                        "select coalesce(sum(n), 0) from (select count(*) as n from temp.segue_incoming group by {keys} having count(*) > 1)"
+                    ))?;
+                    bad(doubled, format!("share a key ({}) with another", key.join(", ")))?;
+                }
                 self.db
                     .execute_batch(&format!(
                         "create index temp.segue_incoming_by_key on segue_incoming ({keys})"

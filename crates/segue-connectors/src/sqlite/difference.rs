@@ -5,7 +5,7 @@ use super::errors::failed;
 use super::table::Column;
 use super::types::{has_numbers, number};
 use arrow_schema::Schema;
-use segue_core::sink::{Change, Grain, MissingRows, WorkedOut, grained};
+use segue_core::sink::{Change, Grain, WorkedOut, grained};
 use segue_core::{Footprint, Result, Spans};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +22,7 @@ impl Prepared<'_> {
             unchanged_ranges: Spans::none(),
             rows_written: 0,
             rows_removed: 0,
-            missing: MissingRows::default(),
+            missing: self.count_missing()?,
             bytes_written: bytes,
             footprint: Footprint::Everything,
             plan,
@@ -117,11 +117,19 @@ impl Prepared<'_> {
                 );
             }
         }
+        let marked = match (self.is_missing()?, self.marked()?) {
+            (Some(missing), Some(marked)) => format!(
+                "union all select 1, {} from main.{} as t where {missing}",
+                marked.join(", "),
+                self.quoted
+            ),
+            _ => String::new(),
+        };
         // The incoming rows stand first: their columns' collation, which tells all bytes apart, is the one that groups.
         Ok(format!(
             "select sum(w) as w, {ours} from (
                 select 1 as w, {come} from temp.segue_incoming i where i.deletes = 0
-                union all select -1, {theirs} from main.{table} as t where {affected}
+                {marked} union all select -1, {theirs} from main.{table} as t where {affected}
              ) group by {ours} having sum(w) <> 0",
             ours = ours.join(", "),
             come = come.join(", "),

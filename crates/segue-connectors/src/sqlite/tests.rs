@@ -23,6 +23,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 mod changes;
+mod modes;
 mod power;
 mod protocol;
 mod rules;
@@ -160,7 +161,10 @@ impl World {
         batch: RecordBatch,
         deletes: Option<Vec<bool>>,
     ) -> Result<(CommitRecord, WorkedOut)> {
-        let schema = batch.schema();
+        // The table has the columns that the change fills by itself; rows do not.
+        let own = change.own_columns().into_iter().map(Arc::new);
+        let fields: Vec<_> = batch.schema().fields().iter().cloned().chain(own).collect();
+        let schema: SchemaRef = Arc::new(Schema::new(fields));
         let staged = vec![self.stage(target, batch, deletes).await];
         let grains = [Grain {
             column: "day".into(),
