@@ -18,6 +18,7 @@ mod rules;
 mod sort;
 mod templates;
 mod typed;
+mod write;
 
 pub use project::{LAKE_HINT, elsewhere, not_a_folder};
 

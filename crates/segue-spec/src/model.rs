@@ -12,7 +12,8 @@ pub use copy::{Batch, Column, Columns, Copy, ForEach, From, LakeSource, OnSchema
 pub use project::{Apply, Connection, Environment, Project};
 pub(crate) use sql::local_time;
 pub use sql::{By, InputRule, Range, RangeInput, SqlBody};
-pub use write::{OnGone, Write, WriteMode};
+pub(crate) use write::own_columns;
+pub use write::{DeleteMissing, OnGone, Write, WriteMode};
 
 mod write;
 

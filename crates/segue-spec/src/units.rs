@@ -166,6 +166,8 @@ impl fmt::Display for Size {
 pub struct Percent(u32);
 
 impl Percent {
+    /// Ten per cent.
+    pub const TEN: Percent = Percent(1000);
     /// Twenty per cent.
     pub const TWENTY: Percent = Percent(2000);
 

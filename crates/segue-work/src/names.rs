@@ -1,9 +1,10 @@
 //! A project's words in the words that capabilities exchange.
 
 use arrow_schema::{Field, Schema};
+use segue_core::sink::{deleted_column, valid_columns};
 use segue_core::source::{Column, OnChange};
 use segue_core::{AssetName, Error, Result, Type};
-use segue_spec::model::{self, OnSchemaChange};
+use segue_spec::model::{self, Asset, DeleteMissing, OnSchemaChange, Write, WriteMode};
 use std::sync::Arc;
 
 /// An asset's name as it is exchanged.
@@ -73,6 +74,26 @@ pub fn table_columns(schema: &Schema) -> Result<Vec<Column>> {
         })
     };
     schema.fields().iter().map(column).collect()
+}
+
+/// The columns of an asset's table that are read: those that its write mode keeps beside them are left out.
+///
+/// # Errors
+/// As [`table_columns`].
+pub fn read_columns(asset: &Asset, schema: &Schema) -> Result<Vec<Column>> {
+    let own = asset.write.own_columns();
+    let mut columns = table_columns(schema)?;
+    columns.retain(|c| !own.contains(&c.name.as_str()));
+    Ok(columns)
+}
+
+/// The columns that an asset's write mode keeps in its table beside those that are read.
+pub fn own_columns(write: &Write) -> Vec<Field> {
+    match (write.mode, write.delete_missing) {
+        (WriteMode::History, _) => valid_columns().to_vec(),
+        (WriteMode::Merge, DeleteMissing::Soft) => vec![deleted_column()],
+        _ => Vec::new(),
+    }
 }
 
 /// How columns are otherwise than before, a line each, for people.

@@ -16,6 +16,7 @@ mod judge;
 mod keep;
 pub mod known;
 mod land;
+mod missing;
 mod pages;
 pub(crate) mod query;
 mod read;

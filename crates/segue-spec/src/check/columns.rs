@@ -60,6 +60,7 @@ pub(super) fn look_up(all: &mut All<'_>, order: &[usize]) {
     let mut found: Vec<Diagnostic> = Vec::new();
     for &i in order {
         let columns = columns_of(all, i, &tables, &mut found);
+        let columns = super::write::with_own(&all.assets[i], columns, &mut found);
         let draft = &mut all.assets[i];
         draft.columns = columns.clone();
         if let (Some(name), None, false) = (draft.name.clone(), draft.elsewhere(), draft.twice) {

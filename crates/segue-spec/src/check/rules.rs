@@ -16,6 +16,7 @@ pub(super) fn apply(all: &mut All<'_>) {
     for i in 0..all.assets.len() {
         slices(all, i);
         write_mode(all, i);
+        super::write::rules(all, i);
         columns(all, i);
         on_change(all, i);
         range(all, i);
@@ -155,13 +156,18 @@ fn write_mode(all: &mut All<'_>, i: usize) {
     let keyed = root.at(&["write", "key"]).is_some_and(|k| !k.items().is_empty());
     let place = |node: Option<&Node>| draft.span(&node.map_or(draft.place.clone(), |n| n.bytes.clone()));
     let mut found = Vec::new();
-    if word == Some("merge") && !keyed {
-        let hint = "write `key:` with the columns in which no two rows are equal";
-        found.push((
-            place(mode),
-            "`merge` without `key`: nothing says which rows are the same",
-            hint,
-        ));
+    let keyless = match word {
+        Some("merge") => Some("`merge` without `key`: nothing says which rows are the same"),
+        Some("delete_insert") => Some("`delete_insert` without `key`: nothing says which rows go"),
+        Some("history") => Some("`history` without `key`: nothing says which row a row follows"),
+        _ => None,
+    };
+    if let Some(message) = keyless.filter(|_| !keyed) {
+        let hint = match word {
+            Some("delete_insert") => "write `key:` with the columns whose rows come and go together",
+            _ => "write `key:` with the columns in which no two rows are equal",
+        };
+        found.push((place(mode), message, hint));
     }
     let position = root.get("copy").and_then(|c| c.entry("position"));
     if let Some(position) = position {
@@ -184,7 +190,10 @@ fn write_mode(all: &mut All<'_>, i: usize) {
         }
     }
     let allow_empty = root.at(&["write", "allow_empty"]);
-    if allow_empty.is_some() && matches!(word, Some("append" | "merge")) && root.at(&["copy", "for_each"]).is_none() {
+    if allow_empty.is_some()
+        && matches!(word, Some("append" | "merge" | "delete_insert" | "history"))
+        && root.at(&["copy", "for_each"]).is_none()
+    {
         let message = "`allow_empty` says something of `replace` and of a `for_each` only";
         found.push((place(allow_empty), message, "leave it out"));
     }

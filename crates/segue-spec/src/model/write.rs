@@ -1,15 +1,17 @@
 //! How new rows meet the old ones.
 
+use crate::units::Percent;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 /// How new rows meet the old ones.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Write {
-    /// Append, replace or merge.
+    /// Which of the ways.
     pub mode: WriteMode,
-    /// The columns in which no two rows are equal.
+    /// The columns by which rows meet: in which no two rows of the table are equal, or with `history` no two current ones. With
+    /// `delete_insert` several rows may share a key.
     #[schemars(schema_with = "column_names")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub key: Vec<String>,
@@ -18,6 +20,46 @@ pub struct Write {
     pub allow_empty: bool,
     /// What becomes of the rows of a slice that is no longer listed.
     pub on_gone: OnGone,
+    /// With `merge`, where the source is read as a whole: what becomes of rows whose key is not among those that came. Only after a read in
+    /// which nothing failed and nothing was set aside.
+    #[serde(skip_serializing_if = "DeleteMissing::keeps")]
+    pub delete_missing: DeleteMissing,
+    /// The share of the table's rows that `delete_missing` may take at once. If it is more, the step fails, and nothing is committed.
+    #[serde(skip_serializing_if = "is_ten_percent")]
+    pub max_deleted: Percent,
+}
+
+impl Default for Write {
+    fn default() -> Write {
+        Write {
+            mode: WriteMode::default(),
+            key: Vec::new(),
+            allow_empty: false,
+            on_gone: OnGone::default(),
+            delete_missing: DeleteMissing::default(),
+            max_deleted: Percent::TEN,
+        }
+    }
+}
+
+impl Write {
+    /// The columns that the mode keeps in the table beside the rows' own.
+    pub fn own_columns(&self) -> &'static [&'static str] {
+        own_columns(self.mode, self.delete_missing)
+    }
+}
+
+/// The columns that a write mode keeps in the table beside the rows' own.
+pub(crate) fn own_columns(mode: WriteMode, missing: DeleteMissing) -> &'static [&'static str] {
+    match (mode, missing) {
+        (WriteMode::History, _) => &["valid_from", "valid_to", "current"],
+        (WriteMode::Merge, DeleteMissing::Soft) => &["deleted_at"],
+        _ => &[],
+    }
+}
+
+fn is_ten_percent(share: &Percent) -> bool {
+    *share == Percent::TEN
 }
 
 /// The schema of a list of columns.
@@ -28,7 +70,7 @@ pub(crate) fn column_names(_: &mut SchemaGenerator) -> Schema {
 /// How new rows meet the old ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(extend("x-not-in-this-version" = ["delete_insert", "history", "view"]))]
+#[schemars(extend("x-not-in-this-version" = ["view"]))]
 pub enum WriteMode {
     /// They are added.
     Append,
@@ -37,6 +79,37 @@ pub enum WriteMode {
     Replace,
     /// They take the place of the rows of the same key; deletes are applied.
     Merge,
+    /// All rows of the keys that come are taken away, and the rows that came are added: a key may have several, such as an order its lines.
+    DeleteInsert,
+    /// They are added, and what was stays: `valid_from`, `valid_to` and `current` say since when and until when a row is or was so.
+    History,
+}
+
+impl WriteMode {
+    /// Whether rows meet by a key.
+    pub fn is_keyed(self) -> bool {
+        matches!(self, WriteMode::Merge | WriteMode::DeleteInsert | WriteMode::History)
+    }
+}
+
+/// What becomes of rows that a source no longer has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DeleteMissing {
+    /// They stay.
+    #[default]
+    Keep,
+    /// They stay, and `deleted_at` says when it was first seen that they are gone; it is empty again when they come again.
+    Soft,
+    /// They are deleted.
+    Hard,
+}
+
+impl DeleteMissing {
+    /// Whether they stay.
+    pub fn keeps(&self) -> bool {
+        *self == DeleteMissing::Keep
+    }
 }
 
 /// What becomes of the rows of a slice that is no longer listed.

@@ -4,7 +4,7 @@ use crate::definition::Definition;
 use crate::names::{self, column_type};
 use arrow_schema::Schema;
 use segue_core::{Result, Type};
-use segue_spec::model::{Asset, Column, Copy, How, OnChange, WriteMode};
+use segue_spec::model::{Asset, Column, Copy, DeleteMissing, How, OnChange, WriteMode};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -98,7 +98,8 @@ impl DefinitionChange {
     /// `Unsupported` for a column that no type keeps.
     pub fn columns(&mut self, asset: &Asset, before: &Schema, after: &Schema) -> Result<()> {
         let mut found = Vec::new();
-        for old in before.fields() {
+        let own = asset.write.own_columns();
+        for old in before.fields().iter().filter(|f| !own.contains(&f.name().as_str())) {
             let name = old.name();
             let x = Type::of(old)?;
             let Ok(new) = after.field_with_name(name) else {
@@ -201,6 +202,12 @@ impl Found {
         let (a, b) = (&old.write, &new.write);
         self.unless_same(Class::Metadata, "allow_empty", &a.allow_empty, &b.allow_empty);
         self.unless_same(Class::Metadata, "on_gone", &a.on_gone, &b.on_gone);
+        let missing = match (a.delete_missing, b.delete_missing) {
+            (DeleteMissing::Keep | DeleteMissing::Hard, DeleteMissing::Soft) => Class::Additive,
+            _ => Class::Metadata,
+        };
+        self.unless_same(missing, "delete_missing", &a.delete_missing, &b.delete_missing);
+        self.unless_same(Class::Metadata, "max_deleted", &a.max_deleted, &b.max_deleted);
     }
 
     /// What all of its rows depend on.

@@ -37,8 +37,8 @@ impl Distinct {
         key: &[String],
         most_bytes: u64,
     ) -> Result<(RecordBatch, Option<Keyless>)> {
-        let columns = key_columns(batch, key)?;
-        let (batch, keyless) = without_empty_keys(batch, &columns)?;
+        let (batch, keyless) = with_keys(batch, key)?;
+        let columns = key_columns(&batch, key)?;
         let keys = digests(&batch, &columns)?;
         let every: Vec<usize> = (0..batch.num_columns()).collect();
         let rows = digests(&batch, &every)?;
@@ -90,6 +90,14 @@ impl Distinct {
         let bad: Vec<bool> = keys.iter().map(|k| self.conflicts.contains(k)).collect();
         Ok((filter(batch, bad.iter().map(|b| !b).collect())?, filter(batch, bad)?))
     }
+}
+
+/// The rows that have a key, and those whose key is empty somewhere.
+///
+/// # Errors
+/// `BadData` when a key's column is not there.
+pub fn with_keys(batch: &RecordBatch, key: &[String]) -> Result<(RecordBatch, Option<Keyless>)> {
+    without_empty_keys(batch, &key_columns(batch, key)?)
 }
 
 fn key_columns(batch: &RecordBatch, key: &[String]) -> Result<Vec<usize>> {

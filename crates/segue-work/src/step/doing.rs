@@ -2,10 +2,10 @@
 
 use super::Step;
 use super::aside::Room;
-use super::gather::Gather;
+use super::gather::{Gather, KeyMeets};
 use super::group::{DonePart, Group};
 use super::known;
-use super::land::{Lander, Meets, slice_columns};
+use super::land::{Lander, Meets, micros, slice_columns};
 use super::read::done_part;
 use super::shelf::Shelf;
 use super::survey::Survey;
@@ -17,6 +17,7 @@ use segue_core::commit::{Outcome, Role};
 use segue_core::sink::{Grain, Staged};
 use segue_core::state::CommitState;
 use segue_core::{Labels, Result, Span};
+use segue_spec::model::WriteMode;
 use std::collections::{HashMap, HashSet};
 
 /// A step in the middle of its work.
@@ -128,14 +129,14 @@ impl<'a> Doing<'a> {
         } = &self.step;
         let own = known::own(row);
         let pages = keep_pages.then(|| (deps.places.lake.clone(), known::companion(row, Role::Pages)));
-        Ok(Gather::new(
-            deps.places.of(&own)?,
-            own,
-            pages,
-            &asset.write.key,
-            commit_ctx.trace.run,
-            commit_ctx,
-        ))
+        let mode = asset.write.mode;
+        let meets = KeyMeets {
+            several: mode == WriteMode::DeleteInsert,
+            own: crate::names::own_columns(&asset.write),
+            begins: (mode == WriteMode::History && self.meets == Meets::Swap).then(|| micros(commit_ctx.clock.now())),
+        };
+        let (sink, key, run) = (deps.places.of(&own)?, &asset.write.key, commit_ctx.trace.run);
+        Ok(Gather::new(sink, own, pages, key, run, commit_ctx).meeting(meets))
     }
 
     /// Commits a group, or puts it on the shelf for the step's only commit.
@@ -235,7 +236,7 @@ impl<'a> Doing<'a> {
         let Some(schema) = deps.places.of(&own)?.head(&own, commit_ctx).await?.schema else {
             return Ok(());
         };
-        let columns = crate::names::table_columns(&schema)?;
+        let columns = crate::names::read_columns(self.step.asset, &schema)?;
         if row.schema.as_ref() == Some(&columns) {
             return Ok(());
         }

@@ -1,15 +1,16 @@
 //! From rows as they come, of many parts at once, to rows that lie ready: small parts share a staged piece, large ones stream into their own.
 
 use super::aside::{Room, SetAside, cut, part_key};
-use super::distinct::Distinct;
+use super::distinct::{Distinct, with_keys};
 use super::group::{DonePart, Group};
 use arrow_array::{Array, ArrayRef, RecordBatch};
-use arrow_schema::SchemaRef;
+use arrow_schema::{Field, Schema, SchemaRef};
 use arrow_select::concat::concat_batches;
 use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
+use segue_core::history::begun;
 use segue_core::sink::{Rows, Sink, Staged, Target};
-use segue_core::{Ctx, Error, Labels, Result, RunId, Span, align};
+use segue_core::{Ctx, Error, Kind, Labels, Result, RunId, Span, align};
 use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -39,6 +40,7 @@ pub struct Gather {
     target: Target,
     pages: Option<(Arc<dyn Sink>, Target)>,
     key: Vec<String>,
+    meets: KeyMeets,
     run: Option<RunId>,
     ctx: Ctx,
     open: HashMap<usize, Open>,
@@ -49,6 +51,17 @@ pub struct Gather {
     page_rows: Vec<RecordBatch>,
     page_bytes: usize,
     room: Room,
+}
+
+/// How rows of one key meet, and what the write mode keeps beside them.
+#[derive(Clone, Debug, Default)]
+pub struct KeyMeets {
+    /// Whether a key may have several rows.
+    pub several: bool,
+    /// The columns that the write mode fills by itself: no row may bring them.
+    pub own: Vec<Field>,
+    /// For a history that is built anew: since when its rows are so. They get its columns here, because what is swapped in is a table as it is.
+    pub begins: Option<Timestamp>,
 }
 
 /// A part under way.
@@ -85,6 +98,7 @@ impl Gather {
             target,
             pages,
             key: key.to_vec(),
+            meets: KeyMeets::default(),
             run,
             ctx: ctx.clone(),
             open: HashMap::new(),
@@ -98,6 +112,11 @@ impl Gather {
         }
     }
 
+    /// The same, for rows that meet so.
+    pub fn meeting(self, meets: KeyMeets) -> Gather {
+        Gather { meets, ..self }
+    }
+
     /// Takes rows of a part in.
     ///
     /// # Errors
@@ -105,6 +124,7 @@ impl Gather {
     pub async fn rows(&mut self, part: usize, whose: &Whose, batch: RecordBatch) -> Result<()> {
         let schema = align::kept(&batch.schema())?;
         let batch = align::align(&batch, &schema)?;
+        self.refuse_own(&schema)?;
         let open = self.open.entry(part).or_insert_with(|| Open {
             whose: whose.clone(),
             ..Open::default()
@@ -112,7 +132,10 @@ impl Gather {
         let batch = if self.key.is_empty() {
             batch
         } else {
-            let (fresh, keyless) = open.distinct.take(&batch, &self.key, self.ctx.limits.memory / 4)?;
+            let (fresh, keyless) = match self.meets.several {
+                true => with_keys(&batch, &self.key)?,
+                false => open.distinct.take(&batch, &self.key, self.ctx.limits.memory / 4)?,
+            };
             if let Some(keyless) = keyless {
                 let now = self.ctx.clock.now();
                 for (row, column) in keyless.columns.iter().enumerate() {
@@ -123,6 +146,14 @@ impl Gather {
                 }
             }
             fresh
+        };
+        let batch = match self.meets.begins {
+            Some(at) => begun(
+                &batch,
+                &with_own(&self.meets, &schema),
+                vec![at.as_microsecond(); batch.num_rows()],
+            )?,
+            None => batch,
         };
         let size = size_of_rows(&batch);
         open.bytes += size;
@@ -265,7 +296,27 @@ impl Gather {
     /// # Errors
     /// As [`Group::widen`].
     pub fn columns(&mut self, schema: &SchemaRef) -> Result<()> {
-        self.group.widen(schema)
+        self.refuse_own(schema)?;
+        match self.meets.begins {
+            Some(_) => self.group.widen(&with_own(&self.meets, schema)),
+            None => self.group.widen(schema),
+        }
+    }
+
+    /// Fails for rows with a column that the write mode fills by itself.
+    fn refuse_own(&self, schema: &Schema) -> Result<()> {
+        match self.meets.own.iter().find(|f| schema.field_with_name(f.name()).is_ok()) {
+            None => Ok(()),
+            Some(own) => Err(Error::new(
+                Kind::BadData,
+                format!(
+                    "the rows for {} have a column `{}`, which its write mode fills by itself",
+                    self.target.name,
+                    own.name()
+                ),
+            )
+            .hint("give the column another name under `columns:` or in the SQL")),
+        }
     }
 
     /// What is complete, all of it lying ready.
@@ -384,6 +435,14 @@ impl Gather {
         }
         Ok(())
     }
+}
+
+/// These columns, and behind them those that the write mode keeps.
+fn with_own(meets: &KeyMeets, schema: &Schema) -> SchemaRef {
+    let own = meets.own.iter().cloned().map(Arc::new);
+    Arc::new(Schema::new(
+        schema.fields().iter().cloned().chain(own).collect::<Vec<_>>(),
+    ))
 }
 
 /// How large a batch's own rows are: it may be a slice of one that many share, which is in memory once.

@@ -8,11 +8,12 @@ use super::known;
 use super::shelf::Shelf;
 use crate::commit::{Draft, DraftPart, Protocol, Recheck, Rules, Settled, Sinks, carry_out, settle};
 use crate::deps::Deps;
-use crate::names::asset_name;
+use crate::names::{self, asset_name};
 use crate::ranges::Calendar;
 use crate::report::Figures;
-use arrow_schema::SchemaRef;
+use arrow_schema::{Schema, SchemaRef};
 use async_trait::async_trait;
+use jiff::Timestamp;
 use segue_core::commit::{CommitRecord, Footprint, LedgerChange, Part, Role};
 use segue_core::sink::{Change, Grain, Sink, Staged, Target, WorkedOut};
 use segue_core::{Ctx, Error, Kind, Labels, Result, Span, Spans, Type, align};
@@ -118,6 +119,10 @@ impl Lander<'_> {
         let worked = sink
             .work_out(&own, schema.clone(), &change, &group.staged, self.grains, self.ctx)
             .await?;
+        if let Err(error) = self.judge_missing(group, &change, worked.missing) {
+            self.forget(&sink, &own, group, Some(&worked.plan)).await;
+            return Err(error);
+        }
         if change == Change::ReplaceTable
             && group.rows == 0
             && worked.rows_removed > 0
@@ -331,7 +336,17 @@ impl Lander<'_> {
         }
         Ok(match self.asset.write.mode {
             WriteMode::Append => Change::Append,
-            WriteMode::Merge => Change::merge(&self.asset.write.key),
+            WriteMode::Merge => Change::Merge {
+                key: self.asset.write.key.clone(),
+                missing: self.missing(group),
+            },
+            WriteMode::DeleteInsert => Change::DeleteInsert {
+                key: self.asset.write.key.clone(),
+            },
+            WriteMode::History => Change::History {
+                key: self.asset.write.key.clone(),
+                at: self.read_at(group),
+            },
             WriteMode::Replace => match (&self.asset.range, slice_columns(self.asset)) {
                 (Some(range), _) => {
                     let schema = group.schema.as_ref().or(settled.schema.as_ref());
@@ -353,6 +368,12 @@ impl Lander<'_> {
                 },
             },
         })
+    }
+
+    /// When the read began that these rows are of: the latest, where there are several.
+    pub(super) fn read_at(&self, group: &Group) -> Timestamp {
+        let read_at = group.parts.iter().map(|p| p.read_at).max();
+        micros(read_at.unwrap_or_else(|| self.ctx.clock.now()))
     }
 
     pub(super) async fn carry(
@@ -401,7 +422,7 @@ impl Lander<'_> {
         Ok(())
     }
 
-    fn note(&mut self, note: String) {
+    pub(super) fn note(&mut self, note: String) {
         if !self.notes.contains(&note) {
             self.notes.push(note);
         }
@@ -446,6 +467,11 @@ impl Lander<'_> {
     }
 }
 
+/// An instant as tables keep it.
+pub(super) fn micros(at: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at)
+}
+
 /// The columns that hold a slice's labels.
 pub fn slice_columns(asset: &Asset) -> &[String] {
     match &asset.how {
@@ -465,6 +491,21 @@ pub(super) fn replace_parts(parts: &BTreeSet<String>) -> Change {
     }
 }
 
+/// The schema with the columns that the write mode keeps beside the rows' own.
+fn with_own(asset: &Asset, schema: &SchemaRef) -> SchemaRef {
+    let own = names::own_columns(&asset.write);
+    let new: Vec<_> = (own.into_iter())
+        .filter(|f| schema.field_with_name(f.name()).is_err())
+        .map(Arc::new)
+        .collect();
+    match new.is_empty() {
+        true => schema.clone(),
+        false => Arc::new(Schema::new(
+            schema.fields().iter().cloned().chain(new).collect::<Vec<_>>(),
+        )),
+    }
+}
+
 /// The table's schema after the change.
 fn schema_after(
     asset: &Asset,
@@ -472,7 +513,13 @@ fn schema_after(
     before: Option<&SchemaRef>,
     coming: Option<&SchemaRef>,
 ) -> Result<SchemaRef> {
-    let schema = match (before, coming) {
+    let coming = coming.map(|schema| with_own(asset, schema));
+    let before = before.map(|schema| match coming {
+        // What is common to both has them.
+        Some(_) => schema.clone(),
+        None => with_own(asset, schema),
+    });
+    let schema = match (&before, &coming) {
         (None, Some(coming)) => coming.clone(),
         (Some(_), Some(coming)) if *change == Change::ReplaceTable => coming.clone(),
         (Some(before), None) => before.clone(),

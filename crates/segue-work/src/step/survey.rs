@@ -191,7 +191,7 @@ fn change(
     }
     let action = match asset.write.mode {
         WriteMode::Replace => Action::Recompute,
-        WriteMode::Append | WriteMode::Merge => Action::Rebuild,
+        WriteMode::Append | WriteMode::Merge | WriteMode::DeleteInsert | WriteMode::History => Action::Rebuild,
     };
     let what = Difference {
         what: "something in its definition".into(),

@@ -456,6 +456,7 @@ async fn a_whole_replace_by_nothing_is_refused() {
 mod checks;
 mod computed;
 mod kept;
+mod modes;
 mod rebuilt;
 
 #[tokio::test]

@@ -149,7 +149,7 @@ impl Step<'_> {
         if let (true, None, Action::Nothing, Some(schema)) =
             (is_inferred, &self.row.schema, seen.change.action, &settled.schema)
         {
-            let columns = names::table_columns(schema)?;
+            let columns = names::read_columns(self.asset, schema)?;
             self.deps.store.freeze_schema(self.row.id, &columns).await?;
             self.row.schema = Some(columns);
         }

@@ -23,6 +23,11 @@ fn the_first_project_is_as_the_guide_says() {
 }
 
 #[test]
+fn write_modes_are_as_the_guide_says() {
+    none(&Reader::new().follow(&text("docs/guide/write-modes.md")));
+}
+
+#[test]
 fn a_web_api_is_as_the_guide_says() {
     none(&Reader::new().follow(&text("docs/guide/web-api.md")));
 }

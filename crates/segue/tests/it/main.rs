@@ -11,6 +11,7 @@ mod json;
 mod limits;
 mod measures;
 mod memory;
+mod modes;
 mod postgres;
 mod signals;
 mod support;

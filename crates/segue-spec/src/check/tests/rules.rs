@@ -59,7 +59,7 @@ fn shapes() {
     SG0120 assets/x.yaml:10 `{ }`: `checks` wants one of `not_null`, `unique`, `between`, `accepted`, `matches`, `references`, `row`, `sql`, `row_count` — write exactly one of them
     SG0111 assets/x.yaml:11 `-1`: `min` is -1, beyond its bounds — write a whole number, 0 or more
     "#);
-    assert_snapshot!(copy("write: { mode: history }\n"), @r#"SG0129 assets/x.yaml:6 `history`: `history` is not acted on by this version — this version knows `append`, `replace` or `merge`"#);
+    assert_snapshot!(copy("write: { mode: view }\n"), @r#"SG0129 assets/x.yaml:6 `view`: `view` is not acted on by this version — this version knows `append`, `replace`, `merge`, `delete_insert` or `history`"#);
     assert_snapshot!(copy("params: { From: { type: text } }\n"), @r#"
     SG0115 assets/x.yaml:6 `From`: `From` is no name: lower-case letters, digits and `_`, not beginning with a digit
     SG0206 assets/x.yaml:6 `From`: nothing takes the parameter `From` — leave it out
@@ -300,4 +300,53 @@ fn what_changes_of_the_source_do_to_declared_columns() {
     "#);
     assert_snapshot!(copy("  columns: { id: { type: string } }\n  on_type_change: drop_value\n"), @"");
     assert_snapshot!(copy("  on_new_column: evolve\n  on_type_change: evolve\n"), @"");
+}
+
+#[test]
+fn write_modes_by_key() {
+    let columns = |names: &str, write: &str| copy(&format!("  columns: {{ {names} }}\nwrite: {{ {write} }}\n"));
+    for right in [
+        "mode: delete_insert, key: [id]",
+        "mode: history, key: [id]",
+        "mode: merge, key: [id], delete_missing: hard, max_deleted: 5%",
+        "mode: merge, key: [id], delete_missing: keep",
+    ] {
+        assert_eq!(columns("id: { type: int64 }", right), "", "{right}");
+    }
+    assert_snapshot!(copy("write: { mode: delete_insert }\n"), @"SG0132 assets/x.yaml:6 `delete_insert`: `delete_insert` without `key`: nothing says which rows go — write `key:` with the columns whose rows come and go together");
+    assert_snapshot!(copy("write: { mode: history }\n"), @"SG0132 assets/x.yaml:6 `history`: `history` without `key`: nothing says which row a row follows — write `key:` with the columns in which no two rows are equal");
+    assert_snapshot!(columns("id: { type: int64 }, valid_to: { type: timestamp }", "mode: history, key: [id, current]"), @r"
+    SG0132 assets/x.yaml:6 `valid_to`: a column cannot be called `valid_to` here: `mode: history` keeps one of that name — give it another name: `name: { path: ... }` under `columns:`, or `as` in SQL
+    SG0132 assets/x.yaml:7 `current`: a column cannot be called `current` here: `mode: history` keeps one of that name — give it another name: `name: { path: ... }` under `columns:`, or `as` in SQL
+    ");
+    assert_snapshot!(columns("id: { type: int64 }, deleted_at: { type: timestamp }", "mode: merge, key: [id], delete_missing: soft"), @"SG0132 assets/x.yaml:6 `deleted_at`: a column cannot be called `deleted_at` here: `delete_missing: soft` keeps one of that name — give it another name: `name: { path: ... }` under `columns:`, or `as` in SQL");
+    assert_snapshot!(columns("id: { type: int64 }, deleted_at: { type: timestamp }", "mode: merge, key: [id], delete_missing: hard"), @"");
+    assert_snapshot!(columns("id: { type: int64 }", "mode: merge, key: [id], max_deleted: 5%"), @"SG0132 assets/x.yaml:7 `max_deleted`: `max_deleted` without `delete_missing`: nothing is deleted — write `delete_missing: soft` or `hard`, or leave it out");
+    assert_snapshot!(columns("id: { type: int64 }", "mode: merge, key: [id], delete_missing: soft, max_deleted: 5"), @"SG0109 assets/x.yaml:7 `5`: `max_deleted` wants a share such as `20%`, not the number 5");
+    for mode in ["append", "delete_insert, key: [id]", "history, key: [id]"] {
+        let told = columns("id: { type: int64 }", &format!("mode: {mode}, delete_missing: soft"));
+        assert!(told.starts_with("SG0132") && told.contains("`merge`"), "{told}");
+    }
+    let merge = "write: { mode: merge, key: [id], delete_missing: soft }\n";
+    assert_snapshot!(copy(&format!("  position: {{ column: id }}\n{merge}")), @"");
+    assert_snapshot!(copy(&format!("  for_each: {{ list: [ a ] }}\n  slice: [id]\n{merge}")), @"");
+    assert_snapshot!(copy(&format!("  paginate: {{ offset: {{ param: o, limit_param: l, limit: 5 }}, max_pages: 3 }}\n{merge}")), @"");
+    assert_snapshot!(columns("id: { type: int64 }", "mode: history, key: [id] }\nchecks:\n  - { not_null: [id, valid_from], on_failure: quarantine }\n  - { unique: valid_from, scope: changed }\n  - { not_null: valid_from"), @"");
+    assert_snapshot!(sql("/* asset: a.b\n   write: { mode: history, key: [id] } */\nselect 1 as id, 2 as current\n"), @"");
+}
+
+#[test]
+fn a_write_modes_own_columns_are_known_to_readers() {
+    let history = format!(
+        "asset: raw.h\n{REST}  columns: {{ id: {{ type: int64 }} }}\nwrite: {{ mode: history, key: [id] }}\nchecks: [ {{ not_null: valid_from }} ]\n"
+    );
+    let reads = |what: &str| {
+        let reader = format!("/* asset: a.b */\nselect id, {what} as x from raw.h\n");
+        let mut files = shop();
+        files.extend([("assets/h.yaml", history.as_str()), ("assets/r.sql", reader.as_str())]);
+        let (_, found, files) = run(&files);
+        lines(&found, &files)
+    };
+    assert_snapshot!(reads("current"), @"");
+    assert_snapshot!(reads("deleted_at"), @"SG0204 assets/r.sql:2 `deleted_at`: there is no column `deleted_at` — there are: `id`, `valid_from`, `valid_to`, `current`");
 }
