@@ -4,7 +4,7 @@ use super::Protocol;
 use async_trait::async_trait;
 use segue_core::commit::{CommitRecord, Part};
 use segue_core::fault::{Boundary, reach};
-use segue_core::sink::{Claim, Committed};
+use segue_core::sink::{Claim, Committed, MissingRows};
 use segue_core::state::Lease;
 use segue_core::{Ctx, Error, Kind, Result};
 use segue_diag::COMPANION_STUCK;
@@ -15,11 +15,11 @@ const MOST_MOVES: u32 = 20;
 /// Judges a change that had to be worked out anew, because the table moved between preparing and committing.
 #[async_trait]
 pub trait Recheck: Send + Sync {
-    /// Whether the part may still be committed with its new plan.
+    /// Whether the part may still be committed with its new plan, by which so many rows are missing.
     ///
     /// # Errors
     /// `BadData` when a check fails now: the commit is given up.
-    async fn judge(&self, record: &CommitRecord, part: &Part, ctx: &Ctx) -> Result<()>;
+    async fn judge(&self, record: &CommitRecord, part: &Part, missing: MissingRows, ctx: &Ctx) -> Result<()>;
 }
 
 /// No check stands on the table as a whole.
@@ -27,7 +27,7 @@ pub struct Unchecked;
 
 #[async_trait]
 impl Recheck for Unchecked {
-    async fn judge(&self, _record: &CommitRecord, _part: &Part, _ctx: &Ctx) -> Result<()> {
+    async fn judge(&self, _record: &CommitRecord, _part: &Part, _missing: MissingRows, _ctx: &Ctx) -> Result<()> {
         Ok(())
     }
 }
@@ -203,7 +203,7 @@ async fn part(protocol: &Protocol<'_>, record: &mut CommitRecord, at: usize) -> 
             // What it takes away or adds may be otherwise on the moved table; readers go by this.
             record.footprint = anew.footprint;
         }
-        recheck.judge(record, &record.parts[at], ctx).await?;
+        recheck.judge(record, &record.parts[at], anew.missing, ctx).await?;
         if !state.rework(record).await? {
             return Ok(None);
         }

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use segue_core::commit::{CommitRecord, Footprint, LedgerChange, Part, Role};
-use segue_core::sink::{Change, Sink, Target};
+use segue_core::sink::{Change, MissingRows, Sink, Target};
 use segue_core::{Error, Kind};
 use segue_diag::UNKNOWN_COMMIT;
 use segue_testkit::sink::{MemSink, Pause, Promises};
@@ -206,7 +206,7 @@ struct Checks {
 
 #[async_trait]
 impl Recheck for Checks {
-    async fn judge(&self, _record: &CommitRecord, _part: &Part, _ctx: &Ctx) -> Result<()> {
+    async fn judge(&self, _record: &CommitRecord, _part: &Part, _missing: MissingRows, _ctx: &Ctx) -> Result<()> {
         match self.fail_next.swap(false, Ordering::SeqCst) {
             true => Err(Error::new(Kind::BadData, "a check fails on the table that moved")),
             false => Ok(()),

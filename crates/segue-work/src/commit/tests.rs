@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use futures::FutureExt;
 use parking_lot::Mutex;
 use segue_core::commit::{CommitRecord, Footprint, LedgerChange, Part, Role};
-use segue_core::sink::{Change, Committed};
+use segue_core::sink::{Change, Committed, MissingRows};
 use segue_core::state::{Commits, Lease};
 use segue_core::{Error, Kind};
 use segue_diag::{CAME_FIRST, CLAIM_GONE, LEASE_LOST};
@@ -51,7 +51,7 @@ struct Judge {
 
 #[async_trait]
 impl Recheck for Judge {
-    async fn judge(&self, record: &CommitRecord, part: &Part, _ctx: &Ctx) -> Result<()> {
+    async fn judge(&self, record: &CommitRecord, part: &Part, _missing: MissingRows, _ctx: &Ctx) -> Result<()> {
         self.asked.lock().push((record.n, part.role));
         match self.refuses.load(Ordering::SeqCst) {
             true => Err(Error::new(Kind::BadData, "a check fails on the table that moved")),

@@ -5,6 +5,7 @@ use super::group::Group;
 use super::inputs::Inputs;
 use super::judge::{Judge, MOST_EVIDENCE};
 use super::known;
+use super::missing::refuse_too_many;
 use super::shelf::Shelf;
 use crate::commit::{Draft, DraftPart, Protocol, Recheck, Rules, Settled, Sinks, carry_out, settle};
 use crate::deps::Deps;
@@ -15,7 +16,7 @@ use arrow_schema::{Schema, SchemaRef};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use segue_core::commit::{CommitRecord, Footprint, LedgerChange, Part, Role};
-use segue_core::sink::{Change, Grain, Sink, Staged, Target, WorkedOut};
+use segue_core::sink::{Change, Grain, MissingRows, Sink, Staged, Target, WorkedOut};
 use segue_core::{Ctx, Error, Kind, Labels, Result, Span, Spans, Type, align};
 use segue_diag::{ALL_ASIDE, CAME_FIRST, EMPTY_REPLACE, SCHEMA_CLASH};
 use segue_spec::model::{Asset, How, WriteMode};
@@ -559,11 +560,12 @@ pub struct Rejudge<'a> {
 
 #[async_trait]
 impl Recheck for Rejudge<'_> {
-    async fn judge(&self, record: &CommitRecord, part: &Part, ctx: &Ctx) -> Result<()> {
+    async fn judge(&self, record: &CommitRecord, part: &Part, missing: MissingRows, ctx: &Ctx) -> Result<()> {
         let changes_nothing = part.change == Change::Append && part.staged.is_empty();
         if part.role != Role::Table || changes_nothing || record.name != asset_name(&self.asset.name) {
             return Ok(());
         }
+        refuse_too_many(self.asset, &part.change, missing)?;
         let sink = self.deps.places.of(&part.target)?;
         let view = sink.view(&part.target, &part.plan, ctx).await?;
         let changed = match part.staged.is_empty() {

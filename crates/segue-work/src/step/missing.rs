@@ -6,7 +6,7 @@ use segue_core::commit::Outcome;
 use segue_core::sink::{Change, Missing, MissingRows};
 use segue_core::{Error, Kind, Result};
 use segue_diag::TOO_MANY_MISSING;
-use segue_spec::model::DeleteMissing;
+use segue_spec::model::{Asset, DeleteMissing};
 
 impl Lander<'_> {
     /// What becomes of rows that did not come. Only a read that ended whole tells which they are; and of a row that was set aside nobody knows
@@ -42,27 +42,43 @@ impl Lander<'_> {
             }
             return Ok(());
         }
-        let MissingRows { gone, of } = found;
-        let what = match missing {
-            Missing::Mark { .. } => "marked as deleted",
-            _ => "deleted",
-        };
-        let most = write.max_deleted;
-        if gone as f64 > most.fraction() * of as f64 {
-            let share = (gone as f64 * 10_000.0 / of as f64).ceil() / 100.0;
-            let message = format!(
-                "{gone} of the {of} rows of {} did not come and would be {what}: {share}%, more than the {most} of `max_deleted`",
-                self.asset.name
-            );
-            return Err(Error::new(Kind::BadData, message).code(TOO_MANY_MISSING).hint(format!(
-                "nothing was committed; look at the source with `segue preview {}`, and if the rows are really gone raise `max_deleted` in `write:`",
-                self.asset.name
-            )));
-        }
+        refuse_too_many(self.asset, change, found)?;
+        let MissingRows { gone, .. } = found;
         if gone > 0 {
             let rows = if gone == 1 { "row is" } else { "rows are" };
-            self.note(format!("{gone} {rows} no longer at the source: {what}"));
+            self.note(format!("{gone} {rows} no longer at the source: {}", what(missing)));
         }
         Ok(())
+    }
+}
+
+/// Fails when more rows are missing than may go at once.
+///
+/// # Errors
+/// `BadData`, with the numbers.
+pub(super) fn refuse_too_many(asset: &Asset, change: &Change, found: MissingRows) -> Result<()> {
+    let Change::Merge { missing, .. } = change else {
+        return Ok(());
+    };
+    let (MissingRows { gone, of }, most) = (found, asset.write.max_deleted);
+    if gone as f64 <= most.fraction() * of as f64 {
+        return Ok(());
+    }
+    let share = (gone as f64 * 10_000.0 / of as f64).ceil() / 100.0;
+    let message = format!(
+        "{gone} of the {of} rows of {} did not come and would be {}: {share}%, more than the {most} of `max_deleted`",
+        asset.name,
+        what(missing)
+    );
+    Err(Error::new(Kind::BadData, message).code(TOO_MANY_MISSING).hint(format!(
+        "nothing was committed; look at the source with `segue preview {}`, and if the rows are really gone raise `max_deleted` in `write:`",
+        asset.name
+    )))
+}
+
+fn what(missing: &Missing) -> &'static str {
+    match missing {
+        Missing::Mark { .. } => "marked as deleted",
+        _ => "deleted",
     }
 }

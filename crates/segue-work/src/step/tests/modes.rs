@@ -1,7 +1,8 @@
 //! Write modes by key: rows that come and go together, what was, and what is missing at the source.
 
 use super::*;
-use segue_core::sink::Sink;
+use crate::commit::Recheck;
+use segue_core::sink::{MissingRows, Sink};
 use segue_testkit::modes::{Mode, play};
 
 fn stores(write: &str) -> (&'static str, String) {
@@ -156,6 +157,32 @@ async fn more_than_may_go_at_once_fails_and_commits_nothing() {
     2 b
     3 b
     ");
+}
+
+#[tokio::test]
+async fn a_table_that_moved_is_asked_again_how_much_would_go() {
+    let source = MemSource::new(|_| (1..=4).map(|id| store(id, "a")).collect());
+    let world = of(
+        "mode: merge, key: [id], delete_missing: soft, max_deleted: 25%",
+        &source,
+    )
+    .await;
+    world.run("raw.stores").await;
+    next(&world, &source, || (1..=3).map(|id| store(id, "a")).collect()).await;
+    let place = crate::step::known::own(&world.row("raw.stores").await).place;
+    let record = world.lake.landed(&place)[1].clone();
+    let again = crate::step::Rejudge {
+        deps: &world.deps,
+        asset: world.deps.asset(&"raw.stores".parse().unwrap()).unwrap(),
+    };
+    let ctx = world.ctx();
+    let judged = async |gone| {
+        again
+            .judge(&record, record.own(), MissingRows { gone, of: 4 }, &ctx)
+            .await
+    };
+    assert!(judged(1).await.is_ok());
+    insta::assert_snapshot!(judged(2).await.unwrap_err(), @"2 of the 4 rows of raw.stores did not come and would be marked as deleted: 50%, more than the 25% of `max_deleted`");
 }
 
 #[tokio::test]
