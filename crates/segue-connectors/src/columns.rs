@@ -4,6 +4,7 @@ pub mod number;
 pub mod text;
 pub mod time;
 mod wider;
+pub(crate) mod written;
 
 use arrow_array::{
     ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array, Int8Array,

@@ -74,6 +74,8 @@ pub struct Mapping {
     pub sqlite: String,
     /// What SQLite stores for a value.
     pub sqlite_value: &'static str,
+    /// The type of a column in PostgreSQL.
+    pub postgres: String,
     /// The JSON that is taken for it; nothing else is.
     pub json: &'static str,
 }
@@ -177,6 +179,7 @@ impl Type {
             delta: self.delta(),
             sqlite: self.sqlite(),
             sqlite_value,
+            postgres: self.postgres(),
             json,
         }
     }
@@ -226,6 +229,37 @@ impl Type {
             Type::LocalTimestamp => "DATETIME",
             Type::Uuid => "UUID",
             Type::Json | Type::List(_) | Type::Struct(_) | Type::Vector(_) => "JSON_TEXT",
+        };
+        plain.to_string()
+    }
+
+    /// The type of a column in PostgreSQL, as the server writes it (`format_type`), in which every value of this type has a place of its own.
+    ///
+    /// JSON is `json`, which keeps a value as it was written; what is nested deeper than an array of plain values is `jsonb`.
+    pub fn postgres(&self) -> std::string::String {
+        let plain = match self {
+            Type::Bool => "boolean",
+            Type::Int8 | Type::Int16 => "smallint",
+            Type::Int32 => "integer",
+            Type::Int64 => "bigint",
+            Type::UInt64 => "numeric(20,0)",
+            Type::Decimal(precision, scale) => return format!("numeric({precision},{scale})"),
+            Type::Float32 => "real",
+            Type::Float64 => "double precision",
+            Type::String => "text",
+            Type::Binary => "bytea",
+            Type::Date => "date",
+            Type::Time => "time without time zone",
+            Type::Timestamp => "timestamp with time zone",
+            Type::LocalTimestamp => "timestamp without time zone",
+            Type::Uuid => "uuid",
+            Type::Json => "json",
+            Type::Vector(_) => "double precision[]",
+            Type::List(of) => match **of {
+                Type::List(_) | Type::Struct(_) | Type::Vector(_) => "jsonb",
+                _ => return format!("{}[]", of.postgres()),
+            },
+            Type::Struct(_) => "jsonb",
         };
         plain.to_string()
     }

@@ -6,6 +6,7 @@ pub mod http;
 pub mod modes;
 pub mod postgres;
 pub mod power;
+pub mod proxy;
 pub mod relation;
 pub mod sink;
 pub mod slt;

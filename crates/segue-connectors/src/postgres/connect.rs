@@ -52,6 +52,10 @@ pub(super) struct Settings {
     /// A file of certificates (PEM) that the server's is checked by, instead of those of this system; relative to the project's folder.
     #[serde(default)]
     pub tls_ca: Option<String>,
+    /// The schema of tables that are written and name none, and of the tables in which Segue marks its commits.
+    #[serde(default = "default_schema")]
+    #[schemars(length(min = 1, max = 63))]
+    pub schema: String,
 }
 
 fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<Secret>, D::Error> {
@@ -70,6 +74,10 @@ pub(super) enum Tls {
 
 fn port() -> u16 {
     5432
+}
+
+fn default_schema() -> String {
+    "public".into()
 }
 
 /// What is needed to connect.

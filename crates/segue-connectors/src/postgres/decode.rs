@@ -6,8 +6,8 @@ use segue_core::Type;
 use std::fmt::Write as _;
 
 /// Days and microseconds from 1970-01-01 to 2000-01-01, where PostgreSQL's days begin.
-const DAYS_TO_2000: i32 = 10_957;
-const MICROS_TO_2000: i64 = 946_684_800_000_000;
+pub(super) const DAYS_TO_2000: i32 = 10_957;
+pub(super) const MICROS_TO_2000: i64 = 946_684_800_000_000;
 
 /// The first and the last day that have four digits of a year, or a year before Christ of as many; days since 1970. Beyond them a date
 /// cannot be written down as people and JSON do.
@@ -22,6 +22,10 @@ const MICROS_A_DAY: i64 = 86_400_000_000;
 pub(super) fn push(form: &Form, bytes: &[u8], into: &mut Builder) -> Result<(), Misfit> {
     match (form, &mut into.values) {
         (Form::Bool, Values::Bool(v)) => v.push(fixed::<1>(bytes)?[0] != 0),
+        (Form::Int16, Values::Int8(v)) => {
+            let number = i16::from_be_bytes(fixed(bytes)?);
+            v.push(i8::try_from(number).map_err(|_| Misfit::expected(&Type::Int8, &number.to_string()))?);
+        }
         (Form::Int16, Values::Int16(v)) => v.push(i16::from_be_bytes(fixed(bytes)?)),
         (Form::Int32, Values::Int32(v)) => v.push(i32::from_be_bytes(fixed(bytes)?)),
         (Form::Int64, Values::Int64(v)) => v.push(i64::from_be_bytes(fixed(bytes)?)),
@@ -32,8 +36,10 @@ pub(super) fn push(form: &Form, bytes: &[u8], into: &mut Builder) -> Result<(), 
         (Form::Time, Values::Int64(v)) => v.push(time(i64::from_be_bytes(fixed(bytes)?))?),
         (Form::Timestamp, Values::Int64(v)) => v.push(timestamp(i64::from_be_bytes(fixed(bytes)?))?),
         (Form::Numeric, Values::Int128(v)) => {
-            let Type::Decimal(precision, scale) = into.of else {
-                return Err(Misfit::new("no place for a number"));
+            let (precision, scale) = match into.of {
+                Type::Decimal(precision, scale) => (precision, scale),
+                Type::UInt64 => (20, 0),
+                _ => return Err(Misfit::new("no place for a number")),
             };
             v.push(Numeric::of(bytes)?.decimal(precision, scale)?);
         }
@@ -43,6 +49,7 @@ pub(super) fn push(form: &Form, bytes: &[u8], into: &mut Builder) -> Result<(), 
             Some((1, json)) => return into.push_bytes(utf8(json)?.as_bytes()),
             _ => return Err(Misfit::new("JSON of an unknown version")),
         },
+        (Form::Nested, _) => return into.push_text(utf8(bytes)?),
         (Form::Bytes, Values::Bytes { .. }) => return into.push_bytes(bytes),
         (Form::Uuid, Values::Bytes { .. }) => {
             let uuid = uuid::Uuid::from_bytes(fixed(bytes)?);

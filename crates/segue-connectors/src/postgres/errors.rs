@@ -52,9 +52,15 @@ fn of_server(doing: &str, said: &DbError) -> Error {
         SqlState::INVALID_PASSWORD | SqlState::INVALID_AUTHORIZATION_SPECIFICATION => error(Kind::Unauthenticated)
             .code(codes::POSTGRES_LOGIN)
             .hint("look at `user:` and `password:` of the connection, and at the server's pg_hba.conf"),
-        SqlState::INSUFFICIENT_PRIVILEGE => error(Kind::Denied)
+        SqlState::INSUFFICIENT_PRIVILEGE => error(Kind::Denied).code(codes::POSTGRES_DENIED).hint(
+            "to read, this user needs SELECT on the table and USAGE on its schema; to write, CREATE on the schema and the table's rights besides",
+        ),
+        SqlState::READ_ONLY_SQL_TRANSACTION => error(Kind::Denied)
             .code(codes::POSTGRES_DENIED)
-            .hint("grant this user SELECT on the table and USAGE on its schema"),
+            .hint("the server only lets read, as a standby does: name the one that takes writes in `host:`"),
+        SqlState::DEPENDENT_OBJECTS_STILL_EXIST => error(Kind::BadData)
+            .code(codes::POSTGRES_OTHER_TABLE)
+            .hint("a view or another table needs what is to be changed: drop it, run again, and make it anew"),
         SqlState::UNDEFINED_TABLE
         | SqlState::UNDEFINED_COLUMN
         | SqlState::UNDEFINED_OBJECT
@@ -62,9 +68,9 @@ fn of_server(doing: &str, said: &DbError) -> Error {
         | SqlState::INVALID_SCHEMA_NAME => error(Kind::NotFound).code(codes::POSTGRES_NOT_THERE),
         SqlState::QUERY_CANCELED => error(Kind::TimedOut)
             .hint("the server cancelled it: somebody told it to, or a `statement_timeout` of the role has passed"),
-        SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED | SqlState::LOCK_NOT_AVAILABLE => {
-            error(Kind::Unavailable)
-        }
+        SqlState::LOCK_NOT_AVAILABLE => error(Kind::Unavailable)
+            .hint("somebody holds a lock that is in the way (`pg_locks`, `pg_stat_activity`); it is tried again"),
+        SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED => error(Kind::Unavailable),
         SqlState::DISK_FULL => error(Kind::Unavailable).hint("the server's disk is full"),
         SqlState::CONFIGURATION_LIMIT_EXCEEDED => error(Kind::Denied),
         _ => match state.code().get(..2) {
@@ -73,7 +79,10 @@ fn of_server(doing: &str, said: &DbError) -> Error {
             // The server stops or starts, has no room for a connection, or lost its own connection.
             Some("08" | "53" | "57" | "58") => error(Kind::Unavailable),
             Some("28") => error(Kind::Unauthenticated).code(codes::POSTGRES_LOGIN),
-            Some("22" | "23") => error(Kind::BadData),
+            Some("22") => error(Kind::BadData),
+            Some("23") => error(Kind::BadData)
+                .code(codes::POSTGRES_CONSTRAINT)
+                .hint("the table has a rule of its own that a row breaks; nothing of the commit is in it"),
             Some("XX") => {
                 error(Kind::BadData).hint("the server says that it is damaged, or has met an error of its own")
             }

@@ -23,7 +23,8 @@ use tokio_util::sync::CancellationToken;
 const BEGIN: &str = "begin transaction isolation level repeatable read read only";
 
 /// Nothing that the role sets ends a read half-way, and texts that the server makes are the same wherever it stands.
-const SETTINGS: &str = "set local datestyle = 'ISO'; set local intervalstyle = 'iso_8601'; set local timezone = 'UTC';
+pub(super) const SETTINGS: &str =
+    "set local datestyle = 'ISO'; set local intervalstyle = 'iso_8601'; set local timezone = 'UTC';
     set local extra_float_digits = 1; set local bytea_output = 'hex'; set local lc_monetary = 'C';
     select set_config(name, '0', true) from pg_settings where name in
         ('statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout', 'lock_timeout')";

@@ -1,6 +1,7 @@
 //! What is read: a table or a query, its columns, and how the server is asked for them.
 
 use super::errors::failed;
+use super::place::{Place, quoted};
 use super::rows::Source;
 use super::types::{Cast, Form, Reading, reading};
 use crate::columns::{self, named};
@@ -61,6 +62,16 @@ impl Relation {
         }
     }
 
+    /// How each column of a table is read, in their order.
+    pub async fn columns(client: &Client, place: &Place, doing: &str) -> Result<Vec<Reading>> {
+        let statement = client
+            .prepare(&format!("select * from {}", place.quoted()))
+            .await
+            .map_err(failed(doing))?;
+        let columns = statement.columns().iter();
+        Ok(columns.map(|c| reading(c.type_(), c.type_modifier(), 0)).collect())
+    }
+
     /// The statement that sends these columns of it.
     pub fn copy(&self, columns: &[Source], condition: Option<&str>, limit: Option<u64>) -> String {
         let mut sql = format!("copy (select {} from {}", asked(columns), self.from);
@@ -78,11 +89,6 @@ impl Relation {
 fn asked(columns: &[Source]) -> String {
     let all: Vec<String> = columns.iter().map(|c| c.reading.cast.of(&quoted(&c.place))).collect();
     all.join(", ")
-}
-
-/// A name as SQL takes it, whatever stands in it.
-pub(super) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 async fn table_of(client: &Client, table: &str) -> Result<Relation> {

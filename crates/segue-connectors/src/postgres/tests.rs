@@ -16,6 +16,7 @@ use tokio_postgres::{Client, NoTls};
 
 mod faults;
 mod values;
+mod writes;
 
 /// A database of its own, and somebody who works in it beside Segue.
 struct Bed {

@@ -74,6 +74,8 @@ pub(super) enum Form {
     Array(Box<Form>, usize),
     /// An array of float4 of `pgvector`.
     Vector,
+    /// The JSON text of what is nested.
+    Nested,
 }
 
 /// The most digits of a decimal.
@@ -136,6 +138,44 @@ pub(super) fn reading(of: &PgType, modifier: i32, dimensions: usize) -> Reading 
             },
             _ => text,
         },
+    }
+}
+
+/// How a column that was made for this type ([`Type::postgres`]) is read back.
+pub(super) fn written_as(of: &Type) -> Reading {
+    let plain = |form| Reading {
+        of: of.clone(),
+        form,
+        cast: Cast::None,
+    };
+    plain(match of {
+        Type::Bool => Form::Bool,
+        Type::Int8 | Type::Int16 => Form::Int16,
+        Type::Int32 => Form::Int32,
+        Type::Int64 => Form::Int64,
+        Type::Float32 => Form::Float32,
+        Type::Float64 => Form::Float64,
+        Type::UInt64 | Type::Decimal(..) => Form::Numeric,
+        Type::String | Type::Json => Form::Text,
+        Type::Binary => Form::Bytes,
+        Type::Uuid => Form::Uuid,
+        Type::Date => Form::Date,
+        Type::Time => Form::Time,
+        Type::Timestamp | Type::LocalTimestamp => Form::Timestamp,
+        Type::Vector(_) => Form::Array(Box::new(Form::Float64), 1),
+        Type::List(inner) => match **inner {
+            Type::List(_) | Type::Struct(_) | Type::Vector(_) => return nested(of),
+            _ => Form::Array(Box::new(written_as(inner).form), 1),
+        },
+        Type::Struct(_) => return nested(of),
+    })
+}
+
+fn nested(of: &Type) -> Reading {
+    Reading {
+        of: of.clone(),
+        form: Form::Nested,
+        cast: Cast::Text,
     }
 }
 

@@ -1,11 +1,11 @@
 //! Values both ways: how each type is declared, stored and read back, so that every value returns as it went.
 
+use crate::columns::written::{MICROS_A_DAY, date_text, instant_text, json_text, word};
 use crate::columns::{Builder, Misfit, Values, time};
 use crate::json;
 use arrow_array::cast::AsArray;
 use arrow_array::types::*;
 use arrow_array::{Array, ArrayRef};
-use base64::Engine;
 use rusqlite::types::{Value, ValueRef};
 use segue_core::{Error, Kind, Result, Type};
 
@@ -93,7 +93,7 @@ pub(super) fn encode(of: &Type, column: &ArrayRef, row: usize) -> Result<Value> 
         Type::Binary => Value::Blob(column.as_binary::<i32>().value(row).to_vec()),
         Type::List(_) | Type::Struct(_) | Type::Vector(_) => {
             let mut text = String::new();
-            write_json(of, column, row, &mut text)?;
+            json_text(of, column, row, &mut text)?;
             Value::Text(text)
         }
         _ => Value::Text(word(of, column, row)?),
@@ -109,142 +109,6 @@ fn real(value: f64) -> Result<Value> {
         .hint("write null or a number in the SQL, such as nullif(x, 'NaN')"));
     }
     Ok(Value::Real(value))
-}
-
-/// A value that is stored as a word: decimals, dates and times.
-fn word(of: &Type, column: &ArrayRef, row: usize) -> Result<String> {
-    Ok(match of {
-        Type::UInt64 => column.as_primitive::<Decimal128Type>().value(row).to_string(),
-        Type::Decimal(..) => column.as_primitive::<Decimal128Type>().value_as_string(row),
-        Type::Date => date_text(column.as_primitive::<Date32Type>().value(row).into())?,
-        Type::Time => time_text(column.as_primitive::<Int64Type>().value(row))?,
-        Type::Timestamp => instant_text(column.as_primitive::<TimestampMicrosecondType>().value(row))? + "Z",
-        Type::LocalTimestamp => instant_text(column.as_primitive::<TimestampMicrosecondType>().value(row))?,
-        other => return Err(Error::bug(format!("{other} is not stored as a word"))),
-    })
-}
-
-const MICROS_A_DAY: i64 = 86_400_000_000;
-
-/// Days since 1970 as YYYY-MM-DD: of one length, so that texts are ordered as the days are.
-pub(super) fn date_text(days: i64) -> Result<String> {
-    // The inverse of the reader's: https://howardhinnant.github.io/date_algorithms.html#civil_from_days
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
-    let year = era * 400 + year_of_era + i64::from(month <= 2);
-    if !(0..=9999).contains(&year) {
-        return Err(Error::new(
-            Kind::BadData,
-            format!("a date of the year {year} cannot be kept in SQLite"),
-        )
-        .hint("the years 0 to 9999 can; write null or another date in the SQL"));
-    }
-    Ok(format!("{year:04}-{month:02}-{day:02}"))
-}
-
-fn time_text(micros: i64) -> Result<String> {
-    if !(0..MICROS_A_DAY).contains(&micros) {
-        return Err(Error::new(
-            Kind::BadData,
-            format!("{micros} microseconds after midnight are no time of day"),
-        ));
-    }
-    let seconds = micros / 1_000_000;
-    Ok(format!(
-        "{:02}:{:02}:{:02}.{:06}",
-        seconds / 3600,
-        seconds / 60 % 60,
-        seconds % 60,
-        micros % 1_000_000
-    ))
-}
-
-/// Microseconds since 1970 as date and time, always with six digits: texts are ordered as the instants are.
-pub(super) fn instant_text(micros: i64) -> Result<String> {
-    Ok(format!(
-        "{}T{}",
-        date_text(micros.div_euclid(MICROS_A_DAY))?,
-        time_text(micros.rem_euclid(MICROS_A_DAY))?
-    ))
-}
-
-fn write_json(of: &Type, column: &ArrayRef, row: usize, out: &mut String) -> Result<()> {
-    if column.is_null(row) {
-        out.push_str("null");
-        return Ok(());
-    }
-    let items = |of: &Type, values: &ArrayRef, out: &mut String| -> Result<()> {
-        out.push('[');
-        for at in 0..values.len() {
-            if at > 0 {
-                out.push(',');
-            }
-            write_json(of, values, at, out)?;
-        }
-        out.push(']');
-        Ok(())
-    };
-    match of {
-        Type::Bool => out.push_str(if column.as_boolean().value(row) {
-            "true"
-        } else {
-            "false"
-        }),
-        // The shortest text that reads back as the same float32; as a float64 it would show digits that nobody wrote.
-        Type::Float32 => out.push_str(&number_text(
-            serde_json::from_str(&column.as_primitive::<Float32Type>().value(row).to_string()).ok(),
-        )?),
-        Type::Float64 => out.push_str(&number_text(serde_json::Number::from_f64(
-            column.as_primitive::<Float64Type>().value(row),
-        ))?),
-        Type::String | Type::Uuid => out.push_str(&json::quoted(column.as_string::<i32>().value(row))),
-        Type::Json => out.push_str(column.as_string::<i32>().value(row)),
-        Type::Binary => {
-            let text = base64::engine::general_purpose::STANDARD.encode(column.as_binary::<i32>().value(row));
-            out.push_str(&json::quoted(&text));
-        }
-        Type::Int8 | Type::Int16 | Type::Int32 | Type::Int64 => match encode(of, column, row)? {
-            Value::Integer(value) => out.push_str(&value.to_string()),
-            other => return Err(Error::bug(format!("{other:?} is no whole number"))),
-        },
-        Type::UInt64 => out.push_str(&word(of, column, row)?),
-        Type::List(inner) => items(inner, &column.as_list::<i32>().value(row), out)?,
-        Type::Vector(_) => items(&Type::Float64, &column.as_list::<i32>().value(row), out)?,
-        Type::Struct(fields) => {
-            let values = column.as_struct();
-            out.push('{');
-            for (at, (name, of)) in fields.iter().enumerate() {
-                if at > 0 {
-                    out.push(',');
-                }
-                out.push_str(&json::quoted(name));
-                out.push(':');
-                write_json(of, values.column(at), row, out)?;
-            }
-            out.push('}');
-        }
-        _ => out.push_str(&json::quoted(&word(of, column, row)?)),
-    }
-    Ok(())
-}
-
-fn number_text(number: Option<serde_json::Number>) -> Result<String> {
-    number.map(|n| n.to_string()).ok_or_else(|| {
-        Error::new(
-            Kind::BadData,
-            "a list holds a value that is infinite or not a number, and JSON has none",
-        )
-        .hint("write null or a number in the SQL")
-    })
 }
 
 /// Appends a stored value to a column.

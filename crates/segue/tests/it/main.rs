@@ -13,6 +13,7 @@ mod measures;
 mod memory;
 mod modes;
 mod postgres;
+mod publish;
 mod signals;
 mod support;
 mod terminal;

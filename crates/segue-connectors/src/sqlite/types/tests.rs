@@ -146,7 +146,7 @@ fn what_sqlite_cannot_hold_is_refused() {
       hint: write null or a number in the SQL, such as nullif(x, 'NaN')
     ");
     assert_snapshot!(refused(&Type::Date, Arc::new(Date32Array::from(vec![i32::MAX]))), @"
-    error: a date of the year 5881580 cannot be kept in SQLite
+    error: a date of the year 5881580 cannot be written down in four digits
       hint: the years 0 to 9999 can; write null or another date in the SQL
     ");
     assert_snapshot!(refused(&Type::Time, Arc::new(Int64Array::from(vec![-1]))), @"error: -1 microseconds after midnight are no time of day");

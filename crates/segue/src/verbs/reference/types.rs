@@ -20,6 +20,7 @@ pub fn page() -> String {
                 code(&m.delta),
                 code(&m.sqlite),
                 m.sqlite_value.to_string(),
+                code(&m.postgres),
             ]
         })
         .collect();
@@ -49,7 +50,10 @@ pub fn page() -> String {
          `list` widens with its elements, and a `struct` with its fields, or by new ones.\n",
         table(["Type", "What it is", "Taken from JSON"], &meant),
         segue_core::types::TYPE_KEY,
-        table(["Type", "Arrow", "Delta", "SQLite", "stored there as"], &kept),
+        table(
+            ["Type", "Arrow", "Delta", "SQLite", "stored there as", "PostgreSQL"],
+            &kept
+        ),
         table(["Type", "Widens to"], &wider),
     )
 }

@@ -1,0 +1,394 @@
+//! Carrying a change out, inside the transaction that also moves the asset's mark.
+//!
+//! A table that is ours alone is replaced by another that takes its place; one that somebody depends on, or that somebody else made, stays,
+//! with its views, rights, references and identity, and its rows are exchanged. Readers see the old rows or the new ones.
+
+use super::change::Prepared;
+use super::place::{Place, quoted};
+use super::target::{Table, declarations, fit, run};
+use arrow_schema::Schema;
+use segue_core::sink::{CURRENT, Change, DELETED_AT, Missing, VALID_FROM, VALID_TO};
+use segue_core::{Error, Kind, Result, Type};
+use segue_diag as codes;
+
+const DOING: &str = "change the table";
+
+impl Prepared<'_> {
+    /// Carries it out.
+    ///
+    /// # Errors
+    /// `BadData` for a rule of the table that a row breaks, and a trigger that makes something else of the rows.
+    pub async fn apply(&self) -> Result<()> {
+        match (&self.found, self.change) {
+            (None, _) => self.make().await,
+            (Some(table), Change::ReplaceTable)
+                if self.created && !table.has_followers(self.client, &self.before).await? =>
+            {
+                self.exchange(table).await
+            }
+            (Some(table), _) => self.change_rows(table).await,
+        }
+    }
+
+    /// Makes the table, with the rows in it.
+    async fn make(&self) -> Result<()> {
+        super::marks::create_schema(self.client, &self.place.schema).await?;
+        let name = self.place.quoted();
+        let keys: Vec<String> = self.change.key().iter().map(|k| quoted(k)).collect();
+        let index = match self.change {
+            Change::Merge { key, .. } => return self.fill(&self.place, key).await,
+            Change::DeleteInsert { .. } => format!("create index on {name} ({})", keys.join(", ")),
+            // Of each key one row is current.
+            Change::History { .. } => format!(
+                "create unique index on {name} ({}) where {}",
+                keys.join(", "),
+                quoted(CURRENT)
+            ),
+            _ => return self.fill(&self.place, &[]).await,
+        };
+        self.fill(&self.place, &[]).await?;
+        self.run(&index).await?;
+        Ok(())
+    }
+
+    /// Puts a table with the new rows into this one's place.
+    async fn exchange(&self, table: &Table) -> Result<()> {
+        let old = table.place.quoted();
+        let keeps_key = !table.key.is_empty() && table.key.iter().all(|k| self.at(k).is_ok());
+        let beside = Place::of(&self.place.schema, &format!("_segue_new_{}", table.oid))?;
+        self.fill(&beside, &[]).await?;
+        if keeps_key && !self.breaks_key(&beside, &table.key).await? {
+            self.run(&format!(
+                "alter table {} add {}",
+                beside.quoted(),
+                primary_key(&table.key)
+            ))
+            .await?;
+        }
+        self.run(&format!(
+            "drop table {old}; alter table {} rename to {}",
+            beside.quoted(),
+            quoted(&self.place.name)
+        ))
+        .await?;
+        Ok(())
+    }
+
+    /// Whether the rows that are to be the table do not keep its key: the key is no longer what it was.
+    async fn breaks_key(&self, rows: &Place, key: &[String]) -> Result<bool> {
+        let names: Vec<String> = key.iter().map(|k| quoted(k)).collect();
+        let nulls: Vec<String> = names.iter().map(|n| format!("{n} is null")).collect();
+        let broken = format!(
+            "select count(*) from (select 1 from {rows} where {} union all select 1 from {rows} group by {} having count(*) > 1 limit 1) b",
+            nulls.join(" or "),
+            names.join(", "),
+            rows = rows.quoted(),
+        );
+        Ok(self.count(&broken).await? > 0)
+    }
+
+    /// Makes a table of this name that holds the incoming rows: the staged one itself, where it is as the table is to be.
+    async fn fill(&self, as_table: &Place, key: &[String]) -> Result<()> {
+        if let [only] = self.pieces.as_slice()
+            && !only.deletes
+            && are_alike(&only.columns, &self.schema)?
+        {
+            let staged = only.place()?;
+            let mut sql = format!("comment on table {t} is null", t = staged.quoted());
+            if staged.name != as_table.name {
+                sql.push_str(&format!(
+                    "; alter table {} rename to {}",
+                    staged.quoted(),
+                    quoted(&as_table.name)
+                ));
+            }
+            self.run(&sql).await?;
+        } else {
+            let declared = declarations(&self.schema, key)?;
+            self.run(&format!("create table {} ({declared})", as_table.quoted()))
+                .await?;
+            let names: Vec<&str> = self.columns.iter().map(|c| c.quoted.as_str()).collect();
+            let values: Vec<String> = (0..names.len()).map(|at| format!("n.c{at}")).collect();
+            let sql = format!(
+                "insert into {} ({}) select {} from ({}) n",
+                as_table.quoted(),
+                names.join(", "),
+                values.join(", "),
+                self.new_rows()?
+            );
+            self.run(&sql).await?;
+        }
+        if !key.is_empty() {
+            self.run(&format!("alter table {} add {}", as_table.quoted(), primary_key(key)))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Changes the rows of a table that stays.
+    async fn change_rows(&self, table: &Table) -> Result<()> {
+        let name = table.place.quoted();
+        let is_whole = *self.change == Change::ReplaceTable;
+        let changes = match self.created {
+            true => fit(table, &self.schema, &self.before, is_whole)?,
+            false => Vec::new(),
+        };
+        let all = format!("select count(*) from {name} t");
+        let expected = match table.triggers.is_empty() {
+            true => 0,
+            false => {
+                let (gone, new) = (self.gone()?, self.new_rows()?);
+                self.count(&all).await? + self.count(&format!("select count(*) from ({new}) n")).await?
+                    - self.count(&format!("{all} where {gone}")).await?
+            }
+        };
+        if is_whole {
+            self.exchange_rows(table, &changes).await?;
+        } else {
+            self.alter(&name, &changes).await?;
+            match self.change {
+                Change::Merge { key, .. } => self.merge(&name, key).await?,
+                Change::DeleteInsert { key } => self.delete_insert(&name, key).await?,
+                Change::History { .. } => self.history(&name).await?,
+                Change::Append => self.insert(&name, "").await?,
+                _ => {
+                    self.run(&format!("delete from {name} t where {}", self.gone()?))
+                        .await?;
+                    self.insert(&name, &self.that_count()?).await?;
+                }
+            }
+        }
+        if !table.triggers.is_empty() {
+            let is_other = self.count(&all).await? != expected
+                || (*self.change != Change::Append
+                    && self
+                        .count(&format!("select count(*) from ({}) d", self.differing()?))
+                        .await?
+                        > 0);
+            if is_other {
+                return Err(triggered(&table.triggers));
+            }
+        }
+        Ok(())
+    }
+
+    async fn alter(&self, name: &str, changes: &[String]) -> Result<()> {
+        if !changes.is_empty() {
+            self.run(&format!("alter table {name} {}", changes.join(", "))).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts other rows into a table that stays.
+    async fn exchange_rows(&self, table: &Table, changes: &[String]) -> Result<()> {
+        let (name, key) = (table.place.quoted(), &table.key);
+        if changes.is_empty() && !key.is_empty() && self.are_keyed(key).await? {
+            // Row by row, so that what refers to a row that stays is not cut off.
+            let absent = format!(
+                "not exists (select from {} i where {})",
+                self.incoming()?,
+                self.same_key(key)?
+            );
+            self.run(&format!("delete from {name} t where {absent}")).await?;
+            return self.merge(&name, key).await;
+        }
+        self.run(&format!("delete from {name}")).await?;
+        self.alter(&name, changes).await?;
+        self.insert(&name, "").await
+    }
+
+    /// Exchanges the rows of each key that has other ones now.
+    async fn delete_insert(&self, name: &str, key: &[String]) -> Result<()> {
+        let at: Vec<usize> = key.iter().map(|k| self.at(k)).collect::<Result<_>>()?;
+        let each: Vec<String> = at.iter().map(|at| format!("d.c{at}")).collect();
+        let same = |value: &dyn Fn(usize) -> String| {
+            let each: Vec<String> = at.iter().map(|at| format!("o.c{at} = {}", value(*at))).collect();
+            each.join(" and ")
+        };
+        self.run(&format!(
+            "create temp table _segue_other on commit drop as select distinct {} from ({}) d",
+            each.join(", "),
+            self.differing()?
+        ))
+        .await?;
+        self.run(&format!(
+            "delete from {name} t using pg_temp._segue_other o where {}",
+            same(&|at| self.there(at))
+        ))
+        .await?;
+        self.insert(
+            name,
+            &format!(
+                "and exists (select from pg_temp._segue_other o where {})",
+                same(&|at| format!("i.c{at}"))
+            ),
+        )
+        .await
+    }
+
+    /// Closes what is no longer so, and adds what is so now.
+    async fn history(&self, name: &str) -> Result<()> {
+        let (from, to, current) = (self.at(VALID_FROM)?, self.at(VALID_TO)?, self.at(CURRENT)?);
+        let rows: Vec<String> = (0..self.columns.len()).map(|at| format!("n.c{at}")).collect();
+        self.run(&format!(
+            "create temp table _segue_new on commit drop as select {} from ({}) n where n.c{current}",
+            rows.join(", "),
+            self.new_rows()?
+        ))
+        .await?;
+        self.run(&format!(
+            "update {name} t set {} = {}, {} = false where {}",
+            self.columns[to].quoted,
+            self.closes_at(&self.there(from)),
+            self.columns[current].quoted,
+            self.gone()?
+        ))
+        .await?;
+        let names: Vec<&str> = self.columns.iter().map(|c| c.quoted.as_str()).collect();
+        self.run(&format!(
+            "insert into {name} ({}) select {} from pg_temp._segue_new n",
+            names.join(", "),
+            rows.join(", ")
+        ))
+        .await?;
+        Ok(())
+    }
+
+    /// Whether the incoming rows have all of this key, each another.
+    async fn are_keyed(&self, key: &[String]) -> Result<bool> {
+        let Ok(at) = key.iter().map(|k| self.at(k)).collect::<Result<Vec<_>>>() else {
+            return Ok(false);
+        };
+        let names: Vec<String> = at.iter().map(|at| format!("i.c{at}")).collect();
+        let nulls: Vec<String> = names.iter().map(|n| format!("{n} is null")).collect();
+        let incoming = self.incoming()?;
+        let broken = format!(
+            "select count(*) from (select 1 from {incoming} i where {} union all select 1 from {incoming} i group by {} having count(*) > 1 limit 1) b",
+            nulls.join(" or "),
+            names.join(", "),
+        );
+        Ok(self.count(&broken).await? == 0)
+    }
+
+    async fn merge(&self, name: &str, key: &[String]) -> Result<()> {
+        let (incoming, same) = (self.incoming()?, self.same_key(key)?);
+        if self.pieces.iter().any(|p| p.deletes) {
+            self.run(&format!("delete from {name} t using {incoming} i where i.d and {same}"))
+                .await?;
+        }
+        if self.doubles {
+            // Rows that share a key are one afterwards, as if they had been taken away and it had been added.
+            let keys: Vec<String> = key.iter().map(|k| quoted(k)).collect();
+            let of_row: Vec<String> = keys.iter().map(|k| format!("t.{k}")).collect();
+            self.run(&format!(
+                "delete from {name} t where exists (select from {incoming} i where {same}) and ({}) in
+                    (select {keys} from {name} group by {keys} having count(*) > 1)",
+                of_row.join(", "),
+                keys = keys.join(", ")
+            ))
+            .await?;
+        }
+        let coming = self
+            .columns
+            .iter()
+            .enumerate()
+            .filter(|(_, c)| c.comes && !key.contains(&c.name));
+        let mut set: Vec<String> = coming.map(|(at, c)| format!("{} = i.c{at}", c.quoted)).collect();
+        match self.change {
+            Change::Merge {
+                missing: Missing::Delete,
+                ..
+            } => {
+                self.run(&format!("delete from {name} t where {}", self.is_missing()?))
+                    .await?;
+            }
+            Change::Merge {
+                missing: Missing::Mark { .. },
+                ..
+            } => {
+                let mark = quoted(DELETED_AT);
+                self.run(&format!(
+                    "update {name} t set {mark} = {} where {}",
+                    self.at_time(),
+                    self.is_missing()?
+                ))
+                .await?;
+                set.push(format!("{mark} = null"));
+            }
+            _ => {}
+        }
+        if !set.is_empty() {
+            self.run(&format!(
+                "update {name} t set {} from {incoming} i where not i.d and {same} and {}",
+                set.join(", "),
+                self.differs()
+            ))
+            .await?;
+        }
+        self.insert(name, &format!("and not exists (select from {name} t where {same})"))
+            .await
+    }
+
+    /// Adds the incoming rows `i`, those that fit the condition. What does not come is as the table has it by default.
+    async fn insert(&self, name: &str, and: &str) -> Result<()> {
+        let coming: Vec<usize> = (0..self.columns.len()).filter(|at| self.columns[*at].comes).collect();
+        if coming.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<&str> = coming.iter().map(|at| self.columns[*at].quoted.as_str()).collect();
+        let values: Vec<String> = coming.iter().map(|at| format!("i.c{at}")).collect();
+        let is_identity = |c: &&str| {
+            let table = self.found.iter().flat_map(|t| &t.columns);
+            table.clone().any(|t| t.always_identity && quoted(&t.name) == **c)
+        };
+        let overriding = if names.iter().any(|c| is_identity(&c)) {
+            "overriding system value"
+        } else {
+            ""
+        };
+        self.run(&format!(
+            "insert into {name} ({}) {overriding} select {} from {} i where not i.d {and}",
+            names.join(", "),
+            values.join(", "),
+            self.incoming()?
+        ))
+        .await?;
+        Ok(())
+    }
+
+    async fn run(&self, sql: &str) -> Result<u64> {
+        run(self.client, sql, DOING).await
+    }
+}
+
+fn primary_key(key: &[String]) -> String {
+    let names: Vec<String> = key.iter().map(|k| quoted(k)).collect();
+    format!("primary key ({})", names.join(", "))
+}
+
+/// Whether a table made for one schema is as one made for the other.
+fn are_alike(a: &Schema, b: &Schema) -> Result<bool> {
+    let columns = |schema: &Schema| -> Result<Vec<_>> {
+        let each = schema
+            .fields()
+            .iter()
+            .map(|f| Ok((f.name().clone(), Type::of(f)?.postgres(), f.is_nullable())));
+        each.collect()
+    };
+    Ok(columns(a)? == columns(b)?)
+}
+
+/// An error, because the rows are not in the table as they came.
+fn triggered(names: &[String]) -> Error {
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    let what = match names.as_slice() {
+        [one] => format!("the trigger {one} of the table drops or changes rows of the commit"),
+        several => format!(
+            "one of the table's triggers ({}) drops or changes rows of the commit",
+            several.join(", ")
+        ),
+    };
+    Error::new(Kind::BadData, what)
+        .code(codes::POSTGRES_CONSTRAINT)
+        .hint("nothing was changed; do in the asset what the trigger does, and drop the trigger")
+}

@@ -1,0 +1,817 @@
+//! A change of a table, as SQL: the staged rows as the table takes them, what they replace, and what is refused. Working out, looking at and
+//! committing use the same words; only the last one writes.
+
+use super::marks::{Mark, Marks};
+use super::place::{Place, literal, quoted};
+use super::staging::{self, DELETES, Piece};
+use super::target::{self, Table, Taking, comparable, taking};
+use crate::columns::Builder;
+use crate::columns::written::{MICROS_A_DAY, date_text, instant_text};
+use arrow_schema::{Schema, SchemaRef};
+use segue_core::sink::{CURRENT, Change, DELETED_AT, Missing, Staged, Target, VALID_FROM, VALID_TO};
+use segue_core::{Error, Kind, Labels, Result, Type};
+use segue_diag as codes;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio_postgres::Client;
+
+/// The plan of a change: all that is needed to carry it out, by any process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Plan {
+    /// What the table looked like; `None` where it did not exist.
+    pub on: Option<String>,
+    pub schema: SchemaRef,
+    /// What is to happen, without the slices and ranges whose rows are equal.
+    pub change: Change,
+    pub staged: Vec<Staged>,
+}
+
+impl Plan {
+    pub fn read(plan: &Value) -> Result<Plan> {
+        serde_json::from_value(plan.clone())
+            .map_err(|e| Error::new(Kind::BadData, "cannot read the plan of a change").caused_by(e))
+    }
+
+    pub fn to_json(&self) -> Result<Value> {
+        serde_json::to_value(self).map_err(|e| Error::bug("a plan is not JSON").caused_by(e))
+    }
+}
+
+/// A change beside the table that it is of.
+pub(super) struct Prepared<'a> {
+    pub client: &'a Client,
+    pub place: Place,
+    pub change: &'a Change,
+    pub schema: SchemaRef,
+    pub columns: Vec<Column>,
+    pub pieces: Vec<Piece>,
+    pub found: Option<Table>,
+    /// What the table had when it was last written, as far as it has it still.
+    pub before: SchemaRef,
+    /// Whether the table is ours to alter and to drop.
+    pub created: bool,
+    /// Whether the table may hold rows that share a key of the merge.
+    pub doubles: bool,
+}
+
+/// A column as it is written to.
+#[derive(Clone, Debug)]
+pub(super) struct Column {
+    pub name: String,
+    /// Its name, for SQL.
+    pub quoted: String,
+    pub of: Type,
+    /// Its type in the table, as it will be.
+    pub declared: String,
+    /// Its type in the table, as it is.
+    pub found: Option<String>,
+    /// Whether it is in any of the staged pieces. One that is in none is not touched, and not set.
+    pub comes: bool,
+}
+
+/// Puts the change beside the table, and refuses rows that it does not allow. `check` is false where that was done before.
+pub(super) async fn prepare<'a>(
+    client: &'a Client,
+    marks: &Marks<'_>,
+    place: &Place,
+    target: &Target,
+    plan: &'a Plan,
+    check: bool,
+) -> Result<Prepared<'a>> {
+    let pieces = staging::pieces(&plan.staged)?;
+    staging::are_there(client, &pieces).await?;
+    let found = Table::find(client, place).await?;
+    let mark = mark(marks, place, target).await?;
+    let created = mark.as_ref().is_some_and(|m| m.created) || found.is_none();
+    let last = match &mark {
+        Some(mark) => last_schema(marks, mark).await?,
+        None => None,
+    };
+    let before = found.as_ref().map(|t| t.schema(last.as_deref()));
+    let columns = columns(&plan.schema, found.as_ref(), created, &pieces)?;
+    let doubles = match (&plan.change, &found) {
+        (Change::Merge { key, .. }, Some(table)) => !table.keeps_apart(key),
+        _ => false,
+    };
+    let prepared = Prepared {
+        client,
+        place: place.clone(),
+        change: &plan.change,
+        schema: plan.schema.clone(),
+        columns,
+        pieces,
+        found,
+        before: before.unwrap_or_else(|| Schema::empty().into()),
+        created,
+        doubles,
+    };
+    if check {
+        prepared.check_types().await?;
+        prepared.check_rows(target).await?;
+    }
+    Ok(prepared)
+}
+
+/// The asset's mark.
+///
+/// # Errors
+/// `Conflict` when the table is another asset's.
+pub(super) async fn mark(marks: &Marks<'_>, place: &Place, target: &Target) -> Result<Option<Mark>> {
+    if !marks.exist().await? {
+        return Ok(None);
+    }
+    match marks.of_place(&place.quoted()).await? {
+        Some(other) if other.asset != target.asset => Err(Error::new(
+            Kind::Conflict,
+            format!("the table {} belongs to another asset", place.quoted()),
+        )
+        .code(codes::POSTGRES_OTHER_TABLE)
+        .with("asset", other.asset)
+        .hint("give this asset another `table:` in `into:`, or drop the other one with `segue asset drop`")),
+        found => Ok(found),
+    }
+}
+
+/// The schema that the table had when it was last written.
+pub(super) async fn last_schema(marks: &Marks<'_>, mark: &Mark) -> Result<Option<SchemaRef>> {
+    let record = marks.record(mark.asset, mark.n).await?;
+    Ok(record.map(|record| record.own().schema.clone()))
+}
+
+fn columns(schema: &Schema, found: Option<&Table>, created: bool, pieces: &[Piece]) -> Result<Vec<Column>> {
+    let each = schema.fields().iter().map(|field| {
+        let of = Type::of(field)?;
+        let there = found.and_then(|t| t.column(field.name())).map(|c| c.declared.clone());
+        Ok(Column {
+            name: field.name().clone(),
+            quoted: quoted(field.name()),
+            declared: match &there {
+                Some(there) if !created => there.clone(),
+                _ => of.postgres(),
+            },
+            found: there,
+            comes: pieces.iter().any(|p| p.columns.field_with_name(field.name()).is_ok()),
+            of,
+        })
+    });
+    each.collect()
+}
+
+impl Prepared<'_> {
+    pub fn at(&self, name: &str) -> Result<usize> {
+        self.columns
+            .iter()
+            .position(|c| c.name == name)
+            .ok_or_else(|| Error::new(Kind::BadData, format!("the rows have no column `{name}`")))
+    }
+
+    /// The staged rows as a query: `c0`, `c1` … as the table takes them, and `d`, true where the row deletes.
+    pub fn incoming(&self) -> Result<String> {
+        let mut selects = Vec::with_capacity(self.pieces.len());
+        for piece in &self.pieces {
+            let each =
+                self.columns
+                    .iter()
+                    .enumerate()
+                    .map(|(at, column)| match piece.columns.field_with_name(&column.name) {
+                        Ok(field) => Ok(format!(
+                            "{} as c{at}",
+                            cast(&column.quoted, &Type::of(field)?.postgres(), &column.declared)
+                        )),
+                        Err(_) => Ok(format!("null::{} as c{at}", column.declared)),
+                    });
+            let each = each.collect::<Result<Vec<_>>>()?;
+            let deletes = if piece.deletes { DELETES } else { "false" };
+            selects.push(format!(
+                "select {}, {deletes} as d from {}",
+                each.join(", "),
+                piece.place()?.quoted()
+            ));
+        }
+        if selects.is_empty() {
+            let nothing = self
+                .columns
+                .iter()
+                .enumerate()
+                .map(|(at, c)| format!("null::{} as c{at}", c.declared));
+            selects.push(format!(
+                "select {}, false as d where false",
+                nothing.collect::<Vec<_>>().join(", ")
+            ));
+        }
+        Ok(format!("({})", selects.join(" union all ")))
+    }
+
+    /// A column of the table's row `t`, in the type that it will have.
+    pub fn there(&self, at: usize) -> String {
+        let column = &self.columns[at];
+        match &column.found {
+            Some(found) => cast(&format!("t.{}", column.quoted), found, &column.declared),
+            None => format!("null::{}", column.declared),
+        }
+    }
+
+    /// The condition under which row `i` of the incoming ones has the key of row `t`.
+    pub fn same_key(&self, key: &[String]) -> Result<String> {
+        let each = key
+            .iter()
+            .map(|k| self.at(k).map(|at| format!("i.c{at} = {}", self.there(at))));
+        Ok(each.collect::<Result<Vec<_>>>()?.join(" and "))
+    }
+
+    /// The slices or ranges of the change as a query `p`, numbered as they are given.
+    pub fn parts(&self) -> Result<Option<String>> {
+        let (rows, names) = match self.change {
+            Change::ReplaceSlices { columns, slices } => {
+                let at: Vec<usize> = columns.iter().map(|c| self.at(c)).collect::<Result<_>>()?;
+                let mut rows = Vec::with_capacity(slices.len());
+                for (id, slice) in slices.iter().enumerate() {
+                    let mut values = vec![id.to_string()];
+                    for at in &at {
+                        values.push(label(&self.columns[*at], slice)?);
+                    }
+                    rows.push(format!("({})", values.join(", ")));
+                }
+                (rows, at.iter().map(|at| (format!("l{at}"), *at)).collect::<Vec<_>>())
+            }
+            Change::ReplaceRanges { column, ranges } => {
+                let at = self.at(column)?;
+                let column = &self.columns[at];
+                let rows = ranges.as_slice().iter().enumerate().map(|(id, range)| {
+                    let bound = |at| {
+                        bound(column, at).ok_or_else(|| {
+                            Error::new(
+                                Kind::Unsupported,
+                                format!(
+                                    "ranges of column `{}` cannot be replaced in PostgreSQL: it is {}",
+                                    column.name, column.of
+                                ),
+                            )
+                            .hint("use a date, a timestamp or a whole number as the output column")
+                        })
+                    };
+                    Ok(format!("({id}, {}, {})", bound(range.from)?, bound(range.to)?))
+                });
+                (
+                    rows.collect::<Result<Vec<_>>>()?,
+                    vec![("lo".into(), at), ("hi".into(), at)],
+                )
+            }
+            _ => return Ok(None),
+        };
+        if rows.is_empty() {
+            let none = names.iter().map(|(name, at)| format!("{} as {name}", self.null(*at)));
+            let none: Vec<String> = none.collect();
+            return Ok(Some(format!("(select 0 as id, {} where false) p", none.join(", "))));
+        }
+        let names: Vec<&str> = names.iter().map(|(name, _)| name.as_str()).collect();
+        Ok(Some(format!(
+            "(values {}) p(id, {})",
+            rows.join(", "),
+            names.join(", ")
+        )))
+    }
+
+    /// The condition under which a row belongs to part `p`; `column` gives the row's column by its index.
+    pub fn in_part(&self, column: &dyn Fn(usize) -> String) -> Result<String> {
+        Ok(match self.change {
+            Change::ReplaceSlices { columns, slices } => {
+                let each = columns.iter().map(|c| {
+                    let at = self.at(c)?;
+                    let has_null = slices.iter().any(|s| s.get(c).is_none_or(Value::is_null));
+                    // Equality is what the server can look up; where there are nulls, it has to compare.
+                    let same = if has_null { "is not distinct from" } else { "=" };
+                    Ok(format!("{} {same} p.l{at}", column(at)))
+                });
+                each.collect::<Result<Vec<_>>>()?.join(" and ")
+            }
+            Change::ReplaceRanges { column: name, .. } => {
+                let of_row = column(self.at(name)?);
+                format!("{of_row} >= p.lo and {of_row} < p.hi")
+            }
+            _ => "false".into(),
+        })
+    }
+
+    /// The condition under which row `t` of the table goes, or is no longer so.
+    pub fn gone(&self) -> Result<String> {
+        let incoming = self.incoming()?;
+        let meets = |and: &str| -> Result<String> {
+            Ok(format!(
+                "exists (select from {incoming} i where {}{and})",
+                self.same_key(self.change.key())?
+            ))
+        };
+        Ok(match self.change {
+            Change::Append => "false".into(),
+            Change::ReplaceTable => "true".into(),
+            Change::DeleteInsert { .. } => meets("")?,
+            Change::History { .. } => {
+                let current = self.there(self.at(CURRENT)?);
+                format!(
+                    "({current} and {})",
+                    meets(&format!(" and (i.d or {})", self.differs()))?
+                )
+            }
+            Change::Merge { missing, .. } => {
+                let and = if self.doubles {
+                    String::new()
+                } else {
+                    format!(" and (i.d or {})", self.differs())
+                };
+                match missing {
+                    Missing::Keep => meets(&and)?,
+                    _ => format!("({} or {})", meets(&and)?, self.is_missing()?),
+                }
+            }
+            Change::ReplaceSlices { .. } | Change::ReplaceRanges { .. } => match self.parts()? {
+                Some(parts) => format!(
+                    "exists (select from {parts} where {})",
+                    self.in_part(&|at| self.there(at))?
+                ),
+                None => "false".into(),
+            },
+        })
+    }
+
+    /// The condition under which row `t` is missing among the incoming ones, and was not before.
+    pub fn is_missing(&self) -> Result<String> {
+        let Change::Merge { key, missing } = self.change else {
+            return Ok("false".into());
+        };
+        let absent = format!(
+            "not exists (select from {} i where {})",
+            self.incoming()?,
+            self.same_key(key)?
+        );
+        Ok(match missing {
+            Missing::Keep => "false".into(),
+            Missing::Delete => absent,
+            Missing::Mark { .. } => format!("({} is null and {absent})", self.there(self.at(DELETED_AT)?)),
+        })
+    }
+
+    /// The rows that the table has afterwards and had not, or not so: `c0`, `c1` …. Where [`Prepared::may_repeat`], also rows that it had.
+    pub fn new_rows(&self) -> Result<String> {
+        let incoming = self.incoming()?;
+        let come = |at: usize| format!("i.c{at}");
+        let Some(table) = self.found.as_ref().map(|t| t.place.quoted()) else {
+            let filled = self.filled(|name| match name {
+                VALID_FROM => self.at_time(),
+                CURRENT => "true".into(),
+                _ => "null".into(),
+            });
+            return Ok(format!(
+                "select {} from {incoming} i where not i.d",
+                self.listed(&|at| filled(at).unwrap_or_else(|| come(at)))
+            ));
+        };
+        let same = || self.same_key(self.change.key());
+        match self.change {
+            Change::Merge { key, missing } => {
+                let first = self.there(self.at(&key[0])?);
+                // A merge leaves what a row has in columns that do not come.
+                let kept = |at: usize| match (self.columns[at].comes, missing) {
+                    (true, _) => come(at),
+                    (false, Missing::Mark { .. }) if self.columns[at].name == DELETED_AT => self.null(at),
+                    (false, _) => self.there(at),
+                };
+                let (from, and) = match self.doubles {
+                    true => (
+                        format!("lateral (select * from {table} t where {} limit 1) t on true", same()?),
+                        String::new(),
+                    ),
+                    false => (
+                        format!("{table} t on {}", same()?),
+                        format!(" and ({first} is null or {})", self.differs()),
+                    ),
+                };
+                let mut rows = format!(
+                    "select {} from {incoming} i left join {from} where not i.d{and}",
+                    self.listed(&kept)
+                );
+                if let Missing::Mark { .. } = missing {
+                    let marked = |at: usize| match self.columns[at].name == DELETED_AT {
+                        true => self.at_time(),
+                        false => self.there(at),
+                    };
+                    rows.push_str(&format!(
+                        " union all select {} from {table} t where {}",
+                        self.listed(&marked),
+                        self.is_missing()?
+                    ));
+                }
+                Ok(rows)
+            }
+            Change::History { key, .. } => {
+                let (current, from) = (self.there(self.at(CURRENT)?), self.there(self.at(VALID_FROM)?));
+                let first = self.there(self.at(&key[0])?);
+                let last = format!(
+                    "(select max({}) from {table} t where {})",
+                    self.there(self.at(VALID_TO)?),
+                    same()?
+                );
+                let begins = self.filled(|name| match name {
+                    VALID_FROM => format!(
+                        "case when {first} is null then greatest({}, {last}) else {} end",
+                        self.at_time(),
+                        self.closes_at(&from)
+                    ),
+                    CURRENT => "true".into(),
+                    _ => "null".into(),
+                });
+                let ended = self.filled(|name| match name {
+                    VALID_TO => self.closes_at(&from),
+                    CURRENT => "false".into(),
+                    _ => from.clone(),
+                });
+                Ok(format!(
+                    "select {} from {incoming} i left join {table} t on {} and {current} where not i.d and ({first} is null or {})
+                     union all select {} from {table} t where {}",
+                    self.listed(&|at| begins(at).unwrap_or_else(|| come(at))),
+                    same()?,
+                    self.differs(),
+                    self.listed(&|at| ended(at).unwrap_or_else(|| self.there(at))),
+                    self.gone()?
+                ))
+            }
+            _ => Ok(format!(
+                "select {} from {incoming} i where not i.d {}",
+                self.listed(&come),
+                self.that_count()?
+            )),
+        }
+    }
+
+    /// The condition, after others, under which an incoming row `i` is of a part that is replaced: those whose rows are equal are left out.
+    pub fn that_count(&self) -> Result<String> {
+        Ok(match self.parts()? {
+            Some(parts) => format!(
+                "and exists (select from {parts} where {})",
+                self.in_part(&|at| format!("i.c{at}"))?
+            ),
+            None => String::new(),
+        })
+    }
+
+    /// Whether rows that are the same before and after may be told as gone and as new.
+    pub fn may_repeat(&self) -> bool {
+        match self.change {
+            Change::Append | Change::History { .. } => false,
+            Change::Merge { .. } => self.doubles,
+            _ => true,
+        }
+    }
+
+    /// Values for all columns, as `c0`, `c1` ….
+    pub fn listed(&self, value: &dyn Fn(usize) -> String) -> String {
+        let each: Vec<String> = (0..self.columns.len())
+            .map(|at| format!("{} as c{at}", value(at)))
+            .collect();
+        each.join(", ")
+    }
+
+    /// What a history's own columns are, in their types.
+    fn filled<'f>(&'f self, value: impl Fn(&str) -> String + 'f) -> impl Fn(usize) -> Option<String> + 'f {
+        let own: Vec<String> = self.change.own_columns().iter().map(|f| f.name().clone()).collect();
+        move |at| {
+            let column = &self.columns[at];
+            let is_own = own.contains(&column.name);
+            is_own.then(|| format!("({})::{}", value(&column.name), column.declared))
+        }
+    }
+
+    fn null(&self, at: usize) -> String {
+        format!("null::{}", self.columns[at].declared)
+    }
+
+    /// The time that the change carries.
+    pub fn at_time(&self) -> String {
+        match self.change {
+            Change::History { at, .. }
+            | Change::Merge {
+                missing: Missing::Mark { at },
+                ..
+            } => {
+                format!("'{at}'::timestamp with time zone")
+            }
+            _ => "null::timestamp with time zone".into(),
+        }
+    }
+
+    /// When a row of a history that began then is closed: no stretch is empty or runs backwards.
+    pub fn closes_at(&self, began: &str) -> String {
+        format!("greatest({}, {began} + interval '1 microsecond')", self.at_time())
+    }
+
+    /// Whether a row of the table, `t`, differs from an incoming one, `i`, in a column that comes; or is marked as gone.
+    pub fn differs(&self) -> String {
+        let coming: Vec<usize> = (0..self.columns.len()).filter(|at| self.columns[*at].comes).collect();
+        let of = |value: &dyn Fn(usize) -> String| {
+            let each: Vec<String> = coming
+                .iter()
+                .map(|at| comparable(&value(*at), &self.columns[*at].declared))
+                .collect();
+            each.join(", ")
+        };
+        let differs = format!(
+            "row({}) is distinct from row({})",
+            of(&|at| self.there(at)),
+            of(&|at| format!("i.c{at}"))
+        );
+        match (self.change, self.at(DELETED_AT)) {
+            (
+                Change::Merge {
+                    missing: Missing::Mark { .. },
+                    ..
+                },
+                Ok(at),
+            ) => format!("({differs} or {} is not null)", self.there(at)),
+            _ => differs,
+        }
+    }
+
+    /// The rows of the table as it would be, each column as this sink would have made it.
+    pub fn as_it_would_be(&self) -> Result<String> {
+        let new = self
+            .columns
+            .iter()
+            .enumerate()
+            .map(|(at, c)| format!("{} as c{at}", cast(&format!("n.c{at}"), &c.declared, &c.of.postgres())));
+        let new = new.collect::<Vec<_>>().join(", ");
+        let rows = match &self.found {
+            None => self.new_rows()?,
+            Some(table) => format!(
+                "select {} from {} t where not ({}) union all {}",
+                self.listed(&|at| self.there(at)),
+                table.place.quoted(),
+                self.gone()?,
+                self.new_rows()?
+            ),
+        };
+        Ok(format!("select {new} from ({rows}) n"))
+    }
+
+    pub async fn count(&self, sql: &str) -> Result<u64> {
+        let found = super::marks::asked(self.client, sql, &[], "fit the rows to the table").await?;
+        Ok(found.first().map_or(0, |row| row.get::<_, i64>(0)) as u64)
+    }
+
+    /// Refuses types that would be narrowed, and values that a column of somebody else's would bend.
+    async fn check_types(&self) -> Result<()> {
+        let own: Vec<String> = self.change.own_columns().iter().map(|f| f.name().clone()).collect();
+        for piece in &self.pieces {
+            for field in piece.columns.fields() {
+                if own.contains(field.name()) {
+                    return Err(Error::new(
+                        Kind::BadData,
+                        format!(
+                            "column `{}` is filled by the write mode itself, and the rows have one too",
+                            field.name()
+                        ),
+                    )
+                    .hint("give it another name in the asset"));
+                }
+                if self.schema.field_with_name(field.name()).is_err() {
+                    return Err(Error::new(
+                        Kind::BadData,
+                        format!("column `{}` is not in the table", field.name()),
+                    ));
+                }
+            }
+            let columns = self.columns.iter().zip(self.schema.fields());
+            for (column, wanted) in columns.filter(|(c, _)| !own.contains(&c.name)) {
+                self.check_column(piece, column, wanted.is_nullable()).await?;
+            }
+        }
+        match self.found.as_ref().filter(|_| !self.created) {
+            Some(table) => {
+                let comes: Vec<bool> = self.columns.iter().map(|c| c.comes).collect();
+                target::check_foreign(table, &self.schema, &comes)?;
+                self.check_bent(table).await
+            }
+            None => Ok(()),
+        }
+    }
+
+    async fn check_column(&self, piece: &Piece, column: &Column, nullable: bool) -> Result<()> {
+        let there = piece.place()?.quoted();
+        let Ok(field) = piece.columns.field_with_name(&column.name) else {
+            return match nullable || self.count(&format!("select count(*) from {there}")).await? == 0 {
+                true => Ok(()),
+                false => Err(Error::new(
+                    Kind::BadData,
+                    format!("column `{}` is required, and does not come", column.name),
+                )),
+            };
+        };
+        let have = Type::of(field)?;
+        let values = |condition: &str| format!("select count(*) from {there} where {} {condition}", column.quoted);
+        if !nullable && field.is_nullable() {
+            let deleting = if piece.deletes {
+                format!("is null and not {DELETES}")
+            } else {
+                "is null".into()
+            };
+            let empty = self.count(&values(&deleting)).await?;
+            if empty > 0 {
+                return Err(Error::new(
+                    Kind::BadData,
+                    format!("column `{}` is required and has {empty} empty values", column.name),
+                ));
+            }
+        }
+        let is_vector =
+            matches!((&have, &column.of), (Type::List(of), Type::Vector(_)) if of.widens_to(&Type::Float64));
+        if let (true, Type::Vector(many)) = (is_vector, &column.of) {
+            let other = format!(
+                "is not null and (cardinality({0}) <> {many} or array_position({0}, null) is not null)",
+                column.quoted
+            );
+            return match self.count(&values(&other)).await? {
+                0 => Ok(()),
+                _ => Err(Error::new(
+                    Kind::BadData,
+                    format!(
+                        "column `{}` has a vector of another length, or with an empty value, where {many} are needed",
+                        column.name
+                    ),
+                )),
+            };
+        }
+        if have.widens_to(&column.of) || self.count(&values("is not null")).await? == 0 {
+            return Ok(());
+        }
+        Err(Error::new(
+            Kind::BadData,
+            format!(
+                "column `{}` is {have} and the table has {}: a value could change",
+                column.name, column.of
+            ),
+        )
+        .hint("cast it in the SQL, or change the column's type; widening is done by itself, narrowing never"))
+    }
+
+    /// Refuses values that would not be the same in a column that somebody else declared.
+    async fn check_bent(&self, table: &Table) -> Result<()> {
+        for column in self.columns.iter().filter(|c| c.comes) {
+            let there = table.column(&column.name);
+            let taking = there.and_then(|there| taking(&column.of, there));
+            for piece in &self.pieces {
+                let Ok(field) = piece.columns.field_with_name(&column.name) else {
+                    continue;
+                };
+                let own = Type::of(field)?.postgres();
+                if own == column.declared {
+                    continue;
+                }
+                if taking == Some(Taking::Whole) {
+                    // The server says itself what is no value of the type.
+                    let taken = format!(
+                        "select count({}::{}) from {}",
+                        column.quoted,
+                        column.declared,
+                        piece.place()?.quoted()
+                    );
+                    self.count(&taken).await?;
+                    continue;
+                }
+                let back = format!("{}::{}::{own}", column.quoted, column.declared);
+                let bent = self
+                    .count(&format!(
+                        "select count(*) from {} where {} is distinct from {}",
+                        piece.place()?.quoted(),
+                        comparable(&column.quoted, &own),
+                        comparable(&back, &own)
+                    ))
+                    .await?;
+                if bent > 0 {
+                    return Err(Error::new(
+                        Kind::BadData,
+                        format!(
+                            "{bent} values of column `{}` would be changed by the table {}, whose column is {}",
+                            column.name,
+                            table.place.quoted(),
+                            column.declared
+                        ),
+                    )
+                    .code(codes::POSTGRES_VALUE)
+                    .hint("round or cut them in the SQL, or give the table's column a wider type"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses null and doubled keys, and rows outside of what is replaced.
+    async fn check_rows(&self, target: &Target) -> Result<()> {
+        let bad = |count: u64, what: String| match count {
+            0 => Ok(()),
+            count => Err(Error::new(
+                Kind::BadData,
+                format!("{count} rows for {} {what}", target.name),
+            )),
+        };
+        if self.pieces.is_empty() {
+            return Ok(());
+        }
+        match self.change {
+            Change::Append | Change::ReplaceTable => Ok(()),
+            Change::Merge { key, .. } | Change::DeleteInsert { key } | Change::History { key, .. } => {
+                let at: Vec<String> = key
+                    .iter()
+                    .map(|k| self.at(k).map(|at| format!("c{at}")))
+                    .collect::<Result<_>>()?;
+                let keys = at.join(", ");
+                let incoming = self.incoming()?;
+                let nulls: Vec<String> = at.iter().map(|c| format!("{c} is null")).collect();
+                let empty = self
+                    .count(&format!(
+                        "select count(*) from {incoming} i where {}",
+                        nulls.join(" or ")
+                    ))
+                    .await?;
+                bad(empty, format!("have an empty key ({})", key.join(", ")))?;
+                if matches!(self.change, Change::DeleteInsert { .. }) {
+                    return Ok(());
+                }
+                let doubled = self
+                    .count(&format!(
+                        "select coalesce(sum(n), 0)::int8 from (select count(*) as n from {incoming} i group by {keys} having count(*) > 1) k"
+                    ))
+                    .await?;
+                bad(doubled, format!("share a key ({}) with another", key.join(", ")))
+            }
+            Change::ReplaceSlices { columns, .. } => bad(
+                self.outside().await?,
+                format!("belong to other slices ({})", columns.join(", ")),
+            ),
+            Change::ReplaceRanges { column, .. } => {
+                bad(self.outside().await?, format!("lie outside the ranges of {column}"))
+            }
+        }
+    }
+
+    async fn outside(&self) -> Result<u64> {
+        let Some(parts) = self.parts()? else { return Ok(0) };
+        let inside = self.in_part(&|at| format!("i.c{at}"))?;
+        self.count(&format!(
+            "select count(*) from {} i where not exists (select from {parts} where {inside})",
+            self.incoming()?
+        ))
+        .await
+    }
+}
+
+/// A value of one type in another.
+fn cast(value: &str, from: &str, to: &str) -> String {
+    match from == to {
+        true => value.to_string(),
+        false => format!("{value}::{to}"),
+    }
+}
+
+/// A slice's label as its column has it.
+fn label(column: &Column, slice: &Labels) -> Result<String> {
+    let value = slice.get(&column.name).unwrap_or(&Value::Null);
+    let text = match value {
+        Value::Null => return Ok(format!("null::{}", column.declared)),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    Builder::new(&column.of).push_text(&text).map_err(|misfit| {
+        Error::new(
+            Kind::BadData,
+            format!("slice `{slice}`: column `{}`: {}", column.name, misfit.reason),
+        )
+    })?;
+    Ok(format!(
+        "{}::{}::{}",
+        literal(&text),
+        column.of.postgres(),
+        column.declared
+    ))
+}
+
+/// The bound of a stretch as its column has it; `None` for a type that nobody ranges over.
+fn bound(column: &Column, at: i64) -> Option<String> {
+    let own = column.of.postgres();
+    // A year that has no four digits is before or after everything that has.
+    let text = |made: Result<String>| match made {
+        Ok(text) if !text.starts_with("0000") => literal(&text),
+        _ if at < 0 => "'-infinity'".to_string(),
+        _ => "'infinity'".to_string(),
+    };
+    let value = match column.of {
+        // The first day that does not begin before it.
+        Type::Date => text(date_text(
+            at.div_euclid(MICROS_A_DAY) + i64::from(at.rem_euclid(MICROS_A_DAY) > 0),
+        )),
+        Type::Timestamp => text(instant_text(at).map(|t| t + "Z")),
+        Type::LocalTimestamp => text(instant_text(at)),
+        // The smallest and the largest bound need not be numbers of the column's own size.
+        Type::Int8 | Type::Int16 | Type::Int32 | Type::Int64 => return Some(format!("'{at}'::bigint")),
+        _ => return None,
+    };
+    Some(format!("{value}::{own}"))
+}

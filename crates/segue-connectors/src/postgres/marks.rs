@@ -1,0 +1,233 @@
+//! The marks of Segue in the database: which commit an asset's table holds, and the record of each.
+
+use super::errors::failed;
+use super::place::{literal, quoted};
+use jiff::Timestamp;
+use segue_core::sink::Target;
+use segue_core::{AssetId, CommitId, CommitRecord, Error, Result, TableId};
+use std::fmt::Display;
+use std::str::FromStr;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Row};
+
+const DOING: &str = "read the marks of commits";
+const COLUMNS: &str = "asset::text, table_id::text, place, created, n, id::text";
+
+/// The asset's row in `_segue_heads`.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Mark {
+    pub asset: AssetId,
+    pub table: TableId,
+    /// The table, quoted for SQL.
+    pub place: String,
+    /// Whether the table was made here; one that was there before is never dropped.
+    pub created: bool,
+    pub n: u64,
+    pub id: CommitId,
+}
+
+/// The tables of the marks, in the schema of the connection.
+pub(super) struct Marks<'a> {
+    client: &'a Client,
+    heads: String,
+    commits: String,
+    schema: &'a str,
+}
+
+impl<'a> Marks<'a> {
+    pub fn new(client: &'a Client, schema: &'a str) -> Marks<'a> {
+        Marks {
+            client,
+            heads: format!("{}._segue_heads", quoted(schema)),
+            commits: format!("{}._segue_commits", quoted(schema)),
+            schema,
+        }
+    }
+
+    /// Whether there are any.
+    pub async fn exist(&self) -> Result<bool> {
+        let found = self.rows("select to_regclass($1) is not null", &[&self.heads]).await?;
+        Ok(found.first().is_some_and(|row| row.get(0)))
+    }
+
+    /// Makes the tables, if they are not there, and their schema.
+    ///
+    /// # Errors
+    /// `Denied` when this user may make none there.
+    pub async fn create(&self) -> Result<()> {
+        if self.exist().await? {
+            return Ok(());
+        }
+        // One at a time: `if not exists` alone fails for the second of two that come together.
+        let sql = format!(
+            "select pg_advisory_xact_lock(hashtextextended('segue: the tables of the marks', 0));
+             create table if not exists {} (asset uuid primary key, table_id uuid not null, place text not null, created boolean not null,
+                 n bigint not null, id uuid not null);
+             create table if not exists {} (asset uuid not null, n bigint not null, id uuid not null, predecessor bigint not null,
+                 record text not null, committed_at timestamptz not null, primary key (asset, n))",
+            self.heads, self.commits
+        );
+        create_schema(self.client, self.schema).await?;
+        self.client
+            .batch_execute(&sql)
+            .await
+            .map_err(failed("make the tables of the marks"))
+    }
+
+    /// Waits until nobody else commits for this asset, to the end of the transaction.
+    pub async fn hold(&self, asset: AssetId) -> Result<()> {
+        self.rows(
+            "select pg_advisory_xact_lock(hashtextextended('segue: ' || $1, 0))::text",
+            &[&asset.to_string()],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// The asset's mark.
+    pub async fn of_asset(&self, asset: AssetId) -> Result<Option<Mark>> {
+        self.one("asset = $1::text::uuid", &asset.to_string()).await
+    }
+
+    /// The mark of whoever has this table.
+    pub async fn of_place(&self, place: &str) -> Result<Option<Mark>> {
+        self.one("place = $1", place).await
+    }
+
+    /// Every mark.
+    pub async fn all(&self) -> Result<Vec<Mark>> {
+        let sql = format!("select {COLUMNS} from {} order by place", self.heads);
+        self.rows(&sql, &[]).await?.iter().map(mark).collect()
+    }
+
+    async fn one(&self, condition: &str, key: &str) -> Result<Option<Mark>> {
+        let sql = format!("select {COLUMNS} from {} where {condition}", self.heads);
+        self.rows(&sql, &[key]).await?.first().map(mark).transpose()
+    }
+
+    /// The number at which this attempt landed, if it did.
+    pub async fn landed(&self, asset: AssetId, id: CommitId) -> Result<Option<u64>> {
+        let sql = format!(
+            "select n from {} where asset = $1::text::uuid and id = $2::text::uuid",
+            self.commits
+        );
+        let found = self.rows(&sql, &[&asset.to_string(), &id.to_string()]).await?;
+        Ok(found.first().map(|row| row.get::<_, i64>(0) as u64))
+    }
+
+    /// The record of the asset's number.
+    pub async fn record(&self, asset: AssetId, n: u64) -> Result<Option<CommitRecord>> {
+        let sql = format!(
+            "select record from {} where asset = $1::text::uuid and n = $2::text::int8",
+            self.commits
+        );
+        let found = self.rows(&sql, &[&asset.to_string(), &n.to_string()]).await?;
+        found.first().map(record).transpose()
+    }
+
+    /// The records above `since` and up to `until`, by number, at most so many.
+    pub async fn records(&self, asset: AssetId, (since, until): (u64, u64), most: usize) -> Result<Vec<CommitRecord>> {
+        let sql = format!(
+            "select record from {} where asset = $1::text::uuid and n > $2::text::int8 and n <= $3::text::int8 order by n limit {most}",
+            self.commits
+        );
+        let number = |n: u64| n.min(i64::MAX as u64).to_string();
+        let found = self
+            .rows(&sql, &[&asset.to_string(), &number(since), &number(until)])
+            .await?;
+        found.iter().map(record).collect()
+    }
+
+    /// Moves the asset's mark to the record, and keeps the record.
+    pub async fn write(
+        &self,
+        target: &Target,
+        place: &str,
+        record: &CommitRecord,
+        created: bool,
+        at: Timestamp,
+    ) -> Result<()> {
+        let text = |value: &dyn Display| literal(&value.to_string());
+        let sql = format!(
+            "insert into {heads} (asset, table_id, place, created, n, id) values ({asset}, {table}, {place}, {created}, {n}, {id})
+             on conflict (asset) do update set table_id = excluded.table_id, place = excluded.place, created = excluded.created,
+                 n = excluded.n, id = excluded.id;
+             insert into {commits} (asset, n, id, predecessor, record, committed_at)
+                 values ({asset}, {n}, {id}, {predecessor}, {record}, {at})",
+            heads = self.heads,
+            commits = self.commits,
+            asset = text(&record.asset),
+            table = text(&target.table),
+            place = literal(place),
+            n = record.n,
+            id = text(&record.id),
+            predecessor = record.predecessor,
+            record = literal(&record.to_json()),
+            at = text(&at),
+        );
+        self.client.batch_execute(&sql).await.map_err(failed("mark the commit"))
+    }
+
+    /// Removes the asset's marks.
+    pub async fn forget(&self, asset: AssetId) -> Result<()> {
+        let asset = literal(&asset.to_string());
+        let sql = format!(
+            "delete from {} where asset = {asset}; delete from {} where asset = {asset}",
+            self.heads, self.commits
+        );
+        self.client
+            .batch_execute(&sql)
+            .await
+            .map_err(failed("remove the marks of commits"))
+    }
+
+    async fn rows(&self, sql: &str, texts: &[&str]) -> Result<Vec<Row>> {
+        asked(self.client, sql, texts, DOING).await
+    }
+}
+
+/// What the server answers to this; `$1`, `$2` … are texts. Nothing stays prepared: between the server and us may be somebody who hands
+/// each transaction to another connection.
+pub(super) async fn asked(client: &Client, sql: &str, texts: &[&str], doing: &str) -> Result<Vec<Row>> {
+    let params: Vec<(&(dyn ToSql + Sync), Type)> = texts
+        .iter()
+        .map(|text| (text as &(dyn ToSql + Sync), Type::TEXT))
+        .collect();
+    client.query_typed(sql, &params).await.map_err(failed(doing))
+}
+
+/// Makes a schema, if it is not there.
+pub(super) async fn create_schema(client: &Client, schema: &str) -> Result<()> {
+    let doing = format!("make the schema {schema}");
+    let found = asked(
+        client,
+        "select 1::int4 from pg_namespace where nspname = $1",
+        &[schema],
+        &doing,
+    )
+    .await?;
+    if found.is_empty() {
+        let sql = format!("create schema if not exists {}", quoted(schema));
+        client.batch_execute(&sql).await.map_err(failed(&doing))?;
+    }
+    Ok(())
+}
+
+fn mark(row: &Row) -> Result<Mark> {
+    Ok(Mark {
+        asset: parsed(row.get(0))?,
+        table: parsed(row.get(1))?,
+        place: row.get(2),
+        created: row.get(3),
+        n: row.get::<_, i64>(4) as u64,
+        id: parsed(row.get(5))?,
+    })
+}
+
+fn parsed<T: FromStr<Err = Error>>(text: &str) -> Result<T> {
+    text.parse().map_err(|e: Error| e.with("table", "_segue_heads"))
+}
+
+fn record(row: &Row) -> Result<CommitRecord> {
+    CommitRecord::from_json(row.get(0))
+}

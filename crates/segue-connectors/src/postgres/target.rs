@@ -1,0 +1,382 @@
+//! A table as the server has it, to be written into: finding it, what it takes, making it, and bringing one of ours to a schema. A table of
+//! somebody else's is never altered.
+
+use super::errors::failed;
+use super::marks::asked;
+use super::place::{Place, checked, quoted};
+use super::table::Relation;
+use super::types::Reading;
+use arrow_schema::{Field, Schema, SchemaRef};
+use segue_core::hash::sha256;
+use segue_core::{Error, Kind, Result, Type};
+use segue_diag as codes;
+use std::sync::Arc;
+use tokio_postgres::Client;
+
+const DOING: &str = "look at the table";
+
+/// A table that is there.
+#[derive(Clone, Debug)]
+pub(super) struct Table {
+    pub place: Place,
+    pub oid: u32,
+    pub columns: Vec<TableColumn>,
+    /// The primary key's columns.
+    pub key: Vec<String>,
+    /// The columns of every other set in which no two rows are equal.
+    pub unique: Vec<Vec<String>>,
+    /// The triggers that somebody put on it.
+    pub triggers: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct TableColumn {
+    pub name: String,
+    /// Its type, as the server writes it.
+    pub declared: String,
+    /// What kind of type it is, by the server's own letters (`pg_type.typcategory`).
+    pub category: char,
+    pub not_null: bool,
+    pub has_default: bool,
+    pub always_identity: bool,
+    pub generated: bool,
+    reading: Reading,
+}
+
+impl Table {
+    /// The table of this name.
+    ///
+    /// # Errors
+    /// `Invalid` when it is a view, or what else takes no rows of ours.
+    pub async fn find(client: &Client, place: &Place) -> Result<Option<Table>> {
+        let found = asked(
+            client,
+            "select c.oid, c.relkind::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
+             where n.nspname = $1 and c.relname = $2 and c.relkind not in ('i', 'I', 't')",
+            &[&place.schema, &place.name],
+            DOING,
+        )
+        .await?;
+        let Some(row) = found.first() else { return Ok(None) };
+        let (oid, kind): (u32, String) = (row.get(0), row.get(1));
+        if !matches!(kind.as_str(), "r" | "p") {
+            return Err(Error::new(
+                Kind::Invalid,
+                format!("{} is no table, and rows go into tables", place.quoted()),
+            )
+            .code(codes::POSTGRES_OTHER_TABLE));
+        }
+        let number = oid.to_string();
+        Ok(Some(Table {
+            place: place.clone(),
+            oid,
+            columns: columns(client, place, &number).await?,
+            key: keys(client, &number, true).await?.pop().unwrap_or_default(),
+            unique: keys(client, &number, false).await?,
+            triggers: triggers(client, &number).await?,
+        }))
+    }
+
+    pub fn column(&self, name: &str) -> Option<&TableColumn> {
+        self.columns.iter().find(|c| c.name == name)
+    }
+
+    /// What a change of the table by somebody else would change.
+    pub fn fingerprint(&self) -> String {
+        let columns = self.columns.iter().map(|c| {
+            let flags = [c.not_null, c.has_default, c.always_identity, c.generated];
+            format!("{:?} {} {flags:?}", c.name, c.declared)
+        });
+        let all: Vec<String> = columns.chain([format!("{:?} {:?}", self.key, self.triggers)]).collect();
+        sha256(&all.join("\n"))
+    }
+
+    /// The table's schema: as it was last written where it still is so, else what its declarations mean. A table that was never written by
+    /// us has all of its columns, one that was has those.
+    pub fn schema(&self, last: Option<&Schema>) -> SchemaRef {
+        let found = |c: &TableColumn| c.reading.of.field(&c.name, !c.not_null);
+        let fields: Vec<Field> = match last {
+            None => self.columns.iter().map(found).collect(),
+            Some(last) => {
+                let kept = last.fields().iter().filter_map(|f| Some((f, self.column(f.name())?)));
+                kept.map(|(field, column)| match Type::of(field) {
+                    Ok(of) if of.postgres() == column.declared => of.field(&column.name, !column.not_null),
+                    _ => found(column),
+                })
+                .collect()
+            }
+        };
+        Arc::new(Schema::new(fields))
+    }
+
+    /// Whether no two rows can be equal in these columns.
+    pub fn keeps_apart(&self, key: &[String]) -> bool {
+        let within = |unique: &Vec<String>| !unique.is_empty() && unique.iter().all(|c| key.contains(c));
+        within(&self.key) || self.unique.iter().any(within)
+    }
+
+    /// Whether something would be lost, or break, if another table took this one's place: views, references, rights, indexes, comments, columns
+    /// that somebody added.
+    pub async fn has_followers(&self, client: &Client, ours: &Schema) -> Result<bool> {
+        if self
+            .columns
+            .iter()
+            .any(|c| ours.field_with_name(&c.name).is_err() || c.has_default || c.generated)
+        {
+            return Ok(true);
+        }
+        let found = asked(
+            client,
+            "select exists (
+                select from pg_depend d, pg_class c where c.oid = $1::text::oid and d.refclassid = 'pg_class'::regclass and d.refobjid = c.oid
+                    and not (d.classid = 'pg_type'::regclass and d.deptype = 'i')
+                    and not (d.classid = 'pg_class'::regclass and d.deptype = 'i' and d.objid = c.reltoastrelid)
+                    and not (d.classid = 'pg_constraint'::regclass
+                        and exists (select from pg_constraint k where k.oid = d.objid and k.contype in ('p', 'n')))
+                union all
+                select from pg_depend d, pg_class c where c.oid = $1::text::oid and d.refclassid = 'pg_type'::regclass
+                    and d.refobjid = c.reltype and d.deptype = 'n'
+                union all
+                select from pg_description where classoid = 'pg_class'::regclass and objoid = $1::text::oid
+                union all
+                select from pg_class c where c.oid = $1::text::oid
+                    and (c.relkind <> 'r' or c.relacl is not null or c.reloptions is not null or c.relrowsecurity or c.reltablespace <> 0
+                        or c.relreplident <> 'd' or c.relpersistence <> 'p' or c.relispartition
+                        or c.relowner <> (select oid from pg_roles where rolname = current_user)))",
+            &[&self.oid.to_string()],
+            DOING,
+        )
+        .await?;
+        Ok(found.first().is_none_or(|row| row.get(0)))
+    }
+}
+
+async fn columns(client: &Client, place: &Place, oid: &str) -> Result<Vec<TableColumn>> {
+    let readings = Relation::columns(client, place, DOING).await?;
+    let found = asked(
+        client,
+        "select a.attname::text, format_type(a.atttypid, a.atttypmod), t.typcategory::text, a.attnotnull or t.typnotnull,
+             a.atthasdef or a.attidentity <> '', a.attidentity = 'a', a.attgenerated <> ''
+         from pg_attribute a join pg_type t on t.oid = a.atttypid
+         where a.attrelid = $1::text::oid and a.attnum > 0 and not a.attisdropped order by a.attnum",
+        &[oid],
+        DOING,
+    )
+    .await?;
+    if found.len() != readings.len() {
+        return Err(Error::new(
+            Kind::Unavailable,
+            format!("the columns of {} change just now", place.quoted()),
+        ));
+    }
+    let both = found.iter().zip(readings);
+    Ok(both
+        .map(|(row, reading)| TableColumn {
+            name: row.get(0),
+            declared: row.get(1),
+            category: row.get::<_, String>(2).chars().next().unwrap_or('X'),
+            not_null: row.get(3),
+            has_default: row.get(4),
+            always_identity: row.get(5),
+            generated: row.get(6),
+            reading,
+        })
+        .collect())
+}
+
+async fn keys(client: &Client, oid: &str, primary: bool) -> Result<Vec<Vec<String>>> {
+    let sql = format!(
+        "select array(select a.attname::text from unnest(i.indkey) with ordinality k(n, at)
+             join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.n where k.at <= i.indnkeyatts order by k.at)
+         from pg_index i where i.indrelid = $1::text::oid and i.indisunique and i.indisvalid and i.indimmediate
+             and i.indpred is null and i.indexprs is null and i.indisprimary = {primary}"
+    );
+    let found = asked(client, &sql, &[oid], DOING).await?;
+    Ok(found.iter().map(|row| row.get(0)).collect())
+}
+
+async fn triggers(client: &Client, oid: &str) -> Result<Vec<String>> {
+    let found = asked(
+        client,
+        "select tgname::text from pg_trigger where tgrelid = $1::text::oid and not tgisinternal and tgenabled <> 'D' order by 1",
+        &[oid],
+        DOING,
+    )
+    .await?;
+    Ok(found.iter().map(|row| row.get(0)).collect())
+}
+
+/// The columns of a new table, for SQL.
+///
+/// # Errors
+/// `Invalid` for names that the server would cut, `BadData` without any column.
+pub(super) fn declarations(schema: &Schema, key: &[String]) -> Result<String> {
+    let mut parts = Vec::with_capacity(schema.fields().len());
+    for field in schema.fields() {
+        let is_required = !field.is_nullable() || key.contains(field.name());
+        let required = if is_required { " not null" } else { "" };
+        let of = Type::of(field)?.postgres();
+        parts.push(format!("{} {of}{required}", quoted(checked(field.name())?)));
+    }
+    match parts.is_empty() {
+        true => Err(Error::new(
+            Kind::BadData,
+            "a table that is published has at least one column",
+        )),
+        false => Ok(parts.join(", ")),
+    }
+}
+
+/// The SQL that brings a table of ours to the schema: new columns, wider types, columns that may be empty now; `drops`: and without those
+/// that the schema lacks. Empty where it fits already.
+pub(super) fn fit(table: &Table, schema: &Schema, ours: &Schema, drops: bool) -> Result<Vec<String>> {
+    let mut changes = Vec::new();
+    for field in schema.fields() {
+        let (name, of) = (quoted(checked(field.name())?), Type::of(field)?.postgres());
+        match table.column(field.name()) {
+            None => {
+                let required = if field.is_nullable() { "" } else { " not null" };
+                changes.push(format!("add column {name} {of}{required}"));
+            }
+            Some(column) => {
+                if column.declared != of {
+                    changes.push(format!("alter column {name} type {of} using {name}::{of}"));
+                }
+                if column.not_null && field.is_nullable() && !table.key.contains(field.name()) {
+                    changes.push(format!("alter column {name} drop not null"));
+                }
+            }
+        }
+    }
+    if drops {
+        let gone = ours
+            .fields()
+            .iter()
+            .filter(|f| schema.field_with_name(f.name()).is_err());
+        let gone = gone.filter(|f| table.column(f.name()).is_some());
+        changes.extend(gone.map(|f| format!("drop column {}", quoted(f.name()))));
+    }
+    Ok(changes)
+}
+
+/// How values of a type come into a column that somebody else declared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taking {
+    /// Each as it is, or the server says that it is none of the column's.
+    Whole,
+    /// Some may not come back as they went: each is looked at.
+    Looked,
+}
+
+/// Whether the table, which somebody else made, takes rows of this schema: `comes` says which columns come.
+///
+/// # Errors
+/// `BadData` saying which column does not.
+pub(super) fn check_foreign(table: &Table, schema: &Schema, comes: &[bool]) -> Result<()> {
+    let refuse = |why: String| {
+        Err(Error::new(
+            Kind::BadData,
+            format!(
+                "the table {} was made by somebody else and does not take these rows: {why}",
+                table.place.quoted()
+            ),
+        )
+        .code(codes::POSTGRES_OTHER_TABLE)
+        .hint("alter that table, or write into another one; a table that is not Segue's is never altered or dropped"))
+    };
+    let coming = schema
+        .fields()
+        .iter()
+        .zip(comes)
+        .filter(|(_, comes)| **comes)
+        .map(|(f, _)| f);
+    for field in coming.clone() {
+        let of = Type::of(field)?;
+        let Some(column) = table.column(field.name()) else {
+            return refuse(format!("it has no column `{}`", field.name()));
+        };
+        if column.generated {
+            return refuse(format!("column `{}` is generated", column.name));
+        }
+        if taking(&of, column).is_none() {
+            return refuse(format!(
+                "column `{}` is {}, and the rows have {of}",
+                column.name, column.declared
+            ));
+        }
+    }
+    let is_filled = |c: &&TableColumn| coming.clone().any(|f| *f.name() == c.name);
+    match table
+        .columns
+        .iter()
+        .find(|c| c.not_null && !c.has_default && !c.generated && !is_filled(c))
+    {
+        Some(column) => refuse(format!("column `{}` must have a value", column.name)),
+        None => Ok(()),
+    }
+}
+
+/// How values of this type come into the column, if they do.
+pub(super) fn taking(of: &Type, column: &TableColumn) -> Option<Taking> {
+    if of.postgres() == column.declared {
+        return Some(Taking::Whole);
+    }
+    let is_text = matches!(of, Type::String);
+    match (of, column.category) {
+        // Texts that the server reads by its own rules: enums, addresses, intervals, ranges, bits, types of extensions.
+        (Type::String | Type::Uuid | Type::Json, 'S') => Some(Taking::Looked),
+        (_, 'E' | 'I' | 'T' | 'R' | 'V' | 'G' | 'U') if is_text && column.declared != "bytea" => Some(Taking::Whole),
+        (Type::Json | Type::Struct(_) | Type::List(_), 'U') if matches!(column.declared.as_str(), "json" | "jsonb") => {
+            Some(Taking::Whole)
+        }
+        // pgvector's own conversion; it keeps four bytes of a number.
+        (Type::Vector(_) | Type::List(_), 'U') if column.declared.starts_with("vector") => Some(Taking::Looked),
+        (Type::Vector(_) | Type::List(_), 'A') => Some(Taking::Looked),
+        (
+            Type::Int8
+            | Type::Int16
+            | Type::Int32
+            | Type::Int64
+            | Type::UInt64
+            | Type::Decimal(..)
+            | Type::Float32
+            | Type::Float64,
+            'N',
+        ) if column.declared != "money" && !column.declared.starts_with("reg") && column.declared != "oid" => {
+            Some(Taking::Looked)
+        }
+        (Type::Date | Type::Timestamp | Type::LocalTimestamp, 'D') if !column.declared.starts_with("time ") => {
+            Some(Taking::Looked)
+        }
+        (Type::Time, 'D') if column.declared.starts_with("time ") || column.declared.starts_with("time(") => {
+            Some(Taking::Looked)
+        }
+        // A domain over the type, or the type with another width.
+        (Type::Bool, 'B') | (Type::Binary, 'U') | (Type::Uuid, 'U') => Some(Taking::Looked),
+        _ => None,
+    }
+}
+
+/// What a value of this type is written as, for comparing: a type that the server does not compare is compared as its text.
+pub(super) fn comparable(expression: &str, declared: &str) -> String {
+    let base = declared.trim_end_matches("[]");
+    let is_text = base == "text" || base.starts_with("character") || base == "name";
+    if base == "json" || base == "xml" || ["point", "box", "polygon", "path", "circle", "line", "lseg"].contains(&base)
+    {
+        format!("({expression})::text collate \"C\"")
+    } else if is_text && base == declared {
+        format!("{expression} collate \"C\"")
+    } else {
+        expression.to_string()
+    }
+}
+
+/// Carries one statement out; how many rows it touched.
+pub(super) async fn run(client: &Client, sql: &str, doing: &str) -> Result<u64> {
+    let done = client.simple_query(sql).await.map_err(failed(doing))?;
+    let rows = done.iter().rev().find_map(|message| match message {
+        tokio_postgres::SimpleQueryMessage::CommandComplete(rows) => Some(*rows),
+        _ => None,
+    });
+    Ok(rows.unwrap_or(0))
+}
