@@ -176,13 +176,13 @@ fn write_mode(all: &mut All<'_>, i: usize) {
             let message = "`position` with `replace`: what was read before would be replaced by what is new";
             found.push((draft.span(&position.bytes), message, hint));
         }
-        if let Some(lag) = position.value.get("lag").filter(|_| !keyed) {
+        if let Some(lag) = position.value.get("lag").filter(|_| !keyed || word == Some("append")) {
             let hint = "write `write: { mode: merge, key: [...] }`";
-            found.push((
-                place(Some(lag)),
-                "`lag` without `key`: rows that are read twice would be there twice",
-                hint,
-            ));
+            let message = match keyed {
+                false => "`lag` without `key`: rows that are read twice would be there twice",
+                true => "`lag` with `append`: rows that are read twice would be there twice",
+            };
+            found.push((place(Some(lag)), message, hint));
         }
         if root.at(&["copy", "for_each"]).is_some() {
             let message = "`position` with `for_each` is not known: each element is read as a whole";
