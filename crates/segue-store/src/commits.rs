@@ -291,6 +291,25 @@ impl Store {
             .flatten())
     }
 
+    /// A read that changed no row got this far: the next one goes on from here.
+    ///
+    /// # Errors
+    /// `Conflict` when the lease is another's now.
+    pub async fn move_position(&self, lease: &Lease, position: &Value) -> Result<()> {
+        let doing = "keep a position";
+        let mut tx = self.write(doing).await?;
+        leases::check(&mut tx, lease).await?;
+        sqlx::query("update heads set position = $2 where asset = $1")
+            .bind(lease.asset.to_string())
+            .bind(to_json(position)?)
+            .execute(&mut *tx)
+            .await
+            .map_err(failed(doing))?;
+        tx.commit().await?;
+        reach(Boundary::Entered);
+        Ok(())
+    }
+
     /// What the commits known here changed on a table after version `since` and up to `until`, oldest first. A version that is missing
     /// is no commit of ours that this state marked: for readers it is everything, unless the table's own log says that no row changed.
     pub async fn footprints(&self, table: TableId, since: u64, until: u64) -> Result<Vec<LandedFootprint>> {

@@ -118,6 +118,32 @@ async fn preparing_compares_epoch_and_number() {
     ");
 }
 
+/// A read that changed nothing has looked further all the same; whoever lost the lease has not.
+#[tokio::test]
+async fn a_position_moves_without_a_commit() {
+    let f = Fixture::new().await;
+    let guard = f.store.lease(asset(1), "ada").await.unwrap();
+    let one = record(1, 0, adds(1, "a"));
+    f.store.prepare(&guard.lease, &one).await.unwrap();
+    f.store.mark(&one, &[7]).await.unwrap();
+    let further = serde_json::json!({ "n": 1, "seen": 9 });
+    f.store.move_position(&guard.lease, &further).await.unwrap();
+    let kept = || async { f.store.position(asset(1)).await.unwrap() };
+    assert_eq!(kept().await, Some(further.clone()));
+    let lost = Lease {
+        epoch: guard.lease.epoch - 1,
+        ..guard.lease.clone()
+    };
+    let refused = f.store.move_position(&lost, &serde_json::json!(0)).await.unwrap_err();
+    assert_eq!(refused.kind(), Kind::Conflict);
+    assert_eq!(kept().await, Some(further));
+    // The next commit says where it stands.
+    let two = record(2, 1, adds(2, "a"));
+    f.store.prepare(&guard.lease, &two).await.unwrap();
+    f.store.mark(&two, &[8]).await.unwrap();
+    assert_eq!(kept().await, Some(serde_json::json!({ "n": 2 })));
+}
+
 #[tokio::test]
 async fn what_was_given_up_may_land_after_all_or_is_cleared() {
     let f = Fixture::new().await;

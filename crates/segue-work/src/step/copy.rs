@@ -16,7 +16,7 @@ use segue_core::commit::{Entry, LedgerChange, Outcome};
 use segue_core::source::{Column, ReadRequest, ReadSchema, SliceBatch};
 use segue_core::state::CommitState;
 use segue_core::{Batches, Error, Kind, Labels, Result, Slice};
-use segue_spec::model::Copy;
+use segue_spec::model::{Copy, WriteMode};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 impl Doing<'_> {
@@ -271,8 +271,10 @@ impl Doing<'_> {
         };
         let mut settings = opened.settings.clone();
         if let (Some(position), Some(settings)) = (&copy.position, settings.as_object_mut()) {
-            let words =
+            let mut words =
                 serde_json::to_value(position).map_err(|e| Error::bug("a position cannot be written").caused_by(e))?;
+            // Where rows are merged by a key, the source may hand one out again; where they are added, it would be there twice.
+            words["may_repeat"] = (self.step.asset.write.mode != WriteMode::Append).into();
             settings.insert("position".into(), words);
         }
         let is_declared = declared.is_some();

@@ -92,6 +92,10 @@ impl Lander<'_> {
         if !change.add.is_empty() {
             self.deps.store.enter(&self.lease.lease, &change).await?;
         }
+        // Only how far the source was looked at has moved: no row belongs to it, and what a rebuilt state knows instead is as true.
+        if let Some(position) = &group.position {
+            self.deps.store.move_position(&self.lease.lease, position).await?;
+        }
         self.figures.rows_doubled += group.doubled;
         Ok(())
     }

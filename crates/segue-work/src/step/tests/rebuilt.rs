@@ -93,6 +93,11 @@ async fn a_position_is_kept_with_the_rows_and_read_on_from() {
     x 5
     y 7
     ");
+    // A read that finds nothing new commits nothing, and has looked further.
+    source.now_says(|_| vec![Says::Position(json!(9))]);
+    insta::assert_snapshot!(world.run("raw.events").await, @"done, slices done 1");
+    world.run("raw.events").await;
+    assert_eq!(source.from(), Some(json!(9)));
 }
 
 const ARTISTS: (&str, &str) = (
