@@ -30,6 +30,12 @@ pub const POSTGRESQL: Tool = Tool {
     probe: &["-c", "ls /usr/lib/postgresql/*/bin/initdb || command -v initdb"],
     package: "postgresql",
 };
+/// Needed by the test of a pooler in front of it. Debian keeps it where only the administrator looks.
+pub const PGBOUNCER: Tool = Tool {
+    program: "sh",
+    probe: &["-c", "PATH=$PATH:/usr/sbin command -v pgbouncer"],
+    package: "pgbouncer",
+};
 /// Needed by the check that other readers of Delta tables agree; without `ensurepip` no environment can be made.
 pub const PYTHON: Tool = Tool {
     program: "python3",

@@ -1,5 +1,9 @@
 //! A real PostgreSQL server, from its package: in a folder of its own, on a free port of this machine, gone with the test.
 
+mod pooler;
+
+pub use pooler::Pooler;
+
 use parking_lot::Mutex;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
@@ -121,6 +125,56 @@ impl Postgres {
     /// Its port on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Stops it, and keeps what is on its disk, for [`Postgres::put_back`].
+    ///
+    /// # Panics
+    /// When it cannot be copied.
+    pub fn save(&mut self) -> TempDir {
+        self.sql("postgres", "checkpoint");
+        self.kill();
+        let saved = new_folder();
+        run(Command::new("cp").arg("-a").arg(self.data()).arg(saved.path()));
+        saved
+    }
+
+    /// Stops it, and starts it as it was when it was saved, as one is that is restored from a backup.
+    ///
+    /// # Panics
+    /// When it cannot be copied, or does not start.
+    pub fn put_back(&mut self, saved: &TempDir) {
+        self.kill();
+        std::fs::remove_dir_all(self.data()).expect("can remove");
+        run(Command::new("cp")
+            .arg("-a")
+            .arg(saved.path().join("data"))
+            .arg(self.folder.path()));
+        self.run();
+    }
+
+    /// Starts it again as a standby, which waits to take over (`select pg_promote()`).
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn stand_by(&mut self) {
+        self.kill();
+        std::fs::write(self.data().join("standby.signal"), "").expect("can write");
+        self.run();
+    }
+
+    /// Starts it again with the counter of its transactions in this turn: the numbers that rows keep are the lower 32 bits of it.
+    ///
+    /// # Panics
+    /// When it cannot be set.
+    pub fn turn(&mut self, epoch: u32) {
+        self.sql("postgres", "checkpoint");
+        self.kill();
+        let epoch = epoch.to_string();
+        run(as_server(program("pg_resetwal"))
+            .args(["-f", "-e", &epoch, "-D"])
+            .arg(self.data()));
+        self.run();
     }
 
     fn data(&self) -> PathBuf {

@@ -12,7 +12,7 @@ const LEFT_OUT_VARIABLE: &str = "SEGUE_WITHOUT";
 
 pub fn run(args: &[String]) -> Result<(), Failure> {
     let python_wanted = !parse(args)?;
-    setup::need(&[&setup::C_COMPILER, &setup::GIT, &setup::POSTGRESQL])?;
+    setup::need(&[&setup::C_COMPILER, &setup::GIT, &setup::POSTGRESQL, &setup::PGBOUNCER])?;
     setup::need_fmt_and_clippy()?;
     let list = repository::root().join("xtask/python.txt");
     let python = match python_wanted {

@@ -1,7 +1,8 @@
 //! PostgreSQL, both ways: tables and queries read by binary COPY, as they were at one moment; and typed tables that take a commit once.
 //!
 //! In reading order: the connection ([`connect`]) and what its errors mean ([`errors`]); what is read ([`table`]); what a type is here
-//! ([`types`]), how its values come ([`decode`]) and rows of them ([`rows`]); and the source that puts them together ([`source`]).
+//! ([`types`]), how its values come ([`decode`]) and rows of them ([`rows`]); how a read goes on from an earlier one ([`position`]); and the
+//! source that puts them together ([`source`]).
 //! To write: connections that do ([`session`]), what a table is called ([`place`]), how values go ([`encode`]), rows that lie ready
 //! ([`staging`]), the marks by which a table knows its last commit ([`marks`]), the table itself ([`target`]), a change of it
 //! ([`change`], [`difference`], [`apply`]), what it would look like ([`view`]), and the sink that puts them together ([`sink`]).
@@ -15,6 +16,7 @@ mod encode;
 mod errors;
 mod marks;
 mod place;
+mod position;
 mod rows;
 mod session;
 mod sink;

@@ -13,7 +13,7 @@ const IDLE: usize = 4;
 
 /// What holds in a transaction of ours besides: a commit that is told of is on the disk, rows that somebody may not see are no reason to
 /// overlook them, and a lock that others hold is waited for so long.
-const WRITING: &str = "set local standard_conforming_strings = on; set local row_security = off;
+const WRITING: &str = "set local row_security = off;
     select set_config('synchronous_commit', 'on', true) where current_setting('synchronous_commit') = 'off'";
 /// First: a limit may be so short that it ends what lifts it.
 const SOON: &str = "set local statement_timeout = 0";

@@ -2,6 +2,7 @@
 
 use super::connect::Door;
 use super::errors::failed;
+use super::position::{Onward, Wanted};
 use super::rows::{Rows, Source as Column};
 use super::table::{Copy, Relation, Shape, shape};
 use crate::connector::{read_copy, sent_by};
@@ -11,6 +12,7 @@ use futures::stream::BoxStream;
 use parking_lot::Mutex;
 use segue_core::source::{Discovered, Read, ReadRequest, Source};
 use segue_core::{Ctx, Error, Kind, Result, align};
+use serde_json::Value;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -25,7 +27,7 @@ const BEGIN: &str = "begin transaction isolation level repeatable read read only
 /// Nothing that the role sets ends a read half-way, and texts that the server makes are the same wherever it stands.
 pub(super) const SETTINGS: &str =
     "set local datestyle = 'ISO'; set local intervalstyle = 'iso_8601'; set local timezone = 'UTC';
-    set local extra_float_digits = 1; set local bytea_output = 'hex'; set local lc_monetary = 'C';
+    set local standard_conforming_strings = on; set local extra_float_digits = 1; set local bytea_output = 'hex'; set local lc_monetary = 'C';
     select set_config(name, '0', true) from pg_settings where name in
         ('statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout', 'lock_timeout')";
 
@@ -61,7 +63,7 @@ impl Source for Postgres {
     }
 
     async fn test(&self, ctx: &Ctx) -> Result<String> {
-        let client = self.door.connect(ctx).await?;
+        let client = self.look(ctx).await?;
         let asked = client.query_one("select current_setting('server_version'), current_user::text", &[]);
         let said = ctx
             .or_cancelled(async { asked.await.map_err(failed("ask the server who it is")) })
@@ -71,7 +73,7 @@ impl Source for Postgres {
     }
 
     async fn discover(&self, ctx: &Ctx) -> Result<Vec<Discovered>> {
-        let client = self.door.connect(ctx).await?;
+        let client = self.look(ctx).await?;
         let doing = "list the tables";
         let names = client
             .query(
@@ -109,7 +111,10 @@ impl Source for Postgres {
     }
 
     async fn read(&self, request: ReadRequest, ctx: &Ctx) -> Result<BoxStream<'static, Result<Read>>> {
-        let copy: Copy = read_copy(&request.copy)?;
+        let (mut copy, from) = (request.copy, request.from);
+        // A preview goes on from nowhere.
+        let wanted = Wanted::take(&mut copy)?.filter(|_| request.limit.is_none());
+        let copy: Copy = read_copy(&copy)?;
         if request.slices.len() > 1 {
             return Err(Error::new(Kind::Unsupported, "a copy from PostgreSQL has no slices")
                 .hint("read all rows with one `query:`"));
@@ -117,33 +122,50 @@ impl Source for Postgres {
         let client = self.door.connect(ctx).await?;
         let looked = ctx
             .or_cancelled(async {
+                let before = match wanted {
+                    Some(wanted) => Some(wanted.before(&client).await?),
+                    None => None,
+                };
                 let begin = format!("{BEGIN}; {SETTINGS}");
                 client.batch_execute(&begin).await.map_err(failed("begin to read"))?;
                 let there = Relation::of(&client, &copy).await?;
                 let shape = shape(&there, &request.schema)?;
-                let parts = match request.limit {
-                    Some(_) => VecDeque::from([None]),
-                    None => parts(&client, &there, copy.streams).await?,
+                let onward = match before {
+                    Some(before) => before.onward(&client, &there, &request.schema, from).await?,
+                    None => Onward::default(),
                 };
-                Ok((there, shape, parts))
+                let parts = match request.limit.is_some() || onward.by_value {
+                    true => VecDeque::from([None]),
+                    false => parts(&client, &there, copy.streams).await?,
+                };
+                Ok((there, shape, onward, parts))
             })
             .await;
         if looked.is_err() {
             // It may wait for a lock: then it goes on waiting, for nobody.
             self.door.cancel(&client).await;
         }
-        let (there, shape, parts) = looked?;
+        let (there, mut shape, onward, parts) = looked?;
+        shape.notes.extend(onward.notes.iter().cloned());
         let (out, results) = mpsc::channel(WAITING);
         let reading = Arc::new(Reading {
             door: self.door.clone(),
             statements: parts
                 .iter()
-                .map(|part| there.copy(&shape.columns, part.as_deref(), request.limit))
+                .map(|part| {
+                    there.copy(
+                        &shape.columns,
+                        onward.of_part(part.as_deref()).as_deref(),
+                        request.limit,
+                    )
+                })
                 .collect::<VecDeque<_>>()
                 .into(),
             doing: format!("read {}", there.name),
             from: there.from.clone(),
             stop: ctx.cancel.child_token(),
+            all_begun: CancellationToken::new(),
+            position: onward.position,
             shape,
             out,
             ctx: ctx.clone(),
@@ -153,6 +175,16 @@ impl Source for Postgres {
         // It is not aborted with the stream: it sees that nobody listens, and tells the server.
         let reading = tokio::spawn(all);
         Ok(sent_by(results, reading))
+    }
+}
+
+impl Postgres {
+    /// A connection to ask by. It is in a transaction: what is prepared there stays at one session of the server, also behind a pooler.
+    async fn look(&self, ctx: &Ctx) -> Result<Client> {
+        let client = self.door.connect(ctx).await?;
+        let begun = async { client.batch_execute(BEGIN).await.map_err(failed("begin to read")) };
+        ctx.or_cancelled(begun).await?;
+        Ok(client)
     }
 }
 
@@ -192,6 +224,10 @@ struct Reading {
     from: String,
     /// Stops every connection of this read.
     stop: CancellationToken,
+    /// No part is left to begin.
+    all_begun: CancellationToken,
+    /// How far the table is read then, for a read that the next one goes on from.
+    position: Option<Value>,
     shape: Shape,
     out: Sender<Read>,
     ctx: Ctx,
@@ -222,6 +258,7 @@ async fn read_all(reading: Arc<Reading>, first: Client, streams: usize) -> Resul
         let ended = tokio::select! {
             ended = &mut own, if !own_has_ended => {
                 own_has_ended = true;
+                reading.all_begun.cancel();
                 ended
             }
             Some(ended) = others.join_next() => {
@@ -246,6 +283,9 @@ async fn read_all(reading: Arc<Reading>, first: Client, streams: usize) -> Resul
         )
         .hint("nothing of this read counts; the next one finds what is there then"));
     }
+    if let Some(position) = &reading.position {
+        send(&reading.out, Read::Position(position.clone())).await?;
+    }
     send(&reading.out, Read::Done { slice: 0 }).await
 }
 
@@ -266,7 +306,12 @@ async fn help(reading: &Reading, snapshot: &str) -> Result<()> {
         begun.await.map_err(failed("begin to read"))?;
         Ok(client)
     };
-    match reading.ctx.or_cancelled(joined).await {
+    let joined = tokio::select! {
+        joined = reading.ctx.or_cancelled(joined) => joined,
+        // A pooler may have no session for it as long as the first connection has one.
+        () = reading.all_begun.cancelled() => return Ok(()),
+    };
+    match joined {
         Ok(client) => read_parts(reading, &client).await,
         Err(error) => {
             tracing::debug!(%error, "a table is read with fewer connections");

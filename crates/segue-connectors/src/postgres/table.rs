@@ -36,6 +36,8 @@ fn streams() -> usize {
 
 /// What is there to be read.
 pub(super) struct Relation {
+    /// What the server knows a table or a view by.
+    pub oid: Option<u32>,
     /// What stands behind FROM.
     pub from: String,
     /// What it is called in messages.
@@ -130,6 +132,7 @@ async fn table_of(client: &Client, table: &str) -> Result<Relation> {
         .collect();
     let columns = columns_of(client, &format!("select * from {from}"), &doing, &attributes).await?;
     Ok(Relation {
+        oid: Some(oid),
         from,
         name: format!("{schema}.{name}"),
         columns,
@@ -143,6 +146,7 @@ async fn query_of(client: &Client, query: &str) -> Result<Relation> {
     // By itself, so that what is wrong with it is told where it stands.
     let columns = columns_of(client, query, "prepare the query", &HashMap::new()).await?;
     Ok(Relation {
+        oid: None,
         from,
         name: "the query".into(),
         columns,

@@ -8,13 +8,14 @@ use segue_core::source::{Column, OnChange, Read, ReadRequest, ReadSchema};
 use segue_core::{Ctx, Error, Kind, Slice, SystemClock, Type};
 use segue_testkit::clock::ManualClock;
 use segue_testkit::gate::MemoryGate;
-use segue_testkit::postgres::{LOGIN, Postgres, USER};
+use segue_testkit::postgres::{LOGIN, Pooler, Postgres, USER};
 use serde_json::{Map, Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio_postgres::{Client, NoTls};
 
 mod faults;
+mod position;
 mod values;
 mod writes;
 

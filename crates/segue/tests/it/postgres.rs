@@ -118,3 +118,106 @@ fn a_server_that_dies_while_it_is_read_costs_no_row() {
         Some("60000,1800030000.00")
     );
 }
+
+/// What the last run of the step wrote.
+fn written(project: &Project) -> String {
+    let last = project.sql("select rows_written from system.steps order by started_at desc limit 1");
+    last.lines().last().expect("a count").to_string()
+}
+
+/// Rows come as they are committed, each once; what is committed late, below the last value, too.
+#[test]
+fn a_table_is_read_onwards_by_a_column() {
+    let server = Postgres::start(&["max_prepared_transactions=2"]);
+    let project = shop(&server, "onwards");
+    let asset = "asset: raw.orders\ncopy: { from: shop, table: public.orders, position: { column: at } }\nwrite: { mode: append }\n";
+    project.write("assets/raw/orders.yaml", asset);
+    project.ok(&["check"]);
+    // A transaction that is open while the table is read.
+    server.sql(
+        "onwards",
+        "begin; insert into orders values (3, 'late', 1, '2020-01-01Z'); prepare transaction 'late'",
+    );
+    project.ok(&["preview", "raw.orders"]);
+    project.ok(&["run", "raw.orders"]);
+    assert_eq!((orders(&project).lines().count(), written(&project)), (3, "2".into()));
+    // Nothing is new, and nothing is committed.
+    let commits = || project.sql("select count(*) from system.commits where state = 'committed'");
+    let before = commits();
+    project.ok(&["run", "raw.orders"]);
+    assert_eq!(commits(), before);
+    server.sql("onwards", "commit prepared 'late'");
+    server.sql(
+        "onwards",
+        "insert into orders values (4, 'Bo', 2, '2024-02-29 23:30:00+02')",
+    );
+    project.ok(&["run", "raw.orders"]);
+    assert_eq!(written(&project), "2");
+    // A row that is changed is one more of an append.
+    server.sql("onwards", "update orders set amount = 8 where id = 2");
+    project.ok(&["run", "raw.orders"]);
+    insta::assert_snapshot!(project.sql("select * from raw.orders order by id, amount"), @r"
+    id,name,amount,at
+    1,Ada,12.50,2024-02-29T21:30:00Z
+    2,,7.00,
+    2,,8.00,
+    3,late,1.00,2020-01-01T00:00:00Z
+    4,Bo,2.00,2024-02-29T21:30:00Z
+    ");
+    // Read anew, each is there as it is now.
+    project.ok(&["run", "raw.orders", "--rebuild"]);
+    assert_eq!((orders(&project).lines().count(), written(&project)), (5, "4".into()));
+    server.sql("onwards", "insert into orders values (5, null, 3, null)");
+    project.ok(&["run", "raw.orders"]);
+    assert_eq!(written(&project), "1");
+    // What was read is of that table: one that is made anew under its name is another.
+    server.sql(
+        "onwards",
+        "create table fresh (like orders); drop table orders; alter table fresh rename to orders",
+    );
+    let failed = project.segue(&["run", "raw.orders"]);
+    assert_eq!(failed.code, Some(5), "{}", failed.text());
+    assert!(failed.text().contains("SG0371"), "{}", failed.text());
+    assert_eq!(orders(&project).lines().count(), 6);
+}
+
+/// By the value alone, rows from so far below it come again, and are there once.
+#[test]
+fn a_view_is_read_onwards_with_a_lag_and_merged() {
+    let server = Postgres::shared();
+    let project = shop(&server, "lagging");
+    server.sql(
+        "lagging",
+        "create view recent as select * from orders where at is not null",
+    );
+    let asset = |write: &str, lag: &str| {
+        format!(
+            "asset: raw.orders\ncopy: {{ from: shop, table: recent, position: {{ column: at{lag} }} }}\nwrite: {write}\n"
+        )
+    };
+    project.write("assets/raw/orders.yaml", &asset("{ mode: merge, key: [id] }", ""));
+    let failed = project.segue(&["run", "raw.orders"]);
+    assert!(failed.text().contains("SG0372"), "{}", failed.text());
+    project.write(
+        "assets/raw/orders.yaml",
+        &asset("{ mode: append, key: [id] }", ", lag: 1h"),
+    );
+    let failed = project.segue(&["check"]);
+    assert!(failed.text().contains("SG0132"), "{}", failed.text());
+    project.write(
+        "assets/raw/orders.yaml",
+        &asset("{ mode: merge, key: [id] }", ", lag: 1h"),
+    );
+    project.ok(&["run", "raw.orders"]);
+    server.sql(
+        "lagging",
+        "insert into orders values (3, 'late', 3, '2024-02-29 20:30Z'), (4, 'too late', 4, '2024-02-29 20:29Z');
+         update orders set amount = 99 where id = 1",
+    );
+    project.ok(&["run", "raw.orders"]);
+    insta::assert_snapshot!(orders(&project), @r"
+    id,name,amount,at
+    1,Ada,99.00,2024-02-29T21:30:00Z
+    3,late,3.00,2024-02-29T20:30:00Z
+    ");
+}

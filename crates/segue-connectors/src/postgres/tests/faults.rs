@@ -3,7 +3,7 @@
 use super::*;
 
 /// A server of its own.
-async fn own(sql: &str) -> (Postgres, Value, Client) {
+pub(super) async fn own(sql: &str) -> (Postgres, Value, Client) {
     let server = tokio::task::spawn_blocking(|| Postgres::start(&[])).await.unwrap();
     let client = client(&server, "postgres").await;
     client.batch_execute(sql).await.unwrap();
@@ -309,4 +309,85 @@ async fn a_server_of_something_else_is_said() {
     let ctx = Ctx::new("dev", Arc::new(SystemClock::default()));
     let error = source(settings).unwrap().test(&ctx).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Unavailable, "{error}");
+}
+
+/// A pooler gives each transaction another session of the server: nothing of one may be needed in the next, or left behind.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pooler_in_transaction_mode_is_as_good_as_the_server() {
+    let bed = Bed::new(BIG).await;
+    // With one session, nobody else reads beside the first connection.
+    for sessions in [1, 3] {
+        let pooler = tokio::task::block_in_place(|| Pooler::start(&bed.server, sessions));
+        let mut settings = bed.settings();
+        settings["port"] = json!(pooler.port());
+        let begun = std::time::Instant::now();
+        for round in 0..3 {
+            let source = source(settings.clone()).unwrap();
+            source.test(&bed.ctx).await.unwrap();
+            assert_eq!(source.discover(&bed.ctx).await.unwrap().len(), 1);
+            let big = json!({ "table": "big", "streams": 3, "position": { "column": "id" } });
+            let said = told(&source, request(big, ReadSchema::default()), &bed.ctx).await;
+            assert_eq!(said.matches(" | ").count(), 80_000, "round {round}");
+            assert!(said.ends_with("done"));
+            let wrong = told(
+                &source,
+                request(json!({ "table": "smal" }), ReadSchema::default()),
+                &bed.ctx,
+            )
+            .await;
+            assert!(wrong.starts_with("error NotFound"), "{wrong}");
+        }
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "it waits for what never comes"
+        );
+    }
+}
+
+/// A read holds the table: whoever wants to change it waits, and is not passed over either.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_is_to_change_in_the_middle_of_a_read_waits_for_its_end() {
+    for change in [
+        "alter table big drop pad",
+        "alter table big alter id type int8",
+        "drop table big",
+        "truncate big",
+    ] {
+        let bed = Bed::new(BIG).await;
+        let big = json!({ "table": "big", "streams": 3 });
+        let source = bed.source();
+        let mut reads = source
+            .read(request(big, ReadSchema::default()), &bed.ctx)
+            .await
+            .unwrap();
+        let mut count = 0;
+        while count == 0 {
+            if let Some(Ok(Read::Rows { batch, .. })) = reads.next().await {
+                count += batch.num_rows();
+            }
+        }
+        bed.sql("set lock_timeout = '200ms'").await;
+        let refused = bed.client.batch_execute(change).await.unwrap_err();
+        assert_eq!(refused.code().map(|c| c.code()), Some("55P03"), "{change}: {refused}");
+        // And somebody who waits for as long as it takes.
+        bed.sql("set lock_timeout = 0").await;
+        let changed = bed.client.batch_execute(change);
+        let read = async {
+            let mut is_done = false;
+            while let Some(read) = reads.next().await {
+                match read.unwrap() {
+                    Read::Rows { batch, .. } => {
+                        assert_eq!(batch.num_columns(), 2);
+                        count += batch.num_rows();
+                    }
+                    Read::Done { .. } => is_done = true,
+                    other => panic!("{other:?}"),
+                }
+            }
+            is_done
+        };
+        let (is_done, changed) = tokio::join!(read, changed);
+        changed.unwrap();
+        assert!(is_done && count == 80_000, "{change}: {count}");
+    }
 }
