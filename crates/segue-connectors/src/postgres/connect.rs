@@ -1,5 +1,6 @@
 //! A connection to the server: where it is, who asks, and that the server is the one it says it is.
 
+use super::bound::{Bound, Plain};
 use super::errors::{causes, failed};
 use crate::connector::{Deps, install_tls};
 use rustls::pki_types::CertificateDer;
@@ -12,7 +13,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{SslMode, SslNegotiation};
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -85,6 +86,7 @@ fn default_schema() -> String {
 pub(super) struct Door {
     config: Config,
     tls: Option<MakeRustlsConnect>,
+    is_socket: bool,
     /// What is read from, without secrets.
     pub identity: String,
     /// The database and the server, for people.
@@ -126,6 +128,7 @@ impl Door {
         Ok(Door {
             config,
             tls,
+            is_socket: settings.host.starts_with('/'),
             identity: format!("postgresql://{place}"),
             place,
         })
@@ -134,8 +137,16 @@ impl Door {
     /// Connects. The connection lives as long as its client.
     ///
     /// # Errors
-    /// `Unavailable` when the server is not reached, `Unauthenticated` when it refuses who asks, `Denied` when it is not the one it says.
+    /// As [`Door::connect_bounded`].
     pub async fn connect(&self, ctx: &Ctx) -> Result<Client> {
+        self.connect_bounded(ctx, None).await
+    }
+
+    /// Connects, and ends the connection at a row that is larger than this. Over a Unix socket no row is looked at.
+    ///
+    /// # Errors
+    /// `Unavailable` when the server is not reached, `Unauthenticated` when it refuses who asks, `Denied` when it is not the one it says.
+    pub async fn connect_bounded(&self, ctx: &Ctx, bound: Option<&Bound>) -> Result<Client> {
         let doing = format!("connect to {}", self.place);
         let refused = |e: tokio_postgres::Error| {
             if let Some(why) = not_secure(&e) {
@@ -151,13 +162,29 @@ impl Door {
             }
         };
         let connecting = async {
-            match &self.tls {
-                None => {
+            match (&self.tls, bound.filter(|_| !self.is_socket)) {
+                (None, None) => {
                     let (client, connection) = self.config.connect(NoTls).await.map_err(refused)?;
                     keep(ctx, connection);
                     Ok(client)
                 }
-                Some(tls) => {
+                (None, Some(bound)) => {
+                    let mut config = self.config.clone();
+                    // The driver lets nobody between it and the stream but who encrypts it: `Plain` stands in for one, and nothing is
+                    // asked of the server.
+                    config
+                        .ssl_mode(SslMode::Require)
+                        .ssl_negotiation(SslNegotiation::Direct);
+                    let (client, connection) = config.connect(bound.over(Plain)).await.map_err(refused)?;
+                    keep(ctx, connection);
+                    Ok(client)
+                }
+                (Some(tls), Some(bound)) => {
+                    let (client, connection) = self.config.connect(bound.over(tls.clone())).await.map_err(refused)?;
+                    keep(ctx, connection);
+                    Ok(client)
+                }
+                (Some(tls), None) => {
                     let (client, connection) = self.config.connect(tls.clone()).await.map_err(refused)?;
                     keep(ctx, connection);
                     Ok(client)
@@ -180,7 +207,7 @@ impl Door {
         let token = client.cancel_token();
         let telling = async {
             match &self.tls {
-                None => token.cancel_query(NoTls).await,
+                None => token.cancel_query(Plain).await,
                 Some(tls) => token.cancel_query(tls.clone()).await,
             }
         };

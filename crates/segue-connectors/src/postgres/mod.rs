@@ -1,6 +1,6 @@
 //! PostgreSQL, both ways: tables and queries read by binary COPY, as they were at one moment; and typed tables that take a commit once.
 //!
-//! In reading order: the connection ([`connect`]) and what its errors mean ([`errors`]); what is read ([`table`]); what a type is here
+//! In reading order: the connection ([`connect`]), how large its rows may be ([`bound`]) and what its errors mean ([`errors`]); what is read ([`table`]); what a type is here
 //! ([`types`]), how its values come ([`decode`]) and rows of them ([`rows`]); how a read goes on from an earlier one ([`position`]); and the
 //! source that puts them together ([`source`]).
 //! To write: connections that do ([`session`]), what a table is called ([`place`]), how values go ([`encode`]), rows that lie ready
@@ -8,6 +8,7 @@
 //! ([`change`], [`difference`], [`apply`]), what it would look like ([`view`]), and the sink that puts them together ([`sink`]).
 
 mod apply;
+mod bound;
 mod change;
 mod connect;
 mod decode;

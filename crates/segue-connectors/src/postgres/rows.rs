@@ -20,7 +20,7 @@ const BYTES: usize = 8 << 20;
 const RAW: usize = 64 << 10;
 
 /// What stands before the first row.
-const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
+pub(super) const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 
 /// A column of the table or query, as it comes.
 #[derive(Clone, Debug)]

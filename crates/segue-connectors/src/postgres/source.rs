@@ -1,5 +1,6 @@
 //! The source: a read is one moment of the database, whoever writes to it meanwhile.
 
+use super::bound::Bound;
 use super::connect::Door;
 use super::errors::failed;
 use super::position::{Onward, Wanted};
@@ -47,6 +48,9 @@ const PARTS: u64 = 4;
 
 /// From this version on the server reads a part of a table without looking at the rest.
 const RANGES_SINCE: i32 = 140_000;
+
+/// How often the largest row may have room in the memory of a step: so often it is there on its way.
+const ROWS_IN_MEMORY: u64 = 8;
 
 /// Batches that wait to be taken.
 const WAITING: usize = 4;
@@ -119,7 +123,8 @@ impl Source for Postgres {
             return Err(Error::new(Kind::Unsupported, "a copy from PostgreSQL has no slices")
                 .hint("read all rows with one `query:`"));
         }
-        let client = self.door.connect(ctx).await?;
+        let bound = Bound::of(usize::try_from(ctx.limits.memory / ROWS_IN_MEMORY).unwrap_or(usize::MAX));
+        let client = self.door.connect_bounded(ctx, Some(&bound)).await?;
         let looked = ctx
             .or_cancelled(async {
                 let before = match wanted {
@@ -163,6 +168,7 @@ impl Source for Postgres {
                 .into(),
             doing: format!("read {}", there.name),
             from: there.from.clone(),
+            bound,
             stop: ctx.cancel.child_token(),
             all_begun: CancellationToken::new(),
             position: onward.position,
@@ -222,6 +228,8 @@ struct Reading {
     doing: String,
     /// What stands behind FROM.
     from: String,
+    /// How large a row may be.
+    bound: Bound,
     /// Stops every connection of this read.
     stop: CancellationToken,
     /// No part is left to begin.
@@ -292,7 +300,7 @@ async fn read_all(reading: Arc<Reading>, first: Client, streams: usize) -> Resul
 /// Reads parts by another connection, if one can be had that sees the same moment. The first reads all that is left by itself.
 async fn help(reading: &Reading, snapshot: &str) -> Result<()> {
     let joined = async {
-        let client = reading.door.connect(&reading.ctx).await?;
+        let client = reading.door.connect_bounded(&reading.ctx, Some(&reading.bound)).await?;
         let begin = format!(
             "{BEGIN}; set transaction snapshot '{}'; {SETTINGS}",
             snapshot.replace('\'', "''")
@@ -341,7 +349,10 @@ async fn read_parts(reading: &Reading, client: &Client) -> Result<()> {
         if ended.is_err() {
             reading.door.cancel(client).await;
         }
-        ended?;
+        ended.map_err(|error| {
+            let columns: Vec<&str> = reading.shape.columns.iter().map(|c| c.place.as_str()).collect();
+            reading.bound.met(&reading.doing, &columns).unwrap_or(error)
+        })?;
     }
 }
 

@@ -86,6 +86,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("SG0368", "a PostgreSQL server; the connector's own tests have one"),
     ("SG0371", "a PostgreSQL server; the connector's own tests have one"),
     ("SG0372", "a PostgreSQL server; the connector's own tests have one"),
+    ("SG0373", "a PostgreSQL server; the connector's own tests have one"),
     ("SG0402", "a table by another program; the lake's own tests have some"),
     ("SG0403", "a mistake of ours: a step judges its rows before (SG0527)"),
     ("SG0404", "a mistake of ours: a step sets doubled keys aside before"),

@@ -391,3 +391,51 @@ async fn a_table_that_is_to_change_in_the_middle_of_a_read_waits_for_its_end() {
         assert!(is_done && count == 80_000, "{change}: {count}");
     }
 }
+
+/// It is not read to its end, nor held.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_that_is_larger_than_there_is_room_for_is_said_with_its_column() {
+    let sql = "create table t (id int, note text, scan text);
+        insert into t select n, 'x', null from generate_series(1, 1000) n; insert into t values (1001, 'y', repeat('z', 100000000))";
+    let (server, ca) = tokio::task::spawn_blocking(Postgres::start_with_tls).await.unwrap();
+    let sql = sql.to_string();
+    let server = tokio::task::spawn_blocking(move || {
+        server.sql("postgres", &sql);
+        server
+    })
+    .await
+    .unwrap();
+    let mut ctx = Ctx::new("dev", Arc::new(SystemClock::default()));
+    let settings = |tls: &str| json!({ "host": "localhost", "port": server.port(), "database": "postgres", "user": USER, "tls": tls, "tls_ca": ca });
+    for tls in ["off", "verify"] {
+        let source = source(settings(tls)).unwrap();
+        let table = || request(json!({ "table": "t" }), ReadSchema::default());
+        ctx.limits.memory = 64 << 20;
+        let said = told(&source, table(), &ctx).await;
+        assert!(!said.contains("done"));
+        assert_eq!(
+            said.lines().last(),
+            Some(
+                "error Unsupported[SG0373]: cannot read public.t: a row has 100000019 bytes (`scan` alone 100000000), and 8388608 is the most that there is room for"
+            )
+        );
+        // Where there is room, it comes; and so do those that are left.
+        let few = json!({ "query": "select id, note from t" });
+        assert_eq!(
+            told(&source, request(few, ReadSchema::default()), &ctx)
+                .await
+                .lines()
+                .count(),
+            1003
+        );
+        ctx.limits.memory = 1 << 30;
+        let mut reads = source.read(table(), &ctx).await.unwrap();
+        let mut count = 0;
+        while let Some(read) = reads.next().await {
+            if let Read::Rows { batch, .. } = read.unwrap() {
+                count += batch.num_rows();
+            }
+        }
+        assert_eq!(count, 1001);
+    }
+}
