@@ -15,6 +15,7 @@ use std::time::Duration;
 use tokio_postgres::{Client, NoTls};
 
 mod faults;
+mod judge;
 mod position;
 mod values;
 mod writes;
