@@ -22,11 +22,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A project with its lake, its state and its engine open. Use-cases take it.
+/// A project with its lake, its state and its engine open. Use-cases take it. Cheap to clone.
+#[derive(Clone)]
 pub struct App {
     /// The project's folder.
     pub folder: PathBuf,
-    /// What the project's files say.
+    /// What the project's files say; of files that stand for many assets, those that ran.
     pub project: Arc<Project>,
     /// The environment that is worked in.
     pub environment: Environment,
@@ -103,8 +104,20 @@ impl App {
         surroundings: &Surroundings,
         environment: Option<&str>,
     ) -> Result<App> {
+        let references = References::open(folder, &surroundings.variables)?;
+        App::with(folder, project, references, surroundings, environment).await
+    }
+
+    /// A running system of a project that need not lie in files; relative paths begin at the folder.
+    pub(crate) async fn with(
+        folder: &Path,
+        project: Arc<Project>,
+        references: References,
+        surroundings: &Surroundings,
+        environment: Option<&str>,
+    ) -> Result<App> {
         let environment = crate::load::environment(&project, environment)?;
-        let references = Arc::new(References::open(folder, &surroundings.variables)?);
+        let references = Arc::new(references);
         let places = serde_json::json!({ "lake": environment.lake, "state": environment.state });
         let resolved = references.resolve(&format!("environment `{}`", environment.name), &places)?;
         let place = |name: &str| resolved.settings[name].as_str().unwrap_or_default().to_string();
@@ -115,6 +128,7 @@ impl App {
         let (lake, state) = (at(folder, &place("lake")), at(folder, &place("state")));
         let ctx = Ctx::new(&environment.name, surroundings.clock.clone());
         let store = Store::open(&state, surroundings.clock.clone()).await?;
+        let project = crate::families::known(project, &store).await?;
         let lake = Arc::new(Lake::open(&lake, &LakeOptions::default())?);
         let partitions = std::thread::available_parallelism().map_or(2, |n| n.get());
         let engine = Arc::new(LocalEngine::new(LocalOptions {

@@ -2,9 +2,13 @@
 
 mod app;
 mod asked;
+mod choice;
+mod ends;
+mod families;
 mod keeper;
 mod listing;
 mod load;
+mod pgpass;
 mod resolve;
 #[cfg(test)]
 mod simulation;
@@ -18,7 +22,9 @@ pub use load::{Loaded, find, load};
 pub use resolve::{References, Resolved, redact};
 /// How far a run is, and what came of it.
 pub mod work {
-    pub use segue_work::report::{Ended, Event, Figures, Progress, RunReport, Silent, SliceCounts, StepReport};
+    pub use segue_work::report::{
+        Ended, Event, FamilyReport, Figures, Progress, RunReport, Silent, SliceCounts, StepReport,
+    };
 }
 
 pub use segue_sql::{format, is_complete, locate};
@@ -26,13 +32,16 @@ pub use segue_work::plan::{Plan, Planned, Refusal};
 pub use surroundings::Surroundings;
 pub use use_cases::asset::{Doomed, Dropped, asset_doomed, asset_drop};
 pub use use_cases::connection::{connection_test, connection_unblock};
+pub use use_cases::copy::{Copied, CopyMode, CopyRequest, Copying};
+pub use use_cases::discover::discover;
 pub use use_cases::init::init;
 pub use use_cases::lake::{lake_compact, lake_history, lake_vacuum};
-pub use use_cases::plan::{PlanReport, accept_source, apply, plan};
+pub use use_cases::plan::{PlanReport, PlannedFamily, accept_source, apply, plan};
 pub use use_cases::preview::preview;
 pub use use_cases::quarantine::{quarantine_list, quarantine_show};
 pub use use_cases::run::{BackfillPart, RunRequest, backfill_dry_run, resume, run};
 pub use use_cases::runs::{logs, runs};
+pub use use_cases::scaffold::{Scaffolded, Starter, scaffold};
 pub use use_cases::sql::{Question, params, sql};
 pub use use_cases::state::{Rebuilt, RebuiltAsset, state_backup, state_rebuild};
 pub use use_cases::status::{Failure, PartStatus, Reasons, Status, status, why};

@@ -2,6 +2,8 @@
 
 pub mod asset;
 pub mod connection;
+pub mod copy;
+pub mod discover;
 pub mod init;
 pub mod lake;
 pub mod plan;
@@ -9,6 +11,7 @@ pub mod preview;
 pub mod quarantine;
 pub mod run;
 pub mod runs;
+pub mod scaffold;
 pub mod sql;
 pub mod state;
 pub mod status;

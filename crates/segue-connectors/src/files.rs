@@ -10,7 +10,7 @@ use crate::connector::{ConnectionSettings, Connector, Deps, read_copy, schema_of
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use schemars::JsonSchema;
-use segue_core::source::{Discovered, Read, ReadRequest, Source};
+use segue_core::source::{Discovered, Offered, Read, ReadRequest, Source, Wanted};
 use segue_core::{Ctx, Error, Kind, Result};
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -84,6 +84,11 @@ fn open(settings: ConnectionSettings, deps: Deps) -> Result<Arc<dyn Source>> {
     }))
 }
 
+fn no_tables() -> Error {
+    Error::new(Kind::Unsupported, "files are no tables that could be listed")
+        .hint("write a copy with `path: data/*.csv`, and look at it with `segue preview ASSET`")
+}
+
 /// The project's files.
 struct Files {
     folder: PathBuf,
@@ -106,8 +111,12 @@ impl Source for Files {
         }
     }
 
-    async fn discover(&self, _ctx: &Ctx) -> Result<Vec<Discovered>> {
-        Ok(Vec::new())
+    async fn discover(&self, _wanted: &Wanted<'_>, _ctx: &Ctx) -> Result<Vec<Discovered>> {
+        Err(no_tables())
+    }
+
+    async fn tables(&self, _ctx: &Ctx) -> Result<Vec<Offered>> {
+        Err(no_tables())
     }
 
     async fn read(&self, request: ReadRequest, ctx: &Ctx) -> Result<BoxStream<'static, Result<Read>>> {

@@ -3,6 +3,7 @@
 //! In reading order: what a connector says about itself ([`connector`]), the typed columns that every reader fills
 //! ([`columns`]), JSON ([`json`]) and HTTP ([`http`]) for those that need them, then the systems.
 
+mod address;
 pub mod columns;
 pub mod connector;
 pub mod files;
@@ -12,6 +13,7 @@ pub mod postgres;
 pub mod rest;
 pub mod sqlite;
 
+pub use address::{ADDRESSES, Address, address};
 pub use connector::{ConnectionSettings, Connector, Deps};
 
 /// Every connector there is.

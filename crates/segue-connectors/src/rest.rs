@@ -18,7 +18,7 @@ use crate::http::{Call, Got, Http, HttpSettings, Verdict};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use segue_core::gate::Rate;
-use segue_core::source::{Discovered, Read, ReadRequest, Source};
+use segue_core::source::{Discovered, Offered, Read, ReadRequest, Source, Wanted};
 use segue_core::{Ctx, Error, Kind, Result};
 use settings::{Auth, RestConnection};
 use std::sync::Arc;
@@ -174,14 +174,22 @@ impl Source for Rest {
         }
     }
 
-    async fn discover(&self, _ctx: &Ctx) -> Result<Vec<Discovered>> {
-        Err(Error::new(Kind::Unsupported, "a web API does not say what it has")
-            .hint("write a copy with `request:`, and look at it with `segue preview ASSET`"))
+    async fn discover(&self, _wanted: &Wanted<'_>, _ctx: &Ctx) -> Result<Vec<Discovered>> {
+        Err(no_tables())
+    }
+
+    async fn tables(&self, _ctx: &Ctx) -> Result<Vec<Offered>> {
+        Err(no_tables())
     }
 
     async fn read(&self, request: ReadRequest, ctx: &Ctx) -> Result<BoxStream<'static, Result<Read>>> {
         read::read(self.http.clone(), request, ctx)
     }
+}
+
+fn no_tables() -> Error {
+    Error::new(Kind::Unsupported, "a web API does not say what it has")
+        .hint("write a copy with `request:`, and look at it with `segue preview ASSET`")
 }
 
 #[cfg(test)]

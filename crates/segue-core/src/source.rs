@@ -183,14 +183,34 @@ pub fn page_schema() -> arrow_schema::SchemaRef {
     Arc::new(arrow_schema::Schema::new(fields))
 }
 
+/// A table that a source offers, without a look at its columns.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Offered {
+    /// Its name as `copy: { table: … }` takes it: `public.orders`, `"Sales"."Order"`.
+    pub name: String,
+    /// The schema that it stands in, letter for letter.
+    pub schema: String,
+    /// Its own name, letter for letter.
+    pub table: String,
+    /// The columns of its primary key, by their names in the rows that are read; none where the source tells of none.
+    pub key: Vec<String>,
+}
+
 /// A table that a source offers.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Discovered {
-    /// Its name in the source.
-    pub name: String,
-    /// Its columns.
+    /// Which.
+    #[serde(flatten)]
+    pub table: Offered,
+    /// Its columns, each under a name of its own. One with a `path` stands under another name in the source.
     pub columns: Vec<Column>,
+    /// Why it cannot be read, if so: then there are no columns.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unreadable: Option<String>,
 }
+
+/// Which tables are wanted.
+pub type Wanted<'a> = dyn Fn(&Offered) -> bool + Send + Sync + 'a;
 
 /// A place to read from.
 ///
@@ -206,8 +226,11 @@ pub trait Source: Send + Sync {
     /// Reaches it with its credentials and says in a line what was found.
     async fn test(&self, ctx: &Ctx) -> Result<String>;
 
-    /// What is there.
-    async fn discover(&self, ctx: &Ctx) -> Result<Vec<Discovered>>;
+    /// What is there, for this user to read, in order of the names; the columns of those tables that are wanted alone.
+    async fn discover(&self, wanted: &Wanted<'_>, ctx: &Ctx) -> Result<Vec<Discovered>>;
+
+    /// The tables that are there, for this user to read, in order of the names; asked for once, however many there are.
+    async fn tables(&self, ctx: &Ctx) -> Result<Vec<Offered>>;
 
     /// Reads.
     async fn read(&self, request: ReadRequest, ctx: &Ctx) -> Result<BoxStream<'static, Result<Read>>>;

@@ -10,6 +10,7 @@ mod checks;
 pub(crate) mod columns;
 mod connection;
 mod copy;
+mod family;
 mod fit;
 mod into;
 mod project;
@@ -65,12 +66,13 @@ pub fn check_with_patterns(
     }
     read_assets(&mut all, &sorted.assets);
     asset::once_each(&mut all);
+    family::apply(&mut all);
     let order = graph::draft_order(&mut all);
     columns::look_up(&mut all, &order);
     rules::apply(&mut all);
     into::once_each(&mut all);
     templates::apply(&mut all);
-    let assets = typed::assets(&mut all);
+    let (assets, families) = typed::assets(&mut all);
     let mut found = all.found;
     // What the schema and a rule both found is said once, by the one with the hint.
     found.sort_by(|a, b| (place(a), &a.message, a.hint.is_none()).cmp(&(place(b), &b.message, b.hint.is_none())));
@@ -78,6 +80,7 @@ pub fn check_with_patterns(
     let project = project.map(|project| Project {
         connections: Arc::unwrap_or_clone(all.connections),
         assets,
+        families,
         ..project
     });
     (project, found)
@@ -151,6 +154,13 @@ pub(crate) struct All<'a> {
 }
 
 impl All<'_> {
+    /// Whether a file that stands for many assets may stand for this one.
+    pub fn may_be_in_a_family(&self, name: &crate::name::AssetName) -> bool {
+        self.assets
+            .iter()
+            .any(|d| d.family.as_ref().is_some_and(|f| f.may_be(name)))
+    }
+
     /// Adds an error.
     pub fn report(&mut self, code: Code, span: Span, message: impl Into<String>) -> &mut Diagnostic {
         self.found.push(Diagnostic::error(code, Some(span), message));

@@ -78,7 +78,8 @@ pub(crate) struct ConnectionFile {
 #[serde(deny_unknown_fields)]
 #[schemars(extend("x-not-in-this-version" = ["schedule", "pool", "reads", "function", "command", "contract", "policies", "layout"]))]
 pub(crate) struct AssetFile {
-    /// Its name, `schema.table`.
+    /// Its name, `schema.table`; with `tables:`, that of many, `schema.*`.
+    #[schemars(schema_with = "asset_or_family")]
     pub asset: AssetName,
     /// What it is, for people.
     pub description: Option<String>,
@@ -126,6 +127,10 @@ pub(crate) struct AssetFile {
     pub checks: Vec<CheckFile>,
 }
 
+fn asset_or_family(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "type": "string", "format": "asset-or-family" })
+}
+
 fn twenty_percent() -> Percent {
     Percent::TWENTY
 }
@@ -136,7 +141,7 @@ fn tags(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 
 /// The keys of `copy:` that every connector has; its own stand beside them.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[schemars(extend("x-not-in-this-version" = ["tables", "except", "child_tables", "on_new_table"]))]
+#[schemars(extend("x-not-in-this-version" = ["child_tables"]))]
 pub(crate) struct CopyFile {
     /// From where: a connection's name, `files`, or `lake`.
     #[serde(rename = "from")]
@@ -162,6 +167,25 @@ pub(crate) struct CopyFile {
     /// What happens when a column's values no longer fit its type. `evolve` only where the columns are inferred.
     #[serde(default)]
     pub on_type_change: OnSchemaChange,
+    /// Many tables instead of one: `public.*`, or a list. The file stands for an asset a table then, and `asset:` has a `*` for the table's name.
+    #[serde(default)]
+    #[schemars(schema_with = "table_patterns")]
+    pub tables: Option<OneOrMore>,
+    /// Tables that are left out of `tables`.
+    #[serde(default)]
+    #[schemars(schema_with = "table_patterns")]
+    pub except: Option<OneOrMore>,
+    /// What happens when the source has a table that was not there before, beside `tables`: it is copied too (`evolve`, as without this key),
+    /// the run fails (`freeze`) or ends in part (`quarantine`) until somebody decides, or it is left out and told (`drop_value`).
+    #[serde(default)]
+    pub on_new_table: Option<OnSchemaChange>,
+}
+
+fn table_patterns(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "anyOf": [
+        { "type": "string", "format": "tables" },
+        { "type": "array", "items": { "type": "string", "format": "tables" }, "minItems": 1, "uniqueItems": true }
+    ] })
 }
 
 /// The keys of `copy:` when it reads the lake.

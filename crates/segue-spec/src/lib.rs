@@ -15,6 +15,7 @@ pub mod reference;
 pub mod schema;
 pub mod selector;
 pub mod sql;
+pub mod tables;
 mod template;
 pub mod types;
 pub mod units;

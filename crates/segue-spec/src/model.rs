@@ -3,12 +3,14 @@
 mod asset;
 mod check;
 mod copy;
+mod family;
 mod project;
 mod sql;
 
 pub use asset::{Asset, How, IntoTarget, OnChange, OnPartial, Param, Place};
 pub use check::{Check, CheckKind, Name, Number, OnFailure, Scope};
 pub use copy::{Batch, Column, Columns, Copy, ForEach, From, LakeSource, OnSchemaChange, Position};
+pub use family::{Family, FamilyName};
 pub use project::{Apply, Connection, Environment, Project};
 pub(crate) use sql::local_time;
 pub use sql::{By, InputRule, Range, RangeInput, SqlBody};

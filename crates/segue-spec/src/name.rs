@@ -77,6 +77,22 @@ pub fn lower_identifier(text: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// The name that is nearest to this one: in lower case, with `_` for what no name may hold, and cut where it is too long. Two may have one.
+pub fn folded(text: &str) -> String {
+    let tidy = |c: char| {
+        if c.is_ascii_alphanumeric() {
+            c.to_ascii_lowercase()
+        } else {
+            '_'
+        }
+    };
+    let name: String = text.chars().map(tidy).take(MAX_NAME_BYTES - 1).collect();
+    match name.starts_with(|c: char| c.is_ascii_digit()) || name.is_empty() {
+        true => format!("_{name}"),
+        false => name,
+    }
+}
+
 /// Whether this may be a column's name: letters of any script, digits and `_`; the error says why not.
 pub fn column_name(text: &str) -> Result<(), String> {
     if text.is_empty() {

@@ -176,6 +176,20 @@ impl Node {
     }
 }
 
+/// A text as it is written in YAML, wherever it stands: in quotes, unless it is a plain word.
+pub fn plain(text: &str) -> String {
+    const WORDS: [&str; 11] = [
+        "true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan", "inf",
+    ];
+    let is_word = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.')
+        && !WORDS.contains(&text.to_ascii_lowercase().as_str());
+    match is_word {
+        true => text.to_string(),
+        false => Json::String(text.to_string()).to_string(),
+    }
+}
+
 /// The first characters of a text that may be long or secret-sized.
 pub(crate) fn short(text: &str) -> String {
     let line = text.lines().next().unwrap_or("");

@@ -76,6 +76,19 @@ impl Store {
         rows.iter().map(asset_row).collect()
     }
 
+    /// Whether the table at this place is an asset's that was not dropped.
+    pub async fn is_taken(&self, place: &str, connection: Option<&str>) -> Result<bool> {
+        let row = sqlx::query(
+            "select 1 from assets where place = $1 and connection is not distinct from $2 and dropped = 0 limit 1",
+        )
+        .bind(place)
+        .bind(connection)
+        .fetch_optional(self.reader())
+        .await
+        .map_err(failed("read the assets"))?;
+        Ok(row.is_some())
+    }
+
     /// The asset of this identity, dropped or not.
     pub async fn asset_by_id(&self, id: AssetId) -> Result<Option<AssetRow>> {
         let row = sqlx::query("select * from assets where id = $1")

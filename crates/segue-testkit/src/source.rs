@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream::BoxStream};
 use jiff::Timestamp;
 use parking_lot::Mutex;
-use segue_core::source::{Column, Discovered, Read, ReadRequest, Rejected, Source, page_schema};
+use segue_core::source::{Column, Discovered, Offered, Read, ReadRequest, Rejected, Source, Wanted, page_schema};
 use segue_core::{Ctx, Error, Kind, Labels, Result, Slice, Type};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -192,7 +192,11 @@ impl Source for MemSource {
         Ok("it is there".into())
     }
 
-    async fn discover(&self, _ctx: &Ctx) -> Result<Vec<Discovered>> {
+    async fn discover(&self, _wanted: &Wanted<'_>, _ctx: &Ctx) -> Result<Vec<Discovered>> {
+        Ok(Vec::new())
+    }
+
+    async fn tables(&self, _ctx: &Ctx) -> Result<Vec<Offered>> {
         Ok(Vec::new())
     }
 

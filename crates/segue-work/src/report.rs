@@ -144,6 +144,19 @@ impl StepReport {
     }
 }
 
+/// What came of looking which assets a file with `tables:` stands for.
+#[derive(Debug)]
+pub struct FamilyReport {
+    /// Its name: `raw.*`.
+    pub name: String,
+    /// Done, partial where something waits for a decision, or failed. What was known of it ran all the same.
+    pub ended: Ended,
+    /// The assets that were not there before.
+    pub new: Vec<AssetName>,
+    /// What is worth saying.
+    pub notes: Vec<String>,
+}
+
 /// What a run did.
 #[derive(Debug)]
 pub struct RunReport {
@@ -155,6 +168,8 @@ pub struct RunReport {
     pub duration: Duration,
     /// Its steps, in the order in which they ended.
     pub steps: Vec<StepReport>,
+    /// The families of assets that were looked at before it began.
+    pub families: Vec<FamilyReport>,
 }
 
 impl RunReport {
@@ -170,11 +185,17 @@ impl RunReport {
 
     /// The exit code: 0 done, 8 partial, 9 a check failed, otherwise that of the first failure's kind.
     pub fn exit_code(&self) -> u8 {
-        let failed = self.steps.iter().find_map(|s| match &s.ended {
+        let ends = || {
+            self.steps
+                .iter()
+                .map(|s| &s.ended)
+                .chain(self.families.iter().map(|f| &f.ended))
+        };
+        let failed = ends().find_map(|ended| match ended {
             Ended::Failed(error) => Some(failure_code(error)),
             _ => None,
         });
-        let is = |word| self.steps.iter().any(|s| s.ended.word() == word);
+        let is = |word| ends().any(|ended| ended.word() == word);
         match failed {
             Some(code) => code,
             None if is("cancelled") => Kind::Cancelled.exit_code(),

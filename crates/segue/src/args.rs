@@ -62,6 +62,8 @@ pub enum Verb {
     /// Outside systems.
     #[command(subcommand)]
     Connection(Connection),
+    /// The tables that a connection offers, with their columns.
+    Discover(Discover),
     /// The first rows of an asset through the real request; writes nothing.
     Preview {
         /// The asset.
@@ -79,6 +81,8 @@ pub enum Verb {
     Apply(Apply),
     /// Do what is missing or stale and breaks nothing.
     Run(Run),
+    /// Copy tables from one place into another, with no project.
+    Copy(Copy),
     /// Compute the missing or stale ranges of a span.
     Backfill(Backfill),
     /// Go on with the last run that did not end.
@@ -145,6 +149,8 @@ impl Verb {
             Verb::Apply(_) | Verb::Run(_) | Verb::Backfill(_) | Verb::Resume { .. } => true,
             Verb::State(_) | Verb::Asset(_) | Verb::Connection(Connection::Unblock { .. }) => true,
             Verb::Lake(lake) => !matches!(lake, Lake::History { .. }),
+            Verb::Copy(_) => true,
+            Verb::Discover(discover) => discover.scaffold,
             _ => false,
         }
     }
@@ -153,7 +159,7 @@ impl Verb {
     pub fn works_for_long(&self) -> bool {
         matches!(
             self,
-            Verb::Apply(_) | Verb::Run(_) | Verb::Backfill(_) | Verb::Resume { .. } | Verb::Demo(_)
+            Verb::Apply(_) | Verb::Run(_) | Verb::Copy(_) | Verb::Backfill(_) | Verb::Resume { .. } | Verb::Demo(_)
         )
     }
 }
@@ -185,6 +191,21 @@ pub enum Connection {
         /// The connection.
         name: String,
     },
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Discover {
+    /// The connection.
+    pub connection: String,
+    /// Only tables like this: 'public.*', public.orders, or orders for whichever schema. May be given several times.
+    #[arg(long, value_name = "PATTERN")]
+    pub tables: Vec<String>,
+    /// Write a starter asset for each of them that no asset reads yet; nothing is overwritten.
+    #[arg(long)]
+    pub scaffold: bool,
+    /// The schema of the starter assets: that of the connection's other assets if not given, or else raw.
+    #[arg(long, value_name = "NAME", requires = "scaffold")]
+    pub schema: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -264,6 +285,52 @@ pub struct Run {
     pub work: Work,
     #[command(flatten)]
     pub patience: Patience,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Copy {
+    /// What is read: postgres://USER@HOST/DATABASE, or the folder of a lake. A password comes from the address, PGPASSWORD or ~/.pgpass.
+    pub from: String,
+    /// What is written: the folder of a lake, or the address of a database (sqlite:FILE).
+    pub to: String,
+    /// Only tables like this: 'public.*', public.orders, or orders for whichever schema. May be given several times; all if not given.
+    #[arg(long, value_name = "PATTERN")]
+    pub tables: Vec<String>,
+    /// No tables like this. May be given several times.
+    #[arg(long, value_name = "PATTERN")]
+    pub except: Vec<String>,
+    /// How the rows that are read meet those that are there.
+    #[arg(long, value_enum, default_value_t = Mode::Replace)]
+    pub mode: Mode,
+    /// The columns in which no two rows are equal, for --mode merge; a table's primary key if not given.
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    pub key: Vec<String>,
+    /// The schema of the copies; that of the tables if not given.
+    #[arg(long, value_name = "NAME")]
+    pub into_schema: Option<String>,
+    /// The folder in which the copy remembers what it did: .segue in a lake that is written, else one of this user's. What is lost there
+    /// is read from the target.
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// Let a table without rows take the place of one that has some.
+    #[arg(long)]
+    pub allow_empty: bool,
+    /// Build the copies anew and swap them in one commit each.
+    #[arg(long)]
+    pub rebuild: bool,
+    /// Take what is read now as the same source as before, under another address.
+    #[arg(long)]
+    pub accept_source: bool,
+    #[command(flatten)]
+    pub patience: Patience,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    /// They take their place.
+    Replace,
+    /// They take the place of those of the same key, and the others stay.
+    Merge,
 }
 
 #[derive(Debug, ClapArgs)]

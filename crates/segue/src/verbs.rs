@@ -3,7 +3,9 @@
 mod asset;
 mod check;
 mod connection;
+mod copy;
 mod demo;
+mod discover;
 mod explain;
 pub mod fault;
 mod init;
@@ -40,6 +42,7 @@ pub fn run(args: Args, surroundings: Surroundings, out: &Out) -> Result<u8> {
         Verb::Check => return check::run(&surroundings, environment.as_deref(), out),
         Verb::Explain { code } => return explain::run(code, out),
         Verb::Schema { into } => return schema::run(into.as_deref(), &surroundings, out),
+        Verb::Copy(copy) => return copy::run(copy, &surroundings, out),
         Verb::Demo(options) => return demo::run(options, environment.as_deref(), &surroundings, out),
         Verb::DemoServer(options) => return demo::serve(options, out),
         Verb::Reference { into } => return reference::run(into, &surroundings, out),
@@ -86,6 +89,7 @@ async fn with_project(app: &App, verb: &Verb, out: &Out) -> Result<u8> {
     let ctx = &app.ctx;
     match verb {
         Verb::Connection(verb) => connection::run(app, verb, ctx, out).await,
+        Verb::Discover(verb) => discover::run(app, verb, ctx, out).await,
         Verb::Preview { asset, limit, params } => preview::run(app, asset, *limit, params, ctx, out).await,
         Verb::Plan(plan) => plan::plan(app, plan, ctx, out).await,
         Verb::Apply(apply) => plan::apply(app, apply, ctx, out).await,
@@ -105,6 +109,7 @@ async fn with_project(app: &App, verb: &Verb, out: &Out) -> Result<u8> {
         | Verb::Check
         | Verb::Explain { .. }
         | Verb::Schema { .. }
+        | Verb::Copy(_)
         | Verb::Demo(_)
         | Verb::DemoServer(_)
         | Verb::Reference { .. } => Err(Error::bug("this verb needs no project")),

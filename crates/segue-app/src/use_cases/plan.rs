@@ -2,12 +2,14 @@
 
 use crate::app::App;
 use crate::asked::judge;
+use crate::families::without_gone;
 use crate::use_cases::run::{RunRequest, run_assets, translated};
 use segue_core::{AssetName, Ctx, Error, Kind, Result};
 use segue_diag::{NEEDS_APPLY, PLAN_MOVED};
 use segue_spec::model::{Apply, How};
-use segue_work::plan::{Plan, make};
-use segue_work::report::{Progress, RunReport, Silent};
+use segue_work::asset_name;
+use segue_work::plan::{Plan, Refusal, make};
+use segue_work::report::{Ended, FamilyReport, Progress, RunReport, Silent};
 use segue_work::step::known;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -23,6 +25,36 @@ pub struct PlanReport {
     /// What would be done.
     #[serde(flatten)]
     pub plan: Plan,
+    /// What was found of the files that stand for many assets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub families: Vec<PlannedFamily>,
+}
+
+/// What a run would find of a file that stands for many assets.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PlannedFamily {
+    /// Its name: `raw.*`.
+    pub name: String,
+    /// The assets that were not there before.
+    pub new: Vec<AssetName>,
+    /// Tables that are gone, or that wait for a decision.
+    pub notes: Vec<String>,
+    /// Why a run would end otherwise than done, whatever becomes of its assets.
+    pub refused: Option<Refusal>,
+}
+
+impl PlannedFamily {
+    fn of(found: FamilyReport) -> PlannedFamily {
+        PlannedFamily {
+            name: found.name,
+            new: found.new,
+            notes: found.notes,
+            refused: match &found.ended {
+                Ended::Failed(error) => Some(Refusal::of(error)),
+                _ => None,
+            },
+        }
+    }
 }
 
 /// What a run of these assets would do now.
@@ -30,14 +62,20 @@ pub struct PlanReport {
 /// # Errors
 /// `Invalid` for words that mean nothing or can have no effect, those of the state. What is wrong with one asset is in its plan.
 pub async fn plan(app: &App, request: &RunRequest, ctx: &Ctx) -> Result<PlanReport> {
+    let looked = app.looked(&request.selector, ctx).await?;
+    let app = &looked.app;
     judge(app, request)?;
     let deps = app.deps(Arc::new(Silent))?;
-    let chosen = app.selected(&request.selector)?;
+    let mut chosen = app.selected(&request.selector)?;
+    let mut names: Vec<AssetName> = chosen.iter().map(|a| asset_name(&a.name)).collect();
+    without_gone(&mut names, &looked.gone, request);
+    chosen.retain(|asset| names.contains(&asset_name(&asset.name)));
     let wanted = translated(app, request)?.wanted;
     Ok(PlanReport {
         environment: app.environment.name.clone(),
         request: request.clone(),
         plan: make(&deps, &chosen, &wanted, ctx).await?,
+        families: looked.families.into_iter().map(PlannedFamily::of).collect(),
     })
 }
 
@@ -66,7 +104,12 @@ pub async fn apply(
         wait,
         ..plan.request.clone()
     };
-    run_assets(app, &request, names, progress, ctx).await
+    let looked = app.looked(&request.selector, ctx).await?;
+    let report = run_assets(&looked.app, &request, names, progress, ctx).await?;
+    Ok(RunReport {
+        families: looked.families,
+        ..report
+    })
 }
 
 /// Takes the present address of a connection as the same source as before, for every asset that reads it.

@@ -20,6 +20,8 @@ pub async fn preview(app: &App, asset: &str, limit: u64, params: &[String], ctx:
         params: params.to_vec(),
         ..RunRequest::default()
     };
+    let looked = app.looked(&request.selector, ctx).await?;
+    let app = &looked.app;
     judge(app, &request)?;
     let asked = Asked {
         limit,

@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::asked::{judge, words};
+use crate::families::without_gone;
 use crate::use_cases::plan::needs_no_agreement;
 use crate::use_cases::words::instants;
 use segue_core::{AssetName, Ctx, Error, Kind, Result, RunId, Span};
@@ -59,9 +60,17 @@ pub struct BackfillPart {
 /// # Errors
 /// `Invalid` for words that mean nothing; only what keeps the run from being remembered: how steps ended is in the report.
 pub async fn run(app: &App, request: &RunRequest, progress: Arc<dyn Progress>, ctx: &Ctx) -> Result<RunReport> {
+    let looked = app.looked(&request.selector, ctx).await?;
+    let app = &looked.app;
     judge(app, request)?;
     needs_no_agreement(app, request, ctx).await?;
-    drive(&app.deps(progress)?, &translated(app, request)?, ctx).await
+    let mut wanted = translated(app, request)?;
+    without_gone(&mut wanted.assets, &looked.gone, request);
+    let report = drive(&app.deps(progress)?, &wanted, ctx).await?;
+    Ok(RunReport {
+        families: looked.families,
+        ..report
+    })
 }
 
 /// Runs these assets, which somebody agreed to.
@@ -165,6 +174,8 @@ pub async fn resume(
             format!("run {id} was begun by another version of Segue"),
         )
     })?;
+    let looked = app.looked(&[], ctx).await?;
+    let app = &looked.app;
     let mut project = (*app.project).clone();
     project.timezone = kept.timezone;
     let mut resumed = BTreeMap::new();

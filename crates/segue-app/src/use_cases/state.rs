@@ -58,6 +58,21 @@ pub struct RebuiltAsset {
 /// # Errors
 /// `Cancelled` when it is asked to stop; those of the state.
 pub async fn state_rebuild(app: &App, ctx: &Ctx) -> Result<Rebuilt> {
+    let sources = app.sources();
+    let all = app.project.connections.keys().filter(|name| sources.is_sink(name));
+    rebuild(app, &all.cloned().collect::<Vec<_>>(), &|_| true, ctx).await
+}
+
+/// The same for the lake and these connections alone, and in them for the tables of these assets.
+///
+/// # Errors
+/// As [`state_rebuild`].
+pub(crate) async fn rebuild(
+    app: &App,
+    connections: &[String],
+    wanted: &(dyn Fn(&AssetName) -> bool + Sync),
+    ctx: &Ctx,
+) -> Result<Rebuilt> {
     let mut rebuilt = Rebuilt::default();
     let lake: Arc<dyn Sink> = app.lake.clone();
     let mut places = Places {
@@ -65,7 +80,7 @@ pub async fn state_rebuild(app: &App, ctx: &Ctx) -> Result<Rebuilt> {
         sinks: BTreeMap::new(),
     };
     let sources = app.sources();
-    for name in app.project.connections.keys().filter(|name| sources.is_sink(name)) {
+    for name in connections {
         match sources.sink(name) {
             Ok(sink) => {
                 places.sinks.insert(name.clone(), sink);
@@ -83,6 +98,9 @@ pub async fn state_rebuild(app: &App, ctx: &Ctx) -> Result<Rebuilt> {
             Err(error) => vec![Err(error)],
         };
         for table in tables {
+            if table.as_ref().is_ok_and(|t| !wanted(&t.name)) {
+                continue;
+            }
             let name = table
                 .as_ref()
                 .map_or_else(|_| place.to_string(), |t| t.name.to_string());

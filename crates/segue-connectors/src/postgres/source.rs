@@ -3,15 +3,15 @@
 use super::bound::Bound;
 use super::connect::Door;
 use super::errors::failed;
-use super::position::{Onward, Wanted};
-use super::rows::{Rows, Source as Column};
-use super::table::{Copy, Relation, Shape, shape};
+use super::position::{Onward, Wanted as From};
+use super::rows::Rows;
+use super::table::{Copy, Relation, Shape, described, offered, shape};
 use crate::connector::{read_copy, sent_by};
 use async_trait::async_trait;
-use futures::StreamExt;
 use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
 use parking_lot::Mutex;
-use segue_core::source::{Discovered, Read, ReadRequest, Source};
+use segue_core::source::{Discovered, Offered, Read, ReadRequest, Source, Wanted};
 use segue_core::{Ctx, Error, Kind, Result, align};
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -52,6 +52,9 @@ const RANGES_SINCE: i32 = 140_000;
 /// How often the largest row may have room in the memory of a step: so often it is there on its way.
 const ROWS_IN_MEMORY: u64 = 8;
 
+/// How many tables are asked about at once, over one connection.
+const ASKED_AT_ONCE: usize = 16;
+
 /// Batches that wait to be taken.
 const WAITING: usize = 4;
 
@@ -76,48 +79,27 @@ impl Source for Postgres {
         Ok(format!("PostgreSQL {version} at {}, as {user}", self.door.place))
     }
 
-    async fn discover(&self, ctx: &Ctx) -> Result<Vec<Discovered>> {
+    async fn discover(&self, wanted: &Wanted<'_>, ctx: &Ctx) -> Result<Vec<Discovered>> {
         let client = self.look(ctx).await?;
-        let doing = "list the tables";
-        let names = client
-            .query(
-                "select quote_ident(n.nspname) || '.' || quote_ident(c.relname)
-                 from pg_class c join pg_namespace n on n.oid = c.relnamespace
-                 where c.relkind in ('r', 'p', 'v', 'm', 'f') and not c.relispartition
-                   and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'
-                   and has_table_privilege(c.oid, 'select') and has_schema_privilege(n.oid, 'usage')
-                 order by 1",
-                &[],
-            )
-            .await
-            .map_err(failed(doing))?;
-        let mut all = Vec::with_capacity(names.len());
-        for row in names {
-            let name: String = row.get(0);
-            let copy = Copy {
-                table: Some(name.clone()),
-                query: None,
-                streams: 1,
-            };
-            match ctx.or_cancelled(Relation::of(&client, &copy)).await {
-                Ok(there) => all.push(Discovered {
-                    name,
-                    columns: there.columns.iter().map(Column::column).collect(),
-                }),
-                // Somebody dropped it just now; or it has no column.
-                Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Unsupported | Kind::Invalid) => {
-                    tracing::debug!(table = name, %error, "left out");
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(all)
+        let all = ctx.or_cancelled(offered(&client)).await?;
+        let chosen = all.into_iter().filter(|(table, _)| wanted(table));
+        let looked = futures::stream::iter(chosen).map(|table| described(&client, table));
+        // Many questions are on their way over one connection.
+        let described = looked.buffered(ASKED_AT_ONCE).try_collect::<Vec<_>>();
+        let described = ctx.or_cancelled(described).await?;
+        Ok(described.into_iter().flatten().collect())
+    }
+
+    async fn tables(&self, ctx: &Ctx) -> Result<Vec<Offered>> {
+        let client = self.look(ctx).await?;
+        let all = ctx.or_cancelled(offered(&client)).await?;
+        Ok(all.into_iter().map(|(table, _)| table).collect())
     }
 
     async fn read(&self, request: ReadRequest, ctx: &Ctx) -> Result<BoxStream<'static, Result<Read>>> {
         let (mut copy, from) = (request.copy, request.from);
         // A preview goes on from nowhere.
-        let wanted = Wanted::take(&mut copy)?.filter(|_| request.limit.is_none());
+        let wanted = From::take(&mut copy)?.filter(|_| request.limit.is_none());
         let copy: Copy = read_copy(&copy)?;
         if request.slices.len() > 1 {
             return Err(Error::new(Kind::Unsupported, "a copy from PostgreSQL has no slices")

@@ -7,7 +7,7 @@ use super::types::{Cast, Form, Reading, reading};
 use crate::columns::{self, named};
 use arrow_schema::SchemaRef;
 use schemars::JsonSchema;
-use segue_core::source::{Column, OnChange, ReadSchema};
+use segue_core::source::{Column, Discovered, Offered, OnChange, ReadSchema};
 use segue_core::{Error, Kind, Result, Type};
 use segue_diag as codes;
 use serde::Deserialize;
@@ -175,22 +175,95 @@ async fn columns_of(
             ),
             required,
         };
-        if let Some(before) = columns.iter().find(|c| c.name == source.name) {
-            return Err(Error::new(
-                Kind::Invalid,
-                format!(
-                    "the columns `{}` and `{}` would both be called `{}`",
-                    before.place, source.place, source.name
-                ),
-            )
-            .hint("give one of them another name with `columns:`, or with `as` in a query"));
-        }
         columns.push(source);
     }
     match columns.is_empty() {
         true => Err(Error::new(Kind::Unsupported, "there is no column to read")),
         false => Ok(columns),
     }
+}
+
+/// The tables and views that this user may read, in order of their names. Partitions are read through their table.
+/// The key's columns stand beside each, letter for letter.
+pub(super) async fn offered(client: &Client) -> Result<Vec<(Offered, Vec<String>)>> {
+    let rows = client
+        .query(
+            "select quote_ident(n.nspname) || '.' || quote_ident(c.relname), n.nspname::text, c.relname::text, array(
+                select a.attname::text from pg_index i join pg_attribute a on a.attrelid = c.oid and a.attnum = any (i.indkey)
+                where i.indrelid = c.oid and i.indisprimary order by array_position(i.indkey::int2[], a.attnum))
+             from pg_class c join pg_namespace n on n.oid = c.relnamespace
+             where c.relkind in ('r', 'p', 'v', 'm', 'f') and not c.relispartition
+               and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'
+               and has_table_privilege(c.oid, 'select') and has_schema_privilege(n.oid, 'usage')
+             order by n.nspname, c.relname",
+            &[],
+        )
+        .await
+        .map_err(failed("list the tables"))?;
+    let tables = rows.iter().map(|row| {
+        let key: Vec<String> = row.get(3);
+        let table = Offered {
+            name: row.get(0),
+            schema: row.get(1),
+            table: row.get(2),
+            key: key.iter().map(|column| named(column)).collect(),
+        };
+        (table, key)
+    });
+    Ok(tables.collect())
+}
+
+/// What its columns are; `None` where somebody dropped it just now. Columns that would come to one name are given two, and say by
+/// their `path` which they are.
+pub(super) async fn described(client: &Client, (table, key): (Offered, Vec<String>)) -> Result<Option<Discovered>> {
+    let copy = Copy {
+        table: Some(table.name.clone()),
+        query: None,
+        streams: 1,
+    };
+    match Relation::of(client, &copy).await {
+        Ok(there) => {
+            let columns = apart(&there.columns);
+            let of_key = |place: &String| columns.iter().find(|c| c.path.as_ref().unwrap_or(&c.name) == place);
+            let key = key.iter().filter_map(of_key).map(|c| c.name.clone()).collect();
+            Ok(Some(Discovered {
+                table: Offered { key, ..table },
+                columns,
+                unreadable: None,
+            }))
+        }
+        Err(error) if error.kind() == Kind::NotFound => Ok(None),
+        Err(error) if matches!(error.kind(), Kind::Unsupported | Kind::Invalid | Kind::Denied) => {
+            Ok(Some(Discovered {
+                columns: Vec::new(),
+                unreadable: Some(error.to_string()),
+                table,
+            }))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The columns, each under a name that no other has.
+fn apart(columns: &[Source]) -> Vec<Column> {
+    let mut all: Vec<Column> = Vec::with_capacity(columns.len());
+    for source in columns {
+        let taken = |name: &str| all.iter().any(|c| c.name == name) || columns.iter().any(|c| c.place == name);
+        let name = match all.iter().any(|c| c.name == source.name) {
+            false => source.name.clone(),
+            true => (2..)
+                .map(|n| format!("{}_{n}", source.name))
+                .find(|name| !taken(name))
+                .unwrap_or_default(),
+        };
+        let path = (name != source.place).then(|| source.place.clone());
+        all.push(Column {
+            name,
+            path,
+            ..source.column()
+        });
+    }
+    all
 }
 
 /// What is asked for, and what comes out of it.
@@ -209,6 +282,9 @@ pub(super) struct Shape {
 /// `BadData` with [`codes::SCHEMA_FROZEN`] for a change that the asset does not take in; `NotFound` for a column that is not there;
 /// `Invalid` for a type that does not take every value.
 pub(super) fn shape(there: &Relation, wanted: &ReadSchema) -> Result<Shape> {
+    if !wanted.declared {
+        distinct(&there.columns)?;
+    }
     let Some(columns) = &wanted.columns else {
         let all: Vec<Column> = there.columns.iter().map(Source::column).collect();
         return Ok(Shape {
@@ -221,6 +297,23 @@ pub(super) fn shape(there: &Relation, wanted: &ReadSchema) -> Result<Shape> {
         true => declared(there, columns, &wanted.untyped),
         false => frozen(there, columns, wanted),
     }
+}
+
+/// Where nobody has named the columns, no two may come to one name.
+fn distinct(columns: &[Source]) -> Result<()> {
+    for (at, column) in columns.iter().enumerate() {
+        if let Some(before) = columns[..at].iter().find(|c| c.name == column.name) {
+            return Err(Error::new(
+                Kind::Invalid,
+                format!(
+                    "the columns `{}` and `{}` would both be called `{}`",
+                    before.place, column.place, column.name
+                ),
+            )
+            .hint("give one of them another name with `columns:`, or with `as` in a query"));
+        }
+    }
+    Ok(())
 }
 
 fn declared(there: &Relation, wanted: &[Column], untyped: &[String]) -> Result<Shape> {
@@ -237,8 +330,9 @@ fn declared(there: &Relation, wanted: &[Column], untyped: &[String]) -> Result<S
             .hint("write a `query:` that selects it"));
         }
         let place = column.path.as_deref().unwrap_or(&column.name);
-        let source = there.columns.iter().find(|c| c.place == place || c.name == place);
-        let Some(source) = source else {
+        // Its own name first: it may be what another one would come to.
+        let own = there.columns.iter().find(|c| c.place == place);
+        let Some(source) = own.or_else(|| there.columns.iter().find(|c| c.name == place)) else {
             return Err(lacks(there, place));
         };
         let (of, reading) = match untyped.contains(&column.name) {

@@ -245,16 +245,51 @@ async fn a_connection_is_tried_and_its_tables_are_listed() {
     let source = bed.source();
     let said = source.test(&bed.ctx).await.unwrap();
     assert!(said.starts_with("PostgreSQL 1") && said.ends_with("as segue"), "{said}");
-    let tables = source.discover(&bed.ctx).await.unwrap();
+    let tables = source.discover(&|_| true, &bed.ctx).await.unwrap();
     let listed: Vec<String> = tables
         .iter()
-        .map(|t| format!("{} {}", t.name, t.columns.len()))
+        .map(|t| format!("{} {}", t.table.name, t.columns.len()))
         .collect();
     assert_eq!(listed, ["public.few 1", "public.orders 4"]);
     assert_eq!(
         source.identity(),
         format!("postgresql://127.0.0.1:{}/{}", bed.server.port(), bed.database)
     );
+}
+
+/// Names that SQL has to quote, keys, columns that would come to one name, and what cannot be read at all.
+#[tokio::test]
+async fn what_is_there_is_told_with_its_names_and_keys() {
+    let bed = Bed::new(
+        r#"create schema "My Shop"; create table "My Shop"."Order ""Items""" (item int4, "order" int4 not null, primary key ("order", item));
+           create table "select" ("A b" int4, "a B" text primary key, a_b_2 date); create table nothing ();
+           create table parts (id int4) partition by list (id); create table parts_1 partition of parts for values in (1)"#,
+    )
+    .await;
+    let tables = bed.source().discover(&|t| t.table != "parts", &bed.ctx).await.unwrap();
+    let told: Vec<String> = tables.iter().map(|t| serde_json::to_string(t).unwrap()).collect();
+    insta::assert_snapshot!(told.join("\n"), @"");
+    let all = bed.source().tables(&bed.ctx).await.unwrap();
+    let names: Vec<&str> = all.iter().map(|t| t.name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            r#""My Shop"."Order ""Items""""#,
+            "public.nothing",
+            "public.parts",
+            r#"public."select""#
+        ]
+    );
+    // Both of the columns that would come to one name are read where they are given two.
+    bed.sql(r#"insert into "select" values (1, 'x', null)"#).await;
+    let two = bed.source().discover(&|t| t.table == "select", &bed.ctx).await.unwrap();
+    let schema = ReadSchema {
+        columns: Some(two[0].columns.clone()),
+        declared: true,
+        ..ReadSchema::default()
+    };
+    let read = bed.read_into(json!({ "table": two[0].table.name }), schema).await;
+    insta::assert_snapshot!(read, @"");
 }
 
 fn column(name: &str, of: &str) -> Column {

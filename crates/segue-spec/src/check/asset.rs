@@ -2,6 +2,7 @@
 
 use super::query::{Role, Site};
 use super::{All, checks, copy, salvage, span};
+use crate::model::FamilyName;
 use crate::name::AssetName;
 use crate::schema::{own, validate};
 use crate::sql::{Columns, header};
@@ -18,6 +19,8 @@ pub(crate) struct Draft<'a> {
     pub root: Node,
     /// Its name, if it is one.
     pub name: Option<AssetName>,
+    /// The name of many, if it is that.
+    pub family: Option<FamilyName>,
     /// The bytes of its name, or of what stands in its place.
     pub place: Range<usize>,
     /// Whether its tree has the right shape, so that it can be read into types.
@@ -84,6 +87,7 @@ pub(super) fn read<'a>(all: &mut All<'a>, file: &'a str) {
     }
     validate(file, &root, &own().asset, false, &mut all.found);
     let name = root.get("asset").and_then(Node::text).and_then(|n| n.parse().ok());
+    let family = root.get("asset").and_then(Node::text).and_then(|n| n.parse().ok());
     let place = root.get("asset").unwrap_or(&root).bytes.clone();
     let place = if root.get("asset").is_none() {
         root.entries().first().map_or(place, |e| e.bytes.clone())
@@ -94,6 +98,7 @@ pub(super) fn read<'a>(all: &mut All<'a>, file: &'a str) {
         file,
         root,
         name,
+        family,
         place,
         shaped: false,
         twice: false,

@@ -107,6 +107,9 @@ fn references(all: &mut All<'_>, i: usize, file: &str, kind: &Entry) {
 
 /// Reports an asset that does not exist.
 pub(super) fn unknown_asset(all: &mut All<'_>, file: &str, place: &Node, name: &AssetName) {
+    if all.may_be_in_a_family(name) {
+        return;
+    }
     let names: Vec<String> = all
         .assets
         .iter()

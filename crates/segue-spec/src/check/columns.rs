@@ -3,6 +3,7 @@
 use super::asset::Draft;
 use super::query::{Parsed, Role};
 use super::{All, in_parts};
+use crate::model::FamilyName;
 use crate::name::AssetName;
 use crate::sql::{Answer, Catalog, Columns, Table, Wanted, resolve_condition, resolve_query};
 use crate::yaml::Node;
@@ -12,6 +13,7 @@ use std::collections::HashMap;
 /// The tables of a project, with the columns that are known so far.
 pub(crate) struct Tables {
     tables: HashMap<AssetName, Table>,
+    families: Vec<(FamilyName, Table)>,
     names: Vec<String>,
 }
 
@@ -33,7 +35,17 @@ impl Tables {
         }
         let mut names: Vec<String> = tables.keys().map(AssetName::to_string).collect();
         names.sort();
-        Tables { tables, names }
+        let families = all.assets.iter().filter_map(|draft| {
+            let table = draft
+                .elsewhere()
+                .map_or(Table::Lake(None), |c| Table::Elsewhere(c.to_string()));
+            Some((draft.family.clone()?, table))
+        });
+        Tables {
+            families: families.collect(),
+            tables,
+            names,
+        }
     }
 
     fn columns(&self, name: &AssetName) -> Columns {
@@ -46,7 +58,9 @@ impl Tables {
 
 impl Catalog for Tables {
     fn table(&self, name: &AssetName) -> Table {
-        self.tables.get(name).cloned().unwrap_or(Table::Missing)
+        let of_many = || self.families.iter().find(|(family, _)| family.may_be(name));
+        let found = self.tables.get(name).or_else(|| of_many().map(|(_, table)| table));
+        found.cloned().unwrap_or(Table::Missing)
     }
 
     fn names(&self) -> Vec<&str> {

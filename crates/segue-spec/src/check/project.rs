@@ -93,6 +93,7 @@ fn with_defaults(name: String) -> Project {
         default_environment: "dev".into(),
         connections: BTreeMap::new(),
         assets: BTreeMap::new(),
+        families: Vec::new(),
     }
 }
 

@@ -156,13 +156,14 @@ fn write_mode(all: &mut All<'_>, i: usize) {
     let keyed = root.at(&["write", "key"]).is_some_and(|k| !k.items().is_empty());
     let place = |node: Option<&Node>| draft.span(&node.map_or(draft.place.clone(), |n| n.bytes.clone()));
     let mut found = Vec::new();
+    // Each of many tables may bring its own.
     let keyless = match word {
         Some("merge") => Some("`merge` without `key`: nothing says which rows are the same"),
         Some("delete_insert") => Some("`delete_insert` without `key`: nothing says which rows go"),
         Some("history") => Some("`history` without `key`: nothing says which row a row follows"),
         _ => None,
     };
-    if let Some(message) = keyless.filter(|_| !keyed) {
+    if let Some(message) = keyless.filter(|_| !keyed && draft.family.is_none()) {
         let hint = match word {
             Some("delete_insert") => "write `key:` with the columns whose rows come and go together",
             _ => "write `key:` with the columns in which no two rows are equal",

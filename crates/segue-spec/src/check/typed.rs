@@ -3,35 +3,72 @@
 use super::asset::Draft;
 use super::query::{Parsed, Role};
 use super::{All, in_parts};
-use crate::config::{AssetFile, CheckFile, CopyFile, ForEachFile, IntoFile, LakeCopyFile};
-use crate::model::{Asset, Check, CheckKind, Copy, ForEach, From, How, IntoTarget, LakeSource, Place, SqlBody};
+use crate::config::{AssetFile, CheckFile, CopyFile, ForEachFile, IntoFile, LakeCopyFile, OneOrMore};
+use crate::model::{
+    Asset, Check, CheckKind, Copy, Family, ForEach, From, How, IntoTarget, LakeSource, OnSchemaChange, Place, SqlBody,
+};
 use crate::name::AssetName;
+use crate::tables::TablePattern;
+use crate::yaml::Node;
 use segue_diag::WRONG_TYPE;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The assets that could be read.
-pub(super) fn assets(all: &mut All<'_>) -> BTreeMap<AssetName, Asset> {
+pub(super) fn assets(all: &mut All<'_>) -> (BTreeMap<AssetName, Asset>, Vec<Family>) {
     let parts = in_parts(&all.assets, |drafts| {
         let right = drafts.iter().filter(|d| d.shaped && !d.twice);
-        let read = right.map(|draft| asset(draft).map_err(|why| (draft.span(&draft.place), why)));
+        let read = right.map(|draft| {
+            let read = asset(draft).and_then(|asset| asset.map(|a| family(draft, a)).transpose());
+            read.map_err(|why| (draft.span(&draft.place), why))
+        });
         read.collect::<Vec<_>>()
     });
-    let mut assets = BTreeMap::new();
+    let (mut assets, mut families) = (BTreeMap::new(), Vec::new());
     for read in parts.into_iter().flatten() {
         match read {
-            Ok(Some(asset)) => drop(assets.insert(asset.name.clone(), asset)),
+            Ok(Some(Read::One(asset))) => drop(assets.insert(asset.name.clone(), *asset)),
+            Ok(Some(Read::Many(family))) => families.push(*family),
             Ok(None) => {}
             // The schema has let something through that the types do not take.
             Err((place, why)) => drop(all.report(WRONG_TYPE, place, format!("the asset cannot be read: {why}"))),
         }
     }
-    assets
+    (assets, families)
+}
+
+/// What a file stands for.
+enum Read {
+    One(Box<Asset>),
+    Many(Box<Family>),
+}
+
+fn family(draft: &Draft<'_>, asset: Asset) -> Result<Read, String> {
+    let Some(name) = &draft.family else {
+        return Ok(Read::One(Box::new(asset)));
+    };
+    let file: CopyFile = typed(draft.root.get("copy").map(Node::to_json).unwrap_or_default())?;
+    let patterns = |words: Option<OneOrMore>| -> Result<Vec<TablePattern>, String> {
+        let words = words.map(OneOrMore::into_vec).unwrap_or_default();
+        words.iter().map(|word| word.parse()).collect()
+    };
+    Ok(Read::Many(Box::new(Family {
+        name: name.clone(),
+        tables: patterns(file.tables)?,
+        except: patterns(file.except)?,
+        on_new_table: file.on_new_table.unwrap_or(OnSchemaChange::Evolve),
+        asset,
+    })))
 }
 
 fn asset(draft: &Draft<'_>) -> Result<Option<Asset>, String> {
-    let file: AssetFile = typed(draft.root.to_json())?;
+    let mut root = draft.root.to_json();
+    if let (Some(family), Some(root)) = (&draft.family, root.as_object_mut()) {
+        // Each has its own; here something has to stand.
+        root.insert("asset".into(), family.example().into());
+    }
+    let file: AssetFile = typed(root)?;
     let how = match (&file.copy, draft.site(Role::Statement)) {
         (Some(settings), _) => match &draft.kind {
             Some(kind) => How::Copy(copy(draft, kind, settings.clone())?),
@@ -94,7 +131,7 @@ fn own_keys(settings: &Json, common: &[&str]) -> Json {
     Json::Object(own.map(|(k, v)| (k.clone(), v.clone())).collect::<Map<_, _>>())
 }
 
-const COPY_KEYS: [&str; 8] = [
+const COPY_KEYS: [&str; 11] = [
     "from",
     "for_each",
     "slice",
@@ -103,6 +140,9 @@ const COPY_KEYS: [&str; 8] = [
     "position",
     "on_new_column",
     "on_type_change",
+    "tables",
+    "except",
+    "on_new_table",
 ];
 
 fn copy(draft: &Draft<'_>, kind: &str, settings: Json) -> Result<Copy, String> {

@@ -1,6 +1,6 @@
 //! The project, its environments and its connections.
 
-use super::{Asset, Place};
+use super::{Asset, Family, Place};
 use crate::name::AssetName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,9 @@ pub struct Project {
     pub connections: BTreeMap<String, Connection>,
     /// The outputs, by name.
     pub assets: BTreeMap<AssetName, Asset>,
+    /// Outputs of which there are as many as a source has tables.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub families: Vec<Family>,
 }
 
 /// A named set of places for one project.

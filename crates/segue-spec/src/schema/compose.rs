@@ -69,7 +69,7 @@ impl Shapes {
         let mut copies: BTreeMap<&str, Json> = schemas
             .iter()
             .filter(readable)
-            .map(|s| (s.kind, merge(&own.copy, &s.copy)))
+            .map(|s| (s.kind, of_tables(merge(&own.copy, &s.copy))))
             .collect();
         copies.insert("lake", own.lake_copy.clone());
         Shapes {
@@ -104,6 +104,16 @@ impl Shapes {
     pub fn kinds(&self) -> impl Iterator<Item = &str> {
         self.connections.keys().copied().filter(|k| *k != "files")
     }
+}
+
+/// Many tables can be copied from what has tables: a connector that knows `table:`.
+fn of_tables(mut copy: Json) -> Json {
+    if let Some(Json::Object(properties)) = copy.get_mut("properties")
+        && !properties.contains_key("table")
+    {
+        properties.retain(|key, _| !["tables", "except", "on_new_table"].contains(&key.as_str()));
+    }
+    copy
 }
 
 fn has_keys(schema: &Json) -> bool {
@@ -257,12 +267,13 @@ fn add_definitions(schema: &mut Json, definitions: Map<String, Json>) {
 
 /// Our formats as patterns, which editors know; `duration` is even another thing in JSON Schema. A reference fits everywhere.
 /// `x-format` keeps our word, for the reference page.
-const PATTERNS: [(&str, &str); 10] = [
+const PATTERNS: [(&str, &str); 11] = [
     ("duration", r"(\d+(ms|s|m|h|d|w))+"),
     ("rate", r"\d+/(s|m|h|d)"),
     ("size", r"\d+([kKMGT]i?)?B"),
     ("percent", r"\d{1,3}(\.\d{1,2})?%"),
     ("asset-name", r"[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*"),
+    ("asset-or-family", r"([a-z_][a-z0-9_]*|\*)\.[a-z0-9_]*(\*[a-z0-9_]*)?"),
     ("name", r"[a-z_][a-z0-9_]*"),
     ("range-input", r"[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*\.\w+"),
     ("jsonpath", r"\$.*"),

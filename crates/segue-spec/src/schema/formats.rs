@@ -1,7 +1,8 @@
 //! The formats that a text can be wanted in.
 
-use crate::model::{RangeInput, local_time};
+use crate::model::{FamilyName, RangeInput, local_time};
 use crate::name::{AssetName, column_name, lower_identifier};
+use crate::tables::TablePattern;
 use crate::template;
 use crate::types::Type;
 use crate::units::{Duration, Percent, Rate, Size};
@@ -20,6 +21,9 @@ pub(crate) fn format_mistake(format: &str, text: &str) -> Option<(Code, String, 
         "percent" => plain(BAD_QUANTITY, text.parse::<Percent>().map(drop)),
         "type" => plain(BAD_COLUMN_TYPE, text.parse::<Type>().map(drop)),
         "asset-name" => plain(BAD_NAME, text.parse::<AssetName>().map(drop)),
+        "asset-or-family" if text.contains('*') => plain(BAD_NAME, text.parse::<FamilyName>().map(drop)),
+        "asset-or-family" => plain(BAD_NAME, text.parse::<AssetName>().map(drop)),
+        "tables" => plain(BAD_NAME, text.parse::<TablePattern>().map(drop)),
         "column-name" => plain(BAD_NAME, column_name(text)),
         "name" => plain(BAD_NAME, lower_identifier(text)),
         "range-input" => plain(BAD_NAME, text.parse::<RangeInput>().map(drop)),
@@ -45,7 +49,8 @@ pub(super) fn expected_format(format: &str) -> Option<&'static str> {
         "size" => "a size such as `64MiB`",
         "percent" => "a share such as `20%`",
         "type" => "a type such as `string`",
-        "asset-name" => "a name such as `raw.orders`",
+        "asset-name" | "asset-or-family" => "a name such as `raw.orders`",
+        "tables" => "tables such as `public.*`",
         "column-name" => "the name of a column",
         "name" => "a name such as `orders`",
         "range-input" => "a column such as `raw.orders.created_at`",

@@ -75,6 +75,7 @@ pub async fn run(deps: &Deps, request: &Request, ctx: &Ctx) -> Result<RunReport>
         started_at,
         duration: ctx.clock.elapsed().saturating_sub(began),
         steps,
+        families: Vec::new(),
     };
     deps.store.end_run(id, report.word(), ctx.clock.now()).await?;
     let long_ago = ctx.clock.now().checked_sub(HISTORY).unwrap_or(jiff::Timestamp::MIN);

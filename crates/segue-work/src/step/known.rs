@@ -58,12 +58,7 @@ pub async fn new_row(deps: &Deps, asset: &Asset, ctx: &Ctx) -> Result<AssetRow> 
         Some(into) => into.table.clone(),
         None => format!("{}/{}", name.schema(), name.table()),
     };
-    let is_anothers = deps
-        .store
-        .assets()
-        .await?
-        .iter()
-        .any(|a| !a.dropped && a.place == plain && a.connection == connection);
+    let is_anothers = deps.store.is_taken(&plain, connection.as_deref()).await?;
     let place = match is_anothers {
         true if connection.is_some() => {
             return Err(Error::new(

@@ -25,7 +25,15 @@ pub fn run(surroundings: &Surroundings, environment: Option<&str>, out: &Out) ->
         } else {
             String::new()
         };
-        out.line(format!("{} checked: nothing is wrong{warned}", count(counted, "asset")));
+        let families = match loaded.project.as_ref().map_or(0, |p| p.families.len()) {
+            0 => String::new(),
+            1 => " and 1 family".into(),
+            n => format!(" and {n} families"),
+        };
+        out.line(format!(
+            "{}{families} checked: nothing is wrong{warned}",
+            count(counted, "asset")
+        ));
         return Ok(0);
     }
     out.line(format!(

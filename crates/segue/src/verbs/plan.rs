@@ -5,7 +5,7 @@ use crate::out::{Out, took};
 use crate::progress;
 use crate::verbs::work::{request, show};
 use crate::verbs::{agreed, check::count, duration};
-use segue_app::{App, Plan, PlanReport, Planned};
+use segue_app::{App, PlanReport, Planned};
 use segue_core::{Context, Ctx, Error, Kind, Result};
 use std::path::Path;
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub async fn plan(app: &App, plan: &args::Plan, ctx: &Ctx, out: &Out) -> Result<
         save(app, file, &made)?;
     }
     out.value(&made);
-    draw(&made.plan, out);
+    draw(&made, out);
     Ok(if plan.exit_code && made.plan.has_changes() {
         CHANGES
     } else {
@@ -52,7 +52,7 @@ pub async fn apply(app: &App, apply: &args::Apply, ctx: &Ctx, out: &Out) -> Resu
             )
             .await?;
             out.value(&made);
-            draw(&made.plan, out);
+            draw(&made, out);
             if made.plan.has_work() && !apply.yes && !agreed("Carry this out?", out)? {
                 return Err(Error::new(Kind::Cancelled, "nothing was applied"));
             }
@@ -87,7 +87,19 @@ fn saved(app: &App, file: &Path) -> Result<PlanReport> {
 }
 
 /// What a run would do, for people.
-fn draw(plan: &Plan, out: &Out) {
+fn draw(made: &PlanReport, out: &Out) {
+    let plan = &made.plan;
+    for family in &made.families {
+        for note in &family.notes {
+            out.note(format!("{}: {note}", family.name));
+        }
+        if let Some(refused) = &family.refused {
+            out.note(format!("{}: a run would fail: {}", family.name, refused.message));
+            if let Some(hint) = &refused.hint {
+                out.note(format!("  hint: {hint}"));
+            }
+        }
+    }
     for asset in plan.assets.iter().filter(|a| a.has_work()) {
         let class = asset.class.as_deref().filter(|_| !asset.is_new);
         let class = class.map(|c| format!(" [{c}]")).unwrap_or_default();

@@ -4,7 +4,7 @@ use crate::args::{Backfill, Patience, Run, Work};
 use crate::out::{Columns, Out, bytes, instant, took};
 use crate::progress;
 use crate::verbs::{check::count, duration};
-use segue_app::work::{Ended, Figures, RunReport};
+use segue_app::work::{Ended, FamilyReport, Figures, RunReport};
 use segue_app::{App, RunRequest};
 use segue_core::{Ctx, Result};
 use std::time::Duration;
@@ -93,9 +93,13 @@ pub fn show(app: &App, report: &RunReport, out: &Out) -> u8 {
             })
         })
         .collect();
-    out.value(&serde_json::json!({
+    let mut told = serde_json::json!({
         "run": report.run, "outcome": report.word(), "duration_us": report.duration.as_micros() as u64, "steps": steps,
-    }));
+    });
+    if !report.families.is_empty() {
+        told["families"] = report.families.iter().map(family).collect();
+    }
+    out.value(&told);
     let mut columns = Columns::new([
         "asset", "ended", "slices", "rows", "changed", "aside", "calls", "cpu", "took",
     ]);
@@ -118,6 +122,14 @@ pub fn show(app: &App, report: &RunReport, out: &Out) -> u8 {
         ]);
     }
     out.line(columns.to_string());
+    for family in &report.families {
+        if let Ended::Failed(error) = &family.ended {
+            out.note(app.redact(&format!("{}: {}", family.name, error.to_text())));
+        }
+        for note in &family.notes {
+            out.note(app.redact(&format!("{}: {note}", family.name)));
+        }
+    }
     for step in &report.steps {
         match &step.ended {
             Ended::Failed(error) => out.note(app.redact(&format!("{}: {}", step.name, error.to_text()))),
@@ -149,6 +161,17 @@ pub fn show(app: &App, report: &RunReport, out: &Out) -> u8 {
     };
     out.line(format!("{} in {}: {what}", report.word(), took(report.duration)));
     report.exit_code()
+}
+
+/// What came of a family, for programs.
+fn family(found: &FamilyReport) -> serde_json::Value {
+    let error = match &found.ended {
+        Ended::Failed(error) => Some(error.to_json()),
+        _ => None,
+    };
+    serde_json::json!({
+        "family": found.name, "outcome": found.ended.word(), "new": found.new, "notes": found.notes, "error": error,
+    })
 }
 
 /// What has no column of its own and is worth a line where it is not zero.

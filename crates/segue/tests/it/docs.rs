@@ -4,6 +4,7 @@ mod reader;
 mod shown;
 
 use reader::{Block, Reader, blocks};
+use segue_testkit::postgres::{Postgres, USER};
 use std::path::Path;
 
 /// From the root of the repository.
@@ -30,6 +31,28 @@ fn write_modes_are_as_the_guide_says() {
 #[test]
 fn a_web_api_is_as_the_guide_says() {
     none(&Reader::new().follow(&text("docs/guide/web-api.md")));
+}
+
+#[test]
+fn many_tables_are_as_the_guide_says() {
+    let server = Postgres::shared();
+    server.sql("postgres", "create database shop");
+    server.sql(
+        "shop",
+        "create table orders (id int8 primary key, name text, amount numeric(10, 2)); create table items (id int4); create table logs (id int4);
+         insert into orders values (1, 'Ada', 1), (2, 'Bo', 2), (3, null, 3); insert into items values (1), (2)",
+    );
+    let (mut reader, port) = (Reader::new(), server.port());
+    let state = tempfile::tempdir().expect("a folder");
+    let state = state.path().display();
+    let set = format!("$ export PGHOST=127.0.0.1 PGPORT={port} PGUSER={USER} PGPASSWORD= XDG_STATE_HOME={state}");
+    let set = format!("```console\n{set}\n```\n");
+    none(&reader.follow(&set));
+    reader.save("project/segue.yaml", "format: 1\nproject: shop\n");
+    let connection =
+        format!("connection: shop\nkind: postgres\nhost: 127.0.0.1\nport: {port}\ndatabase: shop\nuser: {USER}\n");
+    reader.save("project/connections/shop.yaml", &connection);
+    none(&reader.follow(&text("docs/guide/many-tables.md")));
 }
 
 #[test]
@@ -87,6 +110,8 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("SG0371", "a PostgreSQL server; the connector's own tests have one"),
     ("SG0372", "a PostgreSQL server; the connector's own tests have one"),
     ("SG0373", "a PostgreSQL server; the connector's own tests have one"),
+    ("SG0706", "a PostgreSQL server; tests of `segue discover` have one"),
+    ("SG0709", "a PostgreSQL server; tests of `segue copy` have one"),
     ("SG0402", "a table by another program; the lake's own tests have some"),
     ("SG0403", "a mistake of ours: a step judges its rows before (SG0527)"),
     ("SG0404", "a mistake of ours: a step sets doubled keys aside before"),

@@ -3,9 +3,12 @@
 mod attacks;
 mod cli;
 mod columns;
+mod copies;
 mod crash;
 mod demo;
+mod discover;
 mod docs;
+mod families;
 mod house;
 mod json;
 mod limits;

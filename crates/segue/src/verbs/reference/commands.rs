@@ -7,8 +7,8 @@ use clap::{Arg, Command, CommandFactory};
 /// Verbs that belong together; what is not named here stands at the end.
 const GROUPS: [(&str, &[&str]); 7] = [
     ("Begin", &["init", "check", "explain", "schema", "demo", "demo-server"]),
-    ("Outside systems", &["connection", "preview"]),
-    ("Run", &["plan", "apply", "run", "backfill", "resume"]),
+    ("Outside systems", &["connection", "discover", "preview"]),
+    ("Run", &["plan", "apply", "run", "copy", "backfill", "resume"]),
     ("Look", &["status", "why", "runs", "logs"]),
     ("Ask", &["sql", "quarantine"]),
     ("Keep", &["lake", "state", "asset"]),

@@ -14,6 +14,14 @@ const WORDS: &[(&str, &str)] = &[
     ("percent", "`20%`"),
     ("name", "small letters, digits and `_`"),
     ("asset-name", "`schema.table`, both names"),
+    (
+        "asset-or-family",
+        "`schema.table`, both names; for many, `schema.*`, with more around the `*` or `*` for the schema too",
+    ),
+    (
+        "tables",
+        "`public.*`, `public.orders`, or `orders` for whichever schema; what is in double quotes stands for itself",
+    ),
     ("column-name", "the name of a column"),
     ("type", "one of the [types](types.md)"),
     ("jsonpath", "`$.items[*]`: where something stands in an answer"),
