@@ -162,6 +162,24 @@ impl App {
         self.project.assets.get(name).is_some_and(|asset| !of_family(asset))
     }
 
+    /// The family's tables by the names of their assets, but for those that have a file of their own.
+    fn named<'o>(
+        &self,
+        family: &Family,
+        offered: &'o [Offered],
+        wrong: &mut Option<Error>,
+    ) -> BTreeMap<segue_spec::AssetName, Vec<&'o Offered>> {
+        let mut all: BTreeMap<segue_spec::AssetName, Vec<&Offered>> = BTreeMap::new();
+        for table in offered.iter().filter(|t| family.takes(&t.schema, &t.table)) {
+            match family.name.of(&table.schema, &table.table) {
+                Ok(name) if self.is_written(&name) => {}
+                Ok(name) => all.entry(name).or_default().push(table),
+                Err(why) => drop(wrong.get_or_insert_with(|| unnamed(family, &table.name, &why))),
+            }
+        }
+        all
+    }
+
     /// Adds to the project what the family is made of now.
     fn grown(
         &self,
@@ -184,29 +202,27 @@ impl App {
             .filter(|asset| asset.place == family.asset.place)
             .map(|asset| asset.name.clone())
             .collect();
-        let mut there: BTreeMap<segue_spec::AssetName, &str> = BTreeMap::new();
         let (mut waiting, mut wrong) = (Vec::new(), None);
-        for table in offered.iter().filter(|t| family.takes(&t.schema, &t.table)) {
-            let name = match family.name.of(&table.schema, &table.table) {
-                Ok(name) => name,
-                Err(why) => {
-                    wrong.get_or_insert_with(|| unnamed(family, &table.name, &why));
-                    continue;
+        let mut there: BTreeSet<segue_spec::AssetName> = BTreeSet::new();
+        for (name, tables) in self.named(family, offered, &mut wrong) {
+            let read = self.project.assets.get(&name).and_then(table_of);
+            let table = match tables[..] {
+                [one] => one,
+                // One that was here first stays what it is; of two new ones nobody knows which is meant.
+                _ => {
+                    wrong.get_or_insert_with(|| twice(&tables[0].name, &tables[1].name, &name));
+                    match tables.iter().find(|t| Some(t.name.as_str()) == read) {
+                        Some(first) => first,
+                        None => continue,
+                    }
                 }
             };
-            if self.is_written(&name) {
-                continue;
-            }
-            if let Some(other) = there.get(&name) {
-                wrong.get_or_insert_with(|| twice(other, &table.name, &name));
-                continue;
-            }
             if family.asset.write.mode == WriteMode::Merge && family.asset.write.key.is_empty() && table.key.is_empty()
             {
                 wrong.get_or_insert_with(|| no_key(&table.name));
                 continue;
             }
-            there.insert(name.clone(), &table.name);
+            there.insert(name.clone());
             let is_new = !before.contains(&name);
             if is_new && !before.is_empty() && family.on_new_table != OnSchemaChange::Evolve {
                 waiting.push(table.name.clone());
@@ -219,7 +235,7 @@ impl App {
                 .assets
                 .insert(name.clone(), family.member(name, &table.name, &table.key));
         }
-        for name in before.iter().filter(|name| !there.contains_key(*name)) {
+        for name in before.iter().filter(|name| !there.contains(*name)) {
             let table = self.project.assets.get(name).and_then(table_of).unwrap_or_default();
             report.notes.push(format!(
                 "{table} is no longer in {connection}: {name} stays as it is, and `segue asset drop {name} --table-only` removes it"

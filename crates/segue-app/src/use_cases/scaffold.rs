@@ -71,6 +71,9 @@ fn starters(
     let (schema, folder) = home(app, connection, schema)?;
     let mut taken: BTreeSet<String> = app.project.assets.keys().map(ToString::to_string).collect();
     let mut all = Vec::new();
+    // What is called so already keeps its name before what only comes to it.
+    let mut tables: Vec<&Discovered> = tables.iter().collect();
+    tables.sort_by_key(|found| folded(&found.table.table) != found.table.table);
     for found in tables {
         let table = &found.table;
         if let Some(asset) = read.get(table.name.as_str()) {
@@ -138,8 +141,14 @@ fn home(app: &App, connection: &str, schema: Option<&str>) -> Result<(String, St
 
 fn text(connection: &str, asset: &str, found: &Discovered, notes: &mut Vec<String>) -> String {
     let table = &found.table;
+    // A name that the source quotes although it is plain is a word of SQL.
+    let (schema, own) = asset.split_once('.').unwrap_or(("", asset));
+    let in_sql = match table.name.ends_with('"') && own == table.table {
+        true => format!("# SQL writes its name in quotes: {schema}.\"{own}\"\n"),
+        false => String::new(),
+    };
     let mut text = format!(
-        "# {} of {connection}, as it was found. Made by `segue discover {connection} --scaffold`; from here on it is yours.\n\
+        "# {} of {connection}, as it was found. Made by `segue discover {connection} --scaffold`; from here on it is yours.\n{in_sql}\
          asset: {asset}\n\
          # description: What a row is.\n\
          # owner: Who answers for it.\n\
@@ -154,6 +163,14 @@ fn text(connection: &str, asset: &str, found: &Discovered, notes: &mut Vec<Strin
     );
     let (columns, renamed) = named(&found.columns);
     for column in &columns {
+        if column.path.as_deref().is_some_and(is_no_path) {
+            let place = column.path.as_deref().unwrap_or_default();
+            notes.push(format!(
+                "{}: the column {place} is left out: no `path` can name it",
+                table.name
+            ));
+            continue;
+        }
         let mut of = format!("type: {}", plain(&column.of.to_string()));
         if let Some(path) = &column.path {
             write!(of, ", path: {}", plain(path)).unwrap_or_default();
@@ -184,6 +201,11 @@ fn text(connection: &str, asset: &str, found: &Discovered, notes: &mut Vec<Strin
         .unwrap_or_default(),
     }
     text
+}
+
+/// Whether a `path` would mean something else than this name.
+fn is_no_path(place: &str) -> bool {
+    place.starts_with('$') || place.contains("{{") || place.contains("${")
 }
 
 fn one_line(text: &str) -> String {

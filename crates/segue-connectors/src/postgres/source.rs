@@ -7,6 +7,7 @@ use super::position::{Onward, Wanted as From};
 use super::rows::Rows;
 use super::table::{Copy, Relation, Shape, described, offered, shape};
 use crate::connector::{read_copy, sent_by};
+use arrow_array::RecordBatch;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
@@ -16,7 +17,7 @@ use segue_core::{Ctx, Error, Kind, Result, align};
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::mpsc::{self, Sender};
 use tokio::task::JoinSet;
 use tokio_postgres::Client;
@@ -156,6 +157,7 @@ impl Source for Postgres {
             position: onward.position,
             shape,
             out,
+            has_rows: AtomicBool::new(false),
             ctx: ctx.clone(),
         });
         let streams = copy.streams.clamp(1, parts.len().max(1));
@@ -220,6 +222,8 @@ struct Reading {
     position: Option<Value>,
     shape: Shape,
     out: Sender<Read>,
+    /// Whether a row was sent on.
+    has_rows: AtomicBool,
     ctx: Ctx,
 }
 
@@ -272,6 +276,11 @@ async fn read_all(reading: Arc<Reading>, first: Client, streams: usize) -> Resul
             ),
         )
         .hint("nothing of this read counts; the next one finds what is there then"));
+    }
+    if !reading.has_rows.load(Ordering::Relaxed) {
+        // A table without rows has columns all the same.
+        let batch = RecordBatch::new_empty(reading.shape.schema.clone());
+        send(&reading.out, Read::Rows { slice: 0, batch }).await?;
     }
     if let Some(position) = &reading.position {
         send(&reading.out, Read::Position(position.clone())).await?;
@@ -373,6 +382,7 @@ async fn hand_on(reading: &Reading, rows: &mut Rows<'_>) -> Result<()> {
         send(&reading.out, rejected).await?;
     }
     if batch.num_rows() > 0 {
+        reading.has_rows.store(true, Ordering::Relaxed);
         let batch = align::align(&batch, &reading.shape.schema)?;
         send(&reading.out, Read::Rows { slice: 0, batch }).await?;
     }

@@ -8,6 +8,7 @@ const ORDERS: &str = "create table orders (id int8 primary key, name text, amoun
     insert into orders values (1, 'Ada', 12.5), (2, null, 7);
     create table items (id int4, at timestamptz);
     insert into items values (1, '2024-02-29 23:30:00+02'), (2, null);
+    create table empty (id int4 primary key, at date);
     create table logs (line text); insert into logs values ('x')";
 
 /// A database in which this was done, and a folder to work in, with the database's address.
@@ -59,19 +60,23 @@ fn a_database_becomes_a_lake_and_follows_it() {
     };
     assert_eq!(
         changed(&copy(&[]).ok()),
-        ["public.items done 2", "public.orders done 2"]
+        ["public.empty done 0", "public.items done 2", "public.orders done 2"]
     );
-    insta::assert_snapshot!(lake_sql(&project, "select * from public.orders order by id"), @"");
+    insta::assert_snapshot!(lake_sql(&project, "select * from public.orders order by id"), @r"
+    id,name,amount
+    1,Ada,12.50
+    2,,7.00
+    ");
     // Once more changes nothing.
     assert_eq!(
         changed(&copy(&[]).ok()),
-        ["public.items done 0", "public.orders done 0"]
+        ["public.empty done 0", "public.items done 0", "public.orders done 0"]
     );
     // A state that is lost is read from the lake.
     std::fs::remove_dir_all(project.file("lake/.segue")).expect("the state is there");
     assert_eq!(
         changed(&copy(&[]).ok()),
-        ["public.items done 0", "public.orders done 0"]
+        ["public.empty done 0", "public.items done 0", "public.orders done 0"]
     );
     // What happens there happens here; a table that is gone is told and kept.
     server.sql(
@@ -79,15 +84,24 @@ fn a_database_becomes_a_lake_and_follows_it() {
         "update orders set amount = 1 where id = 2; insert into orders values (3, 'Bo', 2); alter table orders add note text; drop table items",
     );
     let done = copy(&[]).ok();
-    assert_eq!(changed(&done), ["public.orders done 3"]);
+    assert_eq!(changed(&done), ["public.empty done 0", "public.orders done 3"]);
     assert!(done.err.contains("public.items is no longer there"), "{}", done.err);
-    insta::assert_snapshot!(lake_sql(&project, "select * from public.orders order by id"), @"");
+    insta::assert_snapshot!(lake_sql(&project, "select * from public.orders order by id"), @r"
+    id,name,amount,note
+    1,Ada,12.50,
+    2,,1.00,
+    3,Bo,2.00,
+    ");
     assert_eq!(lake_sql(&project, "select count(*) from public.items"), "count(*)\n2\n");
     // An empty table takes no other's place, unless that is said.
     server.sql("copy_lake", "truncate orders");
     let refused = copy(&[]).ended(7);
     assert!(refused.out.contains("--allow-empty"), "{}", refused.text());
-    assert_eq!(changed(&copy(&["--allow-empty"]).ok()), ["public.orders done 3"]);
+    assert_eq!(
+        changed(&copy(&["--allow-empty"]).ok()),
+        ["public.empty done 0", "public.orders done 3"]
+    );
+    assert_eq!(lake_sql(&project, "select id, at from public.empty"), "id,at\n");
 }
 
 #[test]
@@ -130,7 +144,12 @@ fn rows_meet_by_their_key() {
     );
     assert_eq!(changed(&copy(&["--tables", "orders"]).ok()), ["public.orders done 2"]);
     // What is gone there stays here: that is what a merge is.
-    insta::assert_snapshot!(lake_sql(&project, "select * from public.orders order by id"), @"");
+    insta::assert_snapshot!(lake_sql(&project, "select * from public.orders order by id"), @r"
+    id,name,amount
+    1,Ada,12.50
+    2,Eve,7.00
+    3,Bo,2.00
+    ");
     // Another way of writing is another definition.
     let refused = project
         .segue(&[
@@ -145,7 +164,10 @@ fn a_database_becomes_another() {
     let server = Postgres::shared();
     let (project, from) = shop(&server, "copy_sqlite", ORDERS);
     let copy = || project.segue(&["--json", "copy", &from, "sqlite:shop.db", "--except", "logs"]);
-    assert_eq!(changed(&copy().ok()), ["public.items done 2", "public.orders done 2"]);
+    assert_eq!(
+        changed(&copy().ok()),
+        ["public.empty done 0", "public.items done 2", "public.orders done 2"]
+    );
     let count = || {
         let db = rusqlite::Connection::open(project.file("shop.db")).expect("it opens");
         let count = db.query_row("select count(*), sum(amount) from orders", [], |row| {
@@ -158,11 +180,17 @@ fn a_database_becomes_another() {
         count.expect("it is there").0
     };
     assert_eq!(count(), 2);
-    assert_eq!(changed(&copy().ok()), ["public.items done 0", "public.orders done 0"]);
+    assert_eq!(
+        changed(&copy().ok()),
+        ["public.empty done 0", "public.items done 0", "public.orders done 0"]
+    );
     // Another machine, or a state that is lost: whose the tables are is read from the database.
     std::fs::remove_dir_all(project.file("home")).expect("the state is there");
     server.sql("copy_sqlite", "insert into orders values (3, 'Bo', 2)");
-    assert_eq!(changed(&copy().ok()), ["public.items done 0", "public.orders done 1"]);
+    assert_eq!(
+        changed(&copy().ok()),
+        ["public.empty done 0", "public.items done 0", "public.orders done 1"]
+    );
     assert_eq!(count(), 3);
 }
 
@@ -345,6 +373,40 @@ fn ends_that_do_not_fit_are_refused() {
         refused(&[&from, "lake", "--tables", "x.*", "--into-schema", "No"], 4),
         refused(&[&from, "lake", "--tables", "orders", "--into-schema", "No"], 2),
     ];
-    insta::assert_snapshot!(all.join("\n").replace(&port, "PORT"), @"");
+    let folder = std::fs::canonicalize(project.file(".")).expect("it is there");
+    let told = all
+        .join("\n")
+        .replace(&port, "PORT")
+        .replace(&folder.to_string_lossy().into_owned(), "DIR");
+    insta::assert_snapshot!(told, @r#"
+    error[SG0707]: `mysql:…` is no address that this version knows
+      hint: write `postgres://USER@HOST/DATABASE`, `sqlite:FILE`, or the folder of a lake (`./lake`)
+    error[SG0707]: the address of PostgreSQL cannot be read: invalid port number
+      hint: write `postgres://USER@HOST:PORT/DATABASE`; in a user's name or a password, `@`, `:` and `/` are written `%40`, `%3A` and `%2F`
+    error[SG0410]: a lake in an object store (`s3://…`) is not acted on by this version
+      hint: name a folder: `./lake`
+    error[SG0708]: both ends are the same: postgres://segue@127.0.0.1:PORT/copy_ends
+      hint: name another place to copy to
+    error[SG0708]: there is no lake at ./nothing
+      hint: an end is `postgres://USER@HOST/DATABASE`, `sqlite:FILE`, or the folder of a lake (`./lake`)
+    error[SG0708]: a connection of kind `sqlite` cannot be read from by this version
+      hint: read from PostgreSQL, or from a lake
+    error[SG0707]: notes.txt is a file, and a lake is a folder
+      hint: write `sqlite:notes.txt` for a database in it; known are `postgres://USER@HOST/DATABASE`, `sqlite:FILE`, or the folder of a lake (`./lake`)
+    error[SG0708]: mine/lake is the lake of the project in DIR/mine
+      hint: copy into another folder; or write assets into the project: `segue discover CONNECTION --scaffold` begins them
+    error[SG0706]: no table of postgres://segue@127.0.0.1:PORT/copy_ends is like `orders,x`
+      hint: there are: `public."Orders"`, `public.orders`, `system.x`
+    error[SG0709]: public."Orders" and public.orders would both be called public.orders
+      hint: leave one of them out with `--except`, and copy it into another schema with `--into-schema`
+    error[SG0709]: system.x cannot be called system.x: the schema `system` is Segue's own
+      hint: give the copies another schema with `--into-schema`
+    error: `a.b.c` is no pattern of tables: it has more parts than `schema.table`
+      hint: write `public.*`, `public.orders`, or `orders` for whichever schema; put odd names in double quotes
+    error[SG0706]: no table of postgres://segue@127.0.0.1:PORT/copy_ends is like `x.*`
+      hint: there are: `public."Orders"`, `public.orders`, `system.x`
+    error: `No` is no name: lower-case letters, digits and `_`, not beginning with a digit
+      hint: give `--into-schema` another name
+    "#);
     assert!(!project.file("lake/public").exists());
 }

@@ -32,7 +32,29 @@ const ODD: &str = r#"create schema "My Shop";
 fn what_is_there_is_listed() {
     let server = Postgres::shared();
     let project = shop(&server, "listed", ODD);
-    insta::assert_snapshot!(project.ok(&["discover", "shop", "--tables", "public.*"]), @"");
+    insta::assert_snapshot!(project.ok(&["discover", "shop", "--tables", "public.*"]), @r#"
+    public."Orders"
+        id  int32
+    public.nothing
+        cannot be read: there is no column to read
+    public.orders  key: id
+        id      int64          required
+        name    string
+        amount  decimal(10,2)  required
+        tags    list<string>
+        at      timestamp
+    public.recent
+        id  int64
+        at  timestamp
+    public."select"  key: from
+        from      int32   required
+        null      string
+        a_b       int32     (A b)
+        a_b_2     string    (a B)
+        _segue_x  int32
+        ___x___   int32     ({{ x }})
+    5 tables
+    "#);
     let told: Value = serde_json::from_str(&project.ok(&["--json", "discover", "shop"])).expect("JSON");
     assert_eq!(told["tables"].as_array().map(Vec::len), Some(7), "{told}");
     let near = project.segue(&["discover", "shop", "--tables", "publik.*"]).ended(4);
@@ -57,9 +79,63 @@ fn starter_assets_are_right_and_run() {
     );
     project.write("x.csv", "a\n1\n");
     let done = project.segue(&["discover", "shop", "--scaffold"]).ok();
-    insta::assert_snapshot!(done.text(), @"");
-    insta::assert_snapshot!(project.read("assets/raw/orders.yaml"), @"");
-    insta::assert_snapshot!(project.read("assets/raw/select.yaml"), @"");
+    insta::assert_snapshot!(done.text(), @r#"
+      assets/raw/orders.yaml
+      assets/raw/select.yaml
+      assets/raw/it_s__new_.yaml
+      assets/raw/_.yaml
+      assets/raw/public_orders.yaml
+    5 files were written. Next:
+      segue check
+      segue plan
+    assets/raw/recent.yaml is there, and was left as it is
+    public.nothing is left out: there is no column to read
+    public."select": the column {{ x }} is left out: no `path` can name it
+    public."select": the column a B becomes a_b_2
+    public."select": the column _segue_x becomes source_segue_x
+    public."Orders" becomes raw.public_orders: raw.orders is another table's
+    "#);
+    insta::assert_snapshot!(project.read("assets/raw/orders.yaml"), @r#"
+    # public.orders of shop, as it was found. Made by `segue discover shop --scaffold`; from here on it is yours.
+    asset: raw.orders
+    # description: What a row is.
+    # owner: Who answers for it.
+    # fresh: 1d  # younger than this is good enough; without it, every run reads
+    copy:
+      from: shop
+      table: public.orders
+      # What is read, and as what. Without `columns`, they are found out at the first run and kept, and
+      # `on_new_column: evolve` takes in what is new.
+      columns:
+        id: { type: int64, required: true }
+        name: { type: string }
+        amount: { type: "decimal(10,2)", required: true }
+        tags: { type: "list<string>" }
+        at: { type: timestamp }
+    # Every run reads the whole table and puts it in the place of what is here.
+    write: { mode: replace, key: [id] }
+    "#);
+    insta::assert_snapshot!(project.read("assets/raw/select.yaml"), @r##"
+    # public."select" of shop, as it was found. Made by `segue discover shop --scaffold`; from here on it is yours.
+    # SQL writes its name in quotes: raw."select"
+    asset: raw.select
+    # description: What a row is.
+    # owner: Who answers for it.
+    # fresh: 1d  # younger than this is good enough; without it, every run reads
+    copy:
+      from: shop
+      table: "public.\"select\""
+      # What is read, and as what. Without `columns`, they are found out at the first run and kept, and
+      # `on_new_column: evolve` takes in what is new.
+      columns:
+        from: { type: int32, required: true }
+        "null": { type: string }
+        a_b: { type: int32, path: "A b" }
+        a_b_2: { type: string, path: "a B" }
+        source_segue_x: { type: int32, path: _segue_x }
+    # Every run reads the whole table and puts it in the place of what is here.
+    write: { mode: replace, key: [from] }
+    "##);
     let checked = project.segue(&["check"]).ok();
     assert!(!checked.text().contains("SG0"), "{}", checked.text());
     project.ok(&["run"]);
