@@ -42,7 +42,7 @@ pub use use_cases::quarantine::{quarantine_list, quarantine_show};
 pub use use_cases::run::{BackfillPart, RunRequest, backfill_dry_run, resume, run};
 pub use use_cases::runs::{logs, runs};
 pub use use_cases::scaffold::{Scaffolded, Starter, scaffold};
-pub use use_cases::sql::{Question, params, sql};
+pub use use_cases::sql::{Question, answer_into, params, sql};
 pub use use_cases::state::{Rebuilt, RebuiltAsset, state_backup, state_rebuild};
 pub use use_cases::status::{Failure, PartStatus, Reasons, Status, status, why};
 pub use use_cases::words::{duration, schemas, size};

@@ -1,4 +1,4 @@
-//! How answers are written down: as a table for people, as CSV and as JSON lines for programs. Rows are written as they come.
+//! How answers are written down: as a table for people, as CSV and as JSON lines for programs, as Parquet in Arrow's own types. Rows are written as they come.
 //!
 //! | Type | Table and CSV | JSON |
 //! |---|---|---|
@@ -15,6 +15,7 @@
 
 mod csv;
 mod json;
+mod parquet;
 mod table;
 mod value;
 
@@ -32,6 +33,8 @@ pub enum Form {
     Csv,
     /// One JSON object a line.
     JsonLines,
+    /// A Parquet file.
+    Parquet,
 }
 
 /// How a table is written; the other forms write everything.
@@ -68,6 +71,7 @@ pub struct Written {
 pub async fn write(form: Form, answer: Answer, out: &mut (dyn Write + Send), options: &Options) -> Result<Written> {
     match form {
         Form::Table => return table::write(answer, out, options).await,
+        Form::Parquet => return parquet::write(answer, out).await,
         Form::Csv => csv::head(&answer.schema, out).map_err(unwritten)?,
         Form::JsonLines => {}
     }

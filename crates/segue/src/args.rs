@@ -134,6 +134,14 @@ pub enum Verb {
     Demo(Demo),
     /// The stand-in of Spotify alone, to try a project against. It answers until it is stopped.
     DemoServer(DemoServer),
+    /// What makes a shell complete the words of this program.
+    ///
+    /// For bash: `segue completions bash > ~/.local/share/bash-completion/completions/segue`. For zsh: into a file `_segue` of a folder in
+    /// `$fpath`. For fish: `segue completions fish > ~/.config/fish/completions/segue.fish`.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
     /// Write the reference pages that follow from this program.
     #[command(hide = true)]
     Reference {
@@ -366,6 +374,9 @@ pub struct Sql {
     /// How the answer is written.
     #[arg(long, value_enum)]
     pub format: Option<Format>,
+    /// Write the answer into this file, in one step and in the place of one that is there.
+    #[arg(short, long, value_name = "FILE", required_if_eq("format", "parquet"))]
+    pub out: Option<PathBuf>,
     /// The most memory, such as 512MiB.
     #[arg(long, value_name = "SIZE")]
     pub memory: Option<String>,
@@ -383,6 +394,8 @@ pub enum Format {
     Csv,
     /// One object a line.
     JsonLines,
+    /// A Parquet file; wants --out.
+    Parquet,
 }
 
 #[derive(Debug, Subcommand)]

@@ -2,6 +2,7 @@
 
 mod asset;
 mod check;
+mod completions;
 mod connection;
 mod copy;
 mod demo;
@@ -45,6 +46,7 @@ pub fn run(args: Args, surroundings: Surroundings, out: &Out) -> Result<u8> {
         Verb::Copy(copy) => return copy::run(copy, &surroundings, out),
         Verb::Demo(options) => return demo::run(options, environment.as_deref(), &surroundings, out),
         Verb::DemoServer(options) => return demo::serve(options, out),
+        Verb::Completions { shell } => return completions::run(*shell, out),
         Verb::Reference { into } => return reference::run(into, &surroundings, out),
         _ => {}
     }
@@ -112,6 +114,7 @@ async fn with_project(app: &App, verb: &Verb, out: &Out) -> Result<u8> {
         | Verb::Copy(_)
         | Verb::Demo(_)
         | Verb::DemoServer(_)
+        | Verb::Completions { .. }
         | Verb::Reference { .. } => Err(Error::bug("this verb needs no project")),
     }
 }

@@ -282,3 +282,23 @@ async fn the_last_hours_of_the_calendar_are_shown_as_times() {
     9999-12-31T23:59:59.999999Z,9999-12-31T23:59:59
     ");
 }
+
+/// What is written as Parquet is read back as it was, types and nulls and all.
+#[tokio::test]
+async fn parquet_holds_the_answer_as_it_is() {
+    use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+    let mut out = Vec::new();
+    let batches = vec![everything(), everything()];
+    let written = write(Form::Parquet, answer(batches), &mut out, &Options::default())
+        .await
+        .unwrap();
+    assert_eq!(written.rows, 4);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("answer.parquet");
+    std::fs::write(&path, out).unwrap();
+    let read = ParquetRecordBatchReaderBuilder::try_new(std::fs::File::open(&path).unwrap()).unwrap();
+    let read: Vec<RecordBatch> = read.build().unwrap().map(Result::unwrap).collect();
+    assert_eq!(read[0].schema().fields(), everything().schema().fields());
+    let once: Vec<RecordBatch> = read.iter().flat_map(|b| [b.slice(0, 2), b.slice(2, 2)]).collect();
+    assert!(once.iter().all(|b| b.columns() == everything().columns()), "{once:?}");
+}

@@ -3,9 +3,10 @@
 use crate::args::{Format, Sql};
 use crate::out::Out;
 use crate::stop::{self, UnderWay};
-use crate::verbs::size;
+use crate::verbs::{check::count, size};
 use segue_app::format::{Form, Options};
 use segue_app::{App, Question};
+use segue_core::engine::Answer;
 use segue_core::{Context, Ctx, Error, Kind, Result};
 use segue_diag::{Diagnostic, Span, Text};
 use std::io::{IsTerminal, Read};
@@ -15,6 +16,7 @@ pub async fn run(app: &App, sql: &Sql, ctx: &Ctx, out: &Out) -> Result<u8> {
     let memory = sql.memory.as_deref().map(size).transpose()?;
     let format = sql
         .format
+        .or_else(|| sql.out.as_deref().and_then(by_name))
         .unwrap_or(if out.json { Format::JsonLines } else { Format::Table });
     let question = |sql_text: String| Question {
         sql: sql_text,
@@ -22,6 +24,10 @@ pub async fn run(app: &App, sql: &Sql, ctx: &Ctx, out: &Out) -> Result<u8> {
         memory,
     };
     if is_prompt(sql) {
+        if sql.out.is_some() {
+            return Err(Error::new(Kind::Invalid, "a prompt writes no file")
+                .hint("give the statement: segue sql \"select …\" --out FILE"));
+        }
         prompt(app, question, format, ctx, out).await?;
         return Ok(0);
     }
@@ -40,11 +46,24 @@ pub async fn run(app: &App, sql: &Sql, ctx: &Ctx, out: &Out) -> Result<u8> {
             (text, None)
         }
     };
-    let done = answer(app, &question(statement.clone()), format, ctx).await;
+    let done = match &sql.out {
+        Some(path) => into_file(app, &question(statement.clone()), format, path, ctx, out).await,
+        None => answer(app, &question(statement.clone()), format, ctx).await,
+    };
     match (done, file) {
         (Ok(()), _) => Ok(0),
         (Err(error), Some(file)) => refused(app.without_secrets(error), file, &statement, out),
         (Err(error), None) => Err(error),
+    }
+}
+
+/// The form that a file's name asks for.
+fn by_name(path: &Path) -> Option<Format> {
+    match path.extension()?.to_str()? {
+        "parquet" => Some(Format::Parquet),
+        "csv" => Some(Format::Csv),
+        "jsonl" | "ndjson" => Some(Format::JsonLines),
+        _ => None,
     }
 }
 
@@ -78,27 +97,47 @@ impl Text for One<'_> {
     }
 }
 
+/// Runs a question and writes its answer into a file.
+async fn into_file(app: &App, question: &Question, format: Format, path: &Path, ctx: &Ctx, out: &Out) -> Result<()> {
+    let answer = asked(app, question, ctx).await?;
+    let written = segue_app::answer_into(answer, form(format), path).await?;
+    out.note(format!(
+        "{} written into {}",
+        count(written.rows as usize, "row"),
+        path.display()
+    ));
+    Ok(())
+}
+
 /// Runs a question and writes its answer as it comes.
 pub async fn answer(app: &App, question: &Question, format: Format, ctx: &Ctx) -> Result<()> {
+    show(asked(app, question, ctx).await?, format).await
+}
+
+async fn asked(app: &App, question: &Question, ctx: &Ctx) -> Result<Answer> {
     let question = Question {
         sql: app.question(&question.sql).await?,
         ..question.clone()
     };
     match segue_app::sql(app, &question, ctx).await {
-        Ok(answer) => show(answer, format).await,
+        Ok(answer) => Ok(answer),
         Err(error) => Err(app.with_suggestion(error).await),
     }
 }
 
-/// Writes an answer as it comes. A reader that went away (`| head`) is no error.
-pub async fn show(answer: segue_core::engine::Answer, format: Format) -> Result<()> {
-    let form = match format {
+fn form(format: Format) -> Form {
+    match format {
         Format::Table => Form::Table,
         Format::Csv => Form::Csv,
         Format::JsonLines => Form::JsonLines,
-    };
+        Format::Parquet => Form::Parquet,
+    }
+}
+
+/// Writes an answer as it comes. A reader that went away (`| head`) is no error.
+pub async fn show(answer: Answer, format: Format) -> Result<()> {
     let mut stdout = std::io::BufWriter::new(std::io::stdout());
-    match segue_app::format::write(form, answer, &mut stdout, &Options::default()).await {
+    match segue_app::format::write(form(format), answer, &mut stdout, &Options::default()).await {
         Err(error) if is_gone(&error) => Ok(()),
         done => done.map(|_| ()),
     }

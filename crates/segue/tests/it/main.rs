@@ -1,5 +1,6 @@
 //! The product, as a person sees it: the real binary, real files, a real server on loopback.
 
+mod answers;
 mod attacks;
 mod cli;
 mod columns;
