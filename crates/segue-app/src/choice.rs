@@ -136,6 +136,29 @@ mod tests {
             told(&["public.*"], &["public.*"]),
             told(&["a.b.c"], &[]),
         ];
-        insta::assert_snapshot!(all.join("\n"), @"");
+        insta::assert_snapshot!(all.join("\n"), @r##"
+        public.orders sales.totals
+        public.orders public.Items sales.totals
+        error[SG0706]: no table of shop is like `public.items`
+          hint: did you mean `public.Items`?
+          more: segue explain SG0706
+        error[SG0706]: no table of shop is like `publik.*`
+          hint: did you mean `public.*`?
+          more: segue explain SG0706
+        error[SG0706]: no table of shop is like `shop.orders`
+          hint: did you mean `public.orders`?
+          more: segue explain SG0706
+        error[SG0706]: no table of shop is like `public.ordrs`
+          hint: did you mean `public.orders`?
+          more: segue explain SG0706
+        error[SG0706]: no table of shop is like `x.*`
+          hint: there are: `public.orders`, `public.Items`, `sales.totals`
+          more: segue explain SG0706
+        error[SG0706]: no table of shop is left to copy
+          hint: every one that is wanted is left out again
+          more: segue explain SG0706
+        error: `a.b.c` is no pattern of tables: it has more parts than `schema.table`
+          hint: write `public.*`, `public.orders`, or `orders` for whichever schema; put odd names in double quotes
+        "##);
     }
 }

@@ -123,7 +123,10 @@ fn postgres(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<Add
             None => 5432,
         },
     };
-    let shown = format!("postgres://{user}@{host}:{port}/{database}");
+    let shown = match host.contains(':') {
+        true => format!("postgres://{user}@[{host}]:{port}/{database}"),
+        false => format!("postgres://{user}@{host}:{port}/{database}"),
+    };
     given.extend([
         ("host".to_string(), json!(host)),
         ("user".to_string(), json!(user)),
@@ -206,6 +209,39 @@ mod tests {
             told("file:///lake", &[]),
             told("c:\\lake", &[]),
         ];
-        insta::assert_snapshot!(all.join("\n"), @"");
+        insta::assert_snapshot!(all.join("\n"), @r##"
+        postgres://ada@db.example.com:5432/shop postgres {"user":"ada","host":"db.example.com","database":"shop","port":5432}
+        postgres://ada@[::1]:6543/my shop postgres {"user":"ada","host":"::1","database":"my shop","tls":"off","port":6543} with p@ss/
+        postgres://bo@/run/postgresql:5432/shop postgres {"database":"shop","host":"/run/postgresql","user":"bo","port":5432}
+        postgres://x@db:1/y postgres {"host":"db","user":"x","database":"y","port":1}
+        postgres://ada@localhost:5432/ada postgres {"host":"localhost","user":"ada","database":"ada","port":5432}
+        postgres://ada@h:5432/d postgres {"host":"h","database":"d","tls":"verify","tls_ca":"ca.pem","user":"ada","port":5432}
+        error[SG0707]: the address of PostgreSQL cannot be read: it names no user
+          hint: write `postgres://USER@HOST:PORT/DATABASE`; in a user's name or a password, `@`, `:` and `/` are written `%40`, `%3A` and `%2F`
+          more: segue explain SG0707
+        error[SG0707]: the address of PostgreSQL cannot be read: invalid port number
+          hint: write `postgres://USER@HOST:PORT/DATABASE`; in a user's name or a password, `@`, `:` and `/` are written `%40`, `%3A` and `%2F`
+          more: segue explain SG0707
+        error[SG0707]: the address of PostgreSQL cannot be read: there is no `sslmode=never`
+          hint: write `postgres://USER@HOST:PORT/DATABASE`; in a user's name or a password, `@`, `:` and `/` are written `%40`, `%3A` and `%2F`
+          more: segue explain SG0707
+        error[SG0707]: the address of PostgreSQL cannot be read: the parameter `target_session_attrs` is not known
+          hint: write `postgres://USER@HOST:PORT/DATABASE`; in a user's name or a password, `@`, `:` and `/` are written `%40`, `%3A` and `%2F`
+          more: segue explain SG0707
+        sqlite:shop.db sqlite {"path":"/home/ada/shop.db"}
+        sqlite:/tmp/shop.db sqlite {"path":"/tmp/shop.db"}
+        error[SG0707]: the address names no file
+          hint: write `sqlite:FILE`, such as `sqlite:shop.db`
+          more: segue explain SG0707
+        error[SG0707]: `mysql:…` is no address that this version knows
+          hint: write `postgres://USER@HOST/DATABASE`, `sqlite:FILE`, or the folder of a lake (`./lake`)
+          more: segue explain SG0707
+        error[SG0707]: `s3:…` is no address that this version knows
+          hint: write `postgres://USER@HOST/DATABASE`, `sqlite:FILE`, or the folder of a lake (`./lake`)
+          more: segue explain SG0707
+        a path
+        a path
+        a path
+        "##);
     }
 }

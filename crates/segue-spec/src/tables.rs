@@ -162,6 +162,22 @@ mod tests {
         .iter()
         .map(|p| format!("{p:<20} {}", meant(p)).trim_end().to_string())
         .collect();
-        insta::assert_snapshot!(told.join("\n"), @"");
+        insta::assert_snapshot!(told.join("\n"), @r##"
+        public.*             public/orders public/Orders
+        *.orders             public/orders sales/orders
+        orders               public/orders sales/orders
+        [Oo]rders            public/orders public/Orders sales/orders
+        *                    public/orders public/Orders sales/orders sales/order.items My Shop/a*b
+        sales.order?items    sales/order.items
+        sales."order.items"  sales/order.items
+        "My Shop"."a*b"      My Shop/a*b
+        My Shop.*            My Shop/a*b
+        a.b.c                `a.b.c` is no pattern of tables: it has more parts than `schema.table`
+        .orders              `.orders` is no pattern of tables: a part of it is empty
+        public.              `public.` is no pattern of tables: a part of it is empty
+                             `` is no pattern of tables: a part of it is empty
+        "open                `"open` is no pattern of tables: a quote is not closed
+        [                    `[` is no pattern of tables: invalid range pattern
+        "##);
     }
 }

@@ -14,6 +14,7 @@ use crate::ledger::{State, Why};
 use crate::names::asset_name;
 use crate::step::{Survey, Wanted, definition_change, known, source_copy, survey};
 use class::{Class, DefinitionChange, Difference};
+use futures::{StreamExt, TryStreamExt, stream};
 use segue_core::hash::sha256;
 use segue_core::{AssetName, Ctx, Error, Kind, Result};
 use segue_diag::NO_INPUT;
@@ -118,6 +119,15 @@ impl Refusal {
     }
 }
 
+/// How many assets are looked at together: looking is mostly waiting.
+const LOOKED_AT_ONCE: usize = 16;
+
+async fn look(deps: &Deps, asset: &Asset, wanted: &Wanted, ctx: &Ctx) -> Result<(Option<AssetRow>, Met)> {
+    let row = known::row(deps, asset).await?;
+    let met = meet(deps, asset, row.as_ref(), wanted, ctx).await?;
+    Ok((row, met))
+}
+
 /// What a run of these assets would do now; each after what it is made from. What is wrong with one of them is a part of its plan.
 ///
 /// # Errors
@@ -125,15 +135,18 @@ impl Refusal {
 pub async fn make(deps: &Deps, assets: &[&Asset], wanted: &Wanted, ctx: &Ctx) -> Result<Plan> {
     let last = deps.store.last_steps().await?;
     let mut planned: Vec<Planned> = Vec::new();
+    let looks: Vec<_> = assets.iter().map(|asset| look(deps, asset, wanted, ctx)).collect();
+    let mut looked = std::pin::pin!(stream::iter(looks).buffered(LOOKED_AT_ONCE));
     for asset in assets {
         let reads: Vec<AssetName> = asset.reads.iter().map(asset_name).collect();
         let moving = planned.iter().filter(|p| p.moves() && reads.contains(&p.name));
         let after: Vec<AssetName> = moving.map(|p| p.name.clone()).collect();
-        let row = known::row(deps, asset).await?;
+        let Some((row, met)) = looked.try_next().await? else {
+            break;
+        };
         let last = last
             .iter()
             .rfind(|s| row.as_ref().is_some_and(|r| s.row.asset == Some(r.id)));
-        let met = meet(deps, asset, row.as_ref(), wanted, ctx).await?;
         let mut one = match met.seen {
             Ok(seen) => Planned {
                 estimate: Estimate::of(asset, &seen, last),

@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::asked::judge;
 use crate::use_cases::run::{RunRequest, translated};
 use crate::use_cases::words::instants;
+use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use segue_core::state::CommitState;
 use segue_core::{AssetName, Ctx, Kind, Labels, Result, RunId, Span};
@@ -21,6 +22,9 @@ use std::sync::Arc;
 
 /// How long a reason is where it is one of many, in characters.
 const FEW_WORDS: usize = 100;
+
+/// How many assets are looked at together: looking is mostly waiting.
+const LOOKED_AT_ONCE: usize = 16;
 
 /// How an asset stands.
 #[derive(Clone, Debug, Serialize)]
@@ -91,13 +95,17 @@ pub async fn status(app: &App, selector: &[String], params: &[String], ctx: &Ctx
     let wanted = wanted(app, selector, params)?;
     let deps = app.deps(Arc::new(Silent))?;
     let last = app.store.last_steps().await?;
-    let mut all = Vec::new();
-    for asset in app.selected(selector)? {
-        let met = look(&deps, asset, &wanted, ctx).await?;
-        let past = past(&deps, asset, &last).await?;
-        all.push(of(app, asset, &met, past));
-    }
-    Ok(all)
+    let selected = app.selected(selector)?.into_iter();
+    let stands: Vec<_> = selected
+        .map(|asset| stands(app, &deps, asset, &wanted, &last, ctx))
+        .collect();
+    stream::iter(stands).buffered(LOOKED_AT_ONCE).try_collect().await
+}
+
+async fn stands(app: &App, deps: &Deps, asset: &Asset, wanted: &Wanted, last: &[Step], ctx: &Ctx) -> Result<Status> {
+    let met = look(deps, asset, wanted, ctx).await?;
+    let past = past(deps, asset, last).await?;
+    Ok(of(app, asset, &met, past))
 }
 
 fn wanted(app: &App, selector: &[String], params: &[String]) -> Result<Wanted> {

@@ -250,7 +250,7 @@ async fn a_connection_is_tried_and_its_tables_are_listed() {
         .iter()
         .map(|t| format!("{} {}", t.table.name, t.columns.len()))
         .collect();
-    assert_eq!(listed, ["public.few 1", "public.orders 4"]);
+    assert_eq!(listed, ["public.few 1", "public.nothing 0", "public.orders 4"]);
     assert_eq!(
         source.identity(),
         format!("postgresql://127.0.0.1:{}/{}", bed.server.port(), bed.database)
@@ -268,7 +268,11 @@ async fn what_is_there_is_told_with_its_names_and_keys() {
     .await;
     let tables = bed.source().discover(&|t| t.table != "parts", &bed.ctx).await.unwrap();
     let told: Vec<String> = tables.iter().map(|t| serde_json::to_string(t).unwrap()).collect();
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @r##"
+    {"name":"\"My Shop\".\"Order \"\"Items\"\"\"","schema":"My Shop","table":"Order \"Items\"","key":["order","item"],"columns":[{"name":"item","type":"int32","required":true,"path":null,"value":null},{"name":"order","type":"int32","required":true,"path":null,"value":null}]}
+    {"name":"public.nothing","schema":"public","table":"nothing","key":[],"columns":[],"unreadable":"there is no column to read"}
+    {"name":"public.\"select\"","schema":"public","table":"select","key":["a_b_3"],"columns":[{"name":"a_b","type":"int32","required":false,"path":"A b","value":null},{"name":"a_b_3","type":"string","required":true,"path":"a B","value":null},{"name":"a_b_2","type":"date","required":false,"path":null,"value":null}]}
+    "##);
     let all = bed.source().tables(&bed.ctx).await.unwrap();
     let names: Vec<&str> = all.iter().map(|t| t.name.as_str()).collect();
     assert_eq!(
@@ -289,7 +293,11 @@ async fn what_is_there_is_told_with_its_names_and_keys() {
         ..ReadSchema::default()
     };
     let read = bed.read_into(json!({ "table": two[0].table.name }), schema).await;
-    insta::assert_snapshot!(read, @"");
+    insta::assert_snapshot!(read, @r##"
+    a_b int32, a_b_3 string required, a_b_2 date
+    1 | x | null
+    done
+    "##);
 }
 
 fn column(name: &str, of: &str) -> Column {
@@ -435,5 +443,5 @@ async fn a_preview_asks_for_a_few_rows() {
 #[tokio::test]
 async fn a_table_without_rows_is_read_to_its_end() {
     let bed = Bed::new("create table t (id int8)").await;
-    assert_eq!(bed.read(json!({ "table": "t" })).await, "done");
+    assert_eq!(bed.read(json!({ "table": "t" })).await, "id int64\ndone");
 }

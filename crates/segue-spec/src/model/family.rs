@@ -171,7 +171,17 @@ mod tests {
             of("Raw.*", "a", "b"),
             of("raw.1*", "a", "b"),
         ];
-        insta::assert_snapshot!(told.join("\n"), @"");
+        insta::assert_snapshot!(told.join("\n"), @r##"
+        raw.orders
+        raw.shop_order_items
+        my_shop._1st
+        the schema `system` is Segue's own
+        `raw.*_v*` is no name of many assets: it is `schema.*`, with one `*` for the table, and no other but for the schema
+        `raw.orders` is no name of many assets: it is `schema.*`, with one `*` for the table, and no other but for the schema
+        `*` is no name of many assets: it is `schema.*`, with one `*` for the table, and no other but for the schema
+        `Raw` is no name: lower-case letters, digits and `_`, not beginning with a digit
+        `1x` is no name: lower-case letters, digits and `_`, not beginning with a digit
+        "##);
         let shop = name("raw.shop_*").expect("it is one");
         let may = |text: &str| shop.may_be(&text.parse().expect("a name"));
         assert!(may("raw.shop_orders") && !may("raw.shop_") && !may("raw.orders") && !may("x.shop_orders"));

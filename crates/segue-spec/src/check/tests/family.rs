@@ -51,7 +51,7 @@ fn a_file_stands_for_many_assets() {
         text,
         &[("assets/r.sql", "/* asset: music.r */\nselect a from raw.orders_db")],
     );
-    assert_snapshot!(found, @"");
+    assert_snapshot!(found, @r##"SG0203 assets/r.sql:2 `raw.orders_db`: there is no table `raw.orders_db` — did you mean `raw.orders`?"##);
 }
 
 /// The data hash of a family's asset is that of one with a file of its own: either can take the other's place.
@@ -70,7 +70,7 @@ fn a_member_is_as_one_of_its_own() {
 fn what_cannot_be_meant_is_refused() {
     let all = [
         told("asset: raw.*\ncopy: { from: db, table: public.orders }\n"),
-        told("asset: raw.orders\ncopy: { from: db, tables: \"public.*\" }\n"),
+        told("asset: raw.many\ncopy: { from: db, tables: \"public.*\" }\n"),
         told("asset: raw.**\ncopy: { from: db, tables: \"public.*\" }\n"),
         told("asset: raw.*\ncopy: { from: db, tables: \"a.b.c\", except: [] }\n"),
         told("asset: raw.*\ncopy: { from: db, tables: \"public.*\", on_new_table: ask }\n"),
@@ -89,5 +89,20 @@ fn what_cannot_be_meant_is_refused() {
         )
         .1,
     ];
-    assert_snapshot!(all.join("\n"), @"");
+    assert_snapshot!(all.join("\n"), @r##"
+    SG0108 assets/many.yaml:1 `raw.*`: `raw.*` names many assets, and there is no `tables` — write `copy: { from: CONNECTION, tables: "public.*" }`, or name one asset
+    SG0115 assets/many.yaml:1 `raw.many`: `raw.many` names one asset, and `tables` makes one of each table — write `*` for the table's name: `asset: raw.*`
+    SG0115 assets/many.yaml:1 `raw.**`: `raw.**` is no name of many assets: it is `schema.*`, with one `*` for the table, and no other but for the schema
+    SG0115 assets/many.yaml:2 `"a.b.c"`: `a.b.c` is no pattern of tables: it has more parts than `schema.table`
+    SG0111 assets/many.yaml:2 `[]`: `except` is a list with nothing in it
+    SG0110 assets/many.yaml:2 `ask`: `on_new_table` cannot be `ask` — write `evolve`, `freeze`, `quarantine` or `drop_value`
+    SG0108 assets/many.yaml:2 `except`: `except` without `tables` — write `tables:`, or leave it out
+    SG0108 assets/many.yaml:2 `on_new_table`: `on_new_table` without `tables` — write `tables:`, or leave it out
+    SG0120 assets/many.yaml:2 `table`: `tables` and `table` cannot stand beside each other — write one of them
+    SG0129 assets/many.yaml:2 `columns`: `columns` beside `tables` is not acted on by this version: it is one table's — give the table that needs it a file of its own, which is taken instead of this one
+    SG0129 assets/many.yaml:3 `renamed_from`: `renamed_from` of many assets is not acted on by this version — give the table that needs it a file of its own, which is taken instead of this one
+    SG0115 assets/many.yaml:3 `x`: every one of many assets would write into this table — write one `*` for the table's name: `table: "*"`
+    SG0107 assets/many.yaml:2 `tables`: `copy` has no key `tables` — the keys here are: `from`, `for_each`, `slice`, `columns`, `keep_raw`, `position`, `on_new_column`, `on_type_change`, `path`, `format`, `header`, `delimiter`, `quote`
+    SG0123 assets/more.yaml:1 `raw.*`: `raw.*` is there twice — put the tables of both into one file, or write `raw.shop_*`
+    "##);
 }
