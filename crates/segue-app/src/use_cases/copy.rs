@@ -16,7 +16,7 @@ use crate::use_cases::sql::{Question, sql};
 use crate::use_cases::state::rebuild;
 use arrow_array::{Array, StringArray};
 use futures::TryStreamExt;
-use project::{Ends, Wish, blank, project, wishes};
+use project::{Ends, Wish, project, wishes};
 use segue_core::hash::sha256;
 use segue_core::sink::Sink;
 use segue_core::source::Offered;
@@ -130,7 +130,7 @@ impl Copying {
             state: work.join("state.db"),
         };
         let is_new = !ends.state.exists();
-        let made_up = project(&ends, &blank())?;
+        let made_up = project(&ends, &[])?;
         let references = References::of(ends.secrets());
         let app = App::with(folder, Arc::new(made_up), references, surroundings, None).await?;
         Ok(Copying {
@@ -221,15 +221,14 @@ impl Copying {
         ctx: &Ctx,
     ) -> Result<()> {
         let inputs: BTreeSet<AssetName> = wishes.iter().filter_map(|w| w.reads.clone()).collect();
+        // What is read from a lake moves on without this state; the rest it knows, unless it is new.
+        if !self.is_new && inputs.is_empty() {
+            return Ok(());
+        }
         let written = match self.ends.to {
             End::System(_) if self.is_new => vec![TARGET.to_string()],
             _ => Vec::new(),
         };
-        // Somebody else's lake moves on without this state.
-        let is_lake_known = !self.is_new && inputs.is_empty();
-        if is_lake_known {
-            return Ok(());
-        }
         let wanted = |name: &AssetName| inputs.contains(name) || names.contains(name);
         let rebuilt = rebuild(&self.app, &written, &wanted, ctx).await?;
         notes.extend(rebuilt.left_out);
@@ -255,7 +254,12 @@ impl Copying {
     /// Tables that were copied before and are wanted still, and that the source no longer has.
     async fn vanished(&self, offered: &[Offered]) -> Result<Vec<String>> {
         let mut notes = Vec::new();
-        for row in self.app.store.assets().await?.into_iter().filter(|row| !row.dropped) {
+        if let End::Lake(..) = self.ends.from {
+            return Ok(notes);
+        }
+        let identity = Some(self.app.sources().source(SOURCE)?.identity());
+        let rows = self.app.store.assets().await?.into_iter();
+        for row in rows.filter(|row| !row.dropped && row.source == identity) {
             let definition = row.definition.as_ref().and_then(Definition::from_json);
             let Some(How::Copy(copy)) = definition.map(|d| d.asset.how) else {
                 continue;

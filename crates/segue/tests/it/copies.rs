@@ -410,3 +410,39 @@ fn ends_that_do_not_fit_are_refused() {
     "#);
     assert!(!project.file("lake/public").exists());
 }
+
+/// Each in a schema of its own; and no database takes another's place unnoticed.
+#[test]
+fn two_databases_share_a_lake() {
+    let server = Postgres::shared();
+    let (project, one) = shop(&server, "copy_one", ORDERS);
+    let (_, two) = shop(
+        &server,
+        "copy_two",
+        "create table totals (n int4); create table orders (id int8); insert into orders values (9)",
+    );
+    project.ok(&["copy", &one, "lake", "--into-schema", "one"]);
+    project.ok(&["copy", &two, "lake", "--into-schema", "two"]);
+    let again = project.segue(&["copy", &one, "lake", "--into-schema", "one"]).ok();
+    assert!(!again.err.contains("no longer"), "{}", again.err);
+    let refused = project
+        .segue(&["copy", &two, "lake", "--tables", "orders", "--into-schema", "one"])
+        .ended(5);
+    assert!(
+        refused.err.contains("SG0523") && refused.err.contains("--accept-source"),
+        "{}",
+        refused.err
+    );
+    assert_eq!(lake_sql(&project, "select count(*) from one.orders"), "count(*)\n2\n");
+    project.ok(&[
+        "copy",
+        &two,
+        "lake",
+        "--tables",
+        "orders",
+        "--into-schema",
+        "one",
+        "--rebuild",
+    ]);
+    assert_eq!(lake_sql(&project, "select id from one.orders"), "id\n9\n");
+}

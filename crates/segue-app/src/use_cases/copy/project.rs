@@ -54,11 +54,6 @@ pub(super) struct Wish {
     file: Value,
 }
 
-/// None.
-pub(super) fn blank() -> Vec<Wish> {
-    Vec::new()
-}
-
 /// What the copies of these tables are.
 ///
 /// # Errors
