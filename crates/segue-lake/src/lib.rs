@@ -13,6 +13,7 @@
 mod claims;
 mod commit;
 mod disk;
+mod encoding;
 mod errors;
 mod file;
 mod guard;

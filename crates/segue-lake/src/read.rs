@@ -5,8 +5,8 @@ use crate::file::DataFile;
 use ::parquet::arrow::ProjectionMask;
 use ::parquet::arrow::arrow_reader::ArrowReaderOptions;
 use ::parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStreamBuilder};
-use ::parquet::errors::Result as ParquetResult;
-use ::parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataReader};
+use ::parquet::errors::{ParquetError, Result as ParquetResult};
+use ::parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
 use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
 use bytes::Bytes;
@@ -37,18 +37,27 @@ pub(crate) fn files(store: Arc<dyn ObjectStore>, files: Vec<DataFile>, schema: S
 
 /// The rows of one file in this schema.
 pub(crate) async fn one(store: Arc<dyn ObjectStore>, file: DataFile, schema: SchemaRef) -> Result<Batches> {
+    some(store, file, schema, Which::default()).await
+}
+
+/// Which rows of a file are read; all of them unless it is said.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Which {
+    /// Those of these row groups.
+    pub groups: Option<Range<usize>>,
+    /// Of these no more than so many.
+    pub first: Option<u64>,
+}
+
+/// Some rows of one file in this schema.
+pub(crate) async fn some(
+    store: Arc<dyn ObjectStore>,
+    file: DataFile,
+    schema: SchemaRef,
+    which: Which,
+) -> Result<Batches> {
     let path = file.path.clone();
-    let failed = move |e| {
-        let error = parquet(e, format!("cannot read {path}"));
-        if error.kind() == Kind::NotFound {
-            Error::new(Kind::NotFound, format!("a file of the table is gone: {path}"))
-                .code(VERSION_GONE)
-                .hint("old versions are readable until their files are vacuumed; ask for a newer one")
-                .caused_by(error)
-        } else {
-            error
-        }
-    };
+    let failed = move |e| unreadable(&path, e);
     let reader = Reader {
         store,
         path: location(&file.path),
@@ -63,16 +72,45 @@ pub(crate) async fn one(store: Arc<dyn ObjectStore>, file: DataFile, schema: Sch
         .collect();
     let mask = ProjectionMask::roots(builder.parquet_schema(), wanted);
     let rows = batch_rows(builder.metadata(), &mask);
-    let batches = builder
-        .with_projection(mask)
-        .with_batch_size(rows)
-        .build()
-        .map_err(failed.clone())?;
+    let builder = builder.with_projection(mask).with_batch_size(rows);
+    let builder = match which.groups {
+        Some(groups) => builder.with_row_groups(groups.collect()),
+        None => builder,
+    };
+    let builder = match which.first {
+        Some(first) => builder.with_limit(usize::try_from(first).unwrap_or(usize::MAX)),
+        None => builder,
+    };
+    let batches = builder.build().map_err(failed.clone())?;
     let typed = Typed { table: schema };
     Ok(batches
         .map_err(failed)
         .and_then(move |batch| futures::future::ready(typed.read(batch)))
         .boxed())
+}
+
+fn unreadable(path: &str, e: ParquetError) -> Error {
+    let error = parquet(e, format!("cannot read {path}"));
+    if error.kind() == Kind::NotFound {
+        Error::new(Kind::NotFound, format!("a file of the table is gone: {path}"))
+            .code(VERSION_GONE)
+            .hint("old versions are readable until their files are vacuumed; ask for a newer one")
+            .caused_by(error)
+    } else {
+        error
+    }
+}
+
+/// How large each row group of a file is, in bytes.
+pub(crate) async fn row_groups(store: Arc<dyn ObjectStore>, file: &DataFile) -> Result<Vec<u64>> {
+    let mut reader = Reader {
+        store,
+        path: location(&file.path),
+        size: file.size,
+    };
+    let metadata = reader.get_metadata(None).await.map_err(|e| unreadable(&file.path, e))?;
+    let bytes = |group: &RowGroupMetaData| u64::try_from(group.compressed_size()).unwrap_or(0);
+    Ok(metadata.row_groups().iter().map(bytes).collect())
 }
 
 /// How many rows of a file make a batch: so many that they are about [`BATCH_BYTES`] where its rows are largest, at most [`BATCH_ROWS`].

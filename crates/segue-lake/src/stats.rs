@@ -7,9 +7,9 @@ use arrow_array::types::{
     Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
     TimestampMicrosecondType,
 };
-use arrow_array::{Array, RecordBatch};
+use arrow_array::{Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Schema, TimeUnit};
-use datafusion::arrow::compute::{max, max_string, min, min_string};
+use datafusion::arrow::compute::{max, min};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use segue_core::Type;
@@ -78,6 +78,10 @@ impl Column {
                 if *unknown || values.null_count() == values.len() {
                     return;
                 }
+                if let Some(texts) = values.as_string_opt::<i32>() {
+                    *bounds = with_texts(bounds.take(), texts);
+                    return;
+                }
                 match (of_batch(values), bounds.take()) {
                     (None, _) => *unknown = true,
                     (Some(new), None) => *bounds = Some(new),
@@ -142,15 +146,25 @@ fn of_batch(values: &dyn Array) -> Option<(Raw, Raw)> {
         DataType::Decimal128(..) => whole!(Decimal128Type),
         DataType::Float32 => float!(Float32Type),
         DataType::Float64 => float!(Float64Type),
-        DataType::Utf8 => {
-            let v = values.as_string::<i32>();
-            (
-                Raw::Text(min_string(v)?.to_string()),
-                Raw::Text(max_string(v)?.to_string()),
-            )
-        }
         _ => return None,
     })
+}
+
+/// The bounds widened by those of texts, which are looked at once.
+fn with_texts(bounds: Option<(Raw, Raw)>, texts: &StringArray) -> Option<(Raw, Raw)> {
+    let (mut low, mut high) = match &bounds {
+        Some((Raw::Text(low), Raw::Text(high))) => (Some(low.as_str()), Some(high.as_str())),
+        _ => (None, None),
+    };
+    for text in texts.iter().flatten() {
+        if low.is_none_or(|low| text < low) {
+            low = Some(text);
+        }
+        if high.is_none_or(|high| text > high) {
+            high = Some(text);
+        }
+    }
+    Some((Raw::Text(low?.to_string()), Raw::Text(high?.to_string())))
 }
 
 impl Collector {

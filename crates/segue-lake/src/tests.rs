@@ -7,6 +7,7 @@ mod features;
 mod flaky;
 mod guard;
 mod keep;
+mod merges;
 mod model;
 mod modes;
 mod power;

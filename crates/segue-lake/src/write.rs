@@ -1,5 +1,6 @@
 //! Writing Parquet files: streamed, of a target size, with statistics, durable when done.
 
+use crate::encoding::without_dictionary;
 use crate::errors::{parquet, storage};
 use crate::file::DataFile;
 use crate::stats::Collector;
@@ -21,6 +22,8 @@ use uuid::Uuid;
 const GROUP_ROWS: usize = 131_072;
 /// Bytes that a row group has at most while it is held in memory.
 const GROUP_BYTES: usize = 16 << 20;
+/// Parts of one file that are on their way to the store at once, each held in memory.
+const UPLOADS: usize = 4;
 
 /// Writes rows of one schema into files of one folder of a table.
 pub(crate) struct Writer {
@@ -37,6 +40,12 @@ struct Open {
     path: String,
     parquet: AsyncArrowWriter<BufWriter>,
     stats: Collector,
+}
+
+impl Open {
+    fn bytes(&self) -> u64 {
+        (self.parquet.bytes_written() + self.parquet.in_progress_size()) as u64
+    }
 }
 
 impl Writer {
@@ -65,19 +74,26 @@ impl Writer {
             return Ok(());
         }
         if self.open.is_none() {
-            self.open = Some(self.start()?);
+            self.open = Some(self.start(batch)?);
         }
         if let Some(open) = &mut self.open {
             let path = &open.path;
             let written = open.parquet.write(batch).await;
             written.map_err(|e| parquet(e, format!("cannot write {path}")))?;
             open.stats.add(batch);
-            let bytes = open.parquet.bytes_written() + open.parquet.in_progress_size();
-            if bytes as u64 >= self.target_bytes {
+            if open.bytes() >= self.target_bytes {
                 self.finish_file().await?;
             }
         }
         Ok(())
+    }
+
+    /// Finishes the file that is being written, if it is at least half of what one should be: what comes next stands apart from it.
+    pub async fn end_large(&mut self) -> Result<()> {
+        match self.open.as_ref().map(Open::bytes) {
+            Some(bytes) if bytes * 2 >= self.target_bytes => self.finish_file().await,
+            _ => Ok(()),
+        }
     }
 
     /// Finishes the last file. The files are durable and nobody's.
@@ -98,7 +114,8 @@ impl Writer {
         }
     }
 
-    fn start(&self) -> Result<Open> {
+    /// Begins a file whose first rows are these.
+    fn start(&self, first: &RecordBatch) -> Result<Open> {
         let path = format!("{}part-{}.parquet", self.folder, Uuid::new_v4());
         let level = ZstdLevel::try_new(1).map_err(|e| Error::bug("zstd has a level 1").caused_by(e))?;
         let mut properties = WriterProperties::builder()
@@ -112,7 +129,11 @@ impl Writer {
             let column = ColumnPath::from(field.name().as_str());
             properties = properties.set_column_statistics_enabled(column, EnabledStatistics::None);
         }
-        let upload = BufWriter::new(self.store.clone(), Path::from(path.as_str()));
+        for at in without_dictionary(first) {
+            let column = ColumnPath::from(self.schema.field(at).name().as_str());
+            properties = properties.set_column_dictionary_enabled(column, false);
+        }
+        let upload = BufWriter::new(self.store.clone(), Path::from(path.as_str())).with_max_concurrency(UPLOADS);
         let parquet = AsyncArrowWriter::try_new(upload, self.schema.clone(), Some(properties.build()))
             .map_err(|e| parquet(e, format!("cannot begin {path}")))?;
         Ok(Open {

@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod demo;
+pub mod merge;
 pub mod rest;
 
 use crate::measure::Taken;

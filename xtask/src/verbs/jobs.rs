@@ -120,6 +120,11 @@ const BENCHES: &[Job] = &[
         about: "`segue check` on 1,000 assets, cold and with two files edited",
         how: How::Here(bench::check::run),
     },
+    Job {
+        name: "merge",
+        about: "changes into a table of the lake, beside delta-rs' merge: [ROWS [RUNS]] [parted]",
+        how: How::Here(bench::merge::run),
+    },
 ];
 
 pub fn proof(args: &[String]) -> Result<(), Failure> {

@@ -82,12 +82,12 @@ fn apply(rows: &mut Vec<Sale>, step: &Step) {
     }
 }
 
-fn same(a: &Sale, b: &Sale) -> bool {
+pub(super) fn same(a: &Sale, b: &Sale) -> bool {
     (a.0, a.1, a.2, a.3.map(f64::to_bits)) == (b.0, b.1, b.2, b.3.map(f64::to_bits))
 }
 
 /// How often each row is there.
-fn counted(rows: &[Sale]) -> BTreeMap<(i64, &'static str, i64, Option<u64>), usize> {
+pub(super) fn counted(rows: &[Sale]) -> BTreeMap<(i64, &'static str, i64, Option<u64>), usize> {
     let mut counts = BTreeMap::new();
     for r in rows {
         *counts.entry((r.0, r.1, r.2, r.3.map(f64::to_bits))).or_default() += 1;

@@ -64,19 +64,6 @@ async fn sixty_thousand_rows_are_merged_and_replaced_exactly() {
 }
 
 #[tokio::test]
-async fn a_merge_that_does_not_fit_into_memory_is_refused() {
-    let mut bed = Bed::memory();
-    bed.ctx.limits.memory = 80 * 999;
-    let refused = bed
-        .run_all(super::bed::merge(), many(0..0, 0.0).schema(), rows(many(0..1000, 1.0)))
-        .await;
-    assert!(
-        refused.starts_with("error[SG0412]: a merge of 1000 rows into raw.sales needs more memory"),
-        "{refused}"
-    );
-}
-
-#[tokio::test]
 async fn with_too_many_different_rows_a_footprint_covers_all_of_the_group() {
     let mut bed = Bed::memory();
     bed.run(Change::ReplaceTable, &many(0..100, 1.0)).await;

@@ -1,93 +1,63 @@
 //! Merging by key: each row that comes replaces the row of its key, or is added; a deleting row removes it.
 //!
-//! What is kept in memory is a digest of each source row and of its key, and nothing of the table: its files are pruned by the source's
-//! bounds and streamed. A row that is equal in all columns is left where it is.
+//! What is kept in memory is the key of each source row with a digest of the row ([`source`], [`keys`]), and nothing of the table: its
+//! files are pruned by where the source's keys lie ([`reach`]), looked through by their keys alone until one is met, and then read once
+//! and written anew without the rows that go ([`scan`]), several at once ([`lanes`], [`stretches`]). A row that is equal in all columns is
+//! left where it is.
+//!
+//! Where the keys do not fit into memory, they are taken part by part: with each part it is noted which rows go, a bit for each, and at
+//! the end the files are written once.
 
-use super::rows::Digester;
-use super::values::{Values, numbers};
+mod ahead;
+mod columns;
+mod flags;
+mod keys;
+mod lanes;
+mod reach;
+mod scan;
+mod source;
+mod stretches;
+
+use super::values::Values;
 use super::{Outcome, Work};
-use crate::file::{DataFile, Key};
-use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
-use arrow_schema::{DataType, SchemaRef};
-use datafusion::arrow::compute::{max_string, min_string};
-use futures::TryStreamExt;
-use segue_core::{Error, Kind, Result, Type};
-use segue_diag::{LAKE_MEMORY, MERGE_KEY};
-use std::collections::HashMap;
+use crate::file::DataFile;
+use crate::write::Writer;
+use arrow_array::RecordBatch;
+use keys::{Keys, Part};
+use lanes::{Done, Job, most_lanes, work_off};
+use scan::Scan;
+use segue_core::{Error, Result};
+use source::Source;
+use std::collections::HashSet;
 use std::sync::Arc;
-
-/// Memory of one source row, with the map's own.
-const ROW_BYTES: u64 = 80;
-
-/// A source row.
-struct Source {
-    /// The row's digest; `None` deletes its key.
-    row: Option<u128>,
-    /// The table has exactly this row.
-    there: bool,
-}
-
-/// The key's columns in the source, with where their values lie.
-struct Keys {
-    columns: Vec<usize>,
-    /// The key's columns alone.
-    schema: SchemaRef,
-    of_key: Digester,
-    digester: Digester,
-    rows: Digester,
-    by_key: HashMap<u128, Source>,
-    bounds: Vec<Option<(Key, Key)>>,
-}
+use stretches::{Stretch, losing, stretches};
 
 pub(super) async fn work_out(work: &Work<'_>, key: &[String]) -> Result<Outcome> {
-    let mut keys = Keys::new(work, key)?;
-    let comes = work.comes();
-    let goes: Vec<DataFile> = work.places.iter().flat_map(|p| p.deletes.iter().cloned()).collect();
-    let rows: u64 = comes
-        .iter()
-        .map(|(f, _)| f)
-        .chain(&goes)
-        .filter_map(DataFile::row_count)
-        .sum();
-    if rows.saturating_mul(ROW_BYTES) > work.ctx.limits.memory {
-        return Err(Error::new(
-            Kind::Unsupported,
-            format!(
-                "a merge of {rows} rows into {} needs more memory than allowed",
-                work.target.name
-            ),
-        )
-        .code(LAKE_MEMORY)
-        .hint("raise the memory limit, or commit smaller slices or ranges"));
-    }
-    for (file, _) in &comes {
-        keys.read(work, file).await?;
-    }
-    for file in &goes {
-        keys.read_deletes(work, file).await?;
-    }
+    let mut source = Source::new(work, key)?;
+    let (keys, parts) = source.first(work).await?;
+    let may_be_in = |file: &&DataFile| source.may_be_in(file);
+    let files: Vec<DataFile> = work.files.iter().filter(may_be_in).cloned().collect();
+    let scan = Arc::new(Scan::new(work, &source)?);
+    let done = match parts {
+        1 => at_once(&scan, keys, files).await?,
+        _ => in_parts(work, &mut source, keys, parts, &scan, files).await?,
+    };
     let mut outcome = Outcome::default();
     let mut values = Values::new(work.grains, &work.after);
-    let mut writer = work.writer();
-    for file in &work.files {
-        if !keys.may_be_in(work, file) {
-            continue;
-        }
-        let gone = keys.find(work, file, &mut values).await?;
-        if gone == 0 {
-            continue;
-        }
-        outcome.rows_removed += gone;
-        outcome.removes.push(file.clone());
-        if file.row_count() != Some(gone) {
-            let rows = work.present(file).await?;
-            work.copy(&mut writer, rows, |batch| Ok(Some(keys.stays(batch)?)))
-                .await?;
-        }
+    let mut losing = HashSet::new();
+    for done in done {
+        outcome.rows_removed += done.stretches.iter().map(|s| s.gone).sum::<u64>();
+        losing.extend(stretches::losing(&done.stretches));
+        outcome.wrote.extend(done.wrote.iter().map(|f| f.path.clone()));
+        outcome.adds.extend(done.wrote);
+        values.join(done.values);
     }
-    for (file, fits) in comes {
-        add(work, &mut keys, file, fits, &mut values, &mut writer, &mut outcome).await?;
+    let goes = |file: &&DataFile| losing.contains(&file.path);
+    outcome.removes = work.files.iter().filter(goes).cloned().collect();
+    let mut writer = work.writer();
+    let mut number = 0;
+    for (file, fits) in std::mem::take(&mut source.comes) {
+        number += add(work, &scan, file, fits, number, &mut values, &mut writer, &mut outcome).await?;
     }
     if outcome.rows_written + outcome.rows_removed > 0 || work.reshapes {
         work.widen(&mut outcome, &mut writer).await?;
@@ -97,210 +67,115 @@ pub(super) async fn work_out(work: &Work<'_>, key: &[String]) -> Result<Outcome>
     Ok(outcome)
 }
 
-/// Adds the rows of a staged file that the table has not: the file as it is, where that is all of them.
+/// With all keys in memory: each stretch is read once. Only where a file loses rows in one stretch and none in another, the other one
+/// is copied afterwards.
+async fn at_once(scan: &Arc<Scan>, keys: Keys, files: Vec<DataFile>) -> Result<Vec<Done>> {
+    let lanes = most_lanes(scan, files.iter().map(|f| f.size).sum());
+    let stretches = stretches(scan, &files, lanes).await?;
+    let mut done = work_off(scan, Job::Merge(keys), stretches).await?;
+    let all = done.iter_mut().flat_map(|d| std::mem::take(&mut d.stretches)).collect();
+    done.extend(copied(scan, all).await?);
+    Ok(done)
+}
+
+/// Writes what is left to be written of the files that lose rows.
+async fn copied(scan: &Arc<Scan>, stretches: Vec<Stretch>) -> Result<Vec<Done>> {
+    let losing = losing(&stretches);
+    let is_left = |s: &Stretch| !s.written && losing.contains(&s.file.path);
+    let (left, mut stretches): (Vec<_>, Vec<_>) = stretches.into_iter().partition(is_left);
+    let mut done = match left.is_empty() {
+        true => Vec::new(),
+        false => work_off(scan, Job::Copy, left).await?,
+    };
+    stretches.extend(done.iter_mut().flat_map(|d| std::mem::take(&mut d.stretches)));
+    done.push(Done {
+        stretches,
+        ..Done::default()
+    });
+    Ok(done)
+}
+
+/// The same with a source whose keys do not fit into memory at once. The table's files are taken in portions for which a bit a row does.
+async fn in_parts(
+    work: &Work<'_>,
+    source: &mut Source,
+    first: Keys,
+    of: u64,
+    scan: &Arc<Scan>,
+    files: Vec<DataFile>,
+) -> Result<Vec<Done>> {
+    let (mut all, mut first) = (Vec::new(), Some(first));
+    for portion in portions(files, work.ctx.limits.memory.saturating_mul(2)) {
+        let lanes = most_lanes(scan, portion.iter().map(|f| f.size).sum());
+        let mut stretches = stretches(scan, &portion, lanes).await?;
+        for at in 0..of {
+            let keys = match first.take() {
+                Some(keys) => keys,
+                // By their hashes the parts are as large as each other.
+                None => (source.read(work, Part { at, of }, u64::MAX).await?)
+                    .ok_or_else(|| Error::bug("a part of the keys does not fit"))?,
+            };
+            let mut marked = work_off(scan, Job::Mark(keys), stretches).await?;
+            stretches = marked
+                .iter_mut()
+                .flat_map(|d| std::mem::take(&mut d.stretches))
+                .collect();
+            all.append(&mut marked);
+        }
+        all.extend(copied(scan, stretches).await?);
+    }
+    Ok(all)
+}
+
+/// The files in portions of at most so many rows, or of one file.
+fn portions(files: Vec<DataFile>, most: u64) -> Vec<Vec<DataFile>> {
+    let (mut portions, mut rows) = (vec![Vec::new()], 0_u64);
+    for file in files {
+        // A row takes more than a byte, but for those that are all alike.
+        let more = file.row_count().unwrap_or(file.size);
+        if rows > 0 && rows.saturating_add(more) > most {
+            portions.push(Vec::new());
+            rows = 0;
+        }
+        rows = rows.saturating_add(more);
+        if let Some(portion) = portions.last_mut() {
+            portion.push(file);
+        }
+    }
+    portions
+}
+
+/// Adds the rows of a staged file that the table has not: the file as it is, where that is all of them. Says how many rows it has.
+#[allow(clippy::too_many_arguments, reason = "they are what is being gathered")]
 async fn add(
     work: &Work<'_>,
-    keys: &mut Keys,
+    scan: &Scan,
     file: DataFile,
     fits: bool,
+    from: u32,
     values: &mut Values<'_>,
-    writer: &mut crate::write::Writer,
+    writer: &mut Writer,
     outcome: &mut Outcome,
-) -> Result<()> {
-    let mut new = 0;
-    let mut rows = work.incoming(&file).await?;
-    while let Some(batch) = rows.try_next().await? {
-        let mask = keys.is_new(&batch)?;
-        new += mask.true_count() as u64;
-        values.add(&batch, Some(&mask));
+) -> Result<u32> {
+    let rows = file.row_count().and_then(|rows| u32::try_from(rows).ok());
+    let rows = rows.ok_or_else(|| Error::bug("a staged file does not say how many rows it has"))?;
+    let new = scan.there.missing(from, rows as usize);
+    let count = new.true_count() as u64;
+    outcome.rows_written += count;
+    if count == 0 {
+        return Ok(rows);
     }
-    outcome.rows_written += new;
-    if new == 0 {
-        return Ok(());
-    }
-    if fits && file.row_count() == Some(new) {
+    values.add_of_file(work, &file, Some(&new)).await?;
+    if fits && count == u64::from(rows) {
         outcome.adds.push(file);
-        return Ok(());
+        return Ok(rows);
     }
-    let rows = work.incoming(&file).await?;
-    work.copy(writer, rows, |batch| Ok(Some(keys.is_new(batch)?))).await
-}
-
-impl Keys {
-    fn new(work: &Work<'_>, key: &[String]) -> Result<Keys> {
-        let columns: Vec<usize> = key
-            .iter()
-            .map(|name| {
-                work.after.index_of(name).map_err(|e| {
-                    Error::new(
-                        Kind::Invalid,
-                        format!("the key's column `{name}` is not in {}", work.target.name),
-                    )
-                    .caused_by(e)
-                })
-            })
-            .collect::<Result<_>>()?;
-        if columns.is_empty() {
-            return Err(Error::new(
-                Kind::Invalid,
-                format!("a merge into {} needs a key", work.target.name),
-            ));
-        }
-        let schema = work
-            .after
-            .project(&columns)
-            .map_err(|e| Error::bug("a key's column is gone").caused_by(e))?;
-        Ok(Keys {
-            of_key: Digester::of_all(&schema)?,
-            schema: Arc::new(schema),
-            digester: Digester::new(&work.after, columns.clone())?,
-            rows: Digester::of_all(&work.after)?,
-            by_key: HashMap::new(),
-            bounds: vec![None; columns.len()],
-            columns,
-        })
-    }
-
-    /// Takes in the rows of a source file that come.
-    async fn read(&mut self, work: &Work<'_>, file: &DataFile) -> Result<()> {
-        let mut rows = work.incoming(file).await?;
-        while let Some(batch) = rows.try_next().await? {
-            let key = batch
-                .project(&self.columns)
-                .map_err(|e| Error::bug("a key's column is gone").caused_by(e))?;
-            let digests = self.rows.digests(&batch)?;
-            self.take(work, &key, digests.into_iter().map(Some))?;
-        }
-        Ok(())
-    }
-
-    /// Takes in the keys of a source file that go. Such rows need no values beside the key, so nothing else is read.
-    async fn read_deletes(&mut self, work: &Work<'_>, file: &DataFile) -> Result<()> {
-        let mut rows = crate::read::one(work.store.clone(), file.clone(), self.schema.clone()).await?;
-        while let Some(key) = rows.try_next().await? {
-            let none = vec![None; key.num_rows()];
-            self.take(work, &key, none.into_iter())?;
-        }
-        Ok(())
-    }
-
-    /// Remembers rows by their keys: non-null, and each once.
-    fn take(&mut self, work: &Work<'_>, key: &RecordBatch, rows: impl Iterator<Item = Option<u128>>) -> Result<()> {
-        if let Some(at) = key.columns().iter().position(|c| c.null_count() > 0) {
-            let column = self.schema.field(at).name();
-            return Err(Error::new(
-                Kind::BadData,
-                format!("the key's column `{column}` of {} is empty in a row", work.target.name),
-            )
-            .code(MERGE_KEY)
-            .hint("set such rows aside with a check `not_null` at `on_failure: quarantine`"));
-        }
-        for (at, (digest, row)) in self.of_key.digests(key)?.into_iter().zip(rows).enumerate() {
-            if self.by_key.insert(digest, Source { row, there: false }).is_some() {
-                return Err(self.twice(work, key, at));
-            }
-        }
-        for (bounds, column) in self.bounds.iter_mut().zip(key.columns()) {
-            widen(bounds, column);
-        }
-        Ok(())
-    }
-
-    fn twice(&self, work: &Work<'_>, key: &RecordBatch, row: usize) -> Error {
-        let shown = |column: &ArrayRef| {
-            arrow_cast::display::array_value_to_string(column, row).unwrap_or_else(|_| "a value".to_string())
-        };
-        let names: Vec<_> = self.schema.fields().iter().map(|f| f.name().as_str()).collect();
-        let values: Vec<_> = key.columns().iter().map(shown).collect();
-        Error::new(
-            Kind::BadData,
-            format!(
-                "the key ({}) of {} is not unique: {} comes twice",
-                names.join(", "),
-                work.target.name,
-                values.join(", ")
-            ),
-        )
-        .code(MERGE_KEY)
-        .hint("set such rows aside with a check `unique` at `on_failure: quarantine`, or choose another key")
-    }
-
-    /// Whether a file of the table may hold a key of the source.
-    fn may_be_in(&self, work: &Work<'_>, file: &DataFile) -> bool {
-        let stats = file.stats();
-        !self.by_key.is_empty()
-            && self.columns.iter().zip(&self.bounds).all(|(at, bounds)| {
-                let field = work.after.field(*at);
-                let of = Type::of(field).ok();
-                match (bounds, of.and_then(|of| stats.bounds(field.name(), &of))) {
-                    (Some((low, high)), Some(file)) => file.meets(low, high),
-                    _ => true,
-                }
-            })
-    }
-
-    /// Finds the source's keys in a file: marks source rows that are there already, and counts those of the file that go.
-    async fn find(&mut self, work: &Work<'_>, file: &DataFile, values: &mut Values<'_>) -> Result<u64> {
-        let mut gone = 0;
-        let mut rows = work.present(file).await?;
-        while let Some(batch) = rows.try_next().await? {
-            let digests = self.rows.digests(&batch)?;
-            let keys = self.digester.digests(&batch)?;
-            for (key, digest) in keys.iter().zip(digests) {
-                if let Some(source) = self.by_key.get_mut(key) {
-                    source.there |= source.row == Some(digest);
-                }
-            }
-            let goes: BooleanArray = self
-                .stays(&batch)?
-                .iter()
-                .map(|stays| Some(stays == Some(false)))
-                .collect();
-            gone += goes.true_count() as u64;
-            values.add(&batch, Some(&goes));
-        }
-        Ok(gone)
-    }
-
-    /// Which rows of the table stay: those of other keys, and those that come again as they are.
-    fn stays(&self, batch: &RecordBatch) -> Result<BooleanArray> {
-        let rows = self.rows.digests(batch)?;
-        let keys = self.digester.digests(batch)?;
-        let stays = keys.iter().zip(rows).map(|(key, row)| match self.by_key.get(key) {
-            None => Some(true),
-            Some(source) => Some(source.row == Some(row)),
-        });
-        Ok(stays.collect())
-    }
-
-    /// Which rows of the source the table has not.
-    fn is_new(&self, batch: &RecordBatch) -> Result<BooleanArray> {
-        let keys = self.digester.digests(batch)?;
-        Ok(keys
-            .iter()
-            .map(|key| self.by_key.get(key).map(|s| s.row.is_some() && !s.there))
-            .collect())
-    }
-}
-
-/// Widens where a key's values lie by those of a column without nulls.
-fn widen(bounds: &mut Option<(Key, Key)>, values: &ArrayRef) {
-    let new = match values.data_type() {
-        DataType::Utf8 => {
-            let texts = values.as_string::<i32>();
-            min_string(texts)
-                .zip(max_string(texts))
-                .map(|(l, h)| (Key::Text(l.to_string()), Key::Text(h.to_string())))
-        }
-        _ => numbers(values).and_then(|numbers| {
-            let low = numbers.iter().flatten().min().copied();
-            let high = numbers.iter().flatten().max().copied();
-            low.zip(high).map(|(l, h)| (Key::Number(l), Key::Number(h)))
-        }),
+    let (incoming, mut read) = (work.incoming(&file).await?, 0);
+    let keep = |batch: &RecordBatch| {
+        let mask = new.slice(read, batch.num_rows());
+        read += batch.num_rows();
+        Ok(Some(mask))
     };
-    let Some((low, high)) = new else { return };
-    *bounds = Some(match bounds.take() {
-        None => (low, high),
-        Some((l, h)) => (l.min(low), h.max(high)),
-    });
+    work.copy(writer, incoming, keep).await?;
+    Ok(rows)
 }

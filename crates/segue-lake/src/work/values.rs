@@ -1,13 +1,18 @@
 //! The values of changed rows in the columns that readers range over.
 
+use super::Work;
+use crate::file::DataFile;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Int8Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
 use arrow_schema::{DataType, Schema, TimeUnit};
-use segue_core::Spans;
+use arrow_select::filter::filter;
+use futures::TryStreamExt;
 use segue_core::commit::Footprint;
 use segue_core::sink::{Grain, grained};
+use segue_core::{Error, Result, Spans};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Microseconds of a day.
 const DAY: i64 = 86_400_000_000;
@@ -82,13 +87,11 @@ impl<'a> Values<'a> {
     /// Counts the rows in for which the mask is true; `None`: all.
     pub fn add(&mut self, batch: &RecordBatch, mask: Option<&BooleanArray>) {
         for (grain, at) in &self.grains {
-            let mut values: Vec<i64> = numbers(batch.column(*at))
-                .into_iter()
-                .flatten()
-                .enumerate()
-                .filter(|(row, _)| mask.is_none_or(|m| m.is_valid(*row) && m.value(*row)))
-                .filter_map(|(_, value)| value)
-                .collect();
+            let column = batch.column(*at);
+            // A mask and a column of one batch are as long as each other.
+            let few = mask.and_then(|mask| filter(column, mask).ok());
+            let all = numbers(few.as_ref().unwrap_or(column));
+            let mut values: Vec<i64> = all.into_iter().flatten().flatten().collect();
             values.sort_unstable();
             values.dedup();
             let new = grained(values, grain);
@@ -98,9 +101,28 @@ impl<'a> Values<'a> {
         }
     }
 
+    /// Counts rows of a staged file in, and reads no more of it than the columns that somebody ranges over.
+    pub async fn add_of_file(&mut self, work: &Work<'_>, file: &DataFile, mask: Option<&BooleanArray>) -> Result<()> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        let few = work.strict.project(&self.columns());
+        let few = Arc::new(few.map_err(|e| Error::bug("a column is gone").caused_by(e))?);
+        let mut narrow = Values::new(work.grains, &few);
+        let mut rows = crate::read::one(work.store.clone(), file.clone(), few.clone()).await?;
+        let mut read = 0;
+        while let Some(batch) = rows.try_next().await? {
+            work.ctx.go_on()?;
+            narrow.add(&batch, mask.map(|m| m.slice(read, batch.num_rows())).as_ref());
+            read += batch.num_rows();
+        }
+        self.join(narrow.finish());
+        Ok(())
+    }
+
     /// Counts in what another one collected.
-    pub fn join(&mut self, other: Values<'_>) {
-        for (column, new) in other.spans {
+    pub fn join(&mut self, other: BTreeMap<String, Spans>) {
+        for (column, new) in other {
             if let Some(spans) = self.spans.get_mut(&column) {
                 *spans = spans.union(&new).at_most(Footprint::MOST_SPANS);
             }
