@@ -9,7 +9,7 @@ use crate::file::DataFile;
 use crate::lake::Lake;
 use crate::log;
 use crate::table::Table;
-use crate::write::Writer;
+use crate::write::{Writer, is_small};
 use deltalake_core::DeltaTable;
 use deltalake_core::checkpoints::{cleanup_expired_logs_for, create_checkpoint};
 use deltalake_core::kernel::Action;
@@ -203,7 +203,7 @@ impl Lake {
     /// Small files, in groups that make one file each.
     fn bins(&self, mut files: Vec<DataFile>, at_least: usize) -> Vec<Vec<DataFile>> {
         let target = self.options().target_file_bytes;
-        files.retain(|f| f.size < target / 4 * 3);
+        files.retain(|f| is_small(f.size, target));
         if files.len() < at_least.max(2) {
             return Vec::new();
         }

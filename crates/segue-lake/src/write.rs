@@ -25,6 +25,11 @@ const GROUP_BYTES: usize = 16 << 20;
 /// Parts of one file that are on their way to the store at once, each held in memory.
 const UPLOADS: usize = 4;
 
+/// Whether a file of this size should be joined with others, where files of a target size are wanted.
+pub(crate) fn is_small(bytes: u64, target: u64) -> bool {
+    bytes < target / 4 * 3
+}
+
 /// Writes rows of one schema into files of one folder of a table.
 pub(crate) struct Writer {
     store: Arc<dyn ObjectStore>,
@@ -88,10 +93,10 @@ impl Writer {
         Ok(())
     }
 
-    /// Finishes the file that is being written, if it is at least half of what one should be: what comes next stands apart from it.
+    /// Finishes the file that is being written, if it is not small: what comes next stands apart from it.
     pub async fn end_large(&mut self) -> Result<()> {
         match self.open.as_ref().map(Open::bytes) {
-            Some(bytes) if bytes * 2 >= self.target_bytes => self.finish_file().await,
+            Some(bytes) if !is_small(bytes, self.target_bytes) => self.finish_file().await,
             _ => Ok(()),
         }
     }

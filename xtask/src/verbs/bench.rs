@@ -16,11 +16,12 @@ use std::process::{Child, Command, Stdio};
 struct Built {
     segue: PathBuf,
     rest_floor: PathBuf,
+    lake_merge: PathBuf,
 }
 
 fn build() -> Result<Built, Failure> {
     eprintln!("xtask: building in release");
-    let targets = ["--bin", "segue", "--example", "rest_floor"];
+    let targets = ["--bin", "segue", "--example", "rest_floor", "--example", "lake_merge"];
     process::run(
         process::cargo()
             .current_dir(repository::root())
@@ -31,6 +32,7 @@ fn build() -> Result<Built, Failure> {
     Ok(Built {
         segue: release.join("segue"),
         rest_floor: release.join("examples/rest_floor"),
+        lake_merge: release.join("examples/lake_merge"),
     })
 }
 

@@ -253,6 +253,46 @@ async fn many_files_are_merged_by_several_lanes_and_in_many_parts() {
     assert_eq!(told(&bed).await, format!("{}|{}|{left}", rows / 2, rows / 2));
 }
 
+/// One file is parted among the lanes: what one of them leaves as it is, another one may have to write anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_loses_rows_in_one_stretch_keeps_all_of_the_other() {
+    let options = LakeOptions {
+        target_file_bytes: 16 << 20,
+        ..LakeOptions::default()
+    };
+    let url = "memory:///lake".parse().unwrap();
+    let lake = crate::Lake::with_store(Arc::new(InMemory::new()), url, &options).unwrap();
+    let bed = Bed::on(lake, None);
+    let rows: i64 = 220_000;
+    let schema = sales(&[]).schema();
+    let batches = (0..rows).step_by(10_000).map(|from| Rows {
+        batch: many(from..from + 10_000, 0),
+        deletes: None,
+    });
+    bed.run_all(Change::ReplaceTable, schema.clone(), batches.collect())
+        .await;
+    let all: i64 = (0..rows).sum();
+    // The first rows of the table, its last one, and none of it.
+    for (ids, there) in [(0..100, 100), (rows - 1..rows, 1), (rows..rows + 5, 0)] {
+        let staged = vec![bed.stage(&many(ids.clone(), 1)).await];
+        let done = bed.work_out(&merge(), &staged, schema.clone()).await.unwrap();
+        let plan = crate::plan::Plan::from_json(&done.plan).unwrap();
+        assert_eq!(
+            (done.rows_written, done.rows_removed),
+            ((ids.end - ids.start) as u64, there)
+        );
+        assert_eq!(plan.removes.len(), usize::from(there > 0), "there is one file");
+        let record = bed.record(&merge(), staged, schema.clone(), &done).await;
+        bed.land(&record).await.unwrap();
+        if there > 0 {
+            assert_eq!(told(&bed).await, format!("{rows}|{rows}|{all}"));
+        }
+        bed.lake.compact(&bed.target, 2, &bed.ctx).await.unwrap();
+    }
+    let (more, sum) = (rows + 5, (0..rows + 5).sum::<i64>());
+    assert_eq!(told(&bed).await, format!("{more}|{more}|{sum}"));
+}
+
 #[tokio::test]
 async fn keys_at_both_ends_leave_the_files_between_them_closed() {
     let bed = Bed::disk();

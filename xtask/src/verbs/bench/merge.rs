@@ -4,7 +4,7 @@
 //! The words are how many rows the table has, how many runs there are, and `parted` for a table in twelve parts by a column of the key:
 //! partitions of the Delta table with delta-rs, rows that lie together with us.
 
-use super::{Folder, cannot, heading, line, make_empty};
+use super::{Folder, build, cannot, heading, line, make_empty};
 use crate::measure::{self, Taken, median};
 use crate::process::{self, Failure};
 use crate::{repository, setup};
@@ -84,12 +84,8 @@ fn tools() -> Result<Tools, Failure> {
     let list = repository::root().join("xtask/python.txt");
     let packages = std::fs::read_to_string(&list).map_err(|e| cannot("read", &list, &e))?;
     let python = setup::python(&repository::target_dir(), &packages)?;
-    eprintln!("xtask: building in release");
-    let mut cargo = process::cargo();
-    cargo.current_dir(repository::root());
-    process::run(cargo.args(["build", "--release", "-p", "segue-lake", "--example", "lake_merge"]))?;
     Ok(Tools {
-        ours: repository::target_dir().join("release/examples/lake_merge"),
+        ours: build()?.lake_merge,
         python,
     })
 }

@@ -22,7 +22,7 @@ impl Flags {
     pub fn missing(&self, from: u32, rows: usize) -> BooleanArray {
         let is_set = |number: usize| {
             let byte = self.0.get(number / 8).map_or(0, |byte| byte.load(Ordering::Relaxed));
-            byte & 1 << (number % 8) != 0
+            byte & (1 << (number % 8)) != 0
         };
         BooleanArray::new(
             BooleanBuffer::collect_bool(rows, |at| !is_set(from as usize + at)),

@@ -134,7 +134,7 @@ impl Keys {
 }
 
 fn slot_of(hash: u64, place: u32) -> u64 {
-    (hash >> 32) << 32 | u64::from(place)
+    ((hash >> 32) << 32) | u64::from(place)
 }
 
 #[cfg(test)]
