@@ -75,11 +75,13 @@ impl Source {
         let mut of = (u64::from(self.rows) * ROW_BYTES).div_ceil(room.max(1)).max(1);
         loop {
             // Parts of one row are not parted any further.
-            let room = if of > u64::from(self.rows) { u64::MAX } else { room };
-            if let Some(keys) = self.read(work, Part { at: 0, of }, room).await? {
-                return Ok((keys, of));
+            let is_least = of > u64::from(self.rows);
+            let room = if is_least { u64::MAX } else { room };
+            match self.read(work, Part { at: 0, of }, room).await? {
+                Some(keys) => return Ok((keys, of)),
+                None if is_least => return Err(too_many(work, self.rows.into())),
+                None => of *= 2,
             }
-            of *= 2;
         }
     }
 
@@ -104,7 +106,6 @@ impl Source {
         }
         for at in 0..self.goes.len() {
             // Such rows need no values beside the key, so nothing else is read.
-            work.ctx.go_on()?;
             let (store, file) = (work.store.clone(), self.goes[at].clone());
             let mut rows = crate::read::one(store, file, self.key.schema.clone()).await?;
             while let Some(key) = rows.try_next().await? {
@@ -126,6 +127,7 @@ impl Source {
         keys: &mut Keys,
         room: u64,
     ) -> Result<bool> {
+        work.ctx.go_on()?;
         self.check(work, key)?;
         let bytes = self.key.bytes(key)?;
         let here: BooleanBuffer = bytes.iter().map(|key| keys.is_here(key.as_ref())).collect();
