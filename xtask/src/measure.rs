@@ -1,4 +1,4 @@
-//! What a program takes: time, CPU of all its threads, and the most memory that it held. Read from /proc, as Linux counts it.
+//! What a program takes: time, CPU, and the most memory that it held, with the processes that it starts. Read from /proc, as Linux counts it.
 
 use crate::process::{self, Failure};
 use std::fs;
@@ -37,7 +37,8 @@ pub fn run(command: &mut Command) -> Result<Taken, Failure> {
         .stderr(errors)
         .spawn()
         .map_err(|e| broken(&e.to_string()))?;
-    let folder = format!("/proc/{}", child.id());
+    let id = child.id();
+    let folder = format!("/proc/{id}");
     let mut taken = Taken {
         wall_s: 0.0,
         cpu_s: 0.0,
@@ -50,7 +51,13 @@ pub fn run(command: &mut Command) -> Result<Taken, Failure> {
     {
         taken.cpu_s = cpu_s;
         if let Ok(status) = fs::read_to_string(format!("{folder}/status")) {
-            taken.peak_mib = taken.peak_mib.max(peak_mib(&status).unwrap_or(0.0));
+            taken.peak_mib = taken.peak_mib.max(mib(&status, "VmHWM:").unwrap_or(0.0));
+        }
+        let below = started_by(id);
+        if !below.is_empty() {
+            let now = |id: &u32| mib(&fs::read_to_string(format!("/proc/{id}/status")).ok()?, "VmRSS:");
+            let all = std::iter::once(&id).chain(&below).filter_map(now).sum();
+            taken.peak_mib = taken.peak_mib.max(all);
         }
         if state == 'Z' {
             break;
@@ -67,16 +74,41 @@ pub fn run(command: &mut Command) -> Result<Taken, Failure> {
     }
 }
 
-/// State and CPU seconds from /proc/PID/stat: `PID (name) S …`, with user and system ticks as fields 14 and 15.
+/// The processes that this one has started and those that these have, as far as they still run.
+fn started_by(id: u32) -> Vec<u32> {
+    let (mut found, mut at) = (vec![id], 0);
+    while let Some(id) = found.get(at) {
+        let threads = fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten();
+        let children = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+        let ids: Vec<u32> = children
+            .flat_map(|ids| {
+                ids.split_whitespace()
+                    .filter_map(|id| id.parse().ok())
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        found.extend(ids);
+        at += 1;
+    }
+    found.split_off(1)
+}
+
+/// State and CPU seconds from /proc/PID/stat: `PID (name) S …`, with user and system ticks as fields 14 and 15, and those of processes that it
+/// started and that have ended as 16 and 17.
 fn cpu(stat: &str) -> Option<(char, f64)> {
     // The name may hold spaces and brackets.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    let ticks: f64 = fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?;
+    let ticks = fields
+        .get(11..15)?
+        .iter()
+        .map(|field| field.parse::<f64>().ok())
+        .sum::<Option<f64>>()?;
     Some((fields.first()?.chars().next()?, ticks / TICKS_PER_SECOND))
 }
 
-fn peak_mib(status: &str) -> Option<f64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+/// A line of /proc/PID/status, in MiB.
+fn mib(status: &str, name: &str) -> Option<f64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     Some(line.trim().trim_end_matches(" kB").parse::<f64>().ok()? / 1024.0)
 }
 
@@ -113,6 +145,15 @@ mod tests {
     }
 
     #[test]
+    fn what_a_program_starts_is_counted_with_it() {
+        let work = "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done";
+        let alone = run(Command::new("sh").args(["-c", work])).expect("it ends well");
+        let both = run(Command::new("sh").args(["-c", &format!("sh -c '{work}'; true")])).expect("it ends well");
+        assert!(both.cpu_s > alone.cpu_s / 2.0, "{both:?} {alone:?}");
+        assert!(both.peak_mib > alone.peak_mib, "{both:?} {alone:?}");
+    }
+
+    #[test]
     fn a_program_that_fails_has_no_figures() {
         let failure = run(Command::new("sh").args(["-c", "echo why; exit 3"]))
             .map(|taken| taken.wall_s)
@@ -137,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_name_with_brackets_is_read_over() {
-        let stat = "7 (a) b) Z 1 2 3 4 5 6 7 8 9 10 150 50 0 0";
-        assert_eq!(cpu(stat), Some(('Z', 2.0)));
+        let stat = "7 (a) b) Z 1 2 3 4 5 6 7 8 9 10 150 50 20 30";
+        assert_eq!(cpu(stat), Some(('Z', 2.5)));
     }
 }

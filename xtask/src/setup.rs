@@ -89,29 +89,33 @@ fn works_with_cargo(subcommand: &str) -> bool {
 /// A Python with the packages of `xtask/python.txt`, in a folder of its own under `target_dir`, made when it is not there yet or
 /// when the list has changed. Returns its interpreter.
 pub fn python(target_dir: &Path, wanted: &str) -> Result<std::path::PathBuf, Failure> {
+    packages(&target_dir.join("python"), wanted).map_err(|e| {
+        Failure::new(format!(
+            "{e}\nThe packages could not be fetched. Without them, say `cargo xtask test --without python`: \
+             then it is not checked that other readers of Delta tables agree."
+        ))
+    })
+}
+
+/// A Python with these packages, a line each, in a folder of its own, made when it is not there yet or when the list has changed. Returns its
+/// interpreter.
+pub fn packages(home: &Path, wanted: &str) -> Result<std::path::PathBuf, Failure> {
     need(&[&PYTHON])?;
-    let home = target_dir.join("python");
     let (interpreter, stamp) = (home.join("bin/python"), home.join("installed.txt"));
     if interpreter.exists() && std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(interpreter);
     }
     eprintln!("xtask: setting up Python packages under {}", home.display());
-    process::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&home))?;
+    process::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(home))?;
     let packages = wanted
         .lines()
         .map(str::trim)
         .filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let installed = process::run(
+    process::run(
         Command::new(&interpreter)
             .args(["-m", "pip", "install", "--quiet"])
             .args(packages),
-    );
-    installed.map_err(|e| {
-        Failure::new(format!(
-            "{e}\nThe packages could not be fetched. Without them, say `cargo xtask test --without python`: \
-             then it is not checked that other readers of Delta tables agree."
-        ))
-    })?;
+    )?;
     // Written last: a half-made environment is made anew.
     std::fs::write(&stamp, wanted).map_err(|e| Failure::new(format!("cannot write {}: {e}", stamp.display())))?;
     Ok(interpreter)

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod demo;
 pub mod merge;
+pub mod moving;
 pub mod rest;
 
 use crate::measure::Taken;
@@ -34,6 +35,17 @@ fn build() -> Result<Built, Failure> {
         rest_floor: release.join("examples/rest_floor"),
         lake_merge: release.join("examples/lake_merge"),
     })
+}
+
+/// The program alone, built in release.
+fn build_segue() -> Result<PathBuf, Failure> {
+    eprintln!("xtask: building in release");
+    process::run(
+        process::cargo()
+            .current_dir(repository::root())
+            .args(["build", "--release", "-p", "segue"]),
+    )?;
+    Ok(repository::target_dir().join("release/segue"))
 }
 
 /// A folder of this process alone, gone with the value.

@@ -125,6 +125,11 @@ const BENCHES: &[Job] = &[
         about: "changes into a table of the lake, beside delta-rs' merge: [ROWS [RUNS]] [parted]",
         how: How::Here(bench::merge::run),
     },
+    Job {
+        name: "move",
+        about: "PostgreSQL into the lake, beside ADBC, ConnectorX, dlt and COPY to nowhere: [SHAPE]… [SCALE [RUNS]]",
+        how: How::Here(bench::moving::run),
+    },
 ];
 
 pub fn proof(args: &[String]) -> Result<(), Failure> {
