@@ -91,7 +91,7 @@ impl Tools<'_> {
         let taken = measure::run(&mut command)?;
         let (found, written_mib) = match tool {
             Tool::Floor => (expected.to_string(), 0.0),
-            Tool::Segue => (self.said("delta", &out.join(".segue/lake"), tables)?, written(&out)),
+            Tool::Segue => (self.said("delta", &out.join("lake"), tables)?, written(&out)),
             _ => (self.said("parquet", &out, tables)?, written(&out)),
         };
         if found != expected {
