@@ -125,6 +125,38 @@ impl Builder {
         }
     }
 
+    /// An empty column of the same type, with room for as much as is in this one.
+    pub fn like(&self) -> Builder {
+        fn room<T>(values: &Vec<T>) -> Vec<T> {
+            Vec::with_capacity(values.len())
+        }
+        let values = match &self.values {
+            Values::Bool(v) => Values::Bool(room(v)),
+            Values::Int8(v) => Values::Int8(room(v)),
+            Values::Int16(v) => Values::Int16(room(v)),
+            Values::Int32(v) => Values::Int32(room(v)),
+            Values::Int64(v) => Values::Int64(room(v)),
+            Values::Float32(v) => Values::Float32(room(v)),
+            Values::Float64(v) => Values::Float64(room(v)),
+            Values::Int128(v) => Values::Int128(room(v)),
+            Values::Bytes { data, ends } => Values::Bytes {
+                // Texts are never twice as long together; a little more must not double what is held.
+                data: Vec::with_capacity(data.len() + data.len() / 8),
+                ends: room(ends),
+            },
+            Values::List { ends, items } => Values::List {
+                ends: room(ends),
+                items: Box::new(items.like()),
+            },
+            Values::Struct(fields) => Values::Struct(fields.iter().map(Builder::like).collect()),
+        };
+        Builder {
+            of: self.of.clone(),
+            valid: room(&self.valid),
+            values,
+        }
+    }
+
     /// How many values it has.
     pub fn len(&self) -> usize {
         self.valid.len()

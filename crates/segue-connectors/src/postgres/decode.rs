@@ -15,6 +15,16 @@ const FIRST_DAY: i32 = -4_371_587;
 const LAST_DAY: i32 = 2_932_896;
 const MICROS_A_DAY: i64 = 86_400_000_000;
 
+/// Ten to the power of 0 to 19.
+const TENS: [u64; 20] = {
+    let (mut tens, mut at) = ([1; 20], 1);
+    while at < 20 {
+        tens[at] = tens[at - 1] * 10;
+        at += 1;
+    }
+    tens
+};
+
 /// Appends a value; nothing is appended to a column that says why not.
 ///
 /// # Errors
@@ -173,6 +183,13 @@ impl<'a> Numeric<'a> {
     }
 
     fn decimal(&self, precision: u8, scale: u8) -> Result<i128, Misfit> {
+        match self.short_decimal(precision, scale) {
+            Some(value) => Ok(value),
+            None => self.long_decimal(precision, scale),
+        }
+    }
+
+    fn long_decimal(&self, precision: u8, scale: u8) -> Result<i128, Misfit> {
         let misfit = || Misfit::expected(&Type::Decimal(precision, scale), &self.text());
         if let Sign::Word(_) = self.sign {
             return Err(misfit());
@@ -201,6 +218,32 @@ impl<'a> Numeric<'a> {
             return Err(misfit());
         }
         Ok(if self.sign == Sign::Minus { -value } else { value })
+    }
+
+    /// The same for most numbers there are, in whole numbers of 64 bits, which take a fraction of the time: those of at most four digits (16
+    /// of ours), not far from the point. `None` for any other, and for one that does not fit.
+    fn short_decimal(&self, precision: u8, scale: u8) -> Option<i128> {
+        if self.len() > 4 || matches!(self.sign, Sign::Word(_)) {
+            return None;
+        }
+        let digits = self.digits.chunks_exact(2);
+        let all = digits.fold(0, |all, pair| {
+            all * 10_000 + u64::from(u16::from_be_bytes([pair[0], pair[1]]))
+        });
+        // Of the last digit, in ten to the power of this.
+        let lowest = 4 * (self.weight - self.len() + 1) + i32::from(scale);
+        let value = match usize::try_from(lowest) {
+            Ok(up) => all.checked_mul(*TENS.get(up)?)?,
+            Err(_) => {
+                let by = *TENS.get(usize::try_from(-lowest).ok()?)?;
+                (all % by == 0).then_some(all / by)?
+            }
+        };
+        if TENS.get(usize::from(precision)).is_some_and(|most| value >= *most) {
+            return None;
+        }
+        let value = i128::from(value);
+        Some(if self.sign == Sign::Minus { -value } else { value })
     }
 
     /// As the server writes it.

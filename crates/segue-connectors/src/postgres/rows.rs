@@ -53,7 +53,10 @@ pub(super) struct Rows<'a> {
     from: &'a [Source],
     schema: SchemaRef,
     builders: Vec<Builder>,
+    /// Of the rows that are kept.
     bytes: usize,
+    /// Of all messages since they were last asked for.
+    taken: u64,
     has_begun: bool,
     has_ended: bool,
     aside: Vec<Rejected>,
@@ -68,6 +71,7 @@ impl<'a> Rows<'a> {
             schema: columns::schema(&all),
             builders: builders(from),
             bytes: 0,
+            taken: 0,
             has_begun: false,
             has_ended: false,
             aside: Vec::new(),
@@ -79,6 +83,7 @@ impl<'a> Rows<'a> {
     /// # Errors
     /// `BadData` for one that is not of a binary COPY, or of other columns.
     pub fn take(&mut self, message: &[u8]) -> Result<()> {
+        self.taken += message.len() as u64;
         let mut rest = message;
         if !self.has_begun {
             let head = rest.split_at_checked(SIGNATURE.len() + 8).ok_or_else(broken)?;
@@ -175,13 +180,20 @@ impl<'a> Rows<'a> {
         self.rows() >= ROWS || self.bytes >= BYTES
     }
 
+    /// How many bytes came since this was last asked: for every message by itself it would cost as much as a value.
+    pub fn taken_bytes(&mut self) -> u64 {
+        std::mem::take(&mut self.taken)
+    }
+
     /// Hands the rows on, and those that were set aside.
     ///
     /// # Errors
     /// `Bug` when the columns do not make a batch.
     pub fn hand_on(&mut self) -> Result<(RecordBatch, Vec<Rejected>)> {
         self.bytes = 0;
-        let full = std::mem::replace(&mut self.builders, builders(self.from));
+        // As large as these: the next rows are much like them.
+        let empty = self.builders.iter().map(Builder::like).collect();
+        let full = std::mem::replace(&mut self.builders, empty);
         let batch = columns::batch(&self.schema, full)?;
         Ok((batch, std::mem::take(&mut self.aside)))
     }

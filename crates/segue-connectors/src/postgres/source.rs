@@ -352,13 +352,7 @@ async fn read_part(reading: &Reading, client: &Client, statement: &str) -> Resul
     let mut messages = Box::pin(client.copy_out(statement).await.map_err(&failed)?);
     let mut rows = Rows::of(&reading.shape.columns);
     while let Some(message) = messages.next().await {
-        let message = message.map_err(&failed)?;
-        reading
-            .ctx
-            .meter
-            .bytes_in
-            .fetch_add(message.len() as u64, Ordering::Relaxed);
-        rows.take(&message)?;
+        rows.take(&message.map_err(&failed)?)?;
         if rows.is_full() {
             hand_on(reading, &mut rows).await?;
         }
@@ -368,10 +362,10 @@ async fn read_part(reading: &Reading, client: &Client, statement: &str) -> Resul
 }
 
 async fn hand_on(reading: &Reading, rows: &mut Rows<'_>) -> Result<()> {
+    let meter = &reading.ctx.meter;
+    meter.bytes_in.fetch_add(rows.taken_bytes(), Ordering::Relaxed);
     let (batch, aside) = rows.hand_on()?;
-    reading
-        .ctx
-        .meter
+    meter
         .rows_in
         .fetch_add((batch.num_rows() + aside.len()) as u64, Ordering::Relaxed);
     if !aside.is_empty() {

@@ -22,6 +22,37 @@ fn numeric(sign: u16, weight: i16, scale: u16, digits: &[u16]) -> Vec<u8> {
     bytes
 }
 
+/// Two ways to one number: where the short one has an answer, it is the long one's, and where it has none, the long one is asked.
+#[test]
+fn the_short_way_to_a_number_is_the_long_one() {
+    let some = [0_u16, 1, 9, 10, 100, 1_000, 1_234, 5_000, 9_999];
+    let mut numbers: Vec<Vec<u16>> = vec![vec![]];
+    for many in 1..=5 {
+        let step = |n: usize| (0..many).map(move |at| some[(n * (at + 1) + at) % some.len()]);
+        numbers.extend((0..40).map(|n| step(n).collect()));
+    }
+    let (mut short, mut refused) = (0, 0);
+    for digits in &numbers {
+        for weight in -3..=4 {
+            for sign in [0, 0x4000] {
+                let bytes = numeric(sign, weight, 2, digits);
+                let number = Numeric::of(&bytes).unwrap();
+                for (precision, scale) in [(5, 2), (10, 2), (15, 2), (18, 9), (19, 0), (20, 4), (38, 10), (38, 38)] {
+                    let long = number.long_decimal(precision, scale);
+                    match number.short_decimal(precision, scale) {
+                        Some(value) => {
+                            assert_eq!(long, Ok(value), "{} as {precision},{scale}", number.text());
+                            short += 1;
+                        }
+                        None => refused += usize::from(long.is_err()),
+                    }
+                }
+            }
+        }
+    }
+    assert!(short > 5_000 && refused > 5_000, "{short} and {refused}");
+}
+
 #[test]
 fn numbers_are_exact_or_do_not_fit() {
     let text = |bytes: &[u8]| pushed(&Form::Numeric, Type::String, bytes);
