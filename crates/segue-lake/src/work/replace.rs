@@ -46,6 +46,10 @@ pub(super) async fn work_out(work: &Work<'_>, change: &Change) -> Result<Outcome
     if whole && work.reshapes {
         return anew(work).await;
     }
+    if whole && work.files.is_empty() {
+        // There is nothing to compare the rows with, and so no need to read them again.
+        return super::append::work_out(work).await;
+    }
     let compared = match compare(work, &mut groups).await? {
         Some(compared) => compared,
         None => {
