@@ -13,7 +13,7 @@
 mod claims;
 mod commit;
 mod disk;
-mod encoding;
+mod encode;
 mod errors;
 mod file;
 mod guard;

@@ -1,17 +1,20 @@
 //! Statistics of a file as it is written: for each of the first columns how many values are null, and bounds of the others.
 //!
 //! Bounds are true bounds or left out: text is cut upwards, times are rounded outwards to Delta's milliseconds, columns with NaN have none.
+//! Parquet compares every value for its own statistics: where these are exact or wider, they are taken, and nothing is compared twice.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
     TimestampMicrosecondType,
 };
-use arrow_array::{Array, RecordBatch, StringArray};
+use arrow_array::{Array, RecordBatch};
 use arrow_schema::{DataType, Schema, TimeUnit};
-use datafusion::arrow::compute::{max, min};
+use datafusion::arrow::compute::{max, max_string, min, min_string};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use parquet::file::metadata::ParquetMetaData;
+use parquet::file::statistics::Statistics;
 use segue_core::Type;
 use serde_json::{Map, Number, Value, json};
 
@@ -34,6 +37,8 @@ enum Column {
         nulls: u64,
         bounds: Option<(Raw, Raw)>,
         unknown: bool,
+        /// The file's own statistics have the bounds.
+        in_file: bool,
     },
     Struct(Vec<(String, Column)>),
 }
@@ -57,6 +62,7 @@ impl Column {
                 nulls: 0,
                 bounds: None,
                 unknown: matches!(field_type, Some(Type::Json)) || !has_bounds(other),
+                in_file: false,
             },
         }
     }
@@ -73,25 +79,50 @@ impl Column {
                     }
                 }
             }
-            Column::Leaf { nulls, bounds, unknown } => {
+            Column::Leaf {
+                nulls,
+                bounds,
+                unknown,
+                in_file,
+            } => {
                 *nulls += values.null_count() as u64;
-                if *unknown || values.null_count() == values.len() {
+                if *unknown || *in_file || values.null_count() == values.len() {
                     return;
                 }
-                if let Some(texts) = values.as_string_opt::<i32>() {
-                    *bounds = with_texts(bounds.take(), texts);
-                    return;
-                }
-                match (of_batch(values), bounds.take()) {
-                    (None, _) => *unknown = true,
-                    (Some(new), None) => *bounds = Some(new),
-                    (Some((low, high)), Some((min, max))) => {
-                        *bounds = Some((if low < min { low } else { min }, if high > max { high } else { max }));
-                    }
+                match of_batch(values) {
+                    None => *unknown = true,
+                    Some(new) => widen(bounds, new),
                 }
             }
         }
     }
+}
+
+fn widen(bounds: &mut Option<(Raw, Raw)>, (low, high): (Raw, Raw)) {
+    *bounds = Some(match bounds.take() {
+        None => (low, high),
+        Some((min, max)) => (if low < min { low } else { min }, if high > max { high } else { max }),
+    });
+}
+
+/// The bounds of a column in a row group as its file has them; text that is long may be cut there, outwards.
+fn of_group(statistics: &Statistics) -> Option<(Raw, Raw)> {
+    let text = |value: &[u8]| Some(Raw::Text(std::str::from_utf8(value).ok()?.to_string()));
+    Some(match statistics {
+        Statistics::Int32(s) => (Raw::Number((*s.min_opt()?).into()), Raw::Number((*s.max_opt()?).into())),
+        Statistics::Int64(s) => (Raw::Number((*s.min_opt()?).into()), Raw::Number((*s.max_opt()?).into())),
+        Statistics::ByteArray(s) => (text(s.min_opt()?.data())?, text(s.max_opt()?.data())?),
+        Statistics::FixedLenByteArray(s) => (big_endian(s.min_opt()?.data())?, big_endian(s.max_opt()?.data())?),
+        _ => return None,
+    })
+}
+
+/// A decimal of many digits.
+fn big_endian(bytes: &[u8]) -> Option<Raw> {
+    let sign = if bytes.first()? & 0x80 == 0 { 0 } else { 0xff };
+    let mut all = [sign; 16];
+    all[16_usize.checked_sub(bytes.len())?..].copy_from_slice(bytes);
+    Some(Raw::Number(i128::from_be_bytes(all)))
 }
 
 /// A child's values with the parent's nulls laid over them.
@@ -146,36 +177,32 @@ fn of_batch(values: &dyn Array) -> Option<(Raw, Raw)> {
         DataType::Decimal128(..) => whole!(Decimal128Type),
         DataType::Float32 => float!(Float32Type),
         DataType::Float64 => float!(Float64Type),
+        DataType::Utf8 => {
+            let v = values.as_string::<i32>();
+            (
+                Raw::Text(min_string(v)?.to_string()),
+                Raw::Text(max_string(v)?.to_string()),
+            )
+        }
         _ => return None,
     })
-}
-
-/// The bounds widened by those of texts, which are looked at once.
-fn with_texts(bounds: Option<(Raw, Raw)>, texts: &StringArray) -> Option<(Raw, Raw)> {
-    let (mut low, mut high) = match &bounds {
-        Some((Raw::Text(low), Raw::Text(high))) => (Some(low.as_str()), Some(high.as_str())),
-        _ => (None, None),
-    };
-    for text in texts.iter().flatten() {
-        if low.is_none_or(|low| text < low) {
-            low = Some(text);
-        }
-        if high.is_none_or(|high| text > high) {
-            high = Some(text);
-        }
-    }
-    Some((Raw::Text(low?.to_string()), Raw::Text(high?.to_string())))
 }
 
 impl Collector {
     /// For files of this schema.
     pub fn new(schema: &Schema) -> Collector {
         let columns = schema.fields().iter().take(MOST_COLUMNS);
+        let column = |f: &arrow_schema::FieldRef| {
+            let mut column = Column::new(f.data_type(), Type::of(f).ok().as_ref());
+            // Of floats the file has none: its bounds leave NaN out.
+            if let Column::Leaf { in_file, .. } = &mut column {
+                *in_file = !f.data_type().is_floating();
+            }
+            (f.name().clone(), column)
+        };
         Collector {
             rows: 0,
-            columns: columns
-                .map(|f| (f.name().clone(), Column::new(f.data_type(), Type::of(f).ok().as_ref())))
-                .collect(),
+            columns: columns.map(column).collect(),
         }
     }
 
@@ -184,6 +211,35 @@ impl Collector {
         self.rows += batch.num_rows() as u64;
         for ((_, column), values) in self.columns.iter_mut().zip(batch.columns()) {
             column.add(values.as_ref());
+        }
+    }
+
+    /// Takes in what the finished file says of itself.
+    pub fn finish(&mut self, file: &ParquetMetaData) {
+        let leaves = file.file_metadata().schema_descr();
+        for (name, column) in &mut self.columns {
+            let Column::Leaf {
+                bounds,
+                unknown,
+                in_file: true,
+                ..
+            } = column
+            else {
+                continue;
+            };
+            let at = leaves
+                .columns()
+                .iter()
+                .position(|leaf| leaf.path().parts() == [name.as_str()]);
+            for group in file.row_groups() {
+                let statistics = at.and_then(|at| group.column(at).statistics());
+                let all_null = |s: &Statistics| s.null_count_opt() == u64::try_from(group.num_rows()).ok();
+                match statistics.and_then(of_group) {
+                    Some(new) => widen(bounds, new),
+                    None if statistics.is_some_and(all_null) => {}
+                    None => *unknown = true,
+                }
+            }
         }
     }
 
@@ -223,6 +279,7 @@ fn write(
                     nulls: count,
                     bounds,
                     unknown,
+                    ..
                 },
                 of,
             ) => {
@@ -287,3 +344,6 @@ fn cut(text: &str, upper: bool) -> Option<String> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests;

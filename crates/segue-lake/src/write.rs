@@ -1,27 +1,20 @@
 //! Writing Parquet files: streamed, of a target size, with statistics, durable when done.
 
-use crate::encoding::without_dictionary;
+use crate::encode;
 use crate::errors::{parquet, storage};
 use crate::file::DataFile;
 use crate::stats::Collector;
 use ::parquet::arrow::AsyncArrowWriter;
-use ::parquet::basic::{Compression, ZstdLevel};
-use ::parquet::file::properties::{EnabledStatistics, WriterProperties};
-use ::parquet::schema::types::ColumnPath;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use jiff::Timestamp;
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
-use segue_core::{Error, Result};
+use segue_core::Result;
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// Rows of one row group; fewer where they are large.
-const GROUP_ROWS: usize = 131_072;
-/// Bytes that a row group has at most while it is held in memory.
-const GROUP_BYTES: usize = 16 << 20;
 /// Parts of one file that are on their way to the store at once, each held in memory.
 const UPLOADS: usize = 4;
 
@@ -122,24 +115,9 @@ impl Writer {
     /// Begins a file whose first rows are these.
     fn start(&self, first: &RecordBatch) -> Result<Open> {
         let path = format!("{}part-{}.parquet", self.folder, Uuid::new_v4());
-        let level = ZstdLevel::try_new(1).map_err(|e| Error::bug("zstd has a level 1").caused_by(e))?;
-        let mut properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(level))
-            .set_max_row_group_row_count(Some(GROUP_ROWS))
-            .set_max_row_group_bytes(Some(GROUP_BYTES))
-            .set_statistics_enabled(EnabledStatistics::Page)
-            .set_created_by(concat!("segue ", env!("CARGO_PKG_VERSION")).to_string());
-        // Parquet's bounds leave NaN out, and SQL holds it to be greater than any number: rows would be missed.
-        for field in self.schema.fields().iter().filter(|f| f.data_type().is_floating()) {
-            let column = ColumnPath::from(field.name().as_str());
-            properties = properties.set_column_statistics_enabled(column, EnabledStatistics::None);
-        }
-        for at in without_dictionary(first) {
-            let column = ColumnPath::from(self.schema.field(at).name().as_str());
-            properties = properties.set_column_dictionary_enabled(column, false);
-        }
+        let properties = encode::properties(first)?;
         let upload = BufWriter::new(self.store.clone(), Path::from(path.as_str())).with_max_concurrency(UPLOADS);
-        let parquet = AsyncArrowWriter::try_new(upload, self.schema.clone(), Some(properties.build()))
+        let parquet = AsyncArrowWriter::try_new(upload, self.schema.clone(), Some(properties))
             .map_err(|e| parquet(e, format!("cannot begin {path}")))?;
         Ok(Open {
             path,
@@ -153,10 +131,9 @@ impl Writer {
             return Ok(());
         };
         let path = open.path;
-        open.parquet
-            .finish()
-            .await
-            .map_err(|e| parquet(e, format!("cannot finish {path}")))?;
+        let finished = open.parquet.finish().await;
+        let metadata = finished.map_err(|e| parquet(e, format!("cannot finish {path}")))?;
+        open.stats.finish(&metadata);
         let head = self.store.head(&Path::from(path.as_str())).await;
         let size = head.map_err(|e| storage(e, format!("cannot find {path} again")))?.size;
         self.done.push(DataFile {
