@@ -37,14 +37,13 @@ pub(crate) fn properties(first: &RecordBatch) -> Result<WriterProperties> {
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_created_by(concat!("segue ", env!("CARGO_PKG_VERSION")).to_string());
     for (field, values) in first.schema_ref().fields().iter().zip(first.columns()) {
-        let column = ColumnPath::from(field.name().as_str());
+        let column = || ColumnPath::from(field.name().as_str());
         // Parquet's bounds leave NaN out, and SQL holds it to be greater than any number: rows would be missed.
         if field.data_type().is_floating() {
-            properties = properties.set_column_statistics_enabled(column, EnabledStatistics::None);
+            properties = properties.set_column_statistics_enabled(column(), EnabledStatistics::None);
         }
         if is_flat(values.data_type()) && is_nearly_unique(values.slice(0, values.len().min(LOOKED_AT)).as_ref()) {
-            let column = ColumnPath::from(field.name().as_str());
-            properties = properties.set_column_dictionary_enabled(column, false);
+            properties = properties.set_column_dictionary_enabled(column(), false);
         }
     }
     Ok(properties.build())

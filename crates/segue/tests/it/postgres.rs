@@ -221,3 +221,43 @@ fn a_view_is_read_onwards_with_a_lag_and_merged() {
     3,late,3.00,2024-02-29T20:30:00Z
     ");
 }
+
+/// What `cargo xtask bench move` measures, small: every value of every row is the server's.
+#[test]
+fn a_table_of_numbers_dates_and_texts_arrives_value_by_value() {
+    const ROWS: &str = "
+        select i / 4 as orderkey, i * 7919 % 200000 as partkey, (i % 4)::int as linenumber, (i % 50 + 1)::numeric(15, 2) as quantity,
+            (i * 104729 % 10494950 / 100.0)::numeric(15, 2) as price, (-i / 3.0)::numeric(38, 10) as exact, (i % 3)::text::char(1) as flag,
+            date '1992-01-02' + (i % 2526)::int as day, case i % 4 when 0 then 'TRUCK' else 'REG AIR' end::char(10) as mode,
+            case when i % 11 > 0 then repeat('furiously final deposits ', (i % 3)::int) || i end as comment
+        from generate_series(1::bigint, 20000) i";
+    let server = Postgres::shared();
+    let project = shop(&server, "values");
+    server.sql("values", &format!("drop table orders; create table orders as {ROWS}"));
+    project.ok(&["run", "raw.orders"]);
+    let question = |mode: &str, from: &str| {
+        let texts = [
+            "orderkey",
+            "partkey",
+            "linenumber",
+            "quantity",
+            "price",
+            "exact",
+            "flag",
+            "day",
+            mode,
+            "comment",
+        ];
+        let texts = texts.map(|column| format!("coalesce(cast({column} as varchar), '~')"));
+        format!(
+            "select count(*) || ' ' || sum(orderkey) || ' ' || sum(price) || ' ' || sum(exact) || ' ' ||
+                 md5(string_agg({}, ',' order by orderkey, linenumber)) from {from}",
+            texts.join(" || '|' || ")
+        )
+    };
+    // To the server, a cast takes the blanks away that it sends.
+    let there = server.sql("values", &question("concat(mode)", "orders"));
+    let here = project.sql(&question("mode", "raw.orders"));
+    assert_eq!(here.lines().last(), Some(there.as_str()));
+    assert!(there.starts_with("20000 "), "{there}");
+}
