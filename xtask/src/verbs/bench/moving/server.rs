@@ -60,9 +60,11 @@ impl Server {
         ];
         let made = process::output(as_server(program("initdb")).args(usual).arg("-D").arg(&data));
         made.ok_or_else(|| Failure::new("PostgreSQL makes no cluster: initdb fails"))?;
-        let no_port = |e: std::io::Error| Failure::new(format!("there is no free port: {e}"));
-        let port = TcpListener::bind("127.0.0.1:0").map_err(no_port)?;
-        let port = port.local_addr().map_err(no_port)?.port();
+        // Free again at once: it is the server's.
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let port = port
+            .map_err(|e| Failure::new(format!("there is no free port: {e}")))?
+            .port();
         let mut command = as_server("sh");
         command.args(["-c", UNTIL_INPUT_ENDS, "sh"]).arg(program("postgres"));
         command
@@ -87,8 +89,8 @@ impl Server {
         let server = Server { port, keeper };
         let begun = Instant::now();
         while !server.is_ready(&data) {
-            if begun.elapsed() > PATIENCE {
-                let log = fs::read_to_string(&log).unwrap_or_default();
+            let log = fs::read_to_string(&log).unwrap_or_default();
+            if log.contains("FATAL") || begun.elapsed() > PATIENCE {
                 return Err(Failure::new(format!("PostgreSQL does not start:\n{log}")));
             }
             std::thread::sleep(Duration::from_millis(20));
