@@ -294,29 +294,31 @@ impl Prepared<'_> {
             .enumerate()
             .filter(|(_, c)| c.comes && !key.contains(&c.name));
         let mut set: Vec<String> = coming.map(|(at, c)| format!("{} = i.c{at}", c.quoted)).collect();
-        match self.change {
-            Change::Merge {
-                missing: Missing::Delete,
-                ..
-            } => {
-                self.run(&format!("delete from {name} t where {}", self.is_missing()?))
-                    .await?;
-            }
-            Change::Merge {
-                missing: Missing::Mark { .. },
-                ..
-            } => {
-                let mark = quoted(DELETED_AT);
-                self.run(&format!(
-                    "update {name} t set {mark} = {} where {}",
-                    self.at_time(),
-                    self.is_missing()?
-                ))
+        let Change::Merge { missing, .. } = self.change else {
+            return self.update_and_insert(name, key, &set).await;
+        };
+        if *missing == Missing::Delete {
+            self.run(&format!("delete from {name} t where {}", self.is_missing()?))
                 .await?;
-                set.push(format!("{mark} = null"));
-            }
-            _ => {}
         }
+        let mark = quoted(DELETED_AT);
+        if let Missing::Mark { .. } = missing {
+            self.run(&format!(
+                "update {name} t set {mark} = {} where {}",
+                self.at_time(),
+                self.is_missing()?
+            ))
+            .await?;
+        }
+        if matches!(missing, Missing::Mark { .. } | Missing::Unknown) {
+            set.push(format!("{mark} = null"));
+        }
+        self.update_and_insert(name, key, &set).await
+    }
+
+    /// Brings rows of keys that are there to what came, and adds the others.
+    async fn update_and_insert(&self, name: &str, key: &[String], set: &[String]) -> Result<()> {
+        let (incoming, same) = (self.incoming()?, self.same_key(key)?);
         if !set.is_empty() {
             self.run(&format!(
                 "update {name} t set {} from {incoming} i where not i.d and {same} and {}",

@@ -320,7 +320,7 @@ impl Prepared<'_> {
                     format!(" and (i.d or {})", self.differs())
                 };
                 match missing {
-                    Missing::Keep => meets(&and)?,
+                    Missing::Keep | Missing::Unknown => meets(&and)?,
                     _ => format!("({} or {})", meets(&and)?, self.is_missing()?),
                 }
             }
@@ -345,7 +345,7 @@ impl Prepared<'_> {
             self.same_key(key)?
         );
         Ok(match missing {
-            Missing::Keep => "false".into(),
+            Missing::Keep | Missing::Unknown => "false".into(),
             Missing::Delete => absent,
             Missing::Mark { .. } => format!("({} is null and {absent})", self.there(self.at(DELETED_AT)?)),
         })
@@ -373,7 +373,9 @@ impl Prepared<'_> {
                 // A merge leaves what a row has in columns that do not come.
                 let kept = |at: usize| match (self.columns[at].comes, missing) {
                     (true, _) => come(at),
-                    (false, Missing::Mark { .. }) if self.columns[at].name == DELETED_AT => self.null(at),
+                    (false, Missing::Mark { .. } | Missing::Unknown) if self.columns[at].name == DELETED_AT => {
+                        self.null(at)
+                    }
                     (false, _) => self.there(at),
                 };
                 let (from, and) = match self.doubles {

@@ -100,7 +100,7 @@ impl Prepared<'_> {
         };
         let all = format!("select count(*) from {} t", table.place.quoted());
         let of = match missing {
-            Missing::Keep => return Ok(MissingRows::default()),
+            Missing::Keep | Missing::Unknown => return Ok(MissingRows::default()),
             Missing::Delete => all.clone(),
             Missing::Mark { .. } => format!("{all} where {} is null", self.there(self.at(DELETED_AT)?)),
         };

@@ -11,7 +11,8 @@ pub(super) mod ended;
 mod server;
 
 use super::errors::failed;
-use super::table::{Relation, quoted};
+use super::place::quoted;
+use super::table::Relation;
 use ended::Ended;
 use segue_core::source::ReadSchema;
 use segue_core::{Error, Kind, Result};

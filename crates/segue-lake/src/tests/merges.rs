@@ -86,8 +86,8 @@ async fn carry_out(bed: &Bed, step: &Step) -> WorkedOut {
         Step::Append(rows) => (Change::Append, rows.clone(), None),
         Step::Merge(key, rows) => {
             let (of, deletes): (Vec<Sale>, Vec<bool>) = rows.iter().copied().unzip();
-            let key = KEYS[*key].iter().map(|column| column.to_string()).collect();
-            (Change::Merge { key }, of, Some(BooleanArray::from(deletes)))
+            let key: Vec<String> = KEYS[*key].iter().map(|column| column.to_string()).collect();
+            (Change::merge(key), of, Some(BooleanArray::from(deletes)))
         }
     };
     let batch = sales(&of);
