@@ -129,7 +129,7 @@ impl Source for Postgres {
                 Ok((there, shape, onward, parts))
             })
             .await;
-        if looked.is_err() {
+        if matches!(&looked, Err(error) if error.kind() == Kind::Cancelled) {
             // It may wait for a lock: then it goes on waiting, for nobody.
             self.door.cancel(&client).await;
         }
