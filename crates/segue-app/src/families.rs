@@ -5,6 +5,7 @@
 //! no longer is told, and keeps its table.
 
 use crate::app::App;
+use crate::choice::Choice;
 use crate::use_cases::run::RunRequest;
 use segue_core::source::Offered;
 use segue_core::{AssetName, Ctx, Error, Kind, Result};
@@ -217,12 +218,12 @@ impl App {
                     }
                 }
             };
+            there.insert(name.clone());
             if family.asset.write.mode == WriteMode::Merge && family.asset.write.key.is_empty() && table.key.is_empty()
             {
                 wrong.get_or_insert_with(|| no_key(&table.name));
                 continue;
             }
-            there.insert(name.clone());
             let is_new = !before.contains(&name);
             if is_new && !before.is_empty() && family.on_new_table != OnSchemaChange::Evolve {
                 waiting.push(table.name.clone());
@@ -242,15 +243,12 @@ impl App {
             ));
             gone.insert(asset_name(name));
         }
-        if there.is_empty() && before.is_empty() {
-            let written: Vec<&str> = family
-                .tables
-                .iter()
-                .map(segue_spec::tables::TablePattern::as_str)
-                .collect();
-            report
-                .notes
-                .push(format!("no table of {connection} is like {}", written.join(", ")));
+        if there.is_empty() && before.is_empty() && wrong.is_none() {
+            let choice = Choice {
+                wanted: family.tables.clone(),
+                except: family.except.clone(),
+            };
+            wrong = choice.means_something(offered, connection).err();
         }
         if !waiting.is_empty() {
             decide(family, connection, &waiting, &mut report);

@@ -152,6 +152,42 @@ fn a_server_that_is_away_stops_nothing_else() {
     assert_eq!(project.sql("select count(*) from raw.orders"), "count(*)\n2\n");
 }
 
+/// A pattern that means nothing is most likely written wrong: a run that copied nothing would look like one that went well.
+#[test]
+fn a_pattern_that_means_nothing_fails() {
+    let server = Postgres::shared();
+    let project = shop(&server, "nothing", TABLES);
+    project.write(
+        "assets/shop.yaml",
+        "asset: raw.*\ncopy: { from: shop, tables: publik.* }\n",
+    );
+    let plan = project.segue(&["plan"]).ok();
+    assert!(plan.err.contains("did you mean `public.*`?"), "{}", plan.text());
+    let done = project.segue(&["run"]).ended(4);
+    assert!(
+        done.err.contains("SG0706") && done.err.contains("did you mean `public.*`?"),
+        "{}",
+        done.err
+    );
+    // One that lost its key is still there, and says what is wrong.
+    server.sql(
+        "nothing",
+        "create schema keyed; create table keyed.t (id int4 primary key); insert into keyed.t values (1)",
+    );
+    project.write(
+        "assets/shop.yaml",
+        "asset: raw.*\ncopy: { from: shop, tables: keyed.* }\nwrite: { mode: merge }\n",
+    );
+    project.ok(&["run"]);
+    server.sql("nothing", "alter table keyed.t drop constraint t_pkey");
+    let done = project.segue(&["run"]).ended(2);
+    assert!(
+        done.err.contains("has no primary key") && !done.err.contains("no longer"),
+        "{}",
+        done.err
+    );
+}
+
 #[test]
 fn names_that_meet_are_refused_and_the_others_run() {
     let server = Postgres::shared();
