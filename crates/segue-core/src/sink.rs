@@ -328,7 +328,7 @@ pub trait Sink: Send + Sync {
     /// The table as it would be after this plan.
     async fn view(&self, target: &Target, plan: &Value, ctx: &Ctx) -> Result<Arc<dyn Relation>>;
 
-    /// The staged rows alone.
+    /// The staged rows alone, but for those that delete: of them the key is all that counts.
     async fn staged(&self, target: &Target, staged: &[Staged], ctx: &Ctx) -> Result<Arc<dyn Relation>>;
 
     /// The table at one of its versions.

@@ -1,6 +1,7 @@
 //! Fixtures, fakes and fault points for tests.
 
 pub mod clock;
+pub mod conformance;
 pub mod gate;
 pub mod http;
 pub mod modes;
