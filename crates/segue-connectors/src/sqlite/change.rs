@@ -386,7 +386,11 @@ impl Prepared<'_> {
             (fit, key) = (Fit::Convert, Vec::new());
         }
         match fit {
-            Fit::Fits => return Ok(()),
+            Fit::Fits => {
+                // One declaration stands for several types: the table holds the rows as it is, and its schema is another.
+                self.altered = table::retyped(&old, schema)?;
+                return Ok(());
+            }
             Fit::Add => table::add_columns(self.db, found, &self.columns)?,
             Fit::Convert => {
                 if is_whole {

@@ -31,13 +31,22 @@ impl Prepared<'_> {
             (out.rows_written, out.rows_removed) = (self.rows, lost);
             return Ok(out);
         }
+        let stretch = match self.change {
+            Change::ReplaceRanges { column, .. } => Some(Grain {
+                column: column.clone(),
+                bounds: Vec::new(),
+            }),
+            _ => None,
+        };
         let mut seen = Seen::new(schema, &self.columns, grains)?;
+        let mut stretches = Seen::new(schema, &self.columns, stretch.as_slice())?;
         self.each_difference(&mut |weight, part, values| {
             match weight {
                 0.. => out.rows_written += weight as u64,
                 _ => out.rows_removed += weight.unsigned_abs(),
             }
             seen.take(part, values);
+            stretches.take(None, values);
             Ok(())
         })?;
         let changed = std::mem::take(&mut seen.parts);
@@ -59,7 +68,9 @@ impl Prepared<'_> {
                     .iter()
                     .enumerate()
                     .filter(|(id, _)| !changed.contains(&(*id as i64)));
-                out.unchanged_ranges = Spans::of(same.map(|(_, range)| *range));
+                // Of the others, what lies between the values that changed; where these are many, they count as their hull.
+                let values = stretches.columns().into_values().next().unwrap_or_default();
+                out.unchanged_ranges = Spans::of(same.map(|(_, range)| *range)).union(&ranges.minus(&values));
             }
             _ => {}
         }

@@ -5,6 +5,7 @@ use arrow_array::{BooleanArray, RecordBatch, cast::AsArray};
 use arrow_ipc::reader::StreamReader;
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_select::filter::filter_record_batch;
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
@@ -391,13 +392,20 @@ impl FileRows {
     }
 }
 
+/// The rows of a staged batch that do not delete.
+fn coming((batch, deletes): (RecordBatch, BooleanArray)) -> Result<RecordBatch> {
+    if deletes.true_count() == 0 {
+        return Ok(batch);
+    }
+    let comes: BooleanArray = deletes.iter().map(|deletes| Some(deletes != Some(true))).collect();
+    filter_record_batch(&batch, &comes).map_err(|e| Error::bug("cannot leave deleting rows out").caused_by(e))
+}
+
 impl RowsOf {
     fn batches(self) -> BoxStream<'static, Result<RecordBatch>> {
         match self {
             RowsOf::Staged(dir, staged) => stream::iter(staged)
-                .map(move |one| {
-                    Ok::<_, Error>(stream::iter(read(&dir, &one)?.map(|pair| pair.map(|(batch, _)| batch))))
-                })
+                .map(move |one| Ok::<_, Error>(stream::iter(read(&dir, &one)?.map(|pair| coming(pair?)))))
                 .try_flatten()
                 .boxed(),
             RowsOf::Spool(spool) => stream::once(async move { open(&spool.path).map(|reader| (reader, spool)) })

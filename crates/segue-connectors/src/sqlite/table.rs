@@ -246,6 +246,18 @@ pub(super) fn fit(table: &Table, old: &Schema, schema: &Schema, is_whole: bool) 
     Ok(if is_whole && has_more { Fit::Convert } else { fit })
 }
 
+/// Whether a column that both schemas have is of another type in the second.
+pub(super) fn retyped(old: &Schema, schema: &Schema) -> Result<bool> {
+    for field in schema.fields() {
+        if let Ok(was) = old.field_with_name(field.name())
+            && Type::of(was)? != Type::of(field)?
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Adds the columns that the table lacks.
 pub(super) fn add_columns(db: &Connection, table: &Table, columns: &[Column]) -> Result<()> {
     for column in columns.iter().filter(|c| table.column(&c.name).is_none()) {

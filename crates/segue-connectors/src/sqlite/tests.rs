@@ -23,6 +23,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 mod changes;
+mod conformance;
 mod modes;
 mod power;
 mod protocol;

@@ -52,33 +52,6 @@ async fn only_the_predecessor_lets_a_commit_land() {
     assert!(w.sink.at(&t, 1, &w.ctx).await.is_err(), "SQLite keeps no older version");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_two_commits_at_once_one_lands() {
-    for _ in 0..5 {
-        let mut w = World::new();
-        let t = target(1, "related");
-        let (a, _) = w
-            .record(&t, Change::Append, batch(&[row(1, "a", 1)]), None)
-            .await
-            .unwrap();
-        let (b, _) = w
-            .record(&t, Change::Append, batch(&[row(2, "b", 1)]), None)
-            .await
-            .unwrap();
-        let other = sink_at(w.dir.path(), "app.db").unwrap();
-        let (x, y) = tokio::join!(w.sink.commit(&a, 0, &w.ctx), other.commit(&b, 0, &w.ctx));
-        let (x, y) = (x.unwrap(), y.unwrap());
-        assert!(
-            matches!(
-                (x, y),
-                (Committed::Written(1), Committed::ShutOut) | (Committed::ShutOut, Committed::Written(2))
-            ),
-            "{x:?} {y:?}"
-        );
-        assert_eq!(w.rows(&t).await.lines().count(), 1);
-    }
-}
-
 #[tokio::test]
 async fn a_write_waits_for_another_and_then_says_that_it_is_busy() {
     let mut w = World::new();
@@ -135,20 +108,6 @@ async fn a_dropped_table_is_gone_with_its_marks_and_files() {
     assert!(w.sink.tables(&w.ctx).await.unwrap().is_empty());
     w.sink.discard(&t, &[staged], None, &w.ctx).await.unwrap();
     w.sink.drop_table(&t, &w.ctx).await.unwrap();
-}
-
-#[tokio::test]
-async fn what_a_dead_step_left_staged_is_swept_and_what_is_named_is_not() {
-    let w = World::new();
-    let (t, other) = (target(1, "related"), target(2, "artists"));
-    let named = w.stage(&t, batch(&[row(1, "a", 1)]), None).await;
-    let left = w.stage(&t, batch(&[row(2, "b", 1)]), None).await;
-    let others = w.stage(&other, batch(&[row(3, "c", 1)]), None).await;
-    w.sink.sweep(&t, std::slice::from_ref(&named), &w.ctx).await.unwrap();
-    w.sink.sweep(&target(3, "never"), &[], &w.ctx).await.unwrap();
-    assert!(w.sink.staged(&t, &[left], &w.ctx).await.is_err());
-    assert!(w.sink.staged(&t, &[named], &w.ctx).await.is_ok());
-    assert!(w.sink.staged(&other, &[others], &w.ctx).await.is_ok());
 }
 
 #[tokio::test]

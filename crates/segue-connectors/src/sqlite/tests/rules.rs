@@ -215,47 +215,6 @@ async fn rows_that_are_equal_are_not_written() {
     assert_eq!(book, "-2 -2 +2 +3");
 }
 
-/// The asset no longer has the column; what it was stays where it is.
-#[tokio::test]
-async fn a_column_that_no_longer_comes_is_left_by_a_merge() {
-    let mut w = World::new();
-    let t = target(1, "related");
-    w.land(&t, MERGE(), batch(&ROWS), None).await.unwrap();
-    let fewer: SchemaRef = Arc::new(Schema::new(vec![
-        Type::Int64.field("id", true),
-        Type::String.field("name", true),
-    ]));
-    let part = |rows: &[Row]| {
-        batch(rows)
-            .project(&[0, 1])
-            .unwrap()
-            .with_schema(fewer.clone())
-            .unwrap()
-    };
-    let staged = w
-        .stage(&t, part(&[row(1, "a", 0), row(2, "B", 0), row(4, "d", 0)]), None)
-        .await;
-    let (mut record, _) = w.record(&t, MERGE(), batch(&[]), None).await.unwrap();
-    let worked = w
-        .sink
-        .work_out(&t, schema(), &MERGE(), std::slice::from_ref(&staged), &[], &w.ctx)
-        .await
-        .unwrap();
-    assert_eq!(
-        (worked.unchanged, worked.rows_written, worked.rows_removed),
-        (false, 2, 1)
-    );
-    record.parts[0].staged = vec![staged];
-    record.parts[0].plan = worked.plan;
-    w.sink.commit(&record, 0, &w.ctx).await.unwrap();
-    assert_snapshot!(w.rows(&t).await, @"
-    1 a 1970-01-02
-    2 B 1970-01-02
-    3 c 1970-01-02
-    4 d 
-    ");
-}
-
 /// The format takes the end of a file for the end of the rows.
 #[tokio::test]
 async fn staged_rows_that_were_cut_are_missed() {
