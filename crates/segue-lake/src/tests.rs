@@ -3,6 +3,7 @@
 mod bed;
 mod between;
 mod changes;
+mod conformance;
 mod features;
 mod flaky;
 mod guard;

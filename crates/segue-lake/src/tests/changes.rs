@@ -324,19 +324,6 @@ async fn what_does_not_fit_is_refused_and_nothing_is_narrowed() {
 }
 
 #[tokio::test]
-async fn replacing_the_table_may_change_its_columns() {
-    let bed = Bed::memory();
-    bed.run(
-        Change::Append,
-        &with_column(&sales(&[(1, "a", 0, None)]), "size", Type::Int32, &[7]),
-    )
-    .await;
-    bed.run(Change::ReplaceTable, &sales(&[(2, "b", 0, None)])).await;
-    assert_snapshot!(bed.rows().await, @"2|b|2024-01-01T00:00:00Z|");
-    assert_snapshot!(bed.rows_at(0).await, @"1|a|2024-01-01T00:00:00Z||7");
-}
-
-#[tokio::test]
 async fn a_view_shows_the_table_as_it_would_be_and_the_staged_rows_alone() {
     let bed = Bed::memory();
     bed.run(Change::Append, &sales(&[(1, "a", 0, None), (2, "b", 0, None)]))

@@ -3,8 +3,8 @@
 use super::bed::{Bed, merge, rows_of, sales, target};
 use insta::assert_snapshot;
 use segue_core::commit::{CommitRecord, Part, Role};
-use segue_core::sink::{Change, Claim, Committed, Sink, Target};
-use segue_core::{CommitId, Footprint, Kind, TableId};
+use segue_core::sink::{Change, Committed, Sink, Target};
+use segue_core::{Footprint, Kind, TableId};
 use std::time::Duration;
 
 #[tokio::test]
@@ -17,60 +17,6 @@ async fn a_commit_lands_once_and_is_found_later_even_under_others() {
     bed.run(Change::Append, &sales(&[(3, "c", 0, None)])).await;
     assert_eq!(bed.land(&one).await.unwrap(), Committed::AlreadyThere(0));
     assert_eq!(bed.rows().await.lines().count(), 3);
-}
-
-#[tokio::test]
-async fn of_two_on_one_predecessor_only_one_lands() {
-    let bed = Bed::memory();
-    bed.run(Change::Append, &sales(&[(1, "a", 0, None)])).await;
-    let mine = bed.prepare(Change::Append, &sales(&[(2, "mine", 0, None)])).await;
-    assert_eq!(bed.lake.claim(&mine, &bed.ctx).await.unwrap(), Claim::Ours);
-    let theirs = bed.prepare(Change::Append, &sales(&[(2, "theirs", 0, None)])).await;
-    assert!(theirs.n > mine.n, "a new number is above every one claimed");
-    assert_eq!(bed.land(&theirs).await.unwrap(), Committed::Written(1));
-    assert_eq!(bed.lake.commit(&mine, 0, &bed.ctx).await.unwrap(), Committed::ShutOut);
-    assert_snapshot!(bed.rows().await, @r"
-    1|a|2024-01-01T00:00:00Z|
-    2|theirs|2024-01-01T00:00:00Z|
-    ");
-}
-
-#[tokio::test]
-async fn a_number_belongs_to_the_attempt_that_claimed_it() {
-    let bed = Bed::disk();
-    let one = bed.prepare(Change::Append, &sales(&[(1, "a", 0, None)])).await;
-    let other = CommitRecord {
-        id: CommitId::random(),
-        ..one.clone()
-    };
-    assert_eq!(bed.lake.claim(&one, &bed.ctx).await.unwrap(), Claim::Ours);
-    assert_eq!(bed.lake.claim(&one, &bed.ctx).await.unwrap(), Claim::Ours);
-    assert_eq!(bed.lake.claim(&other, &bed.ctx).await.unwrap(), Claim::Taken);
-    assert_eq!(bed.lake.highest(&bed.target, &bed.ctx).await.unwrap(), one.n);
-    bed.land(&one).await.unwrap();
-    assert_eq!(bed.lake.commit(&other, 0, &bed.ctx).await.unwrap(), Committed::ShutOut);
-}
-
-#[tokio::test]
-async fn many_writers_of_one_predecessor_at_once_land_one() {
-    let bed = Bed::disk();
-    bed.run(Change::Append, &sales(&[(0, "a", 0, None)])).await;
-    let mut records = Vec::new();
-    for id in 1..6 {
-        let record = bed.prepare(Change::Append, &sales(&[(id, "b", 0, None)])).await;
-        bed.lake.claim(&record, &bed.ctx).await.unwrap();
-        records.push(record);
-    }
-    let landings = records.iter().map(|r| bed.lake.commit(r, 0, &bed.ctx));
-    let mut landed = 0;
-    for outcome in futures::future::join_all(landings).await {
-        match outcome.unwrap() {
-            Committed::Written(_) => landed += 1,
-            Committed::ShutOut => {}
-            other => panic!("{other:?}"),
-        }
-    }
-    assert_eq!((landed, bed.rows().await.lines().count()), (1, 2));
 }
 
 #[tokio::test]
