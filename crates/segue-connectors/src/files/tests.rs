@@ -1,5 +1,7 @@
 //! CSV files as people write them.
 
+mod conformance;
+
 use super::*;
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use futures::StreamExt;

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio_postgres::{Client, NoTls};
 
+mod conformance;
 mod faults;
 mod judge;
 mod position;

@@ -2,6 +2,7 @@
 
 mod answers;
 mod batches;
+mod conformance;
 mod limits;
 mod pages;
 mod records;

@@ -1,0 +1,100 @@
+//! What every source promises, asked of files.
+
+use super::*;
+use async_trait::async_trait;
+use segue_testkit::conformance::source::{Ability, Harness, Served, check, twins};
+use tempfile::TempDir;
+
+struct Folders;
+
+struct Folder(TempDir);
+
+const MANY: u64 = 60_000;
+
+#[async_trait]
+impl Harness for Folders {
+    fn rows(&self) -> u64 {
+        MANY
+    }
+
+    fn lacks(&self) -> &'static [Ability] {
+        // A file does not know who reads it; all projects' files are one source, and there is nothing to log in to.
+        &[Ability::SeenAtWork, Ability::Places, Ability::Secrets]
+    }
+
+    async fn serve(&self) -> Result<Box<dyn Served>> {
+        let folder = tempfile::tempdir().unwrap();
+        let lines: Vec<String> = (0..MANY)
+            .map(|id| format!("{id},a name that takes some room,2024-02-29"))
+            .collect();
+        let text = format!("id,name,day\n{}\n", lines.join("\n"));
+        std::fs::write(folder.path().join("many.csv"), text).unwrap();
+        Ok(Box::new(Folder(folder)))
+    }
+}
+
+impl Folder {
+    fn at(&self, folder: &std::path::Path) -> Result<Arc<dyn Source>> {
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
+        let deps = Deps {
+            connection: "files".into(),
+            gate: Arc::new(MemoryGate::new(clock.clone())),
+            clock,
+            project_dir: folder.to_path_buf(),
+            staging_dir: folder.to_path_buf(),
+        };
+        (CONNECTOR.source.unwrap())(ConnectionSettings::default(), deps)
+    }
+}
+
+#[async_trait]
+impl Served for Folder {
+    fn source(&self) -> Result<Arc<dyn Source>> {
+        self.at(self.0.path())
+    }
+
+    fn gone(&self) -> Result<Arc<dyn Source>> {
+        self.at(&self.0.path().join("nowhere"))
+    }
+
+    fn request(&self) -> ReadRequest {
+        let column = |name: &str, of: &str| Column {
+            name: name.into(),
+            of: of.parse().unwrap(),
+            required: false,
+            path: None,
+            value: None,
+        };
+        ReadRequest {
+            copy: json!({ "path": "*.csv" }),
+            schema: ReadSchema {
+                columns: Some(vec![
+                    column("id", "int64"),
+                    column("name", "string"),
+                    column("day", "date"),
+                ]),
+                declared: true,
+                ..ReadSchema::default()
+            },
+            slices: vec![Slice::whole()],
+            batch: None,
+            slice_columns: Vec::new(),
+            range: None,
+            from: None,
+            limit: None,
+            keep_pages: false,
+            replay: None,
+            params: serde_json::Map::new(),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_keeps_what_every_source_promises() {
+    check(&Folders).await.expect_held();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_breaks_a_promise_is_caught() {
+    twins::check(&Folders).await.expect_held();
+}
