@@ -324,7 +324,7 @@ async fn a_pooler_in_transaction_mode_is_as_good_as_the_server() {
         for round in 0..3 {
             let source = source(settings.clone()).unwrap();
             source.test(&bed.ctx).await.unwrap();
-            assert_eq!(source.discover(&bed.ctx).await.unwrap().len(), 1);
+            assert_eq!(source.discover(&|_| true, &bed.ctx).await.unwrap().len(), 1);
             let big = json!({ "table": "big", "streams": 3, "position": { "column": "id" } });
             let said = told(&source, request(big, ReadSchema::default()), &bed.ctx).await;
             assert_eq!(said.matches(" | ").count(), 80_000, "round {round}");

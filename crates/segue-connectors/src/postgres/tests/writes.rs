@@ -9,7 +9,9 @@ use segue_core::commit::{Part, Role};
 use segue_core::sink::{Change, Committed, Grain, Rows, Sink, Staged, Target, WorkedOut};
 use segue_core::{AssetId, CommitId, CommitRecord, Footprint, LedgerChange, TableId};
 
+mod conformance;
 mod faults;
+mod modes;
 mod rules;
 
 /// A database, the sink on it, and a table that an asset writes.
@@ -75,6 +77,15 @@ impl World {
     /// A record of this change, worked out now.
     pub async fn record(&mut self, change: Change, batch: RecordBatch) -> Result<(CommitRecord, WorkedOut)> {
         let schema = batch.schema();
+        self.record_as(change, batch, schema).await
+    }
+
+    async fn record_as(
+        &mut self,
+        change: Change,
+        batch: RecordBatch,
+        schema: SchemaRef,
+    ) -> Result<(CommitRecord, WorkedOut)> {
         let staged = vec![self.stage(batch).await?];
         let (target, grains) = (&self.target, Vec::<Grain>::new());
         let worked = self
@@ -118,8 +129,19 @@ impl World {
 
     /// Works out and commits; what was said of an error.
     pub async fn land(&mut self, change: Change, batch: RecordBatch) -> std::result::Result<(), String> {
+        let schema = batch.schema();
+        self.land_as(change, batch, schema).await
+    }
+
+    /// The same, with the columns that the table has afterwards.
+    pub async fn land_as(
+        &mut self,
+        change: Change,
+        batch: RecordBatch,
+        schema: SchemaRef,
+    ) -> std::result::Result<(), String> {
         let landed = async {
-            let (record, _) = self.record(change, batch).await?;
+            let (record, _) = self.record_as(change, batch, schema).await?;
             self.commit(&record).await
         };
         match landed.await {

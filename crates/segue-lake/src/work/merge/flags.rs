@@ -12,10 +12,11 @@ impl Flags {
         Flags((0..rows.div_ceil(8)).map(|_| AtomicU8::new(0)).collect())
     }
 
-    pub fn set(&self, number: u32) {
-        if let Some(byte) = self.0.get(number as usize / 8) {
-            byte.fetch_or(1 << (number % 8), Ordering::Relaxed);
-        }
+    /// Sets it; whether it was not set before.
+    pub fn set(&self, number: u32) -> bool {
+        let bit = 1 << (number % 8);
+        let byte = self.0.get(number as usize / 8);
+        byte.is_some_and(|byte| byte.fetch_or(bit, Ordering::Relaxed) & bit == 0)
     }
 
     /// Which of these rows are not set.
@@ -38,7 +39,8 @@ mod tests {
     #[test]
     fn rows_are_missing_until_they_are_set() {
         let flags = Flags::new(20);
-        [0, 7, 8, 19].into_iter().for_each(|number| flags.set(number));
+        assert!([0, 7, 8, 19].into_iter().all(|number| flags.set(number)));
+        assert!(!flags.set(8), "it is set");
         let missing = |from, rows| -> Vec<usize> {
             flags
                 .missing(from, rows)

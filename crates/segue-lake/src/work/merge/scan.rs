@@ -93,7 +93,8 @@ impl Scan {
         Ok(None)
     }
 
-    /// Which rows of the table go: those with a key of the source, but not those that come again as they are. `None`: none.
+    /// Which rows of the table go: those with a key of the source, but not those that come again as they are. `None`: none. Asked once of
+    /// each row and key.
     fn goes(&self, keys: &Keys, batch: &RecordBatch) -> Result<Option<BooleanArray>> {
         let bytes = self.key.bytes(&self.key.of(batch)?)?;
         let found = bytes.iter().enumerate();
@@ -108,11 +109,9 @@ impl Scan {
         let same = take_record_batch(batch, &come).map_err(|e| Error::bug("cannot take rows").caused_by(e))?;
         let mut digests = self.of_rows.digests(&same)?.into_iter();
         hits.retain(|(_, row)| {
-            let stays = row.number < self.coming && digests.next() == Some(row.digest);
-            if stays {
-                self.there.set(row.number);
-            }
-            !stays
+            // Where a key came to be there twice, one of its rows stays.
+            let is_same = row.number < self.coming && digests.next() == Some(row.digest);
+            !(is_same && self.there.set(row.number))
         });
         if hits.is_empty() {
             return Ok(None);

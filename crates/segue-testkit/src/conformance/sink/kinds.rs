@@ -51,9 +51,7 @@ pub(crate) fn days(ranges: &[(i64, i64)]) -> Change {
 }
 
 pub(crate) fn merge(key: &[&str]) -> Change {
-    Change::Merge {
-        key: key.iter().map(|k| k.to_string()).collect(),
-    }
+    Change::merge(key.iter().copied())
 }
 
 /// A kind of change, and how a step of it is made up.

@@ -95,7 +95,8 @@ pub(crate) fn apply(
         Change::ReplaceTable => incoming.all(),
         Change::ReplaceRanges { column, ranges } => replace_ranges(&old, &incoming, column, ranges)?,
         Change::ReplaceSlices { columns, slices } => replace_slices(&old, &incoming, columns, slices)?,
-        Change::Merge { key } => merge(&old, &incoming, key, leaves)?,
+        Change::Merge { key, missing } if missing.keeps() => merge(&old, &incoming, key, leaves)?,
+        other => unreachable!("{other:?} is played by `crate::modes`, against a model of its own"),
     };
     let after = old.with(rows);
     let (came, went) = (more_often(&after, &old), more_often(&old, &after));
@@ -269,7 +270,7 @@ impl Told {
                 let changed = Spans::of(values.into_iter().map(|v| Span::new(v, v.saturating_add(1))));
                 self.same_ranges = ranges.minus(&changed);
             }
-            Change::Append | Change::ReplaceTable | Change::Merge { .. } => {}
+            _ => {}
         }
     }
 }

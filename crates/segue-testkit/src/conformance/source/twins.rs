@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{StreamExt, stream};
 use parking_lot::Mutex;
-use segue_core::source::{Discovered, Read, ReadRequest, Source};
+use segue_core::source::{Discovered, Offered, Read, ReadRequest, Source, Wanted};
 use segue_core::{Ctx, Result};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -182,8 +182,12 @@ impl Source for Wrong {
         self.source.test(ctx).await
     }
 
-    async fn discover(&self, ctx: &Ctx) -> Result<Vec<Discovered>> {
-        self.source.discover(ctx).await
+    async fn discover(&self, wanted: &Wanted<'_>, ctx: &Ctx) -> Result<Vec<Discovered>> {
+        self.source.discover(wanted, ctx).await
+    }
+
+    async fn tables(&self, ctx: &Ctx) -> Result<Vec<Offered>> {
+        self.source.tables(ctx).await
     }
 
     async fn read(&self, mut request: ReadRequest, ctx: &Ctx) -> Result<BoxStream<'static, Result<Read>>> {

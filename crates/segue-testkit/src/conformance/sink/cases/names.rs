@@ -26,7 +26,7 @@ const ODD: [&str; 16] = [
     "?",
     "back\\slash",
     "100%",
-    "a-very-long-name-of-sixty-three-characters-that-ends-here-at-last",
+    "a-long-name-of-sixty-three-characters-that-ends-here-and-at-las",
 ];
 
 /// As keys, as slices' columns, as ranges' columns, and as others.

@@ -162,10 +162,8 @@ impl Wrong {
                     slices: slices.iter().map(first).collect(),
                 }
             }
-            (Fault::MergesByFirstColumn, Change::Merge { key }) => Change::Merge { key: key[..1].to_vec() },
-            (Fault::LowersColumns, Change::Merge { key }) => Change::Merge {
-                key: key.iter().map(|k| k.to_lowercase()).collect(),
-            },
+            (Fault::MergesByFirstColumn, Change::Merge { key, .. }) => Change::merge(&key[..1]),
+            (Fault::LowersColumns, Change::Merge { key, .. }) => Change::merge(key.iter().map(|k| k.to_lowercase())),
             (_, change) => change.clone(),
         }
     }
@@ -473,6 +471,7 @@ impl Sink for Wrong {
                 unchanged_ranges: Spans::none(),
                 rows_written: 1,
                 rows_removed: 0,
+                missing: Default::default(),
                 bytes_written: 1,
                 footprint: Footprint::Everything,
                 plan: Value::Null,

@@ -1,0 +1,81 @@
+//! What every sink promises, asked of this one, with the server as the judge of what is there.
+
+use super::*;
+use async_trait::async_trait;
+use segue_testkit::conformance::sink::{Ability, Harness, Keeps, Place, check};
+
+struct Databases;
+
+struct Database(Bed);
+
+#[async_trait]
+impl Harness for Databases {
+    async fn place(&self) -> Result<Box<dyn Place>> {
+        Ok(Box::new(Database(Bed::new("").await)))
+    }
+
+    fn lacks(&self) -> &'static [Ability] {
+        &[Ability::OldVersions, Ability::Companions]
+    }
+
+    fn keeps(&self, of: &Type, value: &str) -> Keeps {
+        match of {
+            Type::String if value.contains('\0') => Keeps::Refuses,
+            _ => Keeps::Whole,
+        }
+    }
+}
+
+#[async_trait]
+impl Place for Database {
+    async fn open(&self) -> Result<Arc<dyn Sink>> {
+        Ok(sink(self.0.settings()))
+    }
+
+    fn connection(&self) -> Option<String> {
+        Some("app".into())
+    }
+
+    fn named(&self, name: &str) -> String {
+        place::quoted(name)
+    }
+
+    async fn ids(&self, target: &Target) -> Result<Option<Vec<i64>>> {
+        let place = place::Place::parse(&target.place, "public")?.quoted();
+        let found = self
+            .0
+            .client
+            .query("select to_regclass($1::text) is not null", &[&place])
+            .await
+            .unwrap();
+        if !found[0].get::<_, bool>(0) {
+            return Ok(None);
+        }
+        let ids = self
+            .0
+            .client
+            .query(&format!("select id::int8 from {place}"), &[])
+            .await
+            .unwrap();
+        Ok(Some(ids.iter().filter_map(|row| row.get(0)).collect()))
+    }
+
+    async fn write(&self, target: &Target, rows: &RecordBatch) -> Result<()> {
+        let place = place::Place::parse(&target.place, "public")?.quoted();
+        let names: Vec<String> = rows.schema().fields().iter().map(|f| place::quoted(f.name())).collect();
+        let mut out = bytes::BytesMut::new();
+        encode::head(&mut out);
+        encode::rows(rows, None, &mut out)?;
+        encode::tail(&mut out);
+        let copy = format!("copy {place} ({}) from stdin (format binary)", names.join(", "));
+        let mut to = Box::pin(self.0.client.copy_in(&copy).await.unwrap());
+        futures::SinkExt::send(&mut to, out.freeze()).await.unwrap();
+        to.as_mut().finish().await.unwrap();
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_keeps_what_every_sink_promises() {
+    check(&Databases).await.expect_held();
+}
