@@ -11,6 +11,9 @@
 //! }
 //! ```
 //!
+//! In a server a place is a database or a schema of its own, `open` connects anew, and a plain client looks and writes past the sink
+//! ([`Place::ids`], [`Place::write`]). Several places are open at once. `sqlite/tests/conformance.rs` of `segue-connectors` is an example.
+//!
 //! Cases that need what a sink lacks are told in [`Report::left_out`], and never left out otherwise. [`check_case`] runs one alone.
 //! [`twins`] has sinks that break one promise each, made from a good one: `twins::check(&MyHarness)` shows that each is caught.
 //!

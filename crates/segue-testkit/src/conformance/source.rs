@@ -32,6 +32,8 @@ pub enum Ability {
     Places,
     /// There are secrets.
     Secrets,
+    /// [`Source::discover`] finds the table.
+    Discovers,
 }
 
 /// How the suite gets a source.
@@ -65,6 +67,11 @@ pub trait Served: Send + Sync {
 
     /// A source on a place that is not there.
     fn gone(&self) -> Result<Arc<dyn Source>>;
+
+    /// What discovery calls the table. See [`Ability::Discovers`].
+    fn name(&self) -> &str {
+        ""
+    }
 
     /// What must never be told. See [`Ability::Secrets`].
     fn secrets(&self) -> Vec<String> {

@@ -19,7 +19,12 @@ impl Harness for Folders {
 
     fn lacks(&self) -> &'static [Ability] {
         // A file does not know who reads it; all projects' files are one source, and there is nothing to log in to.
-        &[Ability::SeenAtWork, Ability::Places, Ability::Secrets]
+        &[
+            Ability::SeenAtWork,
+            Ability::Places,
+            Ability::Secrets,
+            Ability::Discovers,
+        ]
     }
 
     async fn serve(&self) -> Result<Box<dyn Served>> {

@@ -86,6 +86,10 @@ impl Served for Table {
         self.as_ada(free.local_addr().unwrap().port())
     }
 
+    fn name(&self) -> &str {
+        "public.many"
+    }
+
     fn secrets(&self) -> Vec<String> {
         vec![LOGIN.1.into()]
     }

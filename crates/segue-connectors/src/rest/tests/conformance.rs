@@ -2,7 +2,7 @@
 
 use super::*;
 use async_trait::async_trait;
-use segue_testkit::conformance::source::{Harness, Served, check, twins};
+use segue_testkit::conformance::source::{Ability, Harness, Served, check, twins};
 use std::time::Duration;
 
 const PAGE: u64 = 20;
@@ -33,6 +33,10 @@ fn page(asked: &Asked) -> Reply {
 impl Harness for Servers {
     fn rows(&self) -> u64 {
         MANY
+    }
+
+    fn lacks(&self) -> &'static [Ability] {
+        &[Ability::Discovers]
     }
 
     async fn serve(&self) -> Result<Box<dyn Served>> {

@@ -176,7 +176,8 @@ impl<'a> Bed<'a> {
             prepared.told.after.clone().sorted()
         );
         let done = self.commit(&prepared.record).await?;
-        hold!(matches!(done, Committed::Written(_)), "a commit answered {done:?}");
+        let version = self.head(target).await?.version;
+        same!("what a commit answered", done, Committed::Written(version));
         self.see(target, &prepared.told.after).await?;
         Ok(prepared.record)
     }

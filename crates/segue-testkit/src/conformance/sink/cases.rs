@@ -72,6 +72,7 @@ cases! {
         what_is_discarded_is_gone_and_what_is_gone_is_no_error,
         a_sweep_keeps_what_is_named needs Sweeps,
         many_pieces_are_one_change,
+        pieces_are_staged_at_once,
         pieces_without_rows_are_fine,
         a_change_without_pieces_is_one;
     changes:

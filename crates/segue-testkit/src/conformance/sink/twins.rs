@@ -39,6 +39,8 @@ twins! {
     HeadWithoutAttempt => the_head_tells_the_last_commit;
     /// Tells always the same version.
     HeadStandsStill => the_head_tells_the_last_commit;
+    /// Answers with another version than the one that it wrote.
+    TellsAnotherVersion => the_head_tells_the_last_commit;
     /// Keeps in memory where the staged rows lie.
     KeepsItInMind => a_record_is_carried_out_by_another_process;
     /// Lands the first piece, and later the rest.
@@ -73,6 +75,8 @@ twins! {
     SweepsNothing => a_sweep_keeps_what_is_named;
     /// Takes only the first piece.
     TakesTheFirstPiece => many_pieces_are_one_change;
+    /// Refuses to stage while another one does.
+    StagesOneAtATime => pieces_are_staged_at_once;
     /// Refuses to stage no rows.
     RefusesNoRows => pieces_without_rows_are_fine;
     /// Thinks that without pieces there is nothing to do.

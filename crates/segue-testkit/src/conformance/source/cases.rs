@@ -51,6 +51,8 @@ cases! {
     a_read_that_was_cancelled_before_does_not_begin,
     what_is_not_polled_is_not_read_ahead needs SeenAtWork,
     a_read_that_is_dropped_stops needs SeenAtWork,
+    a_test_says_what_was_found,
+    what_is_there_is_discovered needs Discovers,
     nothing_tells_a_secret needs Secrets,
     the_source_has_one_name,
     another_place_has_another_name needs Places,
@@ -227,6 +229,33 @@ async fn a_read_that_is_dropped_stops(bed: Bed<'_>) -> Held {
         );
         sleep(Duration::from_millis(50)).await;
     }
+    Ok(())
+}
+
+/// In a line; of a place that is not there it is an error.
+async fn a_test_says_what_was_found(bed: Bed<'_>) -> Held {
+    let line = bed.served.source()?.test(&bed.ctx).await?;
+    hold!(!line.is_empty() && line.lines().count() == 1, "it says {line:?}");
+    let gone = bed.served.gone()?.test(&bed.ctx).await.ok();
+    same!("of a place that is not there", gone, None);
+    Ok(())
+}
+
+/// The table is among what is offered, with the columns that are asked for.
+async fn what_is_there_is_discovered(bed: Bed<'_>) -> Held {
+    let found = bed.served.source()?.discover(&bed.ctx).await?;
+    let names: Vec<_> = found.iter().map(|t| t.name.clone()).collect();
+    let Some(table) = found.into_iter().find(|table| table.name == bed.served.name()) else {
+        hold!(false, "`{}` is not among {names:?}", bed.served.name());
+        return Ok(());
+    };
+    let columns = table.columns.into_iter().map(|c| (c.name, c.of)).collect::<Vec<_>>();
+    let asked = bed.served.request().schema.columns.unwrap_or_default();
+    same!(
+        "its columns",
+        columns,
+        asked.into_iter().map(|c| (c.name, c.of)).collect::<Vec<_>>()
+    );
     Ok(())
 }
 

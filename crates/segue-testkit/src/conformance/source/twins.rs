@@ -48,6 +48,10 @@ twins! {
     ReadsAhead => what_is_not_polled_is_not_read_ahead;
     /// Reads on when nobody listens any more.
     LivesOn => a_read_that_is_dropped_stops;
+    /// Tests nothing.
+    TestsNothing => a_test_says_what_was_found;
+    /// Loses columns on the way.
+    DiscoversHalf => what_is_there_is_discovered;
     /// Says its secret.
     TellsASecret => nothing_tells_a_secret;
     /// Is called otherwise each time.
@@ -141,6 +145,10 @@ impl Served for TwinServed {
         self.served.slow()
     }
 
+    fn name(&self) -> &str {
+        self.served.name()
+    }
+
     fn secrets(&self) -> Vec<String> {
         self.served.secrets()
     }
@@ -179,11 +187,18 @@ impl Source for Wrong {
     }
 
     async fn test(&self, ctx: &Ctx) -> Result<String> {
-        self.source.test(ctx).await
+        match self.fault {
+            Fault::TestsNothing => Ok("all is well".into()),
+            _ => self.source.test(ctx).await,
+        }
     }
 
     async fn discover(&self, wanted: &Wanted<'_>, ctx: &Ctx) -> Result<Vec<Discovered>> {
-        self.source.discover(wanted, ctx).await
+        let mut found = self.source.discover(wanted, ctx).await?;
+        if self.fault == Fault::DiscoversHalf {
+            found.iter_mut().for_each(|table| table.columns.truncate(1));
+        }
+        Ok(found)
     }
 
     async fn tables(&self, ctx: &Ctx) -> Result<Vec<Offered>> {

@@ -5,6 +5,7 @@ use crate::conformance::sink::bed::{Bed, read};
 use crate::conformance::sink::kinds::{days, merge, nothing, slices, thing, things};
 use crate::conformance::sink::model::{Piece, Step};
 use crate::conformance::{Held, hold, same};
+use futures::future::join_all;
 use futures::{StreamExt, stream};
 use segue_core::sink::{Change, Rows};
 use segue_core::{Error, Kind, Type};
@@ -48,8 +49,8 @@ pub(super) async fn a_stage_that_is_cancelled_ends(bed: Bed<'_>) -> Held {
         bed.ctx.cancel.cancel();
     };
     let both = futures::future::join(staging, cancel);
-    let Ok((staged, ())) = tokio::time::timeout(Duration::from_secs(10), both).await else {
-        hold!(false, "it goes on ten seconds after it was told to stop");
+    let Ok((staged, ())) = tokio::time::timeout(Duration::from_secs(5), both).await else {
+        hold!(false, "it goes on five seconds after it was told to stop");
         return Ok(());
     };
     same!(
@@ -162,6 +163,32 @@ pub(super) async fn many_pieces_are_one_change(mut bed: Bed<'_>) -> Held {
     bed.land(&t, &step(Change::Append)).await?;
     bed.land(&t, &step(Change::ReplaceTable)).await?;
     bed.land(&t, &step(merge(&["id"]))).await.map(drop)
+}
+
+/// By two processes, several each; one commit takes them all.
+pub(super) async fn pieces_are_staged_at_once(mut bed: Bed<'_>) -> Held {
+    let t = bed.target("things");
+    let pieces: Vec<Piece> = (0..8)
+        .map(|id| Piece::of(things(&[(id, "ann", id), (id + 100, "bob", id)])))
+        .collect();
+    let mut other = Bed::new(bed.harness).await?;
+    other.sink = bed.place.open().await?;
+    let beds = [&bed, &other];
+    let staging = pieces
+        .iter()
+        .enumerate()
+        .map(|(at, piece)| beds[at % 2].stage(&t, piece));
+    let staged: Vec<_> = join_all(staging).await.into_iter().collect::<Result<_, _>>()?;
+    let step = Step {
+        change: merge(&["id"]),
+        pieces,
+    };
+    let mut prepared = bed.prepare(&t, &step).await?;
+    let worked = bed.work_out(&t, &step, &staged).await??;
+    same!("rows written", worked.rows_written, 16);
+    (prepared.record.parts[0].plan, prepared.record.parts[0].staged) = (worked.plan, staged);
+    bed.commit(&prepared.record).await?;
+    bed.see(&t, &prepared.told.after).await
 }
 
 /// A piece of no batch at all, one of an empty batch, and both between others.

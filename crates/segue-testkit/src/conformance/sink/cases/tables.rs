@@ -319,7 +319,10 @@ pub(super) async fn companions_follow_their_own_predecessors(mut bed: Bed<'_>) -
         .prepare(&companion, &Step::new(Change::Append, things(&[(4, "aside", 4)])))
         .await?
         .record;
-    own.parts.extend(with.parts);
+    own.parts.extend(with.parts.into_iter().map(|part| Part {
+        role: Role::Quarantine,
+        ..part
+    }));
     bed.sink.lies_ready(&own, 1, &bed.ctx).await?;
     let gone = own.parts[1].clone();
     bed.sink

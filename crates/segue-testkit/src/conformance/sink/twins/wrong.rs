@@ -28,6 +28,8 @@ pub(super) struct Shared {
     /// Whose each place is.
     places: Mutex<BTreeMap<String, Target>>,
     opened: Mutex<usize>,
+    /// How many stage right now.
+    staging: Mutex<usize>,
 }
 
 pub(super) struct Wrong {
@@ -282,6 +284,7 @@ impl Wrong {
     ) -> Result<Committed> {
         let (part, sink) = (&record.parts[at], self.sink.as_ref());
         match (self.fault, done) {
+            (Fault::TellsAnotherVersion, Committed::Written(version)) => return Ok(Committed::Written(version + 1)),
             (Fault::SaysWritten, Committed::AlreadyThere(version)) => return Ok(Committed::Written(version)),
             (Fault::LandsTwice, Committed::AlreadyThere(_)) => {
                 let rows = self.shared.rows.lock().get(&record.id).cloned();
@@ -398,7 +401,13 @@ impl Sink for Wrong {
             }
             Ok(rows)
         });
-        let staged = self.sink.stage(&target, schema, rows.boxed(), ctx).await?;
+        let before = std::mem::replace(&mut *self.shared.staging.lock(), 1);
+        if self.is(Fault::StagesOneAtATime) && before > 0 {
+            return Err(Error::new(Kind::Conflict, "another one is staging"));
+        }
+        let staged = self.sink.stage(&target, schema, rows.boxed(), ctx).await;
+        *self.shared.staging.lock() = 0;
+        let staged = staged?;
         self.shared.staged.lock().push((target.asset, staged.clone()));
         if !self.is(Fault::KeepsItInMind) {
             return Ok(staged);
