@@ -331,12 +331,34 @@ fn write_modes_by_key() {
         let told = columns("id: { type: int64 }", &format!("mode: {mode}, delete_missing: soft"));
         assert!(told.starts_with("SG0132") && told.contains("`merge`"), "{told}");
     }
-    let merge = "write: { mode: merge, key: [id], delete_missing: soft }\n";
-    assert_snapshot!(copy(&format!("  position: {{ column: id }}\n{merge}")), @"");
-    assert_snapshot!(copy(&format!("  for_each: {{ list: [ a ] }}\n  slice: [id]\n{merge}")), @"");
-    assert_snapshot!(copy(&format!("  paginate: {{ offset: {{ param: o, limit_param: l, limit: 5 }}, max_pages: 3 }}\n{merge}")), @"");
-    assert_snapshot!(columns("id: { type: int64 }", "mode: history, key: [id] }\nchecks:\n  - { not_null: [id, valid_from], on_failure: quarantine }\n  - { unique: valid_from, scope: changed }\n  - { not_null: valid_from"), @"");
-    assert_snapshot!(sql("/* asset: a.b\n   write: { mode: history, key: [id] } */\nselect 1 as id, 2 as current\n"), @"");
+    for (part, refused) in [
+        ("position: { column: id }", "`position`: what was read before"),
+        (
+            "for_each: { list: [ a ] }\n  slice: [id]",
+            "`for_each`: the rows of other elements",
+        ),
+        (
+            "paginate: { offset: { param: o, limit: 5 }, max_pages: 3 }",
+            "`max_pages`: what is on the pages after it",
+        ),
+    ] {
+        let told = copy(&format!(
+            "  {part}\nwrite: {{ mode: merge, key: [id], delete_missing: soft }}\n"
+        ));
+        let wanted = format!("`delete_missing` with {refused} would count as missing");
+        assert!(told.contains("SG0132") && told.contains(&wanted), "{told}");
+    }
+    let early = columns(
+        "id: { type: int64 }",
+        "mode: history, key: [id] }\nchecks:\n  - { not_null: [id, valid_from], on_failure: quarantine }\n  - { unique: [valid_to], scope: changed }\n  - { not_null: [valid_from]",
+    );
+    assert_eq!(
+        early.matches("the rows that come have no such column yet").count(),
+        2,
+        "{early}"
+    );
+    let named = sql("/* asset: a.b\n   write: { mode: history, key: [id] } */\nselect 1 as id, 2 as current\n");
+    assert!(named.contains("a column cannot be called `current` here"), "{named}");
 }
 
 #[test]
