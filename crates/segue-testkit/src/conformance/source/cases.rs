@@ -243,9 +243,9 @@ async fn a_test_says_what_was_found(bed: Bed<'_>) -> Held {
 
 /// The table is among what is offered, with the columns that are asked for.
 async fn what_is_there_is_discovered(bed: Bed<'_>) -> Held {
-    let found = bed.served.source()?.discover(&bed.ctx).await?;
-    let names: Vec<_> = found.iter().map(|t| t.name.clone()).collect();
-    let Some(table) = found.into_iter().find(|table| table.name == bed.served.name()) else {
+    let found = bed.served.source()?.discover(&|_| true, &bed.ctx).await?;
+    let names: Vec<_> = found.iter().map(|t| t.table.name.clone()).collect();
+    let Some(table) = found.into_iter().find(|found| found.table.name == bed.served.name()) else {
         hold!(false, "`{}` is not among {names:?}", bed.served.name());
         return Ok(());
     };
