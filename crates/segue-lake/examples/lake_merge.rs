@@ -207,7 +207,7 @@ async fn merge(folder: &Path, key: Vec<String>) -> Result<()> {
         let batch = RecordBatch::try_new(schema(), columns).map_err(|e| failed("no rows", e))?;
         Ok(Rows { batch, deletes })
     });
-    change(folder, Change::Merge { key }, stream::iter(reader).boxed()).await
+    change(folder, Change::merge(key), stream::iter(reader).boxed()).await
 }
 
 fn batches(path: &Path) -> Result<parquet::arrow::arrow_reader::ParquetRecordBatchReader> {

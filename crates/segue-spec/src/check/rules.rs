@@ -177,11 +177,18 @@ fn write_mode(all: &mut All<'_>, i: usize) {
             let message = "`position` with `replace`: what was read before would be replaced by what is new";
             found.push((draft.span(&position.bytes), message, hint));
         }
-        if let Some(lag) = position.value.get("lag").filter(|_| !keyed || word == Some("append")) {
+        if let Some(lag) = position
+            .value
+            .get("lag")
+            .filter(|_| !keyed || matches!(word, Some("append" | "delete_insert")))
+        {
             let hint = "write `write: { mode: merge, key: [...] }`";
-            let message = match keyed {
-                false => "`lag` without `key`: rows that are read twice would be there twice",
-                true => "`lag` with `append`: rows that are read twice would be there twice",
+            let message = match (keyed, word) {
+                (false, _) => "`lag` without `key`: rows that are read twice would be there twice",
+                (true, Some("append")) => "`lag` with `append`: rows that are read twice would be there twice",
+                (true, _) => {
+                    "`lag` with `delete_insert`: a row that is read twice would take the others of its key away"
+                }
             };
             found.push((place(Some(lag)), message, hint));
         }

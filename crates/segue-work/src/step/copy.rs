@@ -274,7 +274,9 @@ impl Doing<'_> {
             let mut words =
                 serde_json::to_value(position).map_err(|e| Error::bug("a position cannot be written").caused_by(e))?;
             // Where rows are merged by a key, the source may hand one out again; where they are added, it would be there twice.
-            words["may_repeat"] = (self.step.asset.write.mode != WriteMode::Append).into();
+            // A part of a key's rows that comes again would take the others of a `delete_insert` away.
+            let may_repeat = matches!(self.step.asset.write.mode, WriteMode::Merge | WriteMode::History);
+            words["may_repeat"] = may_repeat.into();
             settings.insert("position".into(), words);
         }
         let is_declared = declared.is_some();
