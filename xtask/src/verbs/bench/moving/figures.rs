@@ -47,11 +47,15 @@ pub fn table(title: &str, attempts: &[Attempt], idle_mib: f64) -> String {
     };
     for attempt in attempts {
         lines.push(match &attempt.failed {
-            Some(why) => format!(
-                "| {} | {} |||||||",
-                attempt.name,
-                why.lines().next().unwrap_or_default()
-            ),
+            Some(why) => {
+                // Programs say last what was wrong.
+                let last = why.lines().rev().find(|line| !line.trim().is_empty());
+                format!(
+                    "| {} | failed: {} |||||||",
+                    attempt.name,
+                    last.unwrap_or_default().trim()
+                )
+            }
             None => {
                 let (taken, written) = (
                     attempt.median(),
@@ -139,7 +143,7 @@ mod tests {
         |---|--:|--:|--:|--:|--:|--:|--:|
         | floor | 2.00 | 1.00 | 1.00 | 0.25 | 6,001,215 | 200 | 12 |
         | ours | 4.00 | 1.00 | 4.00 | 1.00 | 1,500,303 | 200 | 12 |
-        | peer | xtask: it cannot |||||||
+        | peer | failed: for a long reason |||||||
 
         Ours above idle: 120 MiB.
         ");
