@@ -232,8 +232,11 @@ fn a_table_of_numbers_dates_and_texts_arrives_value_by_value() {
             case when i % 11 > 0 then repeat('furiously final deposits ', (i % 3)::int) || i end as comment
         from generate_series(1::bigint, 20000) i";
     let server = Postgres::shared();
-    let project = shop(&server, "values");
-    server.sql("values", &format!("drop table orders; create table orders as {ROWS}"));
+    let project = shop(&server, "each_value");
+    server.sql(
+        "each_value",
+        &format!("drop table orders; create table orders as {ROWS}"),
+    );
     project.ok(&["run", "raw.orders"]);
     let question = |mode: &str, from: &str| {
         let texts = [
@@ -256,7 +259,7 @@ fn a_table_of_numbers_dates_and_texts_arrives_value_by_value() {
         )
     };
     // To the server, a cast takes the blanks away that it sends.
-    let there = server.sql("values", &question("concat(mode)", "orders"));
+    let there = server.sql("each_value", &question("concat(mode)", "orders"));
     let here = project.sql(&question("mode", "raw.orders"));
     assert_eq!(here.lines().last(), Some(there.as_str()));
     assert!(there.starts_with("20000 "), "{there}");
