@@ -127,7 +127,7 @@ impl Builder {
 
     /// An empty column of the same type, with room for as much as is in this one.
     pub fn like(&self) -> Builder {
-        fn room<T>(values: &Vec<T>) -> Vec<T> {
+        fn room<T>(values: &[T]) -> Vec<T> {
             Vec::with_capacity(values.len())
         }
         let values = match &self.values {

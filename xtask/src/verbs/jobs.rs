@@ -127,7 +127,7 @@ const BENCHES: &[Job] = &[
     },
     Job {
         name: "move",
-        about: "PostgreSQL into the lake, beside ADBC, ConnectorX, dlt and COPY to nowhere: [SHAPE]… [SCALE [RUNS]]",
+        about: "PostgreSQL into the lake, beside ADBC, ConnectorX, dlt and COPY to nowhere: [SHAPE]… [SCALE [RUNS]]; `out`: into PostgreSQL, beside psql",
         how: How::Here(bench::moving::run),
     },
 ];

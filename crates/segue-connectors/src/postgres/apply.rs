@@ -5,6 +5,7 @@
 
 use super::change::Prepared;
 use super::place::{Place, quoted};
+use super::session::LOCK;
 use super::target::{Table, declarations, fit, run};
 use arrow_schema::Schema;
 use segue_core::sink::{CURRENT, Change, DELETED_AT, Missing, VALID_FROM, VALID_TO};
@@ -13,26 +14,64 @@ use segue_diag as codes;
 
 const DOING: &str = "change the table";
 
+/// How long it is waited for that nobody reads a table which another could take the place of.
+const SOON: &str = if cfg!(test) { "300ms" } else { "2s" };
+
 impl Prepared<'_> {
     /// Carries it out.
     ///
     /// # Errors
     /// `BadData` for a rule of the table that a row breaks, and a trigger that makes something else of the rows.
     pub async fn apply(&self) -> Result<()> {
-        match (&self.found, self.change) {
-            (None, _) => self.make().await,
-            (Some(table), Change::ReplaceTable)
-                if self.created && !table.has_followers(self.client, &self.before).await? =>
+        let Some(table) = &self.found else {
+            return self.make().await;
+        };
+        if *self.change == Change::ReplaceTable && self.created {
+            // Only a staged table has rows that are seen by whoever began to read before: any other would be empty to them.
+            if let Some(staged) = self.as_staged()?
+                && !table.has_followers(self.client, &self.before, &staged).await?
+                && self.is_alone_with(table).await?
             {
-                self.exchange(table).await
+                return self.exchange(table).await;
             }
-            (Some(table), _) => self.change_rows(table).await,
+        }
+        self.change_rows(table).await
+    }
+
+    /// The staged table, where it is as the table is to be.
+    fn as_staged(&self) -> Result<Option<Place>> {
+        match self.pieces.as_slice() {
+            [only] if !only.deletes && are_alike(&only.columns, &self.schema)? => Ok(Some(only.place()?)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether nobody reads the table any more, soon: behind one who reads for long, everybody would wait with us.
+    async fn is_alone_with(&self, table: &Table) -> Result<bool> {
+        let lock = format!(
+            "savepoint alone; set local lock_timeout = '{SOON}'; lock table {} in access exclusive mode",
+            table.place.quoted()
+        );
+        match self.run(&lock).await {
+            Ok(_) => {
+                self.run(&format!("set local lock_timeout = '{LOCK}'; release savepoint alone"))
+                    .await?;
+                Ok(true)
+            }
+            Err(e)
+                if e.context()
+                    .iter()
+                    .any(|(name, value)| *name == "sqlstate" && value == "55P03") =>
+            {
+                self.run("rollback to savepoint alone").await?;
+                Ok(false)
+            }
+            Err(e) => Err(e),
         }
     }
 
     /// Makes the table, with the rows in it.
     async fn make(&self) -> Result<()> {
-        super::marks::create_schema(self.client, &self.place.schema).await?;
         let name = self.place.quoted();
         let keys: Vec<String> = self.change.key().iter().map(|k| quoted(k)).collect();
         let index = match self.change {
@@ -58,12 +97,23 @@ impl Prepared<'_> {
         let beside = Place::of(&self.place.schema, &format!("_segue_new_{}", table.oid))?;
         self.fill(&beside, &[]).await?;
         if keeps_key && !self.breaks_key(&beside, &table.key).await? {
+            let name = quoted(&format!("{}_pkey", short(&self.place.name)));
+            let key = primary_key(&table.key);
+            // The old one has the name until it goes.
+            self.run(&format!("alter table {} add {key}", beside.quoted())).await?;
             self.run(&format!(
-                "alter table {} add {}",
+                "drop table {old}; alter table {} rename to {}",
                 beside.quoted(),
-                primary_key(&table.key)
+                quoted(&self.place.name)
             ))
             .await?;
+            let made = format!("_segue_new_{}_pkey", table.oid);
+            self.run(&format!(
+                "alter table {old} rename constraint {} to {name}",
+                quoted(&made)
+            ))
+            .await?;
+            return Ok(());
         }
         self.run(&format!(
             "drop table {old}; alter table {} rename to {}",
@@ -89,11 +139,7 @@ impl Prepared<'_> {
 
     /// Makes a table of this name that holds the incoming rows: the staged one itself, where it is as the table is to be.
     async fn fill(&self, as_table: &Place, key: &[String]) -> Result<()> {
-        if let [only] = self.pieces.as_slice()
-            && !only.deletes
-            && are_alike(&only.columns, &self.schema)?
-        {
-            let staged = only.place()?;
+        if let Some(staged) = self.as_staged()? {
             let mut sql = format!("comment on table {t} is null", t = staged.quoted());
             if staged.name != as_table.name {
                 sql.push_str(&format!(
@@ -134,25 +180,31 @@ impl Prepared<'_> {
             false => Vec::new(),
         };
         let all = format!("select count(*) from {name} t");
-        let expected = match table.triggers.is_empty() {
-            true => 0,
-            false => {
-                let (gone, new) = (self.gone()?, self.new_rows()?);
-                self.count(&all).await? + self.count(&format!("select count(*) from ({new}) n")).await?
-                    - self.count(&format!("{all} where {gone}")).await?
+        let mut expected = 0;
+        if !table.triggers.is_empty() {
+            expected = self.count(&all).await?
+                + self
+                    .count(&format!("select count(*) from ({}) n", self.new_rows()?))
+                    .await?;
+            for gone in self.gone()? {
+                expected -= self.count(&format!("{all} where {gone}")).await?;
             }
-        };
+        }
         if is_whole {
             self.exchange_rows(table, &changes).await?;
         } else {
             self.alter(&name, &changes).await?;
             match self.change {
                 Change::Merge { key, .. } => self.merge(&name, key).await?,
-                Change::DeleteInsert { key } => self.delete_insert(&name, key).await?,
+                Change::DeleteInsert { key } => {
+                    refuse_cascade(table)?;
+                    self.delete_insert(&name, key).await?;
+                }
                 Change::History { .. } => self.history(&name).await?,
                 Change::Append => self.insert(&name, "").await?,
                 _ => {
-                    self.run(&format!("delete from {name} t where {}", self.gone()?))
+                    refuse_cascade(table)?;
+                    self.run(&format!("delete from {name} t where {}", self.gone()?.join(" or ")))
                         .await?;
                     self.insert(&name, &self.that_count()?).await?;
                 }
@@ -192,6 +244,7 @@ impl Prepared<'_> {
             self.run(&format!("delete from {name} t where {absent}")).await?;
             return self.merge(&name, key).await;
         }
+        refuse_cascade(table)?;
         self.run(&format!("delete from {name}")).await?;
         self.alter(&name, changes).await?;
         self.insert(&name, "").await
@@ -241,7 +294,7 @@ impl Prepared<'_> {
             self.columns[to].quoted,
             self.closes_at(&self.there(from)),
             self.columns[current].quoted,
-            self.gone()?
+            self.gone()?.join(" or ")
         ))
         .await?;
         let names: Vec<&str> = self.columns.iter().map(|c| c.quoted.as_str()).collect();
@@ -339,11 +392,11 @@ impl Prepared<'_> {
         }
         let names: Vec<&str> = coming.iter().map(|at| self.columns[*at].quoted.as_str()).collect();
         let values: Vec<String> = coming.iter().map(|at| format!("i.c{at}")).collect();
-        let is_identity = |c: &&str| {
+        let is_identity = |c: &str| {
             let table = self.found.iter().flat_map(|t| &t.columns);
-            table.clone().any(|t| t.always_identity && quoted(&t.name) == **c)
+            table.clone().any(|t| t.always_identity && quoted(&t.name) == c)
         };
-        let overriding = if names.iter().any(|c| is_identity(&c)) {
+        let overriding = if names.iter().any(|c| is_identity(c)) {
             "overriding system value"
         } else {
             ""
@@ -361,6 +414,31 @@ impl Prepared<'_> {
     async fn run(&self, sql: &str) -> Result<u64> {
         run(self.client, sql, DOING).await
     }
+}
+
+/// An error where rows that go and come again would take others with them on their way.
+fn refuse_cascade(table: &Table) -> Result<()> {
+    if !table.cascades {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::BadData,
+        format!(
+            "rows of {} would go and come again, and a reference to it deletes or empties what refers to a row that goes",
+            table.place.quoted()
+        ),
+    )
+    .code(codes::POSTGRES_CONSTRAINT)
+    .hint("use `write: { mode: merge, key: [...] }`, which leaves rows where they are; or make the reference `on delete no action`"))
+}
+
+/// So much of a name that something can be added to it.
+fn short(name: &str) -> &str {
+    let mut end = name.len().min(58);
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    &name[..end]
 }
 
 fn primary_key(key: &[String]) -> String {

@@ -4,7 +4,7 @@
 use super::marks::{Mark, Marks};
 use super::place::{Place, literal, quoted};
 use super::staging::{self, DELETES, Piece};
-use super::target::{self, Table, Taking, comparable, taking};
+use super::target::{self, Table, Taking, as_own, comparable, taking};
 use crate::columns::Builder;
 use crate::columns::written::{MICROS_A_DAY, date_text, instant_text};
 use arrow_schema::{Schema, SchemaRef};
@@ -65,6 +65,8 @@ pub(super) struct Column {
     pub declared: String,
     /// Its type in the table, as it is.
     pub found: Option<String>,
+    /// What kind of type that is ([`target::TableColumn::category`]).
+    pub category: char,
     /// Whether it is in any of the staged pieces. One that is in none is not touched, and not set.
     pub comes: bool,
 }
@@ -82,7 +84,9 @@ pub(super) async fn prepare<'a>(
     staging::are_there(client, &pieces).await?;
     let found = Table::find(client, place).await?;
     let mark = mark(marks, place, target).await?;
-    let created = mark.as_ref().is_some_and(|m| m.created) || found.is_none();
+    let created = found
+        .as_ref()
+        .is_none_or(|t| mark.as_ref().is_some_and(|m| m.made(t.oid)));
     let last = match &mark {
         Some(mark) => last_schema(marks, mark).await?,
         None => None,
@@ -141,7 +145,8 @@ pub(super) async fn last_schema(marks: &Marks<'_>, mark: &Mark) -> Result<Option
 fn columns(schema: &Schema, found: Option<&Table>, created: bool, pieces: &[Piece]) -> Result<Vec<Column>> {
     let each = schema.fields().iter().map(|field| {
         let of = Type::of(field)?;
-        let there = found.and_then(|t| t.column(field.name())).map(|c| c.declared.clone());
+        let column = found.and_then(|t| t.column(field.name()));
+        let there = column.map(|c| c.declared.clone());
         Ok(Column {
             name: field.name().clone(),
             quoted: quoted(field.name()),
@@ -150,6 +155,7 @@ fn columns(schema: &Schema, found: Option<&Table>, created: bool, pieces: &[Piec
                 _ => of.postgres(),
             },
             found: there,
+            category: column.map_or('X', |c| c.category),
             comes: pieces.iter().any(|p| p.columns.field_with_name(field.name()).is_ok()),
             of,
         })
@@ -279,9 +285,12 @@ impl Prepared<'_> {
                 let each = columns.iter().map(|c| {
                     let at = self.at(c)?;
                     let has_null = slices.iter().any(|s| s.get(c).is_none_or(Value::is_null));
-                    // Equality is what the server can look up; where there are nulls, it has to compare.
-                    let same = if has_null { "is not distinct from" } else { "=" };
-                    Ok(format!("{} {same} p.l{at}", column(at)))
+                    // Equality is what the server can look up: where there are nulls, of texts that tell them apart.
+                    let known = |value: String| match has_null {
+                        true => format!("case when {value} is null then '' else 'v' || ({value})::text end"),
+                        false => value,
+                    };
+                    Ok(format!("{} = {}", known(column(at)), known(format!("p.l{at}"))))
                 });
                 each.collect::<Result<Vec<_>>>()?.join(" and ")
             }
@@ -293,57 +302,96 @@ impl Prepared<'_> {
         })
     }
 
-    /// The condition under which row `t` of the table goes, or is no longer so.
-    pub fn gone(&self) -> Result<String> {
-        let incoming = self.incoming()?;
-        let meets = |and: &str| -> Result<String> {
-            Ok(format!(
-                "exists (select from {incoming} i where {}{and})",
-                self.same_key(self.change.key())?
-            ))
-        };
+    /// The conditions under which row `t` of the table goes, or is no longer so; of a row one holds at most. Each by itself is something that the
+    /// server can look up; joined by OR they would be asked row by row.
+    pub fn gone(&self) -> Result<Vec<String>> {
         Ok(match self.change {
-            Change::Append => "false".into(),
-            Change::ReplaceTable => "true".into(),
-            Change::DeleteInsert { .. } => meets("")?,
+            Change::Append => Vec::new(),
+            Change::ReplaceTable => vec!["true".into()],
+            Change::DeleteInsert { .. } => vec![self.meets("")?],
+            Change::History { .. } => vec![format!(
+                "{} and {}",
+                self.is_current()?,
+                self.meets(&self.and_changes())?
+            )],
+            Change::Merge { missing, .. } => {
+                let and = if self.doubles {
+                    String::new()
+                } else {
+                    self.and_changes()
+                };
+                let mut gone = vec![self.meets(&and)?];
+                gone.extend(missing.is_told().then(|| self.is_missing()).transpose()?);
+                gone
+            }
+            Change::ReplaceSlices { .. } | Change::ReplaceRanges { .. } => vec![self.is_replaced()?],
+        })
+    }
+
+    /// The conditions under which it stays as it is.
+    fn stays(&self) -> Result<Vec<String>> {
+        Ok(match self.change {
+            Change::Append => vec!["true".into()],
+            Change::ReplaceTable => Vec::new(),
+            Change::DeleteInsert { .. } => vec![format!("not {}", self.meets("")?)],
             Change::History { .. } => {
-                let current = self.there(self.at(CURRENT)?);
-                format!(
-                    "({current} and {})",
-                    meets(&format!(" and (i.d or {})", self.differs()))?
-                )
+                let current = self.is_current()?;
+                let changes = self.meets(&self.and_changes())?;
+                vec![format!("not {current}"), format!("{current} and not {changes}")]
             }
             Change::Merge { missing, .. } => {
                 let and = if self.doubles {
                     String::new()
                 } else {
-                    format!(" and (i.d or {})", self.differs())
+                    self.and_changes()
                 };
-                match missing {
-                    Missing::Keep | Missing::Unknown => meets(&and)?,
-                    _ => format!("({} or {})", meets(&and)?, self.is_missing()?),
+                if !missing.is_told() {
+                    return Ok(vec![format!("not {}", self.meets(&and)?)]);
                 }
+                let mut stays = Vec::new();
+                if !self.doubles {
+                    stays.push(self.meets(&format!(" and not (i.d or {})", self.differs()))?);
+                }
+                if let Missing::Mark { .. } = missing {
+                    let marked = self.there(self.at(DELETED_AT)?);
+                    stays.push(format!("{marked} is not null and not {}", self.meets("")?));
+                }
+                stays
             }
-            Change::ReplaceSlices { .. } | Change::ReplaceRanges { .. } => match self.parts()? {
-                Some(parts) => format!(
-                    "exists (select from {parts} where {})",
-                    self.in_part(&|at| self.there(at))?
-                ),
-                None => "false".into(),
-            },
+            Change::ReplaceSlices { .. } | Change::ReplaceRanges { .. } => vec![format!("not {}", self.is_replaced()?)],
+        })
+    }
+
+    /// The condition under which an incoming row `i` has the key of row `t`, and fits what else is said.
+    fn meets(&self, and: &str) -> Result<String> {
+        let same = self.same_key(self.change.key())?;
+        Ok(format!("exists (select from {} i where {same}{and})", self.incoming()?))
+    }
+
+    fn and_changes(&self) -> String {
+        format!(" and (i.d or {})", self.differs())
+    }
+
+    fn is_current(&self) -> Result<String> {
+        Ok(format!("coalesce({}, false)", self.there(self.at(CURRENT)?)))
+    }
+
+    fn is_replaced(&self) -> Result<String> {
+        Ok(match self.parts()? {
+            Some(parts) => format!(
+                "exists (select from {parts} where {})",
+                self.in_part(&|at| self.there(at))?
+            ),
+            None => "false".into(),
         })
     }
 
     /// The condition under which row `t` is missing among the incoming ones, and was not before.
     pub fn is_missing(&self) -> Result<String> {
-        let Change::Merge { key, missing } = self.change else {
+        let Change::Merge { missing, .. } = self.change else {
             return Ok("false".into());
         };
-        let absent = format!(
-            "not exists (select from {} i where {})",
-            self.incoming()?,
-            self.same_key(key)?
-        );
+        let absent = format!("not {}", self.meets("")?);
         Ok(match missing {
             Missing::Keep | Missing::Unknown => "false".into(),
             Missing::Delete => absent,
@@ -379,10 +427,12 @@ impl Prepared<'_> {
                     (false, _) => self.there(at),
                 };
                 let (from, and) = match self.doubles {
-                    true => (
-                        format!("lateral (select * from {table} t where {} limit 1) t on true", same()?),
-                        String::new(),
-                    ),
+                    true => {
+                        let keys = key.iter().map(|k| self.at(k).map(|at| self.there(at)));
+                        let keys = keys.collect::<Result<Vec<_>>>()?.join(", ");
+                        let one = format!("(select distinct on ({keys}) * from {table} t order by {keys})");
+                        (format!("{one} t on {}", same()?), String::new())
+                    }
                     false => (
                         format!("{table} t on {}", same()?),
                         format!(" and ({first} is null or {})", self.differs()),
@@ -406,16 +456,21 @@ impl Prepared<'_> {
                 Ok(rows)
             }
             Change::History { key, .. } => {
-                let (current, from) = (self.there(self.at(CURRENT)?), self.there(self.at(VALID_FROM)?));
+                let (current, from) = (self.is_current()?, self.there(self.at(VALID_FROM)?));
                 let first = self.there(self.at(&key[0])?);
-                let last = format!(
-                    "(select max({}) from {table} t where {})",
+                // When the last row of each key ended.
+                let keys: Vec<usize> = key.iter().map(|k| self.at(k)).collect::<Result<_>>()?;
+                let each = |value: &dyn Fn(usize) -> String| keys.iter().map(|at| value(*at)).collect::<Vec<_>>();
+                let ended_at = format!(
+                    "(select {}, max({}) as ended from {table} t group by {})",
+                    each(&|at| format!("{} as k{at}", self.there(at))).join(", "),
                     self.there(self.at(VALID_TO)?),
-                    same()?
+                    each(&|at| self.there(at)).join(", ")
                 );
+                let of_key = each(&|at| format!("h.k{at} = i.c{at}")).join(" and ");
                 let begins = self.filled(|name| match name {
                     VALID_FROM => format!(
-                        "case when {first} is null then greatest({}, {last}) else {} end",
+                        "case when {first} is null then greatest({}, h.ended) else {} end",
                         self.at_time(),
                         self.closes_at(&from)
                     ),
@@ -428,13 +483,14 @@ impl Prepared<'_> {
                     _ => from.clone(),
                 });
                 Ok(format!(
-                    "select {} from {incoming} i left join {table} t on {} and {current} where not i.d and ({first} is null or {})
+                    "select {} from {incoming} i left join {table} t on {} and {current} left join {ended_at} h on {of_key}
+                     where not i.d and ({first} is null or {})
                      union all select {} from {table} t where {}",
                     self.listed(&|at| begins(at).unwrap_or_else(|| come(at))),
                     same()?,
                     self.differs(),
                     self.listed(&|at| ended(at).unwrap_or_else(|| self.there(at))),
-                    self.gone()?
+                    self.gone()?.join(" or ")
                 ))
             }
             _ => Ok(format!(
@@ -524,7 +580,7 @@ impl Prepared<'_> {
         match (self.change, self.at(DELETED_AT)) {
             (
                 Change::Merge {
-                    missing: Missing::Mark { .. },
+                    missing: Missing::Mark { .. } | Missing::Unknown,
                     ..
                 },
                 Ok(at),
@@ -535,23 +591,21 @@ impl Prepared<'_> {
 
     /// The rows of the table as it would be, each column as this sink would have made it.
     pub fn as_it_would_be(&self) -> Result<String> {
-        let new = self
-            .columns
-            .iter()
-            .enumerate()
-            .map(|(at, c)| format!("{} as c{at}", cast(&format!("n.c{at}"), &c.declared, &c.of.postgres())));
+        let new = self.columns.iter().enumerate();
+        let new = new.map(|(at, c)| {
+            format!(
+                "{} as c{at}",
+                as_own(&format!("n.c{at}"), &c.declared, c.category, &c.of)
+            )
+        });
         let new = new.collect::<Vec<_>>().join(", ");
-        let rows = match &self.found {
-            None => self.new_rows()?,
-            Some(table) => format!(
-                "select {} from {} t where not ({}) union all {}",
-                self.listed(&|at| self.there(at)),
-                table.place.quoted(),
-                self.gone()?,
-                self.new_rows()?
-            ),
-        };
-        Ok(format!("select {new} from ({rows}) n"))
+        let mut rows = vec![self.new_rows()?];
+        if let Some(table) = &self.found {
+            let (there, name) = (self.listed(&|at| self.there(at)), table.place.quoted());
+            let stays = self.stays()?.into_iter();
+            rows.extend(stays.map(|stays| format!("select {there} from {name} t where {stays}")));
+        }
+        Ok(format!("select {new} from ({}) n", rows.join(" union all ")))
     }
 
     pub async fn count(&self, sql: &str) -> Result<u64> {
@@ -588,8 +642,10 @@ impl Prepared<'_> {
         }
         match self.found.as_ref().filter(|_| !self.created) {
             Some(table) => {
-                let comes: Vec<bool> = self.columns.iter().map(|c| c.comes).collect();
-                target::check_foreign(table, &self.schema, &comes)?;
+                let comes = |name: &str| {
+                    own.iter().any(|o| o == name) || self.columns.iter().any(|c| c.comes && c.name == name)
+                };
+                target::check_foreign(table, &self.schema, comes)?;
                 self.check_bent(table).await
             }
             None => Ok(()),
@@ -678,7 +734,8 @@ impl Prepared<'_> {
                     self.count(&taken).await?;
                     continue;
                 }
-                let back = format!("{}::{}::{own}", column.quoted, column.declared);
+                let taken = format!("{}::{}", column.quoted, column.declared);
+                let back = as_own(&taken, &column.declared, column.category, &Type::of(field)?);
                 let bent = self
                     .count(&format!(
                         "select count(*) from {} where {} is distinct from {}",
@@ -787,6 +844,9 @@ fn label(column: &Column, slice: &Labels) -> Result<String> {
             format!("slice `{slice}`: column `{}`: {}", column.name, misfit.reason),
         )
     })?;
+    if column.of == Type::Binary {
+        return Ok(format!("decode({}, 'base64')::{}", literal(&text), column.declared));
+    }
     Ok(format!(
         "{}::{}::{}",
         literal(&text),

@@ -197,32 +197,31 @@ impl Prepared<'_> {
         let rows: Vec<String> = (0..self.columns.len()).map(|at| format!("n.c{at}")).collect();
         let new = format!("select 1 as w, {} from ({}) n", rows.join(", "), self.new_rows()?);
         let Some(table) = &self.found else { return Ok(new) };
-        let both = format!(
-            "{new} union all select -1, {} from {} t where {}",
-            self.listed(&|at| self.there(at)),
-            table.place.quoted(),
+        let (there, name) = (self.listed(&|at| self.there(at)), table.place.quoted());
+        let mut both = vec![new];
+        both.extend(
             self.gone()?
+                .into_iter()
+                .map(|gone| format!("select -1, {there} from {name} t where {gone}")),
         );
+        let both = both.join(" union all ");
         if !self.may_repeat() {
             return Ok(both);
         }
-        let grouped: Vec<String> = self
-            .columns
-            .iter()
-            .enumerate()
-            .map(|(at, c)| comparable(&format!("u.c{at}"), &c.declared))
-            .collect();
-        let shown: Vec<String> = self
-            .columns
-            .iter()
-            .zip(&grouped)
-            .enumerate()
-            .map(|(at, (c, g))| format!("({g})::{} as c{at}", c.declared))
-            .collect();
+        // Grouped by what they are compared by, and then again what they are.
+        let columns = self.columns.iter().enumerate();
+        let compared = columns
+            .clone()
+            .map(|(at, c)| format!("{} as g{at}", comparable(&format!("u.c{at}"), &c.declared)));
+        let shown = columns
+            .clone()
+            .map(|(at, c)| format!("v.g{at}::{} as c{at}", c.declared));
+        let grouped = columns.map(|(at, _)| format!("v.g{at}"));
         Ok(format!(
-            "select sum(u.w)::int8 as w, {} from ({both}) u group by {} having sum(u.w) <> 0",
-            shown.join(", "),
-            grouped.join(", "),
+            "select sum(v.w)::int8 as w, {} from (select u.w, {} from ({both}) u) v group by {} having sum(v.w) <> 0",
+            shown.collect::<Vec<_>>().join(", "),
+            compared.collect::<Vec<_>>().join(", "),
+            grouped.collect::<Vec<_>>().join(", "),
         ))
     }
 }

@@ -58,6 +58,9 @@ fn of_server(doing: &str, said: &DbError) -> Error {
         SqlState::READ_ONLY_SQL_TRANSACTION => error(Kind::Denied)
             .code(codes::POSTGRES_DENIED)
             .hint("the server only lets read, as a standby does: name the one that takes writes in `host:`"),
+        // Somebody else made the same thing just then.
+        SqlState::DUPLICATE_TABLE | SqlState::DUPLICATE_SCHEMA => error(Kind::Unavailable),
+        SqlState::UNIQUE_VIOLATION if said.schema() == Some("pg_catalog") => error(Kind::Unavailable),
         SqlState::DEPENDENT_OBJECTS_STILL_EXIST => error(Kind::BadData)
             .code(codes::POSTGRES_OTHER_TABLE)
             .hint("a view or another table needs what is to be changed: drop it, run again, and make it anew"),

@@ -2,16 +2,17 @@
 
 use super::errors::failed;
 use super::place::{literal, quoted};
+use super::session::{Begin, Sessions};
 use jiff::Timestamp;
 use segue_core::sink::Target;
-use segue_core::{AssetId, CommitId, CommitRecord, Error, Result, TableId};
+use segue_core::{AssetId, CommitId, CommitRecord, Ctx, Error, Result, TableId};
 use std::fmt::Display;
 use std::str::FromStr;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
 const DOING: &str = "read the marks of commits";
-const COLUMNS: &str = "asset::text, table_id::text, place, created, n, id::text";
+const COLUMNS: &str = "asset::text, table_id::text, place, created, table_oid, n, id::text";
 
 /// The asset's row in `_segue_heads`.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,9 +22,18 @@ pub(super) struct Mark {
     /// The table, quoted for SQL.
     pub place: String,
     /// Whether the table was made here; one that was there before is never dropped.
-    pub created: bool,
+    created: bool,
+    /// The server's number of the table: another one under its name is another table.
+    oid: u32,
     pub n: u64,
     pub id: CommitId,
+}
+
+impl Mark {
+    /// Whether the table of this number was made here, and is ours to alter and to drop.
+    pub fn made(&self, oid: u32) -> bool {
+        self.created && self.oid == oid
+    }
 }
 
 /// The tables of the marks, in the schema of the connection.
@@ -31,16 +41,14 @@ pub(super) struct Marks<'a> {
     client: &'a Client,
     heads: String,
     commits: String,
-    schema: &'a str,
 }
 
 impl<'a> Marks<'a> {
-    pub fn new(client: &'a Client, schema: &'a str) -> Marks<'a> {
+    pub fn new(client: &'a Client, schema: &str) -> Marks<'a> {
         Marks {
             client,
             heads: format!("{}._segue_heads", quoted(schema)),
             commits: format!("{}._segue_commits", quoted(schema)),
-            schema,
         }
     }
 
@@ -60,27 +68,25 @@ impl<'a> Marks<'a> {
         }
         // One at a time: `if not exists` alone fails for the second of two that come together.
         let sql = format!(
-            "select pg_advisory_xact_lock(hashtextextended('segue: the tables of the marks', 0));
+            "{ONE_AT_A_TIME};
              create table if not exists {} (asset uuid primary key, table_id uuid not null, place text not null, created boolean not null,
-                 n bigint not null, id uuid not null);
+                 table_oid oid not null, n bigint not null, id uuid not null);
              create table if not exists {} (asset uuid not null, n bigint not null, id uuid not null, predecessor bigint not null,
                  record text not null, committed_at timestamptz not null, primary key (asset, n))",
             self.heads, self.commits
         );
-        create_schema(self.client, self.schema).await?;
         self.client
             .batch_execute(&sql)
             .await
             .map_err(failed("make the tables of the marks"))
     }
 
-    /// Waits until nobody else commits for this asset, to the end of the transaction.
-    pub async fn hold(&self, asset: AssetId) -> Result<()> {
-        self.rows(
-            "select pg_advisory_xact_lock(hashtextextended('segue: ' || $1, 0))::text",
-            &[&asset.to_string()],
-        )
-        .await?;
+    /// Waits until nobody else commits for this asset, and nobody into this table, to the end of the transaction.
+    pub async fn hold(&self, asset: AssetId, place: &str) -> Result<()> {
+        for what in [&asset.to_string(), place] {
+            let lock = "select pg_advisory_xact_lock(hashtextextended('segue: ' || $1, 0))::text";
+            self.rows(lock, &[what]).await?;
+        }
         Ok(())
     }
 
@@ -149,9 +155,10 @@ impl<'a> Marks<'a> {
     ) -> Result<()> {
         let text = |value: &dyn Display| literal(&value.to_string());
         let sql = format!(
-            "insert into {heads} (asset, table_id, place, created, n, id) values ({asset}, {table}, {place}, {created}, {n}, {id})
+            "insert into {heads} (asset, table_id, place, created, table_oid, n, id)
+                 values ({asset}, {table}, {place}, {created}, {place}::regclass::oid, {n}, {id})
              on conflict (asset) do update set table_id = excluded.table_id, place = excluded.place, created = excluded.created,
-                 n = excluded.n, id = excluded.id;
+                 table_oid = excluded.table_oid, n = excluded.n, id = excluded.id;
              insert into {commits} (asset, n, id, predecessor, record, committed_at)
                  values ({asset}, {n}, {id}, {predecessor}, {record}, {at})",
             heads = self.heads,
@@ -196,21 +203,21 @@ pub(super) async fn asked(client: &Client, sql: &str, texts: &[&str], doing: &st
     client.query_typed(sql, &params).await.map_err(failed(doing))
 }
 
-/// Makes a schema, if it is not there.
-pub(super) async fn create_schema(client: &Client, schema: &str) -> Result<()> {
+/// Waits for others who make what may be there already.
+const ONE_AT_A_TIME: &str = "select pg_advisory_xact_lock(hashtextextended('segue: what all need', 0))";
+
+/// Makes a schema, if it is not there, in a transaction of its own: what comes in it may take long.
+pub(super) async fn create_schema(sessions: &Sessions, schema: &str, ctx: &Ctx) -> Result<()> {
     let doing = format!("make the schema {schema}");
-    let found = asked(
-        client,
-        "select 1::int4 from pg_namespace where nspname = $1",
-        &[schema],
-        &doing,
-    )
-    .await?;
-    if found.is_empty() {
-        let sql = format!("create schema if not exists {}", quoted(schema));
-        client.batch_execute(&sql).await.map_err(failed(&doing))?;
+    let client = sessions.begin(Begin::ToWrite, ctx).await?;
+    let there = "select 1::int4 from pg_namespace where nspname = $1";
+    if !asked(&client, there, &[schema], &doing).await?.is_empty() {
+        sessions.roll_back(client).await;
+        return Ok(());
     }
-    Ok(())
+    let sql = format!("{ONE_AT_A_TIME}; create schema if not exists {}", quoted(schema));
+    client.batch_execute(&sql).await.map_err(failed(&doing))?;
+    sessions.commit(client).await
 }
 
 fn mark(row: &Row) -> Result<Mark> {
@@ -219,8 +226,9 @@ fn mark(row: &Row) -> Result<Mark> {
         table: parsed(row.get(1))?,
         place: row.get(2),
         created: row.get(3),
-        n: row.get::<_, i64>(4) as u64,
-        id: parsed(row.get(5))?,
+        oid: row.get(4),
+        n: row.get::<_, i64>(5) as u64,
+        id: parsed(row.get(6))?,
     })
 }
 

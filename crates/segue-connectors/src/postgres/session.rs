@@ -6,7 +6,11 @@ use super::source::SETTINGS;
 use parking_lot::Mutex;
 use segue_core::{Ctx, Result};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_postgres::Client;
+
+/// How long a connection that was used before may take to answer: somebody on the way may have forgotten it.
+const ANSWERS: Duration = Duration::from_secs(10);
 
 /// How many wait to be used again.
 const IDLE: usize = 4;
@@ -17,7 +21,7 @@ const WRITING: &str = "set local row_security = off;
     select set_config('synchronous_commit', 'on', true) where current_setting('synchronous_commit') = 'off'";
 /// First: a limit may be so short that it ends what lifts it.
 const SOON: &str = "set local statement_timeout = 0";
-const LOCK: &str = if cfg!(test) { "2s" } else { "60s" };
+pub(super) const LOCK: &str = if cfg!(test) { "2s" } else { "60s" };
 
 /// Connections to one database.
 #[derive(Clone)]
@@ -58,15 +62,19 @@ impl Sessions {
             let waiting = self.idle.lock().pop();
             let Some(client) = waiting else { break };
             // One that the server has closed meanwhile is no error: there are others.
-            if !client.is_closed() && client.batch_execute(&begin).await.is_ok() {
+            let begun = tokio::time::timeout(ANSWERS, client.batch_execute(&begin));
+            if !client.is_closed() && matches!(ctx.or_cancelled(async { Ok(begun.await) }).await?, Ok(Ok(()))) {
                 return Ok(client);
             }
         }
         let client = self.door.connect(ctx).await?;
-        client
-            .batch_execute(&begin)
-            .await
-            .map_err(failed("begin a transaction"))?;
+        let begun = async {
+            client
+                .batch_execute(&begin)
+                .await
+                .map_err(failed("begin a transaction"))
+        };
+        ctx.or_cancelled(begun).await?;
         Ok(client)
     }
 

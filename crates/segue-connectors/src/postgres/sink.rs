@@ -5,11 +5,11 @@
 
 use super::change::{self, Plan, last_schema, prepare};
 use super::errors::failed;
-use super::marks::Marks;
+use super::marks::{Marks, create_schema};
 use super::place::{Place, quoted};
 use super::session::{Begin, Sessions};
 use super::staging::{self, DELETES};
-use super::target::{Table, run};
+use super::target::{Table, as_own, run};
 use super::view::View;
 use arrow_schema::{Schema, SchemaRef};
 use async_trait::async_trait;
@@ -49,7 +49,13 @@ impl Database {
     /// With the place in what is said, where it is not.
     fn about(&self, target: &Target, error: Error) -> Error {
         let is_of_value = |(name, value): &(&str, String)| *name == "sqlstate" && value.starts_with("22");
+        // A view that uses a column, or a check that waits for the end, stands in the way of a change of columns.
+        let is_in_the_way =
+            |(name, value): &(&str, String)| *name == "sqlstate" && (value == "0A000" || value == "55006");
         let error = match error.error_code() {
+            None if error.context().iter().any(is_in_the_way) => error
+                .code(codes::POSTGRES_OTHER_TABLE)
+                .hint("something that needs the table's columns as they are stands in the way: take it away, run again, and make it anew"),
             None if error.context().iter().any(is_of_value) => error.code(codes::POSTGRES_VALUE).hint(
                 "a value does not fit its column there: cast or cut it in the SQL, or give the column a wider type",
             ),
@@ -111,7 +117,7 @@ impl Database {
         Ok(Head {
             n,
             id: own.as_ref().map(|m| m.id),
-            version: n,
+            version: found.as_ref().map_or(0, |_| n),
             schema: found.map(|t| t.schema(last.as_deref())),
             table: own.or(of_place).map(|m| m.table),
         })
@@ -125,7 +131,7 @@ impl Database {
         let (target, place, marks) = (&part.target, self.place(&part.target)?, self.marks(client));
         let removal = staging::removal(&staging::pieces(&part.staged)?)?;
         marks.create().await?;
-        marks.hold(record.asset).await?;
+        marks.hold(record.asset, &place.quoted()).await?;
         if let Some(n) = marks.landed(record.asset, record.id).await? {
             run(client, &removal, "remove staged rows").await?;
             return Ok(Decided::Keep(Committed::AlreadyThere(n)));
@@ -172,13 +178,13 @@ async fn locked(client: &Client, place: &Place, change: &Change) -> Result<Optio
     Table::find(client, place).await
 }
 
-fn canonical(schema: &Schema, alias: &str) -> Result<String> {
+/// The columns of a table, as this sink would have made them.
+fn own_columns(schema: &Schema, table: &Table) -> Result<String> {
     let each = schema.fields().iter().enumerate().map(|(at, f)| {
-        Ok(format!(
-            "{alias}.{}::{} as c{at}",
-            quoted(f.name()),
-            Type::of(f)?.postgres()
-        ))
+        let column = table.column(f.name());
+        let (declared, category) = column.map_or(("", 'X'), |c| (c.declared.as_str(), c.category));
+        let value = as_own(&format!("t.{}", quoted(f.name())), declared, category, &Type::of(f)?);
+        Ok(format!("{value} as c{at}"))
     });
     Ok(each.collect::<Result<Vec<_>>>()?.join(", "))
 }
@@ -186,7 +192,7 @@ fn canonical(schema: &Schema, alias: &str) -> Result<String> {
 #[async_trait]
 impl Sink for Database {
     fn identity(&self) -> String {
-        self.sessions.door.identity.clone()
+        format!("{}?schema={}", self.sessions.door.identity, self.schema)
     }
 
     fn claims(&self) -> bool {
@@ -245,6 +251,7 @@ impl Sink for Database {
             sessions: self.sessions.clone(),
             schema: plan.schema.clone(),
             doing: format!("read {} as it would be", place.quoted()),
+            still: None,
             ctx: ctx.clone(),
         }))
     }
@@ -287,6 +294,7 @@ impl Sink for Database {
             sessions: self.sessions.clone(),
             schema,
             doing: "read staged rows".into(),
+            still: None,
             ctx: ctx.clone(),
         }))
     }
@@ -301,11 +309,26 @@ impl Sink for Database {
             )
             .hint("PostgreSQL keeps the newest version alone"));
         };
+        let columns = self.look(ctx, async |client| match Table::find(client, &place).await? {
+            Some(table) => own_columns(&schema, &table),
+            None => Err(Error::new(
+                Kind::NotFound,
+                format!("there is no table {}", place.quoted()),
+            )),
+        });
+        let columns = columns.await.map_err(|e| self.about(target, e))?;
         Ok(Arc::new(View {
-            query: format!("select {} from {} t", canonical(&schema, "t")?, place.quoted()),
+            query: format!("select {columns} from {} t", place.quoted()),
             sessions: self.sessions.clone(),
             schema,
             doing: format!("read {}", place.quoted()),
+            still: Some(format!(
+                "select exists (select from {}._segue_heads where asset = '{}' and n = {}) or {} = 0",
+                quoted(&self.schema),
+                target.asset,
+                head.n,
+                head.n
+            )),
             ctx: ctx.clone(),
         }))
     }
@@ -331,6 +354,9 @@ impl Sink for Database {
     }
 
     async fn commit(&self, record: &CommitRecord, part: usize, ctx: &Ctx) -> Result<Committed> {
+        if self.schema != "public" {
+            create_schema(&self.sessions, &self.schema, ctx).await?;
+        }
         let client = self.sessions.begin(Begin::ToWrite, ctx).await?;
         let about = |e| match record.parts.get(part) {
             Some(part) => self.about(&part.target, e),
@@ -439,9 +465,13 @@ impl Sink for Database {
             let place = self.place(target)?;
             let client = self.sessions.begin(Begin::ToWrite, ctx).await?;
             let marks = self.marks(&client);
+            if marks.exist().await? {
+                // A commit that is under way comes first.
+                marks.hold(target.asset, &place.quoted()).await?;
+            }
             let mark = change::mark(&marks, &place, target).await?;
             match (mark, Table::find(&client, &place).await?) {
-                (Some(mark), Some(_)) if mark.created => {
+                (Some(mark), Some(table)) if mark.made(table.oid) => {
                     run(&client, &format!("drop table {}", place.quoted()), "drop the table").await?;
                 }
                 (None, Some(_)) => {

@@ -36,7 +36,7 @@ pub(super) const SETTINGS: &str =
 /// How many of the tables that a read has locked are no longer, or not yet, what its moment sees of them. Whoever empties, rewrites or
 /// replaces a table leaves an older moment with no row of it, and no error (PostgreSQL's documentation, "Caveats" of its concurrency
 /// control). `pg_class` is seen as of the moment, `pg_relation_filenode` as it is now.
-const REPLACED: &str = "select count(*) from pg_locks l left join pg_class c on c.oid = l.relation
+pub(super) const REPLACED: &str = "select count(*) from pg_locks l left join pg_class c on c.oid = l.relation
     where l.pid = pg_backend_pid() and l.locktype = 'relation' and l.relation >= 16384
       and l.database = (select oid from pg_database where datname = current_database())
       and (c.oid is null or (c.relkind in ('r', 'm') and c.relfilenode <> pg_relation_filenode(c.oid)))";

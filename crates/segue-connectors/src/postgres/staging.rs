@@ -84,6 +84,9 @@ pub(super) async fn write(
     rows: BoxStream<'static, Result<Rows>>,
     ctx: &Ctx,
 ) -> Result<Staged> {
+    if beside.schema != "public" {
+        create_schema(sessions, &beside.schema, ctx).await?;
+    }
     let client = sessions.begin(Begin::ToWrite, ctx).await?;
     let mut writing = Writing {
         client: &client,
@@ -131,7 +134,6 @@ struct Copying {
 
 impl Writing<'_> {
     async fn all(&mut self, mut rows: BoxStream<'static, Result<Rows>>) -> Result<()> {
-        create_schema(self.client, &self.beside.schema).await?;
         let mut copying: Option<Copying> = None;
         while let Some(next) = rows.try_next().await? {
             if next.batch.schema_ref().fields() != self.schema.fields() {

@@ -1,7 +1,7 @@
 //! What is read: a table or a query, its columns, and how the server is asked for them.
 
 use super::errors::failed;
-use super::place::{Place, quoted};
+use super::place::quoted;
 use super::rows::Source;
 use super::types::{Cast, Form, Reading, reading};
 use crate::columns::{self, named};
@@ -62,16 +62,6 @@ impl Relation {
                 "a copy from PostgreSQL names a `table:` or a `query:`, one of the two",
             )),
         }
-    }
-
-    /// How each column of a table is read, in their order.
-    pub async fn columns(client: &Client, place: &Place, doing: &str) -> Result<Vec<Reading>> {
-        let statement = client
-            .prepare(&format!("select * from {}", place.quoted()))
-            .await
-            .map_err(failed(doing))?;
-        let columns = statement.columns().iter();
-        Ok(columns.map(|c| reading(c.type_(), c.type_modifier(), 0)).collect())
     }
 
     /// The statement that sends these columns of it.

@@ -4,14 +4,13 @@
 use super::errors::failed;
 use super::marks::asked;
 use super::place::{Place, checked, quoted};
-use super::table::Relation;
-use super::types::Reading;
+use super::types::{Reading, reading_by};
 use arrow_schema::{Field, Schema, SchemaRef};
 use segue_core::hash::sha256;
 use segue_core::{Error, Kind, Result, Type};
 use segue_diag as codes;
 use std::sync::Arc;
-use tokio_postgres::Client;
+use tokio_postgres::{Client, Row};
 
 const DOING: &str = "look at the table";
 
@@ -25,8 +24,10 @@ pub(super) struct Table {
     pub key: Vec<String>,
     /// The columns of every other set in which no two rows are equal.
     pub unique: Vec<Vec<String>>,
-    /// The triggers that somebody put on it.
+    /// The triggers and rules that somebody put on it, or on a part of it.
     pub triggers: Vec<String>,
+    /// Whether a row that goes takes rows of other tables with it, or what they refer to.
+    pub cascades: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -70,10 +71,11 @@ impl Table {
         Ok(Some(Table {
             place: place.clone(),
             oid,
-            columns: columns(client, place, &number).await?,
+            columns: columns(client, &number).await?,
             key: keys(client, &number, true).await?.pop().unwrap_or_default(),
             unique: keys(client, &number, false).await?,
             triggers: triggers(client, &number).await?,
+            cascades: cascades(client, &number).await?,
         }))
     }
 
@@ -88,7 +90,7 @@ impl Table {
             format!("{:?} {} {flags:?}", c.name, c.declared)
         });
         let all: Vec<String> = columns.chain([format!("{:?} {:?}", self.key, self.triggers)]).collect();
-        sha256(&all.join("\n"))
+        sha256(all.join("\n"))
     }
 
     /// The table's schema: as it was last written where it still is so, else what its declarations mean. A table that was never written by
@@ -117,7 +119,8 @@ impl Table {
 
     /// Whether something would be lost, or break, if another table took this one's place: views, references, rights, indexes, comments, columns
     /// that somebody added.
-    pub async fn has_followers(&self, client: &Client, ours: &Schema) -> Result<bool> {
+    /// `by` is the table that would take its place, whose rights are what somebody gets by default.
+    pub async fn has_followers(&self, client: &Client, ours: &Schema, by: &Place) -> Result<bool> {
         if self
             .columns
             .iter()
@@ -134,16 +137,24 @@ impl Table {
                     and not (d.classid = 'pg_constraint'::regclass
                         and exists (select from pg_constraint k where k.oid = d.objid and k.contype in ('p', 'n')))
                 union all
-                select from pg_depend d, pg_class c where c.oid = $1::text::oid and d.refclassid = 'pg_type'::regclass
-                    and d.refobjid = c.reltype and d.deptype = 'n'
+                select from pg_depend d, pg_class c join pg_type t on t.oid = c.reltype where c.oid = $1::text::oid
+                    and d.refclassid = 'pg_type'::regclass and d.refobjid in (t.oid, t.typarray) and d.deptype = 'n'
+                union all
+                select from pg_inherits where inhrelid = $1::text::oid
+                union all
+                select from pg_attribute where attrelid = $1::text::oid and attnum > 0 and not attisdropped
+                    and (attacl is not null or attoptions is not null or coalesce(attstattarget, -1) <> -1)
+                union all
+                select from pg_index where indrelid = $1::text::oid and (not indimmediate or indnkeyatts <> indnatts)
                 union all
                 select from pg_description where classoid = 'pg_class'::regclass and objoid = $1::text::oid
                 union all
                 select from pg_class c where c.oid = $1::text::oid
-                    and (c.relkind <> 'r' or c.relacl is not null or c.reloptions is not null or c.relrowsecurity or c.reltablespace <> 0
+                    and (c.relkind <> 'r' or c.reloptions is not null or c.relrowsecurity or c.reltablespace <> 0
                         or c.relreplident <> 'd' or c.relpersistence <> 'p' or c.relispartition
-                        or c.relowner <> (select oid from pg_roles where rolname = current_user)))",
-            &[&self.oid.to_string()],
+                        or c.relowner <> (select oid from pg_roles where rolname = current_user)
+                        or c.relacl is distinct from (select relacl from pg_class where oid = to_regclass($2))))",
+            &[&self.oid.to_string(), &by.quoted()],
             DOING,
         )
         .await?;
@@ -151,27 +162,28 @@ impl Table {
     }
 }
 
-async fn columns(client: &Client, place: &Place, oid: &str) -> Result<Vec<TableColumn>> {
-    let readings = Relation::columns(client, place, DOING).await?;
+async fn columns(client: &Client, oid: &str) -> Result<Vec<TableColumn>> {
+    // Of a domain its innermost type is what its values are.
     let found = asked(
         client,
-        "select a.attname::text, format_type(a.atttypid, a.atttypmod), t.typcategory::text, a.attnotnull or t.typnotnull,
-             a.atthasdef or a.attidentity <> '', a.attidentity = 'a', a.attgenerated <> ''
+        "with recursive based(attnum, of, modifier) as (
+             select attnum, atttypid, atttypmod from pg_attribute where attrelid = $1::text::oid and attnum > 0 and not attisdropped
+             union all
+             select b.attnum, t.typbasetype, t.typtypmod from based b join pg_type t on t.oid = b.of where t.typtype = 'd')
+         select a.attname::text, format_type(a.atttypid, a.atttypmod), t.typcategory::text, a.attnotnull or t.typnotnull,
+             a.atthasdef or a.attidentity <> '', a.attidentity = 'a', a.attgenerated <> '', b.of, b.modifier, i.typname::text, i.typtype::text,
+             a.attndims::int4
          from pg_attribute a join pg_type t on t.oid = a.atttypid
+             join based b on b.attnum = a.attnum join pg_type i on i.oid = b.of and i.typtype <> 'd'
          where a.attrelid = $1::text::oid and a.attnum > 0 and not a.attisdropped order by a.attnum",
         &[oid],
         DOING,
     )
     .await?;
-    if found.len() != readings.len() {
-        return Err(Error::new(
-            Kind::Unavailable,
-            format!("the columns of {} change just now", place.quoted()),
-        ));
-    }
-    let both = found.iter().zip(readings);
-    Ok(both
-        .map(|(row, reading)| TableColumn {
+    let column = |row: &Row| {
+        let (of, modifier, name, kind): (u32, i32, String, String) = (row.get(7), row.get(8), row.get(9), row.get(10));
+        let dimensions = usize::try_from(row.get::<_, i32>(11)).unwrap_or(0);
+        TableColumn {
             name: row.get(0),
             declared: row.get(1),
             category: row.get::<_, String>(2).chars().next().unwrap_or('X'),
@@ -179,9 +191,10 @@ async fn columns(client: &Client, place: &Place, oid: &str) -> Result<Vec<TableC
             has_default: row.get(4),
             always_identity: row.get(5),
             generated: row.get(6),
-            reading,
-        })
-        .collect())
+            reading: reading_by(of, &name, &kind, modifier, dimensions),
+        }
+    };
+    Ok(found.iter().map(column).collect())
 }
 
 async fn keys(client: &Client, oid: &str, primary: bool) -> Result<Vec<Vec<String>>> {
@@ -198,12 +211,25 @@ async fn keys(client: &Client, oid: &str, primary: bool) -> Result<Vec<Vec<Strin
 async fn triggers(client: &Client, oid: &str) -> Result<Vec<String>> {
     let found = asked(
         client,
-        "select tgname::text from pg_trigger where tgrelid = $1::text::oid and not tgisinternal and tgenabled <> 'D' order by 1",
+        "with parts as (select $1::text::oid as part union select relid from pg_partition_tree($1::text::oid))
+         select tgname::text from pg_trigger join parts on tgrelid = part where not tgisinternal and tgenabled <> 'D'
+         union select rulename::text from pg_rewrite join parts on ev_class = part where ev_enabled <> 'D' order by 1",
         &[oid],
         DOING,
     )
     .await?;
     Ok(found.iter().map(|row| row.get(0)).collect())
+}
+
+async fn cascades(client: &Client, oid: &str) -> Result<bool> {
+    let found = asked(
+        client,
+        "select exists (select from pg_constraint where contype = 'f' and confrelid = $1::text::oid and confdeltype in ('c', 'n', 'd'))",
+        &[oid],
+        DOING,
+    )
+    .await?;
+    Ok(found.first().is_none_or(|row| row.get(0)))
 }
 
 /// The columns of a new table, for SQL.
@@ -272,7 +298,7 @@ pub(super) enum Taking {
 ///
 /// # Errors
 /// `BadData` saying which column does not.
-pub(super) fn check_foreign(table: &Table, schema: &Schema, comes: &[bool]) -> Result<()> {
+pub(super) fn check_foreign(table: &Table, schema: &Schema, comes: impl Fn(&str) -> bool) -> Result<()> {
     let refuse = |why: String| {
         Err(Error::new(
             Kind::BadData,
@@ -284,12 +310,7 @@ pub(super) fn check_foreign(table: &Table, schema: &Schema, comes: &[bool]) -> R
         .code(codes::POSTGRES_OTHER_TABLE)
         .hint("alter that table, or write into another one; a table that is not Segue's is never altered or dropped"))
     };
-    let coming = schema
-        .fields()
-        .iter()
-        .zip(comes)
-        .filter(|(_, comes)| **comes)
-        .map(|(f, _)| f);
+    let coming = schema.fields().iter().filter(|f| comes(f.name()));
     for field in coming.clone() {
         let of = Type::of(field)?;
         let Some(column) = table.column(field.name()) else {
@@ -326,11 +347,15 @@ pub(super) fn taking(of: &Type, column: &TableColumn) -> Option<Taking> {
         // Texts that the server reads by its own rules: enums, addresses, intervals, ranges, bits, types of extensions.
         (Type::String | Type::Uuid | Type::Json, 'S') => Some(Taking::Looked),
         (_, 'E' | 'I' | 'T' | 'R' | 'V' | 'G' | 'U') if is_text && column.declared != "bytea" => Some(Taking::Whole),
-        (Type::Json | Type::Struct(_) | Type::List(_), 'U') if matches!(column.declared.as_str(), "json" | "jsonb") => {
-            Some(Taking::Whole)
+        (_, 'U') if matches!(column.declared.as_str(), "json" | "jsonb") => {
+            matches!(of.postgres().as_str(), "json" | "jsonb").then_some(Taking::Whole)
         }
         // pgvector's own conversion; it keeps four bytes of a number.
-        (Type::Vector(_) | Type::List(_), 'U') if column.declared.starts_with("vector") => Some(Taking::Looked),
+        (Type::Vector(_) | Type::List(_), 'U')
+            if column.declared == "vector" || column.declared.starts_with("vector(") =>
+        {
+            Some(Taking::Looked)
+        }
         (Type::Vector(_) | Type::List(_), 'A') => Some(Taking::Looked),
         (
             Type::Int8
@@ -342,7 +367,7 @@ pub(super) fn taking(of: &Type, column: &TableColumn) -> Option<Taking> {
             | Type::Float32
             | Type::Float64,
             'N',
-        ) if column.declared != "money" && !column.declared.starts_with("reg") && column.declared != "oid" => {
+        ) if !matches!(column.reading.of, Type::String) || column.declared.starts_with("numeric") => {
             Some(Taking::Looked)
         }
         (Type::Date | Type::Timestamp | Type::LocalTimestamp, 'D') if !column.declared.starts_with("time ") => {
@@ -357,17 +382,39 @@ pub(super) fn taking(of: &Type, column: &TableColumn) -> Option<Taking> {
     }
 }
 
-/// What a value of this type is written as, for comparing: a type that the server does not compare is compared as its text.
+/// What a value of this type is compared by: itself, where equal values are the same ones to the last byte, else its text. To the server `Bob` and
+/// `bob` may be equal, or 1.0 and 1.00, a month and thirty days, a zero and a negative one.
 pub(super) fn comparable(expression: &str, declared: &str) -> String {
-    let base = declared.trim_end_matches("[]");
-    let is_text = base == "text" || base.starts_with("character") || base == "name";
-    if base == "json" || base == "xml" || ["point", "box", "polygon", "path", "circle", "line", "lseg"].contains(&base)
-    {
-        format!("({expression})::text collate \"C\"")
-    } else if is_text && base == declared {
-        format!("{expression} collate \"C\"")
-    } else {
-        expression.to_string()
+    const EXACT: [&str; 9] = [
+        "boolean",
+        "smallint",
+        "integer",
+        "bigint",
+        "date",
+        "bytea",
+        "uuid",
+        "timestamp with time zone",
+        "timestamp without time zone",
+    ];
+    let is_exact = EXACT.contains(&declared) || declared.starts_with("numeric(");
+    match declared {
+        _ if is_exact => expression.to_string(),
+        "text" => format!("({expression}) collate \"C\""),
+        _ => format!("({expression})::text collate \"C\""),
+    }
+}
+
+/// A value of a column, as this sink would have made it of this type.
+pub(super) fn as_own(expression: &str, declared: &str, category: char, of: &Type) -> String {
+    let own = of.postgres();
+    let is_vector = declared == "vector" || declared.starts_with("vector(");
+    match (declared, category, of) {
+        _ if declared == own => expression.to_string(),
+        ("money", ..) => format!("({expression})::numeric::{own}"),
+        (_, 'C', Type::Json) => format!("to_json({expression})"),
+        ("hstore", _, Type::Json) => format!("to_json({expression})"),
+        _ if is_vector => format!("({expression})::real[]::{own}"),
+        _ => format!("({expression})::{own}"),
     }
 }
 

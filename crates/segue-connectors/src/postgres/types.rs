@@ -141,6 +141,23 @@ pub(super) fn reading(of: &PgType, modifier: i32, dimensions: usize) -> Reading 
     }
 }
 
+/// How a column is read whose type is known by the server's number, its name, and what kind it is (`pg_type.typtype`).
+pub(super) fn reading_by(oid: u32, name: &str, kind: &str, modifier: i32, dimensions: usize) -> Reading {
+    match (PgType::from_oid(oid), kind) {
+        (Some(of), _) => reading(&of, modifier, dimensions),
+        (None, "e") => Reading {
+            of: Type::String,
+            form: Form::Text,
+            cast: Cast::None,
+        },
+        (None, "c") => json(),
+        (None, _) => {
+            let of = PgType::new(name.to_string(), oid, Kind::Simple, String::new());
+            reading(&of, modifier, dimensions)
+        }
+    }
+}
+
 /// How a column that was made for this type ([`Type::postgres`]) is read back.
 pub(super) fn written_as(of: &Type) -> Reading {
     let plain = |form| Reading {

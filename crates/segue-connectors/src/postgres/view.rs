@@ -1,8 +1,10 @@
 //! Rows of a query of ours, as they are asked for: what a table would be, what lies staged.
 
 use super::errors::failed;
+use super::marks::asked;
 use super::rows::{Rows, Source};
 use super::session::{Begin, Sessions};
+use super::source::REPLACED;
 use super::types::written_as;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
@@ -24,6 +26,8 @@ pub(super) struct View {
     pub schema: SchemaRef,
     pub query: String,
     pub doing: String,
+    /// Tells whether the table is still what was asked for, asked in the moment that is read.
+    pub still: Option<String>,
     pub ctx: Ctx,
 }
 
@@ -55,6 +59,7 @@ impl Relation for View {
             schema: Arc::new(schema),
             query: self.query.clone(),
             doing: self.doing.clone(),
+            still: self.still.clone(),
             ctx: self.ctx.clone(),
         };
         let (out, rows) = mpsc::channel(WAITING);
@@ -79,6 +84,7 @@ struct Reading {
     schema: SchemaRef,
     query: String,
     doing: String,
+    still: Option<String>,
     ctx: Ctx,
 }
 
@@ -114,6 +120,13 @@ impl Reading {
     }
 
     async fn rows(&self, client: &tokio_postgres::Client, sql: &str, out: &Sender<Result<RecordBatch>>) -> Result<()> {
+        if let Some(still) = &self.still {
+            let answer = asked(client, still, &[], &self.doing).await?;
+            if !answer.first().is_some_and(|row| row.get(0)) {
+                let what = format!("cannot {}: it has been written meanwhile", self.doing);
+                return Err(Error::new(Kind::Unavailable, what).hint("the next try reads what is there then"));
+            }
+        }
         let counted = [Source {
             place: "true".into(),
             name: "counted".into(),
@@ -134,6 +147,11 @@ impl Reading {
             }
         }
         rows.end()?;
+        let replaced = asked(client, REPLACED, &[], &self.doing).await?;
+        if replaced.first().is_none_or(|row| row.get::<_, i64>(0) > 0) {
+            let what = format!("cannot {}: it was emptied or replaced just then", self.doing);
+            return Err(Error::new(Kind::Unavailable, what).hint("the next try reads what is there then"));
+        }
         self.hand_on(&mut rows, out).await
     }
 

@@ -204,12 +204,12 @@ fn a_kill_at_any_moment_loses_and_doubles_nothing() {
     for at in 0..6 {
         round(&|| {
             let mut child = project.start(&["run"]);
-            std::thread::sleep(Duration::from_millis(150 + 170 * at));
+            std::thread::sleep(Duration::from_millis(40 + 60 * at));
             let killed = child.try_wait().expect("it can be asked").is_none();
             child.kill().expect("it can be killed");
             child.wait().expect("it ends");
             killed
         });
     }
-    assert!(killed >= 8, "{killed} were killed in the middle");
+    assert!(killed > 6, "none was killed at a moment that nobody chose");
 }

@@ -4,6 +4,7 @@
 //! program holds when it copies nothing. Peers write plain Parquet, which is less than a synced commit of a Delta table.
 
 mod figures;
+mod out;
 mod server;
 mod shapes;
 mod tools;
@@ -20,6 +21,8 @@ use tools::{Tool, Tools};
 #[derive(Debug, PartialEq)]
 struct Asked {
     shapes: Vec<&'static str>,
+    /// The ways into the server instead of out of it.
+    out: bool,
     scale: f64,
     runs: usize,
 }
@@ -49,6 +52,9 @@ pub fn run(args: &[String]) -> Result<(), Failure> {
         server: &server,
     };
     let idle = tools.idle()?;
+    if asked.out {
+        return out::run(&tools, asked.scale, asked.runs, idle.peak_mib);
+    }
     for shape in SHAPES.iter().filter(|shape| asked.shapes.contains(&shape.name)) {
         let attempts = measure(&tools, shape, &asked)?;
         println!("\n{}", table(&shape.told(asked.scale), &attempts, idle.peak_mib));
@@ -89,14 +95,15 @@ fn asked(args: &[String]) -> Result<Asked, Failure> {
     let all: Vec<&'static str> = SHAPES.iter().map(|shape| shape.name).collect();
     let usage = || {
         Failure::usage(format!(
-            "usage: cargo xtask bench move [{}]… [SCALE [RUNS]]; a scale of 1 is 6,001,215 rows of lineitem",
+            "usage: cargo xtask bench move [{}]… [SCALE [RUNS]], or `move out`; a scale of 1 is 6,001,215 rows of lineitem",
             all.join("|")
         ))
     };
     let (mut shapes, mut numbers) = (Vec::new(), Vec::new());
-    for word in args {
+    let out = args.first().is_some_and(|word| word == "out");
+    for word in args.iter().skip(usize::from(out)) {
         match all.iter().find(|name| *name == word) {
-            Some(name) if numbers.is_empty() => shapes.push(*name),
+            Some(name) if numbers.is_empty() && !out => shapes.push(*name),
             _ => numbers.push(word.parse::<f64>().ok().filter(|n| *n > 0.0).ok_or_else(usage)?),
         }
     }
@@ -107,6 +114,7 @@ fn asked(args: &[String]) -> Result<Asked, Failure> {
         _ => return Err(usage()),
     };
     Ok(Asked {
+        out,
         shapes: if shapes.is_empty() { all.clone() } else { shapes },
         scale,
         runs: runs as usize,
@@ -120,7 +128,12 @@ mod tests {
     fn read(line: &str) -> String {
         let args: Vec<String> = line.split_whitespace().map(str::to_string).collect();
         match asked(&args) {
-            Ok(Asked { shapes, scale, runs }) => format!("{} at {scale}, {runs} times", shapes.join(" ")),
+            Ok(Asked {
+                out: true, scale, runs, ..
+            }) => format!("out at {scale}, {runs} times"),
+            Ok(Asked {
+                shapes, scale, runs, ..
+            }) => format!("{} at {scale}, {runs} times", shapes.join(" ")),
             Err(e) => e.to_string(),
         }
     }
@@ -136,16 +149,20 @@ mod tests {
             "1 0",
             "narrow",
             "1 lineitem",
+            "out 0.1 5",
+            "out wide",
         ];
         insta::assert_snapshot!(lines.map(read).join("\n"), @r"
         lineitem wide texts many at 1, 3 times
         lineitem wide texts many at 0.1, 3 times
         lineitem at 10, 1 times
         wide many at 1, 3 times
-        xtask: usage: cargo xtask bench move [lineitem|wide|texts|many]… [SCALE [RUNS]]; a scale of 1 is 6,001,215 rows of lineitem
-        xtask: usage: cargo xtask bench move [lineitem|wide|texts|many]… [SCALE [RUNS]]; a scale of 1 is 6,001,215 rows of lineitem
-        xtask: usage: cargo xtask bench move [lineitem|wide|texts|many]… [SCALE [RUNS]]; a scale of 1 is 6,001,215 rows of lineitem
-        xtask: usage: cargo xtask bench move [lineitem|wide|texts|many]… [SCALE [RUNS]]; a scale of 1 is 6,001,215 rows of lineitem
+        xtask: usage: cargo xtask bench move [lineitem|wide|texts|many]… [SCALE [RUNS]], or `move out`; a scale of 1 is 6,001,215 rows of lineitem
+        xtask: usage: cargo xtask bench move [lineitem|wide|texts|many]… [SCALE [RUNS]], or `move out`; a scale of 1 is 6,001,215 rows of lineitem
+        xtask: usage: cargo xtask bench move [lineitem|wide|texts|many]… [SCALE [RUNS]], or `move out`; a scale of 1 is 6,001,215 rows of lineitem
+        xtask: usage: cargo xtask bench move [lineitem|wide|texts|many]… [SCALE [RUNS]], or `move out`; a scale of 1 is 6,001,215 rows of lineitem
+        out at 0.1, 5 times
+        xtask: usage: cargo xtask bench move [lineitem|wide|texts|many]… [SCALE [RUNS]], or `move out`; a scale of 1 is 6,001,215 rows of lineitem
         ");
     }
 }

@@ -191,7 +191,7 @@ async fn a_commit_takes_its_staged_rows_with_it() {
     let dropped = w.stage(rows(&[(9, None)])).await.unwrap();
     assert_eq!(w.staged_tables(), "3");
     w.sink
-        .discard(&w.target, &[dropped.clone()], None, &w.bed.ctx)
+        .discard(&w.target, std::slice::from_ref(&dropped), None, &w.bed.ctx)
         .await
         .unwrap();
     w.sink.discard(&w.target, &[dropped], None, &w.bed.ctx).await.unwrap();

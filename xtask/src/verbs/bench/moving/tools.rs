@@ -123,7 +123,7 @@ impl Tools<'_> {
     }
 
     /// A project that copies each table.
-    fn project(&self, tables: &Tables, out: &Path) -> Result<(), Failure> {
+    pub fn project(&self, tables: &Tables, out: &Path) -> Result<(), Failure> {
         let write = |path: String, text: &str| {
             let path = out.join(path);
             let folder = path.parent().unwrap_or(out);

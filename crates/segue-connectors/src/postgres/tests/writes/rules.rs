@@ -144,3 +144,122 @@ async fn another_assets_table_is_left_alone() {
     assert!(w.sink.drop_table(&w.target, &w.bed.ctx).await.is_err());
     assert_eq!(w.table(), "1|a");
 }
+
+#[tokio::test]
+async fn what_refers_to_a_row_that_did_not_change_is_never_taken_along() {
+    let mut w = World::new(
+        "create table things (id int8 primary key, name text); insert into things values (1, 'a'), (2, 'b');
+         create table parts (of int8 references things on delete cascade); insert into parts values (1), (2)",
+    )
+    .await;
+    let change = Change::DeleteInsert {
+        key: vec!["name".into()],
+    };
+    let why = w
+        .land(change, rows(&[(1, Some("a")), (3, Some("a"))]))
+        .await
+        .unwrap_err();
+    assert!(why.contains("SG0367") && why.contains("go and come again"), "{why}");
+    assert_eq!(w.sql("select count(*) from parts"), "2");
+    // A merge, and a replace by the key, leave rows where they are; what is told to go goes, with what the database says of it.
+    w.land(Change::merge(["id"]), rows(&[(1, Some("A"))])).await.unwrap();
+    w.land(Change::ReplaceTable, rows(&[(1, Some("x"))])).await.unwrap();
+    assert_eq!(w.sql("select string_agg(of::text, ' ') from parts"), "1");
+}
+
+#[tokio::test]
+async fn a_rule_or_a_trigger_of_a_part_is_seen() {
+    for made in [
+        "create table things (id int8 primary key, name text); create rule shy as on insert to things do instead nothing",
+        "create table things (id int8, name text) partition by range (id); create table low partition of things default;
+         create function f() returns trigger language plpgsql as 'begin return null; end';
+         create trigger shy before insert on low for each row execute function f()",
+    ] {
+        let mut w = World::new(made).await;
+        let why = w.land(Change::Append, rows(&[(1, Some("a"))])).await.unwrap_err();
+        assert!(why.contains("`shy`") && why.contains("drops or changes rows"), "{why}");
+    }
+}
+
+#[tokio::test]
+async fn values_that_the_server_holds_to_be_equal_are_told_apart() {
+    for (made, before, after) in [
+        (
+            "create extension citext; create table things (id int8 primary key, name citext)",
+            "bob",
+            "Bob",
+        ),
+        (
+            "create table things (id int8 primary key, name interval)",
+            "30 days",
+            "1 mon",
+        ),
+        (
+            "create table things (id int8 primary key, name jsonb)",
+            r#"{"a": 1}"#,
+            r#"{"a": 1.0}"#,
+        ),
+        (
+            "create table things (id int8 primary key, name tsvector)",
+            "'a':1",
+            "'a':2",
+        ),
+    ] {
+        let mut w = World::new(made).await;
+        for (change, text) in [
+            (Change::merge(["id"]), before),
+            (Change::merge(["id"]), after),
+            (Change::ReplaceTable, before),
+        ] {
+            w.land(change, rows(&[(1, Some(text))])).await.unwrap();
+            assert_eq!(w.sql("select name from things"), text, "{made}");
+        }
+        let (_, same) = w
+            .record(Change::ReplaceTable, rows(&[(1, Some(before))]))
+            .await
+            .unwrap();
+        assert!(same.unchanged, "{made}");
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_somebody_made_anew_under_its_name_is_somebodys() {
+    let mut w = World::new("").await;
+    w.land(Change::ReplaceTable, rows(&[(1, Some("a"))])).await.unwrap();
+    w.sql("alter table things rename to old; create table things (id int8, name text, note text default 'mine')");
+    let number = w.sql("select 'things'::regclass::oid");
+    w.land(Change::ReplaceTable, rows(&[(2, Some("b"))])).await.unwrap();
+    assert_eq!(w.sql("select id, name, note from things"), "2|b|mine");
+    assert_eq!(w.sql("select 'things'::regclass::oid"), number);
+    w.sink.drop_table(&w.target, &w.bed.ctx).await.unwrap();
+    assert_eq!(w.sql("select count(*) from things"), "1");
+}
+
+#[tokio::test]
+async fn slices_without_a_label_are_replaced_like_others() {
+    let mut w = World::new("").await;
+    w.land(Change::Append, rows(&[(1, Some("a")), (2, None), (3, Some("c"))]))
+        .await
+        .unwrap();
+    let slice = |name: Value| segue_core::Labels::from_iter([("name".to_string(), name)]);
+    let change = Change::ReplaceSlices {
+        columns: vec!["name".into()],
+        slices: [slice(Value::Null), slice(json!("a"))].into(),
+    };
+    w.land(change, rows(&[(5, None), (1, Some("a"))])).await.unwrap();
+    assert_eq!(w.table(), "1|a\n3|c\n5|");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_somebody_who_reads_for_long_rows_are_exchanged_and_nobody_waits() {
+    let mut w = World::new("").await;
+    w.land(Change::ReplaceTable, rows(&[(1, Some("old"))])).await.unwrap();
+    let reader = client(&w.bed.server, &w.bed.database).await;
+    reader.batch_execute("begin; select * from things").await.unwrap();
+    let number = w.sql("select 'things'::regclass::oid");
+    w.land(Change::ReplaceTable, rows(&[(2, Some("new"))])).await.unwrap();
+    assert_eq!(
+        (w.table(), w.sql("select 'things'::regclass::oid")),
+        ("2|new".into(), number)
+    );
+}

@@ -199,7 +199,13 @@ pub(super) async fn pieces_without_rows_are_fine(mut bed: Bed<'_>) -> Held {
         .stage(&t, nothing().schema(), stream::empty().boxed(), &bed.ctx)
         .await?;
     same!("how many rows none are", none.rows, 0);
-    let found = read(bed.sink.staged(&t, &[none.clone()], &bed.ctx).await?.as_ref()).await?;
+    let found = read(
+        bed.sink
+            .staged(&t, std::slice::from_ref(&none), &bed.ctx)
+            .await?
+            .as_ref(),
+    )
+    .await?;
     same!("no rows", found, nothing());
     let full = things(&[(1, "ann", 1), (2, "bob", 2)]);
     for change in [

@@ -76,7 +76,7 @@ pub(super) async fn tables_are_told_with_their_assets(mut bed: Bed<'_>) -> Held 
     bed.sink.drop_table(&targets[1], &bed.ctx).await?;
     bed.reopen().await?;
     let mut told: Vec<Target> = bed.sink.tables(&bed.ctx).await?.into_iter().collect::<Result<_, _>>()?;
-    told.sort_by(|a, b| b.place.len().cmp(&a.place.len()));
+    told.sort_by_key(|t| std::cmp::Reverse(t.place.len()));
     same!("the tables", told, [targets[2].clone(), targets[0].clone()]);
     Ok(())
 }
