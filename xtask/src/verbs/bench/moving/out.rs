@@ -27,15 +27,18 @@ pub fn run(tools: &Tools<'_>, scale: f64, runs: usize, idle_mib: f64) -> Result<
             title: "PostgreSQL → PostgreSQL",
             floor: "floor: `psql | psql`, binary COPY",
             ours: "`segue run`, types and checks on",
-            command: format!("\"$1\" -X -q -c 'copy {FROM} to stdout (format binary)' | {INTO}"),
-            asset: "serving.direct",
+            command: format!(
+                "\"$1\" -X -q -c 'copy {FROM} to stdout (format binary)' | {}",
+                into("direct")
+            ),
+            name: "direct",
         },
         Way {
             title: "lake → PostgreSQL",
             floor: "floor: binary COPY FROM a file",
             ours: "`segue run`, from a Delta table",
-            command: format!("{INTO} < \"$2\""),
-            asset: "serving.published",
+            command: format!("{} < \"$2\"", into("published")),
+            name: "published",
         },
     ];
     for way in ways {
@@ -46,8 +49,9 @@ pub fn run(tools: &Tools<'_>, scale: f64, runs: usize, idle_mib: f64) -> Result<
             attempts[0]
                 .runs
                 .push(measured(measure_shell(tools, &way.command, &file)?));
-            same(tools)?;
-            tools.server.sql("drop table target; checkpoint")?;
+            same(tools, way.name)?;
+            tools.server.sql(&format!("drop table {}; checkpoint", way.name))?;
+            let asset = format!("serving.{}", way.name);
             let segue = || {
                 let mut segue = Command::new(&tools.segue);
                 segue.current_dir(&out);
@@ -56,10 +60,10 @@ pub fn run(tools: &Tools<'_>, scale: f64, runs: usize, idle_mib: f64) -> Result<
             process::run(&mut Command::new("sync"))?;
             attempts[1]
                 .runs
-                .push(measured(measure::run(segue().args(["run", way.asset]))?));
-            same(tools)?;
+                .push(measured(measure::run(segue().args(["run", &asset]))?));
+            same(tools, way.name)?;
             // The next round begins without a table, too.
-            process::run(segue().args(["asset", "drop", way.asset, "--yes"]))?;
+            process::run(segue().args(["asset", "drop", &asset, "--table-only", "--yes"]))?;
         }
         for attempt in &mut attempts {
             attempt.rows = rows;
@@ -72,16 +76,23 @@ pub fn run(tools: &Tools<'_>, scale: f64, runs: usize, idle_mib: f64) -> Result<
     shape.drop(tools.server)
 }
 
-/// What is copied, and the shell's words for a copy into a new table by the server's own program.
+/// What is copied.
 const FROM: &str = "lineitem.lineitem";
-const INTO: &str = "\"$1\" -X -q -1 -v ON_ERROR_STOP=1 -c 'create table target (like lineitem.lineitem)' -c 'copy target from stdin (format binary, freeze)'";
+
+/// The shell's words for a copy into a new table by the server's own program.
+fn into(table: &str) -> String {
+    format!(
+        "\"$1\" -X -q -1 -v ON_ERROR_STOP=1 -c 'create table {table} (like {FROM})' -c 'copy {table} from stdin (format binary, freeze)'"
+    )
+}
 
 struct Way {
     title: &'static str,
     floor: &'static str,
     ours: &'static str,
     command: String,
-    asset: &'static str,
+    /// Of the table, and of the asset in `serving`.
+    name: &'static str,
 }
 
 fn measured(taken: measure::Taken) -> Ran {
@@ -120,7 +131,7 @@ fn lake(tools: &Tools<'_>, there: &Tables, out: &Path) -> Result<(), Failure> {
     ] {
         let folder = out.join("assets/serving");
         let text = format!(
-            "asset: serving.{name}\ncopy: {{ {copy} }}\ninto: {{ connection: shop, table: target }}\nwrite: {{ mode: replace }}\n"
+            "asset: serving.{name}\ncopy: {{ {copy} }}\ninto: {{ connection: shop, table: {name} }}\nwrite: {{ mode: replace }}\n"
         );
         let path = folder.join(format!("{name}.yaml"));
         std::fs::create_dir_all(&folder)
@@ -135,13 +146,13 @@ fn lake(tools: &Tools<'_>, there: &Tables, out: &Path) -> Result<(), Failure> {
 }
 
 /// Fails unless each row is there as often as where it came from, value by value.
-fn same(tools: &Tools<'_>) -> Result<(), Failure> {
+fn same(tools: &Tools<'_>, table: &str) -> Result<(), Failure> {
     let sum = |of: &str| format!("(select count(*) || ' ' || sum(hashtextextended(t::text, 0)) from {of} t)");
     let told = process::output(
         tools
             .server
             .psql()
-            .args(["-c", &format!("select {} = {}", sum(FROM), sum("target"))]),
+            .args(["-c", &format!("select {} = {}", sum(FROM), sum(table))]),
     );
     match told.as_deref() {
         Some("t") => Ok(()),
