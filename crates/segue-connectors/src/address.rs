@@ -169,7 +169,7 @@ mod tests {
 
     fn told(text: &str, variables: &[(&str, &str)]) -> String {
         let variable = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| v.to_string());
-        match address(text, Path::new("/home/ada"), &variable) {
+        match address(text, Path::new("/at/work"), &variable) {
             Ok(None) => "a path".into(),
             Ok(Some(address)) => {
                 let password = address
@@ -228,7 +228,7 @@ mod tests {
         error[SG0707]: the address of PostgreSQL cannot be read: the parameter `target_session_attrs` is not known
           hint: write `postgres://USER@HOST:PORT/DATABASE`; in a user's name or a password, `@`, `:` and `/` are written `%40`, `%3A` and `%2F`
           more: segue explain SG0707
-        sqlite:shop.db sqlite {"path":"/home/ada/shop.db"}
+        sqlite:shop.db sqlite {"path":"/at/work/shop.db"}
         sqlite:/tmp/shop.db sqlite {"path":"/tmp/shop.db"}
         error[SG0707]: the address names no file
           hint: write `sqlite:FILE`, such as `sqlite:shop.db`

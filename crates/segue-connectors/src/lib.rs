@@ -9,6 +9,7 @@ pub mod connector;
 pub mod files;
 pub mod http;
 pub mod json;
+mod plan;
 pub mod postgres;
 pub mod rest;
 pub mod sqlite;

@@ -1,9 +1,10 @@
 //! What a change would do to a table: rows compared by the server, and what readers of the table need to know of those that differ.
 
-use super::change::{Column, Plan, Prepared};
+use super::change::{Column, Prepared};
 use super::errors::failed;
 use super::marks::asked;
 use super::target::{comparable, fit};
+use crate::plan::Plan;
 use arrow_schema::Schema;
 use futures::TryStreamExt;
 use segue_core::sink::{Change, DELETED_AT, Grain, Missing, MissingRows, WorkedOut, grained};

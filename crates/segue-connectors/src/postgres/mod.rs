@@ -5,8 +5,9 @@
 //! source that puts them together ([`source`]).
 //! To write: connections that do ([`session`]), what a table is called ([`place`]), how values go ([`encode`]), rows that lie ready
 //! ([`staging`]), the marks by which a table knows its last commit ([`marks`]), the table itself ([`target`]), a change of it
-//! ([`change`], [`difference`], [`apply`]), what it would look like ([`view`]), and the sink that puts them together ([`sink`]).
+//! ([`change`]), what is allowed ([`allow`]), what differs ([`difference`]), and carrying it out ([`apply`]), what it would look like ([`view`]), and the sink that puts them together ([`sink`]).
 
+mod allow;
 mod apply;
 mod bound;
 mod change;

@@ -3,7 +3,7 @@
 //! A commit opens a transaction, waits until nobody else commits for the asset, reads the asset's mark in `_segue_heads`, and only if that is
 //! the predecessor changes the rows, moves the mark, keeps the record and removes what lay staged. The server makes all of it last, or none.
 
-use super::change::{self, Plan, last_schema, prepare};
+use super::change::{self, last_schema, prepare};
 use super::errors::failed;
 use super::marks::{Marks, create_schema};
 use super::place::{Place, quoted};
@@ -11,6 +11,7 @@ use super::session::{Begin, Sessions};
 use super::staging::{self, DELETES};
 use super::target::{Table, as_own, run};
 use super::view::View;
+use crate::plan::Plan;
 use arrow_schema::{Schema, SchemaRef};
 use async_trait::async_trait;
 use futures::stream::BoxStream;

@@ -8,39 +8,18 @@ use super::staged;
 use super::table::{self, Column, Fit, Table};
 use super::types::{bound, encode};
 use crate::columns::Builder;
+use crate::plan::Plan;
 use arrow_schema::{Schema, SchemaRef};
 use rusqlite::types::Value as Stored;
 use rusqlite::{Connection, params_from_iter};
 use segue_core::align::align;
 use segue_core::history::refuse_own;
-use segue_core::sink::{Change, Staged, Target, VALID_FROM};
+use segue_core::sink::{Change, Target, VALID_FROM};
 use segue_core::{Error, Kind, Labels, Result};
 use segue_diag as codes;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
-
-/// The plan of a change: all that is needed to carry it out, by any process.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Plan {
-    /// What the table looked like; `None` where it did not exist.
-    pub on: Option<String>,
-    pub schema: SchemaRef,
-    pub change: Change,
-    pub staged: Vec<Staged>,
-}
-
-impl Plan {
-    pub fn read(plan: &Value) -> Result<Plan> {
-        serde_json::from_value(plan.clone())
-            .map_err(|e| Error::new(Kind::BadData, "cannot read the plan of a change").caused_by(e))
-    }
-
-    pub fn to_json(&self) -> Result<Value> {
-        serde_json::to_value(self).map_err(|e| Error::bug("a plan is not JSON").caused_by(e))
-    }
-}
 
 /// A change whose rows are loaded and whose table takes them.
 pub(super) struct Prepared<'a> {

@@ -3,12 +3,13 @@
 //! A commit opens a transaction that writes (BEGIN IMMEDIATE), reads the asset's mark in `_segue_heads`, and only if that is the
 //! predecessor changes the rows, moves the mark and keeps the record. SQLite makes it last, or not have been. Another writer waits.
 
-use super::change::{self, Plan, prepare};
+use super::change::{self, prepare};
 use super::errors::failed;
 use super::file::Database;
 use super::staged::{self, FileRows, Spool, Staging};
 use super::{marks, table};
 use crate::Deps;
+use crate::plan::Plan;
 use arrow_schema::SchemaRef;
 use async_trait::async_trait;
 use futures::stream::BoxStream;

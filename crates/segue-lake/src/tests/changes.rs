@@ -219,7 +219,7 @@ async fn a_merge_refuses_keys_that_are_doubled_or_empty() {
       hint: set such rows aside with a check `unique` at `on_failure: quarantine`, or choose another key
       more: segue explain SG0404
     ");
-    let by_amount = Change::merge(["city".into(), "amount"]);
+    let by_amount = Change::merge(["city", "amount"]);
     assert_snapshot!(bed.run(by_amount, &sales(&[(1, "a", 0, None)])).await, @r"
     error[SG0404]: the key's column `amount` of raw.sales is empty in a row
       hint: set such rows aside with a check `not_null` at `on_failure: quarantine`

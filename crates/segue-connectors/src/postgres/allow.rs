@@ -1,0 +1,218 @@
+//! What of the staged rows a table takes: nothing is narrowed, nothing is bent, keys are keys, and rows are where they are said to be.
+
+use super::change::{Column, Prepared};
+use super::staging::{DELETES, Piece};
+use super::target::{self, Table, Taking, as_own, comparable, taking};
+use segue_core::sink::{Change, Target};
+use segue_core::{Error, Kind, Result, Type};
+use segue_diag as codes;
+
+impl Prepared<'_> {
+    /// Refuses types that would be narrowed, and values that a column of somebody else's would bend.
+    pub async fn check_types(&self) -> Result<()> {
+        let own: Vec<String> = self.change.own_columns().iter().map(|f| f.name().clone()).collect();
+        for piece in &self.pieces {
+            for field in piece.columns.fields() {
+                if own.contains(field.name()) {
+                    return Err(Error::new(
+                        Kind::BadData,
+                        format!(
+                            "column `{}` is filled by the write mode itself, and the rows have one too",
+                            field.name()
+                        ),
+                    )
+                    .hint("give it another name in the asset"));
+                }
+                if self.schema.field_with_name(field.name()).is_err() {
+                    return Err(Error::new(
+                        Kind::BadData,
+                        format!("column `{}` is not in the table", field.name()),
+                    ));
+                }
+            }
+            let columns = self.columns.iter().zip(self.schema.fields());
+            for (column, wanted) in columns.filter(|(c, _)| !own.contains(&c.name)) {
+                self.check_column(piece, column, wanted.is_nullable()).await?;
+            }
+        }
+        match self.found.as_ref().filter(|_| !self.created) {
+            Some(table) => {
+                let comes = |name: &str| {
+                    own.iter().any(|o| o == name) || self.columns.iter().any(|c| c.comes && c.name == name)
+                };
+                target::check_foreign(table, &self.schema, comes)?;
+                self.check_bent(table).await
+            }
+            None => Ok(()),
+        }
+    }
+
+    async fn check_column(&self, piece: &Piece, column: &Column, nullable: bool) -> Result<()> {
+        let there = piece.place()?.quoted();
+        let Ok(field) = piece.columns.field_with_name(&column.name) else {
+            return match nullable || self.count(&format!("select count(*) from {there}")).await? == 0 {
+                true => Ok(()),
+                false => Err(Error::new(
+                    Kind::BadData,
+                    format!("column `{}` is required, and does not come", column.name),
+                )),
+            };
+        };
+        let have = Type::of(field)?;
+        let values = |condition: &str| format!("select count(*) from {there} where {} {condition}", column.quoted);
+        if !nullable && field.is_nullable() {
+            let deleting = if piece.deletes {
+                format!("is null and not {DELETES}")
+            } else {
+                "is null".into()
+            };
+            let empty = self.count(&values(&deleting)).await?;
+            if empty > 0 {
+                return Err(Error::new(
+                    Kind::BadData,
+                    format!("column `{}` is required and has {empty} empty values", column.name),
+                ));
+            }
+        }
+        let is_vector =
+            matches!((&have, &column.of), (Type::List(of), Type::Vector(_)) if of.widens_to(&Type::Float64));
+        if let (true, Type::Vector(many)) = (is_vector, &column.of) {
+            let other = format!(
+                "is not null and (cardinality({0}) <> {many} or array_position({0}, null) is not null)",
+                column.quoted
+            );
+            return match self.count(&values(&other)).await? {
+                0 => Ok(()),
+                _ => Err(Error::new(
+                    Kind::BadData,
+                    format!(
+                        "column `{}` has a vector of another length, or with an empty value, where {many} are needed",
+                        column.name
+                    ),
+                )),
+            };
+        }
+        if have.widens_to(&column.of) || self.count(&values("is not null")).await? == 0 {
+            return Ok(());
+        }
+        Err(Error::new(
+            Kind::BadData,
+            format!(
+                "column `{}` is {have} and the table has {}: a value could change",
+                column.name, column.of
+            ),
+        )
+        .hint("cast it in the SQL, or change the column's type; widening is done by itself, narrowing never"))
+    }
+
+    /// Refuses values that would not be the same in a column that somebody else declared.
+    async fn check_bent(&self, table: &Table) -> Result<()> {
+        for column in self.columns.iter().filter(|c| c.comes) {
+            let there = table.column(&column.name);
+            let taking = there.and_then(|there| taking(&column.of, there));
+            for piece in &self.pieces {
+                let Ok(field) = piece.columns.field_with_name(&column.name) else {
+                    continue;
+                };
+                let own = Type::of(field)?.postgres();
+                if own == column.declared {
+                    continue;
+                }
+                if taking == Some(Taking::Whole) {
+                    // The server says itself what is no value of the type.
+                    let taken = format!(
+                        "select count({}::{}) from {}",
+                        column.quoted,
+                        column.declared,
+                        piece.place()?.quoted()
+                    );
+                    self.count(&taken).await?;
+                    continue;
+                }
+                let taken = format!("{}::{}", column.quoted, column.declared);
+                let back = as_own(&taken, &column.declared, column.category, &Type::of(field)?);
+                let bent = self
+                    .count(&format!(
+                        "select count(*) from {} where {} is distinct from {}",
+                        piece.place()?.quoted(),
+                        comparable(&column.quoted, &own),
+                        comparable(&back, &own)
+                    ))
+                    .await?;
+                if bent > 0 {
+                    return Err(Error::new(
+                        Kind::BadData,
+                        format!(
+                            "{bent} values of column `{}` would be changed by the table {}, whose column is {}",
+                            column.name,
+                            table.place.quoted(),
+                            column.declared
+                        ),
+                    )
+                    .code(codes::POSTGRES_VALUE)
+                    .hint("round or cut them in the SQL, or give the table's column a wider type"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses null and doubled keys, and rows outside of what is replaced.
+    pub async fn check_rows(&self, target: &Target) -> Result<()> {
+        let bad = |count: u64, what: String| match count {
+            0 => Ok(()),
+            count => Err(Error::new(
+                Kind::BadData,
+                format!("{count} rows for {} {what}", target.name),
+            )),
+        };
+        if self.pieces.is_empty() {
+            return Ok(());
+        }
+        match self.change {
+            Change::Append | Change::ReplaceTable => Ok(()),
+            Change::Merge { key, .. } | Change::DeleteInsert { key } | Change::History { key, .. } => {
+                let at: Vec<String> = key
+                    .iter()
+                    .map(|k| self.at(k).map(|at| format!("c{at}")))
+                    .collect::<Result<_>>()?;
+                let keys = at.join(", ");
+                let incoming = self.incoming()?;
+                let nulls: Vec<String> = at.iter().map(|c| format!("{c} is null")).collect();
+                let empty = self
+                    .count(&format!(
+                        "select count(*) from {incoming} i where {}",
+                        nulls.join(" or ")
+                    ))
+                    .await?;
+                bad(empty, format!("have an empty key ({})", key.join(", ")))?;
+                if matches!(self.change, Change::DeleteInsert { .. }) {
+                    return Ok(());
+                }
+                let doubled = self
+                    .count(&format!(
+                        "select coalesce(sum(n), 0)::int8 from (select count(*) as n from {incoming} i group by {keys} having count(*) > 1) k"
+                    ))
+                    .await?;
+                bad(doubled, format!("share a key ({}) with another", key.join(", ")))
+            }
+            Change::ReplaceSlices { columns, .. } => bad(
+                self.outside().await?,
+                format!("belong to other slices ({})", columns.join(", ")),
+            ),
+            Change::ReplaceRanges { column, .. } => {
+                bad(self.outside().await?, format!("lie outside the ranges of {column}"))
+            }
+        }
+    }
+
+    async fn outside(&self) -> Result<u64> {
+        let Some(parts) = self.parts()? else { return Ok(0) };
+        let inside = self.in_part(&|at| format!("i.c{at}"))?;
+        self.count(&format!(
+            "select count(*) from {} i where not exists (select from {parts} where {inside})",
+            self.incoming()?
+        ))
+        .await
+    }
+}
