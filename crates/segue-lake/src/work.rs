@@ -10,6 +10,7 @@ mod history;
 mod keyed;
 mod merge;
 mod missing;
+mod reach;
 mod replace;
 mod rows;
 mod values;
@@ -32,6 +33,7 @@ use segue_core::sink::{Change, Grain, Missing, MissingRows, Staged, Target, Work
 use segue_core::{Batches, Ctx, Error, Footprint, Labels, Result, Spans, align};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use values::Values;
 
 /// What every change is worked out from.
 pub(crate) struct Work<'a> {
@@ -237,6 +239,16 @@ impl<'a> Work<'a> {
             }
         }
         Ok(())
+    }
+
+    /// What is worked out at the end of a change of rows: the table's other files are widened with it, and what was written is counted.
+    async fn end(&self, mut outcome: Outcome, values: Values<'_>, mut writer: Writer) -> Result<Outcome> {
+        if outcome.rows_written + outcome.rows_removed > 0 || self.reshapes {
+            self.widen(&mut outcome, &mut writer).await?;
+        }
+        self.wrote(&mut outcome, writer).await?;
+        outcome.values = values.finish();
+        Ok(outcome)
     }
 
     /// Counts the writer's files among those that come.

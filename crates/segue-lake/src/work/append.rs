@@ -23,10 +23,5 @@ pub(super) async fn work_out(work: &Work<'_>) -> Result<Outcome> {
             .await?;
         }
     }
-    if outcome.rows_written > 0 || work.reshapes {
-        work.widen(&mut outcome, &mut writer).await?;
-    }
-    work.wrote(&mut outcome, writer).await?;
-    outcome.values = values.finish();
-    Ok(outcome)
+    work.end(outcome, values, writer).await
 }

@@ -73,12 +73,7 @@ pub(super) async fn work_out(work: &Work<'_>, change: &Change, at: Timestamp) ->
     for (file, _) in work.comes() {
         outcome.rows_written += sources.add(work, &file, &mut values, &mut writer).await?;
     }
-    if outcome.rows_written + outcome.rows_removed > 0 || work.reshapes {
-        work.widen(&mut outcome, &mut writer).await?;
-    }
-    work.wrote(&mut outcome, writer).await?;
-    outcome.values = values.finish();
-    Ok(outcome)
+    work.end(outcome, values, writer).await
 }
 
 /// Whether a row is current. One from before there was a history has no word on it.

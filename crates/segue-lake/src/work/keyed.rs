@@ -3,13 +3,11 @@
 //! What is kept in memory is a digest of each key, and what is known of its staged rows; nothing of the table.
 
 use super::Work;
+use super::reach::Reach;
 use super::rows::Digester;
-use super::values::numbers;
-use crate::file::{DataFile, Key};
-use arrow_array::cast::AsArray;
+use crate::file::DataFile;
 use arrow_array::{Array, ArrayRef, RecordBatch};
-use arrow_schema::{DataType, Schema, SchemaRef};
-use datafusion::arrow::compute::{max_string, min_string};
+use arrow_schema::{Schema, SchemaRef};
 use futures::TryStreamExt;
 use segue_core::sink::Change;
 use segue_core::{Batches, Error, Kind, Result, Type, history};
@@ -24,7 +22,7 @@ pub(super) struct Keys {
     schema: SchemaRef,
     of_staged: Digester,
     of_table: Digester,
-    bounds: Vec<Option<(Key, Key)>>,
+    reach: Vec<Reach>,
     /// Whether no key was met so far.
     are_none: bool,
     /// The columns of staged rows: the table's, but for those that the change fills by itself where they may not be empty.
@@ -76,7 +74,7 @@ impl Keys {
         Ok(Keys {
             of_staged: Digester::of_all(&schema)?,
             of_table: Digester::new(&work.after, columns.clone())?,
-            bounds: vec![None; columns.len()],
+            reach: vec![Reach::default(); columns.len()],
             are_none: true,
             coming: Arc::new(Schema::new(coming.cloned().collect::<Vec<_>>())),
             schema: Arc::new(schema),
@@ -124,8 +122,8 @@ impl Keys {
             .hint("set such rows aside with a check `not_null` at `on_failure: quarantine`"));
         }
         self.are_none &= key.num_rows() == 0;
-        for (bounds, column) in self.bounds.iter_mut().zip(key.columns()) {
-            widen(bounds, column);
+        for (reach, column) in self.reach.iter_mut().zip(key.columns()) {
+            reach.add(column);
         }
         self.of_staged.digests(&key)
     }
@@ -161,14 +159,12 @@ impl Keys {
     /// Whether a file of the table may hold a staged key.
     pub fn may_be_in(&self, work: &Work<'_>, file: &DataFile) -> bool {
         let stats = file.stats();
-        let mut places = self.columns.iter().zip(&self.bounds);
-        let meets = |(at, bounds): (&usize, &Option<(Key, Key)>)| {
+        let mut places = self.columns.iter().zip(&self.reach);
+        let meets = |(at, reach): (&usize, &Reach)| {
             let field = work.after.field(*at);
             let of = Type::of(field).ok();
-            match (bounds, of.and_then(|of| stats.bounds(field.name(), &of))) {
-                (Some((low, high)), Some(file)) => file.meets(low, high),
-                _ => true,
-            }
+            let bounds = of.and_then(|of| stats.bounds(field.name(), &of));
+            bounds.is_none_or(|bounds| reach.meets(&bounds))
         };
         !self.are_none && places.all(meets)
     }
@@ -207,26 +203,4 @@ pub(super) fn staged_files(work: &Work<'_>) -> Vec<(DataFile, bool)> {
     let comes = work.places.iter().flat_map(|p| &p.files).map(|f| (f.clone(), false));
     let goes = work.places.iter().flat_map(|p| &p.deletes).map(|f| (f.clone(), true));
     comes.chain(goes).collect()
-}
-
-/// Widens where a key's values lie by those of a column without nulls. Those of a type whose order no file tells lie anywhere.
-fn widen(bounds: &mut Option<(Key, Key)>, values: &ArrayRef) {
-    let new = match values.data_type() {
-        DataType::Utf8 => {
-            let texts = values.as_string::<i32>();
-            min_string(texts)
-                .zip(max_string(texts))
-                .map(|(l, h)| (Key::Text(l.to_string()), Key::Text(h.to_string())))
-        }
-        _ => numbers(values).and_then(|numbers| {
-            let low = numbers.iter().flatten().min().copied();
-            let high = numbers.iter().flatten().max().copied();
-            low.zip(high).map(|(l, h)| (Key::Number(l), Key::Number(h)))
-        }),
-    };
-    let Some((low, high)) = new else { return };
-    *bounds = Some(match bounds.take() {
-        None => (low, high),
-        Some((l, h)) => (l.min(low), h.max(high)),
-    });
 }

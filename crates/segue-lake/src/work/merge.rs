@@ -13,7 +13,6 @@ mod columns;
 mod flags;
 mod keys;
 mod lanes;
-mod reach;
 mod scan;
 mod source;
 mod stretches;
@@ -59,12 +58,7 @@ pub(super) async fn work_out(work: &Work<'_>, key: &[String]) -> Result<Outcome>
     for (file, fits) in std::mem::take(&mut source.comes) {
         number += add(work, &scan, file, fits, number, &mut values, &mut writer, &mut outcome).await?;
     }
-    if outcome.rows_written + outcome.rows_removed > 0 || work.reshapes {
-        work.widen(&mut outcome, &mut writer).await?;
-    }
-    work.wrote(&mut outcome, writer).await?;
-    outcome.values = values.finish();
-    Ok(outcome)
+    work.end(outcome, values, writer).await
 }
 
 /// With all keys in memory: each stretch is read once. Only where a file loses rows in one stretch and none in another, the other one

@@ -74,12 +74,7 @@ pub(super) async fn work_out(work: &Work<'_>, change: &Change, missing: &Missing
             .add(work, file, fits, &mut values, &mut writer, &mut outcome)
             .await?;
     }
-    if outcome.rows_written + outcome.rows_removed > 0 || work.reshapes {
-        work.widen(&mut outcome, &mut writer).await?;
-    }
-    work.wrote(&mut outcome, writer).await?;
-    outcome.values = values.finish();
-    Ok(outcome)
+    work.end(outcome, values, writer).await
 }
 
 impl Sources {

@@ -1,12 +1,12 @@
 //! The rows of a merge: their keys, part by part where not all fit into memory, and which of them the table has already.
 
 use super::super::Work;
+use super::super::reach::Reach;
 use super::super::rows::Digester;
 use super::ahead::read_ahead;
 use super::columns::KeyColumns;
 use super::flags::Flags;
 use super::keys::{Added, Found, Keys, Part, ROW_BYTES};
-use super::reach::Reach;
 use crate::file::DataFile;
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow_buffer::BooleanBuffer;

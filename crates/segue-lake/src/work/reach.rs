@@ -1,6 +1,6 @@
 //! Where the values of a key's column lie in the source: files of the table in which none can be are not opened.
 
-use super::super::values::numbers;
+use super::values::numbers;
 use crate::file::{Bounds, Key};
 use arrow_array::ArrayRef;
 use arrow_array::cast::AsArray;
