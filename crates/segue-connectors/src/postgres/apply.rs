@@ -4,6 +4,7 @@
 //! with its views, rights, references and identity, and its rows are exchanged. Readers see the old rows or the new ones.
 
 use super::change::Prepared;
+use super::errors::sqlstate;
 use super::place::{Place, quoted};
 use super::session::LOCK;
 use super::target::{Table, declarations, fit, run};
@@ -58,11 +59,7 @@ impl Prepared<'_> {
                     .await?;
                 Ok(true)
             }
-            Err(e)
-                if e.context()
-                    .iter()
-                    .any(|(name, value)| *name == "sqlstate" && value == "55P03") =>
-            {
+            Err(e) if sqlstate(&e) == Some("55P03") => {
                 self.run("rollback to savepoint alone").await?;
                 Ok(false)
             }
@@ -75,7 +72,7 @@ impl Prepared<'_> {
         let name = self.place.quoted();
         let keys: Vec<String> = self.change.key().iter().map(|k| quoted(k)).collect();
         let index = match self.change {
-            Change::Merge { key, .. } => return self.fill(&self.place, key).await,
+            Change::Merge { key, .. } => return self.fill(key).await,
             Change::DeleteInsert { .. } => format!("create index on {name} ({})", keys.join(", ")),
             // Of each key one row is current.
             Change::History { .. } => format!(
@@ -83,89 +80,47 @@ impl Prepared<'_> {
                 keys.join(", "),
                 quoted(CURRENT)
             ),
-            _ => return self.fill(&self.place, &[]).await,
+            _ => return self.fill(&[]).await,
         };
-        self.fill(&self.place, &[]).await?;
+        self.fill(&[]).await?;
         self.run(&index).await?;
         Ok(())
     }
 
-    /// Puts a table with the new rows into this one's place.
+    /// Puts the staged table into this one's place.
     async fn exchange(&self, table: &Table) -> Result<()> {
-        let old = table.place.quoted();
-        let keeps_key = !table.key.is_empty() && table.key.iter().all(|k| self.at(k).is_ok());
-        let beside = Place::of(&self.place.schema, &format!("_segue_new_{}", table.oid))?;
-        self.fill(&beside, &[]).await?;
-        if keeps_key && !self.breaks_key(&beside, &table.key).await? {
-            let name = quoted(&format!("{}_pkey", short(&self.place.name)));
-            let key = primary_key(&table.key);
-            // The old one has the name until it goes.
-            self.run(&format!("alter table {} add {key}", beside.quoted())).await?;
-            self.run(&format!(
-                "drop table {old}; alter table {} rename to {}",
-                beside.quoted(),
-                quoted(&self.place.name)
-            ))
-            .await?;
-            let made = format!("_segue_new_{}_pkey", table.oid);
-            self.run(&format!(
-                "alter table {old} rename constraint {} to {name}",
-                quoted(&made)
-            ))
-            .await?;
-            return Ok(());
-        }
-        self.run(&format!(
-            "drop table {old}; alter table {} rename to {}",
-            beside.quoted(),
-            quoted(&self.place.name)
-        ))
-        .await?;
-        Ok(())
+        let keeps_key = !table.key.is_empty() && self.are_keyed(&table.key).await?;
+        self.run(&format!("drop table {}", table.place.quoted())).await?;
+        // Where its rows do not keep the key, it is no longer what it was.
+        self.fill(if keeps_key { &table.key } else { &[] }).await
     }
 
-    /// Whether the rows that are to be the table do not keep its key: the key is no longer what it was.
-    async fn breaks_key(&self, rows: &Place, key: &[String]) -> Result<bool> {
-        let names: Vec<String> = key.iter().map(|k| quoted(k)).collect();
-        let nulls: Vec<String> = names.iter().map(|n| format!("{n} is null")).collect();
-        let broken = format!(
-            "select count(*) from (select 1 from {rows} where {} union all select 1 from {rows} group by {} having count(*) > 1 limit 1) b",
-            nulls.join(" or "),
-            names.join(", "),
-            rows = rows.quoted(),
-        );
-        Ok(self.count(&broken).await? > 0)
-    }
-
-    /// Makes a table of this name that holds the incoming rows: the staged one itself, where it is as the table is to be.
-    async fn fill(&self, as_table: &Place, key: &[String]) -> Result<()> {
+    /// Makes the table with the incoming rows in it: the staged one is it, where it is as the table is to be.
+    async fn fill(&self, key: &[String]) -> Result<()> {
+        let table = self.place.quoted();
         if let Some(staged) = self.as_staged()? {
-            let mut sql = format!("comment on table {t} is null", t = staged.quoted());
-            if staged.name != as_table.name {
-                sql.push_str(&format!(
-                    "; alter table {} rename to {}",
-                    staged.quoted(),
-                    quoted(&as_table.name)
-                ));
-            }
-            self.run(&sql).await?;
+            self.run(&format!(
+                "comment on table {staged} is null; alter table {staged} rename to {}",
+                quoted(&self.place.name),
+                staged = staged.quoted()
+            ))
+            .await?;
         } else {
             let declared = declarations(&self.schema, key)?;
-            self.run(&format!("create table {} ({declared})", as_table.quoted()))
-                .await?;
+            self.run(&format!("create table {table} ({declared})")).await?;
             let names: Vec<&str> = self.columns.iter().map(|c| c.quoted.as_str()).collect();
             let values: Vec<String> = (0..names.len()).map(|at| format!("n.c{at}")).collect();
-            let sql = format!(
-                "insert into {} ({}) select {} from ({}) n",
-                as_table.quoted(),
+            self.run(&format!(
+                "insert into {table} ({}) select {} from ({}) n",
                 names.join(", "),
                 values.join(", "),
                 self.new_rows()?
-            );
-            self.run(&sql).await?;
+            ))
+            .await?;
         }
         if !key.is_empty() {
-            self.run(&format!("alter table {} add {}", as_table.quoted(), primary_key(key)))
+            let names: Vec<String> = key.iter().map(|k| quoted(k)).collect();
+            self.run(&format!("alter table {table} add primary key ({})", names.join(", ")))
                 .await?;
         }
         Ok(())
@@ -430,20 +385,6 @@ fn refuse_cascade(table: &Table) -> Result<()> {
     )
     .code(codes::POSTGRES_CONSTRAINT)
     .hint("use `write: { mode: merge, key: [...] }`, which leaves rows where they are; or make the reference `on delete no action`"))
-}
-
-/// So much of a name that something can be added to it.
-fn short(name: &str) -> &str {
-    let mut end = name.len().min(58);
-    while !name.is_char_boundary(end) {
-        end -= 1;
-    }
-    &name[..end]
-}
-
-fn primary_key(key: &[String]) -> String {
-    let names: Vec<String> = key.iter().map(|k| quoted(k)).collect();
-    format!("primary key ({})", names.join(", "))
 }
 
 /// Whether a table made for one schema is as one made for the other.

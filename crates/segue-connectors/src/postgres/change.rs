@@ -49,18 +49,18 @@ pub(super) struct Column {
     pub comes: bool,
 }
 
-/// Puts the change beside the table, and refuses rows that it does not allow. `check` is false where that was done before.
+/// Puts the change beside the table, as it was found at its place, and refuses rows that it does not allow. `check` is false where that was
+/// done before.
 pub(super) async fn prepare<'a>(
     client: &'a Client,
     marks: &Marks<'_>,
-    place: &Place,
+    (place, found): (&Place, Option<Table>),
     target: &Target,
     plan: &'a Plan,
     check: bool,
 ) -> Result<Prepared<'a>> {
     let pieces = staging::pieces(&plan.staged)?;
     staging::are_there(client, &pieces).await?;
-    let found = Table::find(client, place).await?;
     let mark = mark(marks, place, target).await?;
     let created = found
         .as_ref()
@@ -293,12 +293,7 @@ impl Prepared<'_> {
                 self.meets(&self.and_changes())?
             )],
             Change::Merge { missing, .. } => {
-                let and = if self.doubles {
-                    String::new()
-                } else {
-                    self.and_changes()
-                };
-                let mut gone = vec![self.meets(&and)?];
+                let mut gone = vec![self.meets(&self.and_changes())?];
                 gone.extend(missing.is_told().then(|| self.is_missing()).transpose()?);
                 gone
             }
@@ -318,13 +313,8 @@ impl Prepared<'_> {
                 vec![format!("not {current}"), format!("{current} and not {changes}")]
             }
             Change::Merge { missing, .. } => {
-                let and = if self.doubles {
-                    String::new()
-                } else {
-                    self.and_changes()
-                };
                 if !missing.is_told() {
-                    return Ok(vec![format!("not {}", self.meets(&and)?)]);
+                    return Ok(vec![format!("not {}", self.meets(&self.and_changes())?)]);
                 }
                 let mut stays = Vec::new();
                 if !self.doubles {
@@ -346,8 +336,12 @@ impl Prepared<'_> {
         Ok(format!("exists (select from {} i where {same}{and})", self.incoming()?))
     }
 
+    /// That row `i` makes row `t` another one, or takes it away. Rows that share a key are one afterwards, whatever they are.
     fn and_changes(&self) -> String {
-        format!(" and (i.d or {})", self.differs())
+        match self.doubles {
+            true => String::new(),
+            false => format!(" and (i.d or {})", self.differs()),
+        }
     }
 
     fn is_current(&self) -> Result<String> {

@@ -36,6 +36,12 @@ pub(super) fn causes(e: &tokio_postgres::Error) -> impl Iterator<Item = &(dyn St
     std::iter::successors(Some(e as &(dyn StdError + 'static)), |one| <dyn StdError>::source(*one))
 }
 
+/// What the server calls an error of its own.
+pub(super) fn sqlstate(error: &Error) -> Option<&str> {
+    let named = error.context().iter().find(|(name, _)| *name == "sqlstate");
+    named.map(|(_, state)| state.as_str())
+}
+
 fn of_server(doing: &str, said: &DbError) -> Error {
     let state = said.code();
     let error = |kind| {

@@ -11,7 +11,7 @@ pub(super) mod ended;
 mod server;
 
 use super::errors::failed;
-use super::place::quoted;
+use super::place::{literal, quoted};
 use super::table::Relation;
 use ended::Ended;
 use segue_core::source::ReadSchema;
@@ -266,11 +266,6 @@ fn ordered(of: &PgType) -> Option<&'static str> {
         PgType::TIMESTAMPTZ => "timestamptz",
         _ => return None,
     })
-}
-
-/// A text as SQL takes it, whatever stands in it (`standard_conforming_strings` is on).
-fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }
 
 /// By the value alone, from so far below it.

@@ -4,7 +4,7 @@
 //! the predecessor changes the rows, moves the mark, keeps the record and removes what lay staged. The server makes all of it last, or none.
 
 use super::change::{self, last_schema, prepare};
-use super::errors::failed;
+use super::errors::{failed, sqlstate};
 use super::marks::{Marks, create_schema};
 use super::place::{Place, quoted};
 use super::session::{Begin, Sessions};
@@ -49,15 +49,12 @@ impl Database {
 
     /// With the place in what is said, where it is not.
     fn about(&self, target: &Target, error: Error) -> Error {
-        let is_of_value = |(name, value): &(&str, String)| *name == "sqlstate" && value.starts_with("22");
-        // A view that uses a column, or a check that waits for the end, stands in the way of a change of columns.
-        let is_in_the_way =
-            |(name, value): &(&str, String)| *name == "sqlstate" && (value == "0A000" || value == "55006");
-        let error = match error.error_code() {
-            None if error.context().iter().any(is_in_the_way) => error
+        let error = match (error.error_code(), sqlstate(&error)) {
+            // A view that uses a column, or a check that waits for the end, stands in the way of a change of columns.
+            (None, Some("0A000" | "55006")) => error
                 .code(codes::POSTGRES_OTHER_TABLE)
                 .hint("something that needs the table's columns as they are stands in the way: take it away, run again, and make it anew"),
-            None if error.context().iter().any(is_of_value) => error.code(codes::POSTGRES_VALUE).hint(
+            (None, Some(state)) if state.starts_with("22") => error.code(codes::POSTGRES_VALUE).hint(
                 "a value does not fit its column there: cast or cut it in the SQL, or give the column a wider type",
             ),
             _ => error,
@@ -149,7 +146,7 @@ impl Database {
         if found.as_ref().map(Table::fingerprint) != plan.on {
             return Ok(Decided::Forget(Committed::Moved));
         }
-        let prepared = prepare(client, &marks, &place, target, &plan, false).await?;
+        let prepared = prepare(client, &marks, (&place, found), target, &plan, false).await?;
         prepared.apply().await?;
         marks
             .write(target, &place.quoted(), record, prepared.created, ctx.clock.now())
@@ -228,14 +225,15 @@ impl Sink for Database {
     ) -> Result<WorkedOut> {
         let place = self.place(target)?;
         let worked = self.look(ctx, async |client| {
+            let found = Table::find(client, &place).await?;
             let plan = Plan {
-                on: Table::find(client, &place).await?.as_ref().map(Table::fingerprint),
+                on: found.as_ref().map(Table::fingerprint),
                 schema,
                 change: change.clone(),
                 staged: staged.to_vec(),
             };
             let marks = self.marks(client);
-            let prepared = prepare(client, &marks, &place, target, &plan, true).await?;
+            let prepared = prepare(client, &marks, (&place, found), target, &plan, true).await?;
             prepared.difference(grains, &plan).await
         });
         worked.await.map_err(|e| self.about(target, e))
@@ -244,7 +242,8 @@ impl Sink for Database {
     async fn view(&self, target: &Target, plan: &Value, ctx: &Ctx) -> Result<Arc<dyn Relation>> {
         let (plan, place) = (Plan::read(plan)?, self.place(target)?);
         let query = self.look(ctx, async |client| {
-            let prepared = prepare(client, &self.marks(client), &place, target, &plan, false).await?;
+            let found = Table::find(client, &place).await?;
+            let prepared = prepare(client, &self.marks(client), (&place, found), target, &plan, false).await?;
             prepared.as_it_would_be()
         });
         Ok(Arc::new(View {

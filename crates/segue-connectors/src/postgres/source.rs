@@ -3,6 +3,7 @@
 use super::bound::Bound;
 use super::connect::Door;
 use super::errors::failed;
+use super::place::literal;
 use super::position::{Onward, Wanted as From};
 use super::rows::Rows;
 use super::table::{Copy, Relation, Shape, described, offered, shape};
@@ -292,10 +293,7 @@ async fn read_all(reading: Arc<Reading>, first: Client, streams: usize) -> Resul
 async fn help(reading: &Reading, snapshot: &str) -> Result<()> {
     let joined = async {
         let client = reading.door.connect_bounded(&reading.ctx, Some(&reading.bound)).await?;
-        let begin = format!(
-            "{BEGIN}; set transaction snapshot '{}'; {SETTINGS}",
-            snapshot.replace('\'', "''")
-        );
+        let begin = format!("{BEGIN}; set transaction snapshot {}; {SETTINGS}", literal(snapshot));
         // Whoever waits to change the table waits for the first connection, and this one would wait for them: it does not.
         let lock = format!(
             "set local lock_timeout = '1s'; select 1 from {} limit 0; set local lock_timeout = 0",
