@@ -36,6 +36,7 @@ pub struct NoSettings {}
 /// What is read.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-not-in-this-version" = ["nested"]))]
 pub struct FilesCopy {
     /// Which files, relative to the project's folder: `data/*.csv`, `data/**/orders.csv`. Each is read once, wherever links lead; `**`
     /// does not go into linked folders.

@@ -14,10 +14,18 @@ mod value;
 pub use decode::{Decoded, Decoder, Outcome};
 pub use find::{Found, find};
 pub use path::Path;
-pub(crate) use value::{push, push_value};
+pub(crate) use value::{Keys, push, push_value};
 
 /// How deep arrays and objects may be nested.
 pub const MAX_DEPTH: usize = 64;
+
+/// A key as a step of a path.
+fn step(key: &str) -> String {
+    match key.chars().all(|c| c.is_alphanumeric() || c == '_') && !key.is_empty() {
+        true => format!(".{key}"),
+        false => format!("[{}]", quoted(key)),
+    }
+}
 
 /// A text as JSON writes it.
 pub fn quoted(text: &str) -> String {

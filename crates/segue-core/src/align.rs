@@ -2,10 +2,11 @@
 
 use crate::types::{Type, kept_alike};
 use arrow_array::{
-    Array, ArrayRef, RecordBatch, RecordBatchOptions, cast::AsArray, new_null_array, types::Float64Type,
+    Array, ArrayRef, ListArray, RecordBatch, RecordBatchOptions, StructArray, cast::AsArray, new_null_array,
+    types::Float64Type,
 };
 use arrow_cast::{CastOptions, cast_with_options};
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_schema::{ArrowError, DataType, Field, FieldRef, Schema, SchemaRef};
 use segue_diag::{Error, Kind, Result};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -130,11 +131,7 @@ fn column(values: &ArrayRef, from: &Field, to: &Field) -> Result<ArrayRef> {
         )
         .hint("cast it in the SQL, or change the column's type; widening is done by itself, narrowing never"));
     }
-    let options = CastOptions {
-        safe: false,
-        ..CastOptions::default()
-    };
-    let cast = cast_with_options(values, to.data_type(), &options)
+    let cast = widen(values, to.data_type())
         .map_err(|e| Error::new(Kind::BadData, format!("column `{}` does not fit {want}", to.name())).caused_by(e))?;
     if let Type::Vector(n) = want {
         check_vectors(&cast, n, to.name())?;
@@ -147,6 +144,38 @@ fn column(values: &ArrayRef, from: &Field, to: &Field) -> Result<ArrayRef> {
             to.name(),
             cast.data_type()
         )))
+    }
+}
+
+/// The values in a wider type. A struct's fields are found by their names, and those that it lacks are null: a cast takes them in order.
+fn widen(values: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError> {
+    if values.data_type() == to {
+        return Ok(values.clone());
+    }
+    match (values.data_type(), to) {
+        (DataType::Struct(_), DataType::Struct(fields)) => {
+            let from = values.as_struct();
+            let column = |field: &FieldRef| match from.column_by_name(field.name()) {
+                Some(column) => widen(column, field.data_type()),
+                None => Ok(new_null_array(field.data_type(), from.len())),
+            };
+            let columns = fields.iter().map(column).collect::<Result<Vec<_>, _>>()?;
+            let wider = StructArray::try_new_with_length(fields.clone(), columns, from.nulls().cloned(), from.len())?;
+            Ok(Arc::new(wider))
+        }
+        (DataType::List(_), DataType::List(field)) => {
+            let from = values.as_list::<i32>();
+            let items = widen(from.values(), field.data_type())?;
+            let wider = ListArray::try_new(field.clone(), from.offsets().clone(), items, from.nulls().cloned())?;
+            Ok(Arc::new(wider))
+        }
+        _ => {
+            let options = CastOptions {
+                safe: false,
+                ..CastOptions::default()
+            };
+            cast_with_options(values, to, &options)
+        }
     }
 }
 

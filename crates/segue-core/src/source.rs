@@ -7,6 +7,7 @@ use futures::stream::BoxStream;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A column that an asset declares, or that was inferred once and is frozen since.
@@ -40,6 +41,33 @@ pub enum OnChange {
     DropValue,
 }
 
+/// What objects and lists in records become, where their columns have no declared type.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Nested {
+    /// JSON, as it was written.
+    #[default]
+    Json,
+    /// Structs and lists of the types that their values show.
+    Struct,
+}
+
+/// What objects and lists become, by column.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Nesting {
+    /// In columns that are not named.
+    pub others: Nested,
+    /// In these columns.
+    pub columns: BTreeMap<String, Nested>,
+}
+
+impl Nesting {
+    /// In the column of this name.
+    pub fn of(&self, column: &str) -> Nested {
+        self.columns.get(column).copied().unwrap_or(self.others)
+    }
+}
+
 /// The schema to read into.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReadSchema {
@@ -54,6 +82,8 @@ pub struct ReadSchema {
     pub on_new_column: OnChange,
     /// A value that its column's type does not take. A declared column is never widened: there `Evolve` is `Quarantine`.
     pub on_type_change: OnChange,
+    /// What objects and lists become whose type is found out.
+    pub nested: Nesting,
 }
 
 /// What to read.

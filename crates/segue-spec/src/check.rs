@@ -13,6 +13,7 @@ mod copy;
 mod family;
 mod fit;
 mod into;
+mod nested;
 mod project;
 pub(crate) mod query;
 mod rules;

@@ -2,8 +2,8 @@
 
 use crate::model::column_names;
 use crate::model::{
-    Apply, Batch, Columns, InputRule, OnChange, OnFailure, OnPartial, OnSchemaChange, Param, Position, Range, Scope,
-    Write,
+    Apply, Batch, Columns, InputRule, Nested, OnChange, OnFailure, OnPartial, OnSchemaChange, Param, Position, Range,
+    Scope, Write,
 };
 use crate::name::AssetName;
 use crate::units::{Duration, Percent};
@@ -141,7 +141,6 @@ fn tags(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 
 /// The keys of `copy:` that every connector has; its own stand beside them.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[schemars(extend("x-not-in-this-version" = ["child_tables"]))]
 pub(crate) struct CopyFile {
     /// From where: a connection's name, `files`, or `lake`.
     #[serde(rename = "from")]
@@ -167,6 +166,10 @@ pub(crate) struct CopyFile {
     /// What happens when a column's values no longer fit its type. `evolve` only where the columns are inferred.
     #[serde(default)]
     pub on_type_change: OnSchemaChange,
+    /// What objects and lists in records become, where no `type` says it: `json`, a column of text as it was written; `struct`, a column of
+    /// the types that the first answers show, to which new fields are added as `on_new_column` says.
+    #[serde(default)]
+    pub nested: Nested,
     /// Many tables instead of one: `public.*`, or a list. The file stands for an asset a table then, and `asset:` has a `*` for the table's name.
     #[serde(default)]
     #[schemars(schema_with = "table_patterns")]

@@ -101,9 +101,11 @@ fn request(copy: &Copy) -> Json {
 }
 
 fn mapping(copy: &Copy) -> Json {
-    let column = |c: &Column| json!({ "path": c.path, "value": c.value, "type": c.ty, "required": c.required });
+    let column = |c: &Column| json!({ "path": c.path, "value": c.value, "type": c.ty, "required": c.required, "nested": c.nested });
     let columns: Map<String, Json> = copy.columns.iter().map(|(name, c)| (name.clone(), column(c))).collect();
-    json!({ "settings": settings(copy, |key| MAPPING.contains(&key)), "columns": columns, "slice": copy.slice })
+    let nested = (!copy.nested.is_json()).then_some(copy.nested);
+    let settings = settings(copy, |key| MAPPING.contains(&key));
+    json!({ "settings": settings, "columns": columns, "slice": copy.slice, "nested": nested })
 }
 
 fn settings(copy: &Copy, wanted: impl Fn(&str) -> bool) -> Json {

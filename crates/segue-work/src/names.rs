@@ -2,7 +2,7 @@
 
 use arrow_schema::{Field, Schema};
 use segue_core::sink::{deleted_column, valid_columns};
-use segue_core::source::{Column, OnChange};
+use segue_core::source::{Column, Nested, Nesting, OnChange};
 use segue_core::{AssetName, Error, Result, Type};
 use segue_spec::model::{self, Asset, DeleteMissing, OnSchemaChange, Write, WriteMode};
 use std::sync::Arc;
@@ -52,6 +52,25 @@ pub fn columns(declared: &model::Columns, frozen: Option<&[Column]>) -> Result<O
         });
     }
     Ok((!columns.is_empty()).then_some((columns, untyped)))
+}
+
+/// What objects and lists of a copy's records become where their type is found out; a type that is declared says it itself.
+pub fn nesting(copy: &model::Copy) -> Nesting {
+    let of = |nested: model::Nested| match nested {
+        model::Nested::Json => Nested::Json,
+        model::Nested::Struct => Nested::Struct,
+    };
+    let column = |(name, column): &(String, model::Column)| {
+        let nested = match column.ty {
+            Some(_) => Nested::Json,
+            None => of(column.nested.unwrap_or(copy.nested)),
+        };
+        (name.clone(), nested)
+    };
+    Nesting {
+        others: of(copy.nested),
+        columns: copy.columns.iter().map(column).collect(),
+    }
 }
 
 /// Whether a copy has columns whose types are found out, and kept.

@@ -217,6 +217,7 @@ async fn from_source(
             untyped: untyped.unwrap_or_default(),
             on_new_column: names::on_change(copy.on_new_column),
             on_type_change: names::on_change(copy.on_type_change),
+            nested: names::nesting(copy),
         },
         slices,
         batch: batch.map(|b| SliceBatch {

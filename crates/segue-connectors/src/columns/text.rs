@@ -24,7 +24,9 @@ impl Builder {
             },
             (Type::Float32, Values::Float32(v)) => v.push(number::float32(text).map_err(|why| misfit(&self.of, why))?),
             (Type::Float64, Values::Float64(v)) => v.push(number::float64(text).map_err(|why| misfit(&self.of, why))?),
-            (Type::List(_) | Type::Struct(_) | Type::Vector(_) | Type::Json, _) => return json::push_value(self, text),
+            (Type::List(_) | Type::Struct(_) | Type::Vector(_) | Type::Json, _) => {
+                return json::push_value(self, text, json::Keys::Exact);
+            }
             (Type::Int8 | Type::Int16 | Type::Int32 | Type::Int64 | Type::UInt64, _) => {
                 return self.push_whole(text).map_err(|why| misfit(&self.of, why));
             }

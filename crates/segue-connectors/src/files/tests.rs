@@ -58,6 +58,7 @@ async fn read_files(
             untyped: Vec::new(),
             on_new_column: OnChange::Evolve,
             on_type_change: OnChange::Evolve,
+            nested: Default::default(),
         },
         slices: vec![Slice::whole()],
         batch: None,

@@ -2,11 +2,11 @@
 
 use super::parse::{Parser, Shape};
 use super::path::{Path, Step};
-use super::{find, infer, push, push_value};
+use super::{Keys, find, infer, push, push_value, step};
 use crate::columns::{self, Builder, Misfit};
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use segue_core::source::{Column, OnChange};
+use segue_core::source::{Column, Nested, Nesting, OnChange};
 use segue_core::{Error, Kind, Result, Type};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub struct Layout {
 }
 
 /// What becomes of what a schema does not have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Changes {
     /// Whether the columns were declared: then other fields are not looked at, and types never widen.
     pub declared: bool,
@@ -33,6 +33,8 @@ pub struct Changes {
     pub new_column: OnChange,
     /// A value of another type.
     pub type_change: OnChange,
+    /// What objects and lists become where their type is found out.
+    pub nested: Nesting,
 }
 
 #[derive(Debug, Default)]
@@ -260,7 +262,9 @@ impl Decoder {
                 match given(i) {
                     Given::Nothing => column.push_null(),
                     Given::Text(text) => column.push_text(text).map_err(|m| m.below(&format!(".{name}")))?,
-                    Given::Json(text) => push_value(column, text).map_err(|m| m.below(&format!(".{name}")))?,
+                    Given::Json(text) => {
+                        push_value(column, text, Keys::Exact).map_err(|m| m.below(&format!(".{name}")))?
+                    }
                 }
             }
             let column = &mut self.columns[i];
@@ -351,13 +355,49 @@ impl Decoder {
         if column.len() > self.rows {
             return Err(Misfit::new("the key twice").into());
         }
-        if layout.changes.declared && matches!(layout.changes.type_change, OnChange::Quarantine | OnChange::Evolve) {
-            return Ok(push(column, parser)?);
+        let of = &layout.columns[target];
+        let is_found = layout.changes.nested.of(&of.name) == Nested::Struct;
+        let sets_aside = matches!(layout.changes.type_change, OnChange::Quarantine | OnChange::Evolve);
+        if layout.changes.declared && sets_aside && !is_found {
+            return Ok(push(column, parser, Keys::Exact)?);
         }
         let text = parser.skip(true)?;
-        match push_value(column, text) {
+        if is_found && let Some(path) = infer::new_field(&of.of, text) {
+            self.new_field(layout, target, &path, text)?;
+        }
+        let keys = if is_found { Keys::Tidied } else { Keys::Exact };
+        match push_value(&mut self.columns[target], text, keys) {
             Ok(()) => Ok(()),
             Err(misfit) => self.changed(layout, target, misfit, text),
+        }
+    }
+
+    /// A field in an object that its type, which was found out, does not have. Where it is left out, all is well.
+    fn new_field(&mut self, layout: &Layout, target: usize, path: &str, text: &str) -> Result<(), Stop> {
+        let column = &layout.columns[target];
+        let rule = match layout.changes.declared {
+            // A declared column stays of the type that was found out once.
+            true if layout.changes.type_change == OnChange::Evolve => OnChange::Quarantine,
+            true => layout.changes.type_change,
+            false => layout.changes.new_column,
+        };
+        match rule {
+            OnChange::Evolve => match infer::widened(&column.of, text, Nested::Struct) {
+                Some(of) => Err(widen(layout, target, of)),
+                None => Err(
+                    Misfit::new("a new field, and another value that its type does not take")
+                        .below(path)
+                        .into(),
+                ),
+            },
+            OnChange::Freeze => Err(Stop::Frozen(format!("`{}{path}` is new", column.name))),
+            OnChange::Quarantine => Err(Misfit::new("a field that the column's type does not have")
+                .below(path)
+                .into()),
+            OnChange::DropValue => {
+                self.dropped += 1;
+                Ok(())
+            }
         }
     }
 
@@ -367,20 +407,10 @@ impl Decoder {
         match layout.changes.type_change {
             // What is declared is not widened.
             OnChange::Evolve if layout.changes.declared => Err(misfit.into()),
-            OnChange::Evolve => {
-                let wider = infer::seen(text)
-                    .and_then(|(of, _)| column.of.common(&of))
-                    .filter(|of| *of != column.of)
-                    .or_else(|| columns::wider(&column.of, text));
-                match wider {
-                    Some(of) => {
-                        let mut columns = layout.columns.clone();
-                        columns[target].of = of;
-                        Err(Stop::Widen(columns))
-                    }
-                    None => Err(misfit.into()),
-                }
-            }
+            OnChange::Evolve => match infer::widened(&column.of, text, layout.changes.nested.of(&column.name)) {
+                Some(of) if of != column.of => Err(widen(layout, target, of)),
+                _ => Err(misfit.into()),
+            },
             OnChange::Quarantine => Err(misfit.into()),
             OnChange::Freeze => Err(Stop::Frozen(format!("column `{}`: {}", column.name, misfit.reason))),
             OnChange::DropValue => {
@@ -394,7 +424,7 @@ impl Decoder {
     /// A field that no inferred column has.
     fn extra(&mut self, layout: &Layout, key: &str, parser: &mut Parser<'_>) -> Result<(), Stop> {
         let text = parser.skip(true)?;
-        let Some((of, _)) = infer::seen(text) else {
+        let Some(of) = infer::type_of(text, layout.changes.nested.of(&columns::named(key))) else {
             return Ok(());
         };
         match layout.changes.new_column {
@@ -470,11 +500,11 @@ fn place(column: &Column) -> String {
     }
 }
 
-fn step(key: &str) -> String {
-    match key.chars().all(|c| c.is_alphanumeric() || c == '_') && !key.is_empty() {
-        true => format!(".{key}"),
-        false => format!("[{}]", super::quoted(key)),
-    }
+/// The layout's columns, one of them of a wider type.
+fn widen(layout: &Layout, target: usize, of: Type) -> Stop {
+    let mut columns = layout.columns.clone();
+    columns[target].of = of;
+    Stop::Widen(columns)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::parse::{Bad, Parser, Shape};
 use super::{MAX_DEPTH, quoted};
-use crate::columns::{Builder, Misfit, Values, number, short};
+use crate::columns::{Builder, Misfit, Values, named, number, short};
 use segue_core::Type;
 
 impl From<Bad> for Misfit {
@@ -11,14 +11,34 @@ impl From<Bad> for Misfit {
     }
 }
 
+/// How an object's keys are found among the fields of a type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keys {
+    /// The type was declared: by their names.
+    Exact,
+    /// The type was found out: by the names that they got.
+    Tidied,
+}
+
+impl Keys {
+    /// The field of this key.
+    pub fn place(self, fields: &[(String, Type)], key: &str) -> Option<usize> {
+        let at = |name: &str| fields.iter().position(|(field, _)| field == name);
+        match self {
+            Keys::Exact => at(key),
+            Keys::Tidied => at(key).or_else(|| at(&named(key))),
+        }
+    }
+}
+
 /// Appends the value of this text, which must be one JSON value.
 ///
 /// # Errors
 /// Why it does not fit; the column is as before.
-pub(crate) fn push_value(column: &mut Builder, text: &str) -> Result<(), Misfit> {
+pub(crate) fn push_value(column: &mut Builder, text: &str, keys: Keys) -> Result<(), Misfit> {
     let len = column.len();
     let mut parser = Parser::new(text);
-    let pushed = push(column, &mut parser).and_then(|()| Ok(parser.end()?));
+    let pushed = push(column, &mut parser, keys).and_then(|()| Ok(parser.end()?));
     if pushed.is_err() {
         column.truncate(len);
     }
@@ -29,7 +49,7 @@ pub(crate) fn push_value(column: &mut Builder, text: &str) -> Result<(), Misfit>
 ///
 /// # Errors
 /// Why it does not fit. The column may have grown by then: whoever calls cuts it back.
-pub(crate) fn push(column: &mut Builder, parser: &mut Parser<'_>) -> Result<(), Misfit> {
+pub(crate) fn push(column: &mut Builder, parser: &mut Parser<'_>, keys: Keys) -> Result<(), Misfit> {
     if column.of == Type::Json {
         let text = parser.skip(true)?;
         return if text == "null" {
@@ -74,13 +94,13 @@ pub(crate) fn push(column: &mut Builder, parser: &mut Parser<'_>) -> Result<(), 
             };
             values.push(value);
         }
-        _ => return push_nested(column, parser, shape),
+        _ => return push_nested(column, parser, shape, keys),
     }
     column.valid.push(true);
     Ok(())
 }
 
-fn push_nested(column: &mut Builder, parser: &mut Parser<'_>, shape: Shape) -> Result<(), Misfit> {
+fn push_nested(column: &mut Builder, parser: &mut Parser<'_>, shape: Shape, keys: Keys) -> Result<(), Misfit> {
     let of = &column.of;
     match (&mut column.values, shape) {
         (Values::Bool(values), Shape::Bool) => values.push(parser.bool()?),
@@ -95,7 +115,7 @@ fn push_nested(column: &mut Builder, parser: &mut Parser<'_>, shape: Shape) -> R
         (Values::List { ends, items }, Shape::Array) => {
             let before = items.len();
             parser.array(|index, p| {
-                push(items, p).map_err(|m| m.below(&format!("[{index}]")))?;
+                push(items, p, keys).map_err(|m| m.below(&format!("[{index}]")))?;
                 if matches!(of, Type::Vector(_)) && items.ends_with_null() {
                     return Err(Misfit::new("expected a number, found null").below(&format!("[{index}]")));
                 }
@@ -115,13 +135,17 @@ fn push_nested(column: &mut Builder, parser: &mut Parser<'_>, shape: Shape) -> R
             };
             let row = column.valid.len();
             parser.object(|key, p| {
-                let Some(at) = names.iter().position(|(name, _)| *name == key) else {
+                let Some(at) = keys.place(names, &key) else {
                     return Ok(p.skip(true).map(drop)?);
                 };
                 if columns[at].len() > row {
-                    return Err(Misfit::new(format!("the key {} twice", quoted(&key))));
+                    let reason = match keys.place(names, &key) == Keys::Exact.place(names, &key) {
+                        true => format!("the key {} twice", quoted(&key)),
+                        false => format!("another key than {} is the field `{}` too", quoted(&key), names[at].0),
+                    };
+                    return Err(Misfit::new(reason));
                 }
-                push(&mut columns[at], p).map_err(|m| m.below(&format!(".{key}")))
+                push(&mut columns[at], p, keys).map_err(|m| m.below(&format!(".{key}")))
             })?;
             for missing in columns.iter_mut().filter(|c| c.len() == row) {
                 missing.push_null();

@@ -17,6 +17,7 @@ use tokio_postgres::Client;
 /// What is read.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-not-in-this-version" = ["nested"]))]
 pub(super) struct Copy {
     /// A table or a view, as SQL names it: `public.orders`, `"Sales"."Order"`.
     #[serde(default)]

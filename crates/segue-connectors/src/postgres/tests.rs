@@ -377,6 +377,7 @@ async fn what_changed_in_the_table_is_taken_in_or_said() {
         untyped: Vec::new(),
         on_new_column,
         on_type_change,
+        nested: Default::default(),
     };
     let table = || json!({ "table": "t" });
     insta::assert_snapshot!(bed.read_into(table(), frozen(OnChange::Evolve, OnChange::Evolve)).await, @r"

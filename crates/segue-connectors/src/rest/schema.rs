@@ -35,6 +35,7 @@ impl SharedSchema {
             declared: schema.declared && schema.columns.is_some(),
             new_column: schema.on_new_column,
             type_change: schema.on_type_change,
+            nested: schema.nested.clone(),
         };
         let parents: Vec<String> = plan.parents.iter().map(|(name, _)| name.clone()).collect();
         let mut shared = SharedSchema {
@@ -49,7 +50,7 @@ impl SharedSchema {
                 .parents
                 .iter()
                 .find(|p| !columns.iter().any(|c| c.name == **p))
-                .filter(|_| changes.declared)
+                .filter(|_| shared.changes.declared)
             {
                 return Err(
                     Error::new(Kind::Invalid, format!("the parent `{missing}` has no column"))
@@ -70,7 +71,7 @@ impl SharedSchema {
         Layout::new(
             columns,
             &|c| c.value.is_some() || (c.path.is_none() && self.parents.contains(&c.name)),
-            self.changes,
+            self.changes.clone(),
         )
     }
 
@@ -96,7 +97,7 @@ impl SharedSchema {
         if let Some(layout) = known.as_ref() {
             return Ok(layout.clone());
         }
-        let mut inference = Inference::default();
+        let mut inference = Inference::new(self.changes.nested.clone());
         let mut above: Vec<Inference> = self.parents.iter().map(|_| Inference::default()).collect();
         let mut left = RECORDS;
         for page in pages {
@@ -162,7 +163,7 @@ impl SharedSchema {
             let records = page.found.records.iter();
             records.map(|(record, _)| &page.answer.body[record.clone()])
         });
-        let mut types = infer::types_of(&found, records.take(RECORDS))?.into_iter();
+        let mut types = infer::types_of(&found, &self.changes.nested, records.take(RECORDS))?.into_iter();
         let typed = columns.iter().map(|column| Column {
             of: match parent(column) {
                 _ if !untyped.contains(&column.name) => column.of.clone(),

@@ -14,7 +14,7 @@ use crate::connector::{ConnectionSettings, Deps};
 use arrow_array::RecordBatch;
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use futures::StreamExt;
-use segue_core::source::{Column, OnChange, Read, ReadRequest, ReadSchema, SliceBatch, Source};
+use segue_core::source::{Column, Nested, Nesting, OnChange, Read, ReadRequest, ReadSchema, SliceBatch, Source};
 use segue_core::{Clock, Ctx, Labels, Result, Slice};
 use segue_testkit::clock::ManualClock;
 use segue_testkit::gate::MemoryGate;
@@ -184,6 +184,7 @@ fn request(copy: Value, columns: &[&str]) -> ReadRequest {
             untyped: Vec::new(),
             on_new_column: OnChange::Evolve,
             on_type_change: OnChange::Evolve,
+            nested: Nesting::default(),
         },
         slices: vec![Slice::whole()],
         batch: None,

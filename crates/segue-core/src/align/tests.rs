@@ -35,6 +35,55 @@ fn widening_and_missing_columns_are_done() {
     assert_eq!(aligned.column(0).null_count(), 1);
 }
 
+/// A cast takes a struct's fields in their order, and would put values under other names.
+#[test]
+fn structs_widen_by_the_names_of_their_fields() {
+    let of = |text: &str| text.parse::<Type>().unwrap().arrow();
+    let narrow = "list<struct<a: int32, b: struct<x: string>>>";
+    let wide = "list<struct<new: bool, b: struct<y: date, x: string>, a: int64>>";
+    let inner = StructArray::new(
+        match of("struct<x: string>") {
+            DataType::Struct(fields) => fields,
+            other => panic!("{other}"),
+        },
+        vec![Arc::new(arrow_array::StringArray::from(vec!["p", "q"]))],
+        None,
+    );
+    let DataType::List(item) = of(narrow) else { panic!() };
+    let DataType::Struct(fields) = item.data_type().clone() else {
+        panic!()
+    };
+    let items = StructArray::new(
+        fields,
+        vec![Arc::new(Int32Array::from(vec![Some(1), None])), Arc::new(inner)],
+        Some(vec![true, true].into()),
+    );
+    let lists = ListArray::new(
+        item,
+        arrow_buffer::OffsetBuffer::from_lengths([2, 0, 0]),
+        Arc::new(items),
+        Some(vec![true, true, false].into()),
+    );
+    let from = RecordBatch::try_new(schema(&[("l", narrow, true)]), vec![Arc::new(lists)]).unwrap();
+    let to = schema(&[("l", wide, true)]);
+    let aligned = align(&from, &to).unwrap();
+    assert_eq!(aligned.schema(), to);
+    let lists = aligned.column(0).as_list::<i32>();
+    assert_eq!(
+        (lists.value_length(0), lists.value_length(1), lists.is_null(2)),
+        (2, 0, true)
+    );
+    let items = lists.values().as_struct();
+    assert_eq!(items.column(0).null_count(), 2);
+    assert_eq!(
+        items.column(2).as_ref(),
+        &Int64Array::from(vec![Some(1), None]) as &dyn Array
+    );
+    let inner = items.column(1).as_struct();
+    assert_eq!(inner.column(0).null_count(), 2);
+    assert_eq!(inner.column(1).as_string::<i32>().value(1), "q");
+}
+
 #[test]
 fn views_become_plain_text() {
     let aligned = align(

@@ -19,6 +19,7 @@ pub(super) fn apply(all: &mut All<'_>) {
         super::write::rules(all, i);
         columns(all, i);
         on_change(all, i);
+        super::nested::rules(all, i);
         range(all, i);
         parameters(all, i);
         lake_table(all, i);

@@ -54,7 +54,7 @@ pub(crate) fn connectors() -> Vec<ConnectorSchema> {
     let files = ConnectorSchema {
         kind: "files",
         connection: json!({ "type": "object" }),
-        copy: json!({ "type": "object", "required": ["path"], "properties": { "path": { "type": "string" }, "format": { "type": "string", "enum": ["csv"] },
+        copy: json!({ "type": "object", "required": ["path"], "x-not-in-this-version": ["nested"], "properties": { "path": { "type": "string" }, "format": { "type": "string", "enum": ["csv"] },
             "header": { "type": "boolean" }, "delimiter": { "type": "string", "minLength": 1, "maxLength": 1 }, "quote": { "type": "string" } } }),
         into: None,
     };

@@ -5,7 +5,8 @@ use super::query::{Parsed, Role};
 use super::{All, in_parts};
 use crate::config::{AssetFile, CheckFile, CopyFile, ForEachFile, IntoFile, LakeCopyFile, OneOrMore};
 use crate::model::{
-    Asset, Check, CheckKind, Copy, Family, ForEach, From, How, IntoTarget, LakeSource, OnSchemaChange, Place, SqlBody,
+    Asset, Check, CheckKind, Copy, Family, ForEach, From, How, IntoTarget, LakeSource, Nested, OnSchemaChange, Place,
+    SqlBody,
 };
 use crate::name::AssetName;
 use crate::tables::TablePattern;
@@ -131,7 +132,7 @@ fn own_keys(settings: &Json, common: &[&str]) -> Json {
     Json::Object(own.map(|(k, v)| (k.clone(), v.clone())).collect::<Map<_, _>>())
 }
 
-const COPY_KEYS: [&str; 11] = [
+const COPY_KEYS: [&str; 12] = [
     "from",
     "for_each",
     "slice",
@@ -140,6 +141,7 @@ const COPY_KEYS: [&str; 11] = [
     "position",
     "on_new_column",
     "on_type_change",
+    "nested",
     "tables",
     "except",
     "on_new_table",
@@ -171,6 +173,7 @@ fn copy(draft: &Draft<'_>, kind: &str, settings: Json) -> Result<Copy, String> {
         position: file.position,
         on_new_column: file.on_new_column,
         on_type_change: file.on_type_change,
+        nested: file.nested,
         settings: own,
     })
 }
@@ -201,6 +204,7 @@ fn lake_copy(settings: Json) -> Result<Copy, String> {
         position: None,
         on_new_column,
         on_type_change,
+        nested: Nested::Json,
         settings: Json::Object(Map::new()),
     })
 }

@@ -33,6 +33,9 @@ pub struct Copy {
     pub on_new_column: OnSchemaChange,
     /// What happens when a column's values no longer fit its type.
     pub on_type_change: OnSchemaChange,
+    /// What objects and lists in records become.
+    #[serde(default, skip_serializing_if = "Nested::is_json")]
+    pub nested: Nested,
     /// The connector's own keys (`request`, `paginate`, `records`, `path`, …), an object; references in it are unresolved.
     pub settings: Value,
 }
@@ -124,6 +127,9 @@ pub struct Column {
     /// Whether a record without it goes to quarantine.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub required: bool,
+    /// What an object or a list in it becomes, where that is not as `nested` of the copy says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nested: Option<Nested>,
     /// What it is, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
@@ -233,4 +239,22 @@ pub enum OnSchemaChange {
     Quarantine,
     /// The value is left out, and counted.
     DropValue,
+}
+
+/// What objects and lists in records become.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Nested {
+    /// A column of JSON, as it was written.
+    #[default]
+    Json,
+    /// A column of structs and lists, of the types that its values show.
+    Struct,
+}
+
+impl Nested {
+    /// Whether it is what it is without a word.
+    pub fn is_json(&self) -> bool {
+        *self == Nested::Json
+    }
 }

@@ -232,6 +232,9 @@ impl Found {
         self.unless_same(Class::Breaking, "the table that it goes into", &a.into, &b.into);
         if let (How::Copy(x), How::Copy(y)) = (&a.how, &b.how) {
             self.unless_same(Class::Breaking, "the columns that name its slices", &x.slice, &y.slice);
+            if is_nested_otherwise(x, y) {
+                self.add(Class::Breaking, "what objects and lists become");
+            }
         }
         self.is_moved = self.differences.len() > moved;
         self.is_reshaped = self.differences.len() > before;
@@ -382,6 +385,17 @@ impl Found {
             lost_columns: self.lost,
         }
     }
+}
+
+/// Whether objects and lists become something else now, in a column that both have.
+fn is_nested_otherwise(old: &Copy, new: &Copy) -> bool {
+    let of = |copy: &Copy, column: &Column| column.nested.unwrap_or(copy.nested);
+    let mut columns = new.columns.iter();
+    let differs = columns.any(|(name, column)| {
+        let before = old.columns.get(name);
+        before.is_some_and(|before| column.ty.is_none() && before.ty.is_none() && of(old, before) != of(new, column))
+    });
+    differs || (old.columns.is_empty() && new.columns.is_empty() && old.nested != new.nested)
 }
 
 /// The type that a declared column has; `None` where it is inferred.

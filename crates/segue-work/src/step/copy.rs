@@ -289,6 +289,7 @@ impl Doing<'_> {
                 untyped: untyped.unwrap_or_default(),
                 on_new_column: names::on_change(copy.on_new_column),
                 on_type_change: names::on_change(copy.on_type_change),
+                nested: names::nesting(copy),
             },
             slices: which
                 .iter()

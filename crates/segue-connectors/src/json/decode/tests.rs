@@ -217,8 +217,8 @@ proptest! {
     fn values_come_back_as_they_went_in((of, value) in typed(), pretty: bool) {
         let text = if pretty { serde_json::to_string_pretty(&value).unwrap() } else { value.to_string() };
         let mut column = Builder::new(&of);
-        push_value(&mut column, &text).map_err(|m| TestCaseError::fail(format!("{of} {text}: {m:?}")))?;
-        push_value(&mut column, "null").unwrap();
+        push_value(&mut column, &text, Keys::Exact).map_err(|m| TestCaseError::fail(format!("{of} {text}: {m:?}")))?;
+        push_value(&mut column, "null", Keys::Exact).unwrap();
         let array = column.finish().unwrap();
         prop_assert_eq!(array.data_type(), &of.arrow());
         prop_assert_eq!(back(&of, &array, 0), value);
@@ -230,7 +230,7 @@ proptest! {
     #[test]
     fn nothing_is_coerced(of in any_type(), text in anything()) {
         let mut column = Builder::new(&of);
-        if push_value(&mut column, &text).is_err() {
+        if push_value(&mut column, &text, Keys::Exact).is_err() {
             prop_assert_eq!(column.len(), 0);
             return Ok(());
         }
@@ -258,7 +258,7 @@ proptest! {
     #[test]
     fn no_record_is_too_wild(bytes in proptest::collection::vec(any::<u8>(), 0..40), at in 0usize..40, byte: u8) {
         let columns = vec![column("a", "int64"), column("b", "list<string>"), column("c", "json")];
-        let changes = Changes { declared: true, new_column: OnChange::Evolve, type_change: OnChange::Evolve };
+        let changes = Changes { declared: true, new_column: OnChange::Evolve, type_change: OnChange::Evolve, nested: Nesting::default() };
         let layout = Arc::new(Layout::new(columns, &|_| false, changes).unwrap());
         let mut decoder = Decoder::new(layout);
         let mut good = br#"{"a": 1, "b": ["x\n\u00e9"], "c": {"k": [true]}}"#.to_vec();
@@ -292,6 +292,7 @@ fn too_deep_is_a_record_that_does_not_fit() {
         declared: true,
         new_column: OnChange::Evolve,
         type_change: OnChange::Evolve,
+        nested: Nesting::default(),
     };
     let layout = Arc::new(Layout::new(vec![column("a", "json")], &|_| false, changes).unwrap());
     let mut decoder = Decoder::new(layout);

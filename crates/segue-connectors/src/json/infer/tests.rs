@@ -76,7 +76,47 @@ fn columns_without_a_type_are_found_out_by_their_places() {
         "17",
     ];
     let all: Vec<&Column> = columns.iter().collect();
-    let types = types_of(&all, records.iter().map(|r| r.as_bytes())).unwrap();
+    let types = types_of(&all, &Nesting::default(), records.iter().map(|r| r.as_bytes())).unwrap();
     let shown: Vec<String> = types.iter().map(Type::to_string).collect();
     assert_eq!(shown.join(" "), "json int64 bool float64 json");
+}
+
+/// A type for one value and for another one, where objects and lists are kept in columns of their own types.
+fn widened(of: &str, text: &str) -> String {
+    let of: Type = of.parse().unwrap();
+    let new = new_field(&of, text).map_or_else(String::new, |path| format!("{path}: "));
+    let wider = super::widened(&of, text, Nested::Struct);
+    format!("{new}{}", wider.map_or_else(|| "none".to_string(), |of| of.to_string()))
+}
+
+#[test]
+fn a_nested_type_takes_what_comes_or_says_that_it_cannot() {
+    let of = "struct<a: int64, l: list<struct<b: string>>, at: timestamp>";
+    let told = [
+        widened(of, "null"),
+        widened(
+            of,
+            r#"{"a": 1, "l": [], "at": "2024-01-01T00:00:00Z", "nothing": null, "empty": [{}]}"#,
+        ),
+        widened(of, r#"{"a": 18446744073709551615, "at": "2024-01-01T00:00:00Z"}"#),
+        widened(of, r#"{"new": {"x y": [1, 2.5]}, "at": null}"#),
+        widened(of, r#"{"l": [{"b": "x"}, null, {"c": 1}]}"#),
+        widened(of, r#"{"l": [{"b": {"no": "text"}}]}"#),
+        widened(of, r#"{"l": {"b": "x"}}"#),
+        widened(of, "[]"),
+        widened("list<list<int64>>", "[[1], [], [2.5]]"),
+        widened("json", r#"{"any": 1}"#),
+    ];
+    insta::assert_snapshot!(told.join("\n"), @r"
+    struct<a: int64, l: list<struct<b: string>>, at: timestamp>
+    struct<a: int64, l: list<struct<b: string>>, at: timestamp>
+    struct<a: decimal(20,0), l: list<struct<b: string>>, at: timestamp>
+    .new: struct<a: int64, l: list<struct<b: string>>, at: timestamp, new: struct<x_y: list<float64>>>
+    .l[2].c: struct<a: int64, l: list<struct<b: string, c: int64>>, at: timestamp>
+    none
+    none
+    none
+    list<list<decimal(20,1)>>
+    json
+    ");
 }

@@ -3,6 +3,16 @@
 use super::*;
 
 async fn read(pages: Vec<Value>, columns: &[&str], on_new: OnChange, on_type: OnChange) -> String {
+    read_nested(pages, columns, on_new, on_type, Nesting::default()).await
+}
+
+async fn read_nested(
+    pages: Vec<Value>,
+    columns: &[&str],
+    on_new: OnChange,
+    on_type: OnChange,
+    nested: Nesting,
+) -> String {
     let f = Fixture::new(move |asked, _| {
         let n: usize = asked.param("cursor").map_or(0, |c| c.parse().unwrap());
         let next = (n + 1 < pages.len()).then_some(n + 1);
@@ -15,6 +25,7 @@ async fn read(pages: Vec<Value>, columns: &[&str], on_new: OnChange, on_type: On
     request.schema.declared = false;
     request.schema.on_new_column = on_new;
     request.schema.on_type_change = on_type;
+    request.schema.nested = nested;
     let source = f.source().unwrap();
     let reads: Vec<_> = match source.read(request, &f.ctx).await {
         Ok(stream) => stream.collect().await,
@@ -106,6 +117,149 @@ async fn a_known_schema_answers_to_changes_in_four_ways() {
     0: d -
     0 done
     note 3 values were left out, as `drop_value` says
+    "#);
+}
+
+fn structs() -> Nesting {
+    Nesting {
+        others: Nested::Struct,
+        columns: Default::default(),
+    }
+}
+
+async fn read_structs(pages: Vec<Value>, columns: &[&str], on_new: OnChange, on_type: OnChange) -> String {
+    read_nested(pages, columns, on_new, on_type, structs()).await
+}
+
+#[tokio::test]
+async fn objects_and_lists_become_what_their_values_show() {
+    let pages = vec![
+        json!([{ "id": 1, "album": { "Id": "x", "a-b": 1 }, "tags": ["a"], "tracks": [{ "n": 1, "by": [{ "name": "ann" }] }], "none": [], "empty": {} }]),
+        json!([{ "id": 2, "album": { "Id": "y", "a-b": 2.5 }, "tags": [], "tracks": [], "mixed": [1, "x"], "matrix": [[1, 2], [3]] },
+               { "id": 3, "album": null, "tags": null, "tracks": null, "mixed": null, "both": [1] },
+               { "id": 4, "album": { "a-b": null }, "tracks": [{ "n": 2, "long": true }, null], "both": { "x": 1 } }]),
+    ];
+    insta::assert_snapshot!(read_structs(pages, &[], OnChange::Evolve, OnChange::Evolve).await, @r#"
+    id int64, album struct<id: string, a_b: float64>, tags list<string>, tracks list<struct<n: int64, by: list<struct<name: string>>, long: bool>>, mixed list<json>, matrix list<list<int64>>, both json
+    0: 1 {id: x, a_b: 1.0} [a] [{n: 1, by: [{name: ann}], long: -}] - - -
+    id int64, album struct<id: string, a_b: float64>, tags list<string>, tracks list<struct<n: int64, by: list<struct<name: string>>, long: bool>>, mixed list<json>, matrix list<list<int64>>, both json
+    0: 2 {id: y, a_b: 2.5} [] [] [1, "x"] [[1, 2], [3]] -
+    0: 3 - - - - - [1]
+    0: 4 {id: -, a_b: -} - [{n: 2, by: -, long: true}, -] - - {"x":1}
+    0 done
+    "#);
+}
+
+#[tokio::test]
+async fn new_fields_in_objects_answer_as_new_columns_do() {
+    let pages = || {
+        vec![
+            json!([{ "o": { "a": 1 }, "l": [{ "a": 1 }] }]),
+            json!([{ "o": { "a": 2, "b": { "C": true } }, "l": [] }]),
+            json!([{ "o": { "a": 3 }, "l": [{ "a": 1 }, { "b": "x" }] }]),
+            json!([{ "o": { "a": "four" }, "l": null }, { "o": { "a": 5.5 } }, { "o": [], "l": { "a": 1 } }, { "o": { "a": 6, "A": 7 } }]),
+        ]
+    };
+    let mut all = Vec::new();
+    for on in [
+        OnChange::Evolve,
+        OnChange::Freeze,
+        OnChange::Quarantine,
+        OnChange::DropValue,
+    ] {
+        let columns = ["o struct<a: int64>", "l list<struct<a: int64>>"];
+        all.push(format!("# {on:?}\n{}", read_structs(pages(), &columns, on, on).await));
+    }
+    insta::assert_snapshot!(all.join("\n"), @r#"
+    # Evolve
+    o struct<a: int64>, l list<struct<a: int64>>
+    0: {a: 1} [{a: 1}]
+    o struct<a: int64, b: struct<c: bool>>, l list<struct<a: int64>>
+    0: {a: 2, b: {c: true}} []
+    o struct<a: int64, b: struct<c: bool>>, l list<struct<a: int64, b: string>>
+    0: {a: 3, b: -} [{a: 1, b: -}, {a: -, b: x}]
+    0 rejected at $.o.a: expected decimal(20,1), found four (not a number) <- {"o":{"a":"four"},"l":null}
+    0 rejected at $.o: expected struct<a: decimal(20,1), b: struct<c: bool>>, found [] <- {"o":[],"l":{"a":1}}
+    0 rejected at $.o: another key than "A" is the field `a` too <- {"o":{"a":6,"A":7}}
+    o struct<a: decimal(20,1), b: struct<c: bool>>, l list<struct<a: int64, b: string>>
+    0: {a: 5.5, b: -} -
+    0 done
+    # Freeze
+    o struct<a: int64>, l list<struct<a: int64>>
+    0: {a: 1} [{a: 1}]
+    error bad_data[SG0303]: the source's records changed, and the schema is frozen: `o.b` is new
+    # Quarantine
+    o struct<a: int64>, l list<struct<a: int64>>
+    0: {a: 1} [{a: 1}]
+    0 rejected at $.o.b: a field that the column's type does not have <- {"o":{"a":2,"b":{"C":true}},"l":[]}
+    0 rejected at $.l[1].b: a field that the column's type does not have <- {"o":{"a":3},"l":[{"a":1},{"b":"x"}]}
+    0 rejected at $.o.a: expected int64, found "four" <- {"o":{"a":"four"},"l":null}
+    0 rejected at $.o.a: expected int64, found 5.5 (not a whole number) <- {"o":{"a":5.5}}
+    0 rejected at $.o: expected struct<a: int64>, found [] <- {"o":[],"l":{"a":1}}
+    0 rejected at $.o: another key than "A" is the field `a` too <- {"o":{"a":6,"A":7}}
+    0 done
+    # DropValue
+    o struct<a: int64>, l list<struct<a: int64>>
+    0: {a: 1} [{a: 1}]
+    o struct<a: int64>, l list<struct<a: int64>>
+    0: {a: 2} []
+    o struct<a: int64>, l list<struct<a: int64>>
+    0: {a: 3} [{a: 1}, {a: -}]
+    o struct<a: int64>, l list<struct<a: int64>>
+    0: - -
+    0: - -
+    0: - -
+    0: - -
+    0 done
+    note 7 values were left out, as `drop_value` says
+    "#);
+}
+
+/// What is deep, and what is a table by its keys, stays JSON.
+#[tokio::test]
+async fn structs_have_bounds() {
+    let deep = "[".repeat(9) + "1" + &"]".repeat(9);
+    let deep: Value = serde_json::from_str(&deep).unwrap();
+    let wide: serde_json::Map<String, Value> = (0..1_001).map(|n| (format!("k{n}"), json!(n))).collect();
+    let told = read_structs(
+        vec![json!([{ "deep": deep, "wide": wide }])],
+        &[],
+        OnChange::Evolve,
+        OnChange::Evolve,
+    )
+    .await;
+    assert_eq!(
+        told.lines().next(),
+        Some("deep list<list<list<list<list<list<list<list<json>>>>>>>>, wide json")
+    );
+}
+
+#[tokio::test]
+async fn a_declared_column_without_a_type_may_be_a_struct() {
+    let f = Fixture::new(|asked, _| match asked.param("page") {
+        Some(_) => Reply::json(json!({ "items": [{ "o": { "A b": 2, "new": 1 }, "j": {} }, { "o": { "A b": 3 } }] })),
+        None => Reply::json(json!({ "items": [{ "o": { "A b": 1 }, "j": { "k": 1 } }], "next": "/x?page=2" })),
+    })
+    .await;
+    let copy = json!({ "request": { "get": "/x" }, "records": "$.items[*]", "paginate": { "next_link": "$.next" } });
+    // Found out now, and as it was found out before.
+    let mut all = Vec::new();
+    for (of, untyped) in [("json", vec!["o".into(), "j".into()]), ("struct<a_b: int64>", vec![])] {
+        let mut request = request(copy.clone(), &[&format!("o {of}"), "j json"]);
+        request.schema.untyped = untyped;
+        request.schema.on_type_change = OnChange::Quarantine;
+        request.schema.nested.columns = [("o".to_string(), Nested::Struct)].into();
+        all.push(f.read(request).await);
+    }
+    insta::assert_snapshot!(all.join("\n"), @r#"
+    0: {a_b: 1, new: -} {"k":1}
+    0: {a_b: 2, new: 1} {}
+    0: {a_b: 3, new: -} -
+    0 done
+    0: {a_b: 1} {"k":1}
+    0 rejected at $.o.new: a field that the column's type does not have <- {"o":{"A b":2,"new":1},"j":{}}
+    0: {a_b: 3} -
+    0 done
     "#);
 }
 

@@ -301,6 +301,27 @@ fn no_text_makes_it_fall_over() {
 }
 
 #[test]
+fn what_objects_and_lists_become_is_said_once() {
+    assert_snapshot!(copy("  nested: struct\n"), @"");
+    assert_snapshot!(copy("  columns: { o: { nested: struct }, p: { type: json } }\n"), @"");
+    let twice =
+        copy("  columns: { o: { nested: struct, type: json }, v: { value: 1, nested: json } }\n  nested: flat\n");
+    assert_snapshot!(twice, @r"
+    SG0120 assets/x.yaml:6 `nested`: `type` and `nested` cannot stand beside each other: `type` says what the column is — write one of them
+    SG0120 assets/x.yaml:6 `nested`: `value` and `nested` cannot stand beside each other: `value` says what the column is — write one of them
+    SG0110 assets/x.yaml:7 `flat`: `nested` cannot be `flat` — write `json` or `struct`
+    ");
+    let files = with(
+        "assets/x.yaml",
+        "asset: raw.x\ncopy: { from: files, path: x.csv, nested: struct, columns: { o: { nested: struct } } }\n",
+    );
+    assert_snapshot!(files, @r"
+    SG0129 assets/x.yaml:2 `nested`: `nested` is not acted on by this version — leave it out
+    SG0129 assets/x.yaml:2 `nested`: `nested` of a column is not acted on by this version where `files` is read — leave it out, and give the column its `type`
+    ");
+}
+
+#[test]
 fn what_changes_of_the_source_do_to_declared_columns() {
     assert_snapshot!(copy("  columns: { id: { type: string } }\n  on_new_column: evolve\n  on_type_change: evolve\n"), @r#"
     SG0129 assets/x.yaml:7 `on_new_column`: `on_new_column` beside `columns` is not acted on by this version: values that no column names are not looked at — leave it out; or leave out `columns`, and they are inferred
