@@ -17,7 +17,7 @@ use segue_spec::selector::Selector;
 use segue_sql::{LocalEngine, LocalOptions};
 use segue_store::Store;
 use segue_work::deps::{Deps, Places};
-use segue_work::report::Progress;
+use segue_work::report::{Progress, Silent};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -187,18 +187,27 @@ impl App {
                 sinks.insert(into.connection.clone(), sources.sink(&into.connection)?);
             }
         }
+        Ok(self.deps_into(sinks, progress))
+    }
+
+    /// As [`App::deps`], for what touches the lake alone: no connection is opened.
+    pub(crate) fn lake_deps(&self) -> Deps {
+        self.deps_into(BTreeMap::new(), Arc::new(Silent))
+    }
+
+    fn deps_into(&self, sinks: BTreeMap<String, Arc<dyn Sink>>, progress: Arc<dyn Progress>) -> Deps {
         let lake: Arc<dyn Sink> = self.lake.clone();
-        Ok(Deps {
+        Deps {
             project: self.project.clone(),
             store: self.store.clone(),
             places: Places { lake, sinks },
             keeper: Arc::new(self.keeper()),
-            sources: Arc::new(sources),
+            sources: Arc::new(self.sources()),
             engine: self.engine.clone(),
             shelf: self.shelf(),
             progress,
             holder: self.holder.clone(),
-        })
+        }
     }
 
     /// What keeps the lake in order.

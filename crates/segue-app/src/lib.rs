@@ -29,6 +29,7 @@ pub mod work {
 
 pub use segue_sql::{format, is_complete, locate};
 pub use segue_work::plan::{Plan, Planned, Refusal};
+pub use segue_work::step::moment;
 pub use surroundings::Surroundings;
 pub use use_cases::asset::{Doomed, Dropped, asset_doomed, asset_drop};
 pub use use_cases::connection::{connection_test, connection_unblock};
@@ -39,6 +40,7 @@ pub use use_cases::lake::{lake_compact, lake_history, lake_vacuum};
 pub use use_cases::plan::{PlanReport, PlannedFamily, accept_source, apply, plan};
 pub use use_cases::preview::preview;
 pub use use_cases::quarantine::{quarantine_list, quarantine_show};
+pub use use_cases::restore::{AsOf, Position, RestoreRequest, Restored, lake_restore};
 pub use use_cases::run::{BackfillPart, RunRequest, backfill_dry_run, resume, run};
 pub use use_cases::runs::{logs, runs};
 pub use use_cases::scaffold::{Scaffolded, Starter, scaffold};

@@ -69,7 +69,9 @@ impl Lake {
             if let Some(e) = failed.take().filter(|e| e.kind() != Kind::Conflict) {
                 return Err(e);
             }
-            if !fits(&plan, table.as_deref()) {
+            // What replaces all of a table does so with the version that was looked at: rows that came since would stay.
+            let is_same = plan.version == table.as_deref().map(Table::version);
+            if !fits(&plan, table.as_deref()) || (part.change == Change::ReplaceTable && !is_same) {
                 return Ok(Committed::Moved);
             }
             match self.land(record, part, &plan, table.as_deref(), last, ctx).await {
@@ -179,6 +181,7 @@ impl Lake {
             n: record.n,
             predecessor: part.predecessor,
             last,
+            is_whole: part.change == Change::ReplaceTable,
         };
         let log = match table {
             Some(table) => table.log.clone(),
@@ -201,14 +204,18 @@ impl Lake {
         let now = ctx.clock.now().as_millisecond();
         actions.extend(plan.removes.iter().map(|f| Action::Remove(f.remove(now, true))));
         actions.extend(plan.adds.iter().map(|f| Action::Add(f.add(true))));
-        let operation = match created {
-            Some((protocol, metadata)) => DeltaOperation::Create {
+        let operation = match (created, restored(part)?) {
+            (Some((protocol, metadata)), _) => DeltaOperation::Create {
                 mode: SaveMode::ErrorIfExists,
                 location,
                 protocol,
                 metadata,
             },
-            None => DeltaOperation::Write {
+            (None, version @ Some(_)) => DeltaOperation::Restore {
+                version,
+                datetime: None,
+            },
+            (None, None) => DeltaOperation::Write {
                 mode: if matches!(part.change, Change::Append) {
                     SaveMode::Append
                 } else {
@@ -249,6 +256,12 @@ async fn after_a_database(record: &CommitRecord, part: &Part, table: Option<&Tab
         }
         _ => Ok(Standing::ShutOut),
     }
+}
+
+/// The version that the part brings back, if it does.
+fn restored(part: &Part) -> Result<Option<u64>> {
+    let places = part.staged.iter().map(Place::of).collect::<Result<Vec<_>>>()?;
+    Ok(places.into_iter().find_map(|p| p.version))
 }
 
 /// How everything of ours is committed: no retry by the library, no checkpoint and no clean-up on the way.

@@ -37,6 +37,8 @@ pub(crate) struct Own {
     pub predecessor: u64,
     /// The asset's last number at the version that was read.
     pub last: u64,
+    /// Whether it replaces the table as a whole, so that nothing may have come since, also where it only adds files.
+    pub is_whole: bool,
 }
 
 impl Guard {
@@ -98,7 +100,8 @@ impl Guard {
                 ),
             ));
         }
-        if version != next && (reshaped || !entry.only_adds()) {
+        let may_follow = entry.only_adds() && self.own.is_none_or(|own| !own.is_whole);
+        if version != next && (reshaped || !may_follow) {
             return Err(moved());
         }
         self.check_files(&entry, &sizes).await

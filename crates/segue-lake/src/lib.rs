@@ -6,7 +6,8 @@
 //! nothing that somebody may still need is removed ([`keep`]).
 //!
 //! In reading order: [`lake`] the entry, [`staged`] rows that lie ready, [`work`] what a change would do, [`plan`] the answer to that,
-//! [`claims`] and [`commit`] how it lands, [`guard`] what stops it, [`view`] and [`provider`] reading, [`keep`] house-keeping.
+//! [`claims`] and [`commit`] how it lands, [`guard`] what stops it, [`view`] and [`provider`] reading, [`past`] what was,
+//! [`keep`] house-keeping.
 //!
 //! There is no policy here: providers are unsecured, and only the SQL engine may register them, wrapped.
 
@@ -21,6 +22,7 @@ mod keep;
 mod lake;
 mod loaded;
 mod log;
+mod past;
 mod plan;
 mod provider;
 mod read;

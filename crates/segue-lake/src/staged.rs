@@ -28,6 +28,9 @@ pub(crate) struct Place {
     /// Rows whose keys go.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deletes: Vec<DataFile>,
+    /// The version of the table whose own files these are: then they were not staged, and nobody may remove them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
 }
 
 impl Place {
@@ -79,6 +82,7 @@ impl Lake {
             columns: columns(&kept)?,
             files: comes.finish().await?,
             deletes: goes.finish().await?,
+            version: None,
         };
         reach(Boundary::LakeStaged);
         let files = || place.files.iter().chain(&place.deletes);
@@ -95,7 +99,10 @@ impl Lake {
         let store = self.store_of(&target.place);
         let mut paths: Vec<String> = wrote.to_vec();
         for staged in staged {
-            paths.extend(Place::of(staged)?.paths().map(str::to_string));
+            let place = Place::of(staged)?;
+            if place.version.is_none() {
+                paths.extend(place.paths().map(str::to_string));
+            }
         }
         for path in paths {
             match store.delete(&crate::read::location(&path)).await {

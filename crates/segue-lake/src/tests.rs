@@ -11,6 +11,7 @@ mod keep;
 mod merges;
 mod model;
 mod modes;
+mod past;
 mod power;
 mod protocol;
 mod provider;

@@ -23,7 +23,7 @@ pub struct LakeView {
     name: String,
     store: Arc<dyn ObjectStore>,
     schema: SchemaRef,
-    files: Arc<Vec<DataFile>>,
+    pub(crate) files: Arc<Vec<DataFile>>,
     version: Option<u64>,
 }
 

@@ -31,7 +31,7 @@ use segue_core::hash::sha256;
 use segue_core::history::refuse_own;
 use segue_core::sink::{Change, Grain, Missing, MissingRows, Staged, Target, WorkedOut};
 use segue_core::{Batches, Ctx, Error, Footprint, Labels, Result, Spans, align};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use values::Values;
 
@@ -136,7 +136,8 @@ impl<'a> Work<'a> {
             let nullable = wanted.field_with_name(f.name()).is_ok_and(|w| w.is_nullable());
             f.as_ref().clone().with_nullable(nullable)
         });
-        let places: Vec<Place> = staged.iter().map(Place::of).collect::<Result<_>>()?;
+        let mut places: Vec<Place> = staged.iter().map(Place::of).collect::<Result<_>>()?;
+        stay(&mut files, &mut places);
         let mut columns = places.iter().flat_map(|p| &p.columns);
         if let Some(lost) = columns.find(|c| after.field_with_name(&c.name).is_err()) {
             return Err(Error::bug(format!(
@@ -290,6 +291,21 @@ impl<'a> Work<'a> {
             footprint,
             plan: plan.to_json()?,
         })
+    }
+}
+
+/// Files of an old version that the table has still stay as they are: they neither come nor go.
+fn stay(files: &mut Vec<DataFile>, places: &mut [Place]) {
+    for place in places.iter_mut().filter(|p| p.version.is_some()) {
+        let there: HashSet<String> = files.iter().map(|f| f.path.clone()).collect();
+        let stays: HashSet<String> = place
+            .files
+            .iter()
+            .map(|f| f.path.clone())
+            .filter(|p| there.contains(p))
+            .collect();
+        place.files.retain(|f| !stays.contains(&f.path));
+        files.retain(|f| !stays.contains(&f.path));
     }
 }
 

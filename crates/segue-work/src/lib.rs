@@ -23,5 +23,5 @@ pub mod step;
 mod testing;
 
 pub use deps::{Deps, Opened, Places, Sources};
-pub use names::asset_name;
+pub use names::{asset_name, changes as column_changes, table_columns};
 pub use report::{Ended, Event, Progress, RunReport, StepReport};

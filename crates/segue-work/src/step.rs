@@ -27,6 +27,7 @@ mod take;
 mod tell;
 mod work;
 
+pub use grains::grains;
 pub use land::Rejudge;
 pub use read::Batching;
 pub use shelf::{Noted, forget_notes, noted};
@@ -114,21 +115,7 @@ fn uncancelled(ctx: &Ctx) -> Ctx {
 /// # Errors
 /// `Invalid` for what is no time, and for an end that is not after the start.
 pub fn stretch(from: Option<&str>, to: Option<&str>, timezone: &str, now: jiff::Timestamp) -> Result<Option<Span>> {
-    let zone = crate::ranges::zone(timezone)?;
-    let instant = |text: &str| -> Result<i64> {
-        if let Ok(at) = text.parse::<jiff::Timestamp>() {
-            return Ok(at.as_microsecond());
-        }
-        let local = text
-            .parse::<jiff::civil::DateTime>()
-            .or_else(|_| text.parse::<jiff::civil::Date>().map(|d| d.at(0, 0, 0, 0)));
-        let local = local.map_err(|e| {
-            Error::new(Kind::Invalid, format!("`{text}` is no time"))
-                .hint("write 2024-01-31, 2024-01-31T06:00 or 2024-01-31T06:00:00Z")
-                .caused_by(e)
-        })?;
-        crate::ranges::instant(&zone, local)
-    };
+    let instant = |text: &str| Ok(moment(text, timezone)?.as_microsecond());
     let (Some(from), to) = (from, to) else {
         return match to {
             None => Ok(None),
@@ -142,6 +129,27 @@ pub fn stretch(from: Option<&str>, to: Option<&str>, timezone: &str, now: jiff::
         return Err(Error::new(Kind::Invalid, "--to is not after --from"));
     }
     Ok(Some(stretch))
+}
+
+/// A time as a person writes it: in RFC 3339, or as a local day or time of this zone.
+///
+/// # Errors
+/// `Invalid` for what is no time.
+pub fn moment(text: &str, timezone: &str) -> Result<jiff::Timestamp> {
+    if let Ok(at) = text.parse::<jiff::Timestamp>() {
+        return Ok(at);
+    }
+    let local = text
+        .parse::<jiff::civil::DateTime>()
+        .or_else(|_| text.parse::<jiff::civil::Date>().map(|d| d.at(0, 0, 0, 0)));
+    let no_time = || Error::new(Kind::Invalid, format!("`{text}` is no time"));
+    let local = local.map_err(|e| {
+        no_time()
+            .hint("write 2024-01-31, 2024-01-31T06:00 or 2024-01-31T06:00:00Z")
+            .caused_by(e)
+    })?;
+    let micros = crate::ranges::instant(&crate::ranges::zone(timezone)?, local)?;
+    jiff::Timestamp::from_microsecond(micros).map_err(|e| no_time().caused_by(e))
 }
 
 /// What the functions of one try share.

@@ -421,6 +421,38 @@ pub enum Lake {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Bring a table back to one of its versions, as a new one.
+    Restore {
+        /// The asset.
+        asset: String,
+        #[command(flatten)]
+        as_of: AsOf,
+        /// What is done afterwards, instead of what was done then.
+        #[arg(long, value_enum)]
+        position: Option<Position>,
+        /// Say what would change.
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+#[group(required = true, multiple = false)]
+pub struct AsOf {
+    /// This version of the table.
+    #[arg(long, value_name = "N")]
+    pub version: Option<u64>,
+    /// The version that was the newest then: a time in RFC 3339, or a day or a time of the project's zone.
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Position {
+    /// Go on from where it is now: what was read since is not read again.
+    Keep,
+    /// Begin anew: everything is read or computed again.
+    Reset,
 }
 
 #[derive(Debug, Subcommand)]

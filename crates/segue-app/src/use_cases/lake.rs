@@ -19,7 +19,7 @@ const SMALL_FILES: usize = 2;
 /// # Errors
 /// `NotFound` for an asset that never ran, `Unsupported` for one that is written elsewhere.
 pub async fn lake_history(app: &App, asset: &str, limit: usize) -> Result<Vec<HistoryEntry>> {
-    app.lake.history(&in_lake(app, asset).await?, limit).await
+    app.lake.history(&in_lake(&app.row(asset).await?)?, limit).await
 }
 
 /// Joins the small files of these assets' tables and of their companions.
@@ -69,13 +69,13 @@ pub async fn lake_vacuum(
     Ok(done)
 }
 
-async fn in_lake(app: &App, asset: &str) -> Result<Target> {
-    let row = app.row(asset).await?;
+/// An asset's own table, in the lake.
+pub(super) fn in_lake(row: &AssetRow) -> Result<Target> {
     match &row.connection {
-        None => Ok(known::own(&row)),
+        None => Ok(known::own(row)),
         Some(connection) => Err(Error::new(
             Kind::Unsupported,
-            format!("{asset} is written into `{connection}`, not into the lake"),
+            format!("{} is written into `{connection}`, not into the lake", row.name),
         )),
     }
 }

@@ -280,6 +280,7 @@ async fn said(bed: &Bed, own: Option<(u64, u64)>, version: u64, entry: &str) -> 
         n,
         predecessor,
         last: 4,
+        is_whole: false,
     });
     let guard = Guard::on(table.log.clone(), Some(3), own, "raw.sales");
     let bytes = CommitOrBytes::LogBytes(entry.to_string().into());

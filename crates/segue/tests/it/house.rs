@@ -3,6 +3,7 @@
 mod aside;
 mod asked;
 mod dropped;
+mod restored;
 mod state;
 
 use crate::support::{Done, Project, Server};

@@ -58,7 +58,9 @@ fn verb(command: &Command, above: &str, text: &mut String) {
     }
     let own: Vec<&Arg> = command
         .get_arguments()
-        .filter(|a| !a.is_global_set() && !a.is_hide_set() && !["help", "version"].contains(&a.get_id().as_str()))
+        .filter(|a| !a.is_global_set() && !a.is_hide_set())
+        // The program's own, and not one that names a version.
+        .filter(|a| a.get_action().takes_values() || !["help", "version"].contains(&a.get_id().as_str()))
         .collect();
     let places: String = own
         .iter()
