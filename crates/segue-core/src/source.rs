@@ -113,6 +113,25 @@ pub struct ReadRequest {
     pub params: serde_json::Map<String, Value>,
 }
 
+impl ReadRequest {
+    /// All that these keys name, in one whole slice and in the columns that are found there.
+    pub fn all_of(copy: Value) -> ReadRequest {
+        ReadRequest {
+            copy,
+            schema: ReadSchema::default(),
+            slices: vec![Slice::whole()],
+            batch: None,
+            slice_columns: Vec::new(),
+            range: None,
+            from: None,
+            limit: None,
+            keep_pages: false,
+            replay: None,
+            params: serde_json::Map::new(),
+        }
+    }
+}
+
 /// Several slices in one request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SliceBatch {

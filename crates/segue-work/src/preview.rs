@@ -210,7 +210,6 @@ async fn from_source(
     let (columns, untyped) = declared.unzip();
     let batch = copy.for_each.as_ref().and_then(ForEach::batch);
     let request = ReadRequest {
-        copy: opened.settings,
         schema: ReadSchema {
             declared: is_declared,
             columns,
@@ -225,12 +224,9 @@ async fn from_source(
             join: b.join.clone(),
         }),
         slice_columns: copy.slice.clone(),
-        range: None,
-        from: None,
         limit: Some(limit),
-        keep_pages: false,
-        replay: None,
         params,
+        ..ReadRequest::all_of(opened.settings)
     };
     let mut read = ctx.or_cancelled(opened.source.read(request, ctx)).await?;
     let mut found: Vec<RecordBatch> = Vec::new();

@@ -5,8 +5,8 @@ mod conformance;
 use super::*;
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use futures::StreamExt;
+use segue_core::Clock;
 use segue_core::source::{Column, OnChange, ReadSchema};
-use segue_core::{Clock, Slice};
 use segue_testkit::clock::ManualClock;
 use segue_testkit::gate::MemoryGate;
 use serde_json::{Value, json};
@@ -51,24 +51,12 @@ async fn read_files(
         .collect();
     let declared = !columns.is_empty();
     let mut request = ReadRequest {
-        copy,
         schema: ReadSchema {
             columns: declared.then_some(columns),
             declared,
-            untyped: Vec::new(),
-            on_new_column: OnChange::Evolve,
-            on_type_change: OnChange::Evolve,
-            nested: Default::default(),
+            ..ReadSchema::default()
         },
-        slices: vec![Slice::whole()],
-        batch: None,
-        slice_columns: Vec::new(),
-        range: None,
-        from: None,
-        limit: None,
-        keep_pages: false,
-        replay: None,
-        params: serde_json::Map::new(),
+        ..ReadRequest::all_of(copy)
     };
     change(&mut request);
     let stream = match source.read(request, &Ctx::new("dev", clock)).await {

@@ -5,11 +5,11 @@ use arrow_array::RecordBatch;
 use arrow_cast::display::array_value_to_string;
 use futures::StreamExt;
 use segue_core::source::{Column, OnChange, Read, ReadRequest, ReadSchema};
-use segue_core::{Ctx, Error, Kind, Slice, SystemClock, Type};
+use segue_core::{Ctx, Error, Kind, SystemClock, Type};
 use segue_testkit::clock::ManualClock;
 use segue_testkit::gate::MemoryGate;
 use segue_testkit::postgres::{LOGIN, Pooler, Postgres, USER};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio_postgres::{Client, NoTls};
@@ -92,17 +92,8 @@ fn source(settings: Value) -> Result<Arc<dyn Source>> {
 
 fn request(copy: Value, schema: ReadSchema) -> ReadRequest {
     ReadRequest {
-        copy,
         schema,
-        slices: vec![Slice::whole()],
-        batch: None,
-        slice_columns: Vec::new(),
-        range: None,
-        from: None,
-        limit: None,
-        keep_pages: false,
-        replay: None,
-        params: Map::new(),
+        ..ReadRequest::all_of(copy)
     }
 }
 

@@ -177,24 +177,12 @@ fn column(text: &str) -> Column {
 /// A request with these columns and one whole slice.
 fn request(copy: Value, columns: &[&str]) -> ReadRequest {
     ReadRequest {
-        copy,
         schema: ReadSchema {
             columns: (!columns.is_empty()).then(|| columns.iter().map(|c| column(c)).collect()),
             declared: !columns.is_empty(),
-            untyped: Vec::new(),
-            on_new_column: OnChange::Evolve,
-            on_type_change: OnChange::Evolve,
-            nested: Nesting::default(),
+            ..ReadSchema::default()
         },
-        slices: vec![Slice::whole()],
-        batch: None,
-        slice_columns: Vec::new(),
-        range: None,
-        from: None,
-        limit: None,
-        keep_pages: false,
-        replay: None,
-        params: serde_json::Map::new(),
+        ..ReadRequest::all_of(copy)
     }
 }
 

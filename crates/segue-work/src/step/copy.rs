@@ -282,7 +282,6 @@ impl Doing<'_> {
         let is_declared = declared.is_some();
         let (columns, untyped) = declared.unzip();
         Ok(ReadRequest {
-            copy: settings,
             schema: ReadSchema {
                 declared: is_declared,
                 columns: columns.or_else(|| frozen.map(<[Column]>::to_vec)),
@@ -300,12 +299,11 @@ impl Doing<'_> {
                 join: b.join.clone(),
             }),
             slice_columns: copy.slice.clone(),
-            range: None,
             from,
-            limit: None,
             keep_pages,
             replay,
             params: self.seen.params.clone(),
+            ..ReadRequest::all_of(settings)
         })
     }
 

@@ -1,7 +1,6 @@
 //! A file that changes under the reader.
 
 use super::*;
-use segue_core::source::ReadSchema;
 use serde_json::json;
 use std::sync::Arc;
 
@@ -10,19 +9,7 @@ fn read_while(path: &Path, happens: impl FnOnce()) -> String {
     let clock: Arc<dyn segue_core::Clock> = Arc::new(segue_testkit::clock::ManualClock::default());
     let ctx = Ctx::new("dev", clock);
     let copy: FilesCopy = serde_json::from_value(json!({ "path": "a.csv" })).unwrap();
-    let request = ReadRequest {
-        copy: json!({}),
-        schema: ReadSchema::default(),
-        slices: Vec::new(),
-        batch: None,
-        slice_columns: Vec::new(),
-        range: None,
-        from: None,
-        limit: None,
-        keep_pages: false,
-        replay: None,
-        params: serde_json::Map::new(),
-    };
+    let request = ReadRequest::all_of(json!({}));
     let (out, mut results) = tokio::sync::mpsc::channel(4);
     let mut reading = Reading::new(&request, &ctx, &out);
     let source = Source::of(path, "a.csv".into(), &copy).unwrap();

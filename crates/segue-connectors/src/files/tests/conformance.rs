@@ -71,7 +71,6 @@ impl Served for Folder {
             value: None,
         };
         ReadRequest {
-            copy: json!({ "path": "*.csv" }),
             schema: ReadSchema {
                 columns: Some(vec![
                     column("id", "int64"),
@@ -81,15 +80,7 @@ impl Served for Folder {
                 declared: true,
                 ..ReadSchema::default()
             },
-            slices: vec![Slice::whole()],
-            batch: None,
-            slice_columns: Vec::new(),
-            range: None,
-            from: None,
-            limit: None,
-            keep_pages: false,
-            replay: None,
-            params: serde_json::Map::new(),
+            ..ReadRequest::all_of(json!({ "path": "*.csv" }))
         }
     }
 }
