@@ -12,6 +12,8 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
 const DOING: &str = "read the marks of commits";
+/// Records that are asked for at once.
+const PORTION: usize = 256;
 const COLUMNS: &str = "asset::text, table_id::text, place, created, table_oid, n, id::text";
 
 /// The asset's row in `_segue_heads`.
@@ -131,17 +133,31 @@ impl<'a> Marks<'a> {
         found.first().map(record).transpose()
     }
 
-    /// The records above `since` and up to `until`, by number, at most so many.
-    pub async fn records(&self, asset: AssetId, (since, until): (u64, u64), most: usize) -> Result<Vec<CommitRecord>> {
+    /// Hands on the records above `since` and up to `until`, by number. They come by the portion: there may be tens of thousands.
+    pub async fn each(
+        &self,
+        asset: AssetId,
+        (mut since, until): (u64, u64),
+        mut take: impl FnMut(CommitRecord),
+    ) -> Result<()> {
         let sql = format!(
-            "select record from {} where asset = $1::text::uuid and n > $2::text::int8 and n <= $3::text::int8 order by n limit {most}",
+            "select record from {} where asset = $1::text::uuid and n > $2::text::int8 and n <= $3::text::int8 order by n limit {PORTION}",
             self.commits
         );
         let number = |n: u64| n.min(i64::MAX as u64).to_string();
-        let found = self
-            .rows(&sql, &[&asset.to_string(), &number(since), &number(until)])
-            .await?;
-        found.iter().map(record).collect()
+        loop {
+            let found = self
+                .rows(&sql, &[&asset.to_string(), &number(since), &number(until)])
+                .await?;
+            for row in &found {
+                let record = record(row)?;
+                since = record.n;
+                take(record);
+            }
+            if found.len() < PORTION {
+                return Ok(());
+            }
+        }
     }
 
     /// Moves the asset's mark to the record, and keeps the record.

@@ -26,9 +26,6 @@ use serde_json::Value;
 use std::sync::Arc;
 use tokio_postgres::Client;
 
-/// Records that are in memory at once.
-const RECORDS: usize = 256;
-
 /// Tables in one database.
 #[derive(Clone)]
 pub(super) struct Database {
@@ -395,15 +392,17 @@ impl Sink for Database {
             if !marks.exist().await? {
                 return Ok(Vec::new());
             }
-            let mut n = marks.of_asset(target.asset).await?.map_or(0, |m| m.n);
+            let head = marks.of_asset(target.asset).await?.map_or(0, |m| m.n);
             let mut along = Vec::new();
-            while n > 0 {
-                let Some(record) = marks.record(target.asset, n).await? else {
-                    break;
-                };
-                n = record.predecessor;
-                along.push(record);
-            }
+            marks.each(target.asset, (0, head), |record| along.push(record)).await?;
+            // Those from which the head was come to.
+            let mut next = head;
+            along.reverse();
+            along.retain(|record| {
+                let is_next = record.n == next;
+                next = if is_next { record.predecessor } else { next };
+                is_next
+            });
             along.reverse();
             Ok(along)
         });
@@ -440,22 +439,19 @@ impl Sink for Database {
 
     async fn changes(&self, target: &Target, since: u64, until: u64, ctx: &Ctx) -> Result<Vec<LoggedChange>> {
         let changes = self.look(ctx, async |client| {
-            let (marks, mut since, mut changes) = (self.marks(client), since, Vec::new());
+            let (marks, mut changes) = (self.marks(client), Vec::new());
             if !marks.exist().await? {
                 return Ok(changes);
             }
-            loop {
-                let records = marks.records(target.asset, (since, until), RECORDS).await?;
-                changes.extend(records.iter().map(|record| LoggedChange {
-                    version: record.n,
-                    n: Some(record.n),
-                    data_changed: !record.footprint.is_nothing(),
-                }));
-                match records.last() {
-                    Some(last) if records.len() == RECORDS => since = last.n,
-                    _ => return Ok(changes),
-                }
-            }
+            let change = |record: CommitRecord| LoggedChange {
+                version: record.n,
+                n: Some(record.n),
+                data_changed: !record.footprint.is_nothing(),
+            };
+            marks
+                .each(target.asset, (since, until), |record| changes.push(change(record)))
+                .await?;
+            Ok(changes)
         });
         changes.await.map_err(|e| self.about(target, e))
     }
