@@ -46,6 +46,14 @@ impl Postgres {
         Postgres::start_in(new_folder(), settings)
     }
 
+    /// Starts one whose write-ahead log is in files of so many megabytes: of tables and log, [`Postgres::limit_files`] may then meet the one alone. Nobody
+    /// but who commits writes the log.
+    pub fn start_with_log_files_of(megabytes: u32) -> Postgres {
+        let folder = new_folder();
+        make_cluster(folder.path(), &[&format!("--wal-segsize={megabytes}")]);
+        Postgres::start_on(folder, &["wal_writer_delay=10s", "autovacuum=off"])
+    }
+
     /// Starts one that speaks TLS, under a certificate for `localhost`. Gives the file of the authority that signed it.
     pub fn start_with_tls() -> (Postgres, PathBuf) {
         let folder = new_folder();
@@ -95,7 +103,12 @@ impl Postgres {
     }
 
     fn start_in(folder: TempDir, settings: &[&str]) -> Postgres {
-        make_cluster(folder.path());
+        make_cluster(folder.path(), &[]);
+        Postgres::start_on(folder, settings)
+    }
+
+    /// On the cluster that is in the folder.
+    fn start_on(folder: TempDir, settings: &[&str]) -> Postgres {
         let port = TcpListener::bind("127.0.0.1:0")
             .and_then(|l| l.local_addr())
             .expect("a free port")
@@ -219,6 +232,47 @@ impl Postgres {
         status.lines().nth(7).is_some_and(|line| line.trim() == "ready")
     }
 
+    /// Goes on with its log in the middle of one of these files of it.
+    pub fn fill_log(&self, megabytes: u32) {
+        let file = megabytes << 20;
+        let at = "(pg_walfile_name_offset(pg_current_wal_insert_lsn())).file_offset";
+        let more = format!("({file} + {file} / 2 - {at}) % {file}");
+        self.sql(
+            "postgres",
+            &format!("select pg_logical_emit_message(true, 'fill', repeat('x', {more}))"),
+        );
+    }
+
+    /// From now on no file of it becomes longer than so many bytes; `None`: each as long as it may be. To the server that is a disk that is full: of
+    /// what it has to write, a part is written, or nothing. It needs no right to mount one that is small.
+    ///
+    /// # Panics
+    /// When the server does not run.
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        let status = std::fs::read_to_string(self.data().join("postmaster.pid")).expect("it runs");
+        let server = status.lines().next().expect("its number").to_string();
+        let limit = bytes.map_or("unlimited".into(), |bytes| bytes.to_string());
+        let set = |process: &str| {
+            as_server("prlimit")
+                .args(["--pid", process, &format!("--fsize={limit}:")])
+                .output()
+        };
+        let done = set(&server).expect("prlimit is there");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        // And those that it has started already.
+        for entry in std::fs::read_dir("/proc").expect("it is there").flatten() {
+            let process = entry.file_name().to_string_lossy().into_owned();
+            let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+            // Behind the name, which may hold anything: a state, and the process that started it.
+            let parent = stat
+                .rsplit_once(')')
+                .and_then(|(_, rest)| rest.split_whitespace().nth(1));
+            if parent == Some(server.as_str()) {
+                let _it_may_have_ended = set(&process);
+            }
+        }
+    }
+
     /// What it has said.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
@@ -278,7 +332,7 @@ fn new_folder() -> TempDir {
 }
 
 /// Makes an empty cluster in the folder.
-fn make_cluster(folder: &Path) {
+fn make_cluster(folder: &Path, more: &[&str]) {
     if is_root() {
         run(Command::new("chown").arg(SERVER_USER).arg(folder));
     }
@@ -295,7 +349,7 @@ fn make_cluster(folder: &Path) {
         "--no-instructions",
         "-D",
     ];
-    run(as_server(program("initdb")).args(usual).arg(&data));
+    run(as_server(program("initdb")).args(usual).arg(&data).args(more));
     std::fs::write(data.join("pg_hba.conf"), HBA).expect("can write");
 }
 

@@ -3,7 +3,17 @@
 use segue_core::{Error, Kind};
 use segue_diag as codes;
 use std::error::Error as StdError;
-use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::error::{DbError, Severity, SqlState};
+
+/// The server's own functions that make a file longer: what they say of a quota, or of a limit of files, has no state of its own.
+const EXTENDING: [&str; 6] = [
+    "mdextend",
+    "mdzeroextend",
+    "XLogWrite",
+    "XLogFileInitInternal",
+    "XLogFileCopy",
+    "BufFileDumpBuffer",
+];
 
 /// The error of an operation; `doing` says which: `read public.orders`.
 pub(super) fn failed(doing: &str) -> impl Fn(tokio_postgres::Error) -> Error + '_ {
@@ -80,7 +90,12 @@ fn of_server(doing: &str, said: &DbError) -> Error {
         SqlState::LOCK_NOT_AVAILABLE => error(Kind::Unavailable)
             .hint("somebody holds a lock that is in the way (`pg_locks`, `pg_stat_activity`); it is tried again"),
         SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED => error(Kind::Unavailable),
-        SqlState::DISK_FULL => error(Kind::Unavailable).hint("the server's disk is full"),
+        SqlState::DISK_FULL => full(error(Kind::Unavailable)),
+        SqlState::INTERNAL_ERROR if said.routine().is_some_and(|r| EXTENDING.contains(&r)) => {
+            full(error(Kind::Unavailable))
+        }
+        // It starts anew, and what it had committed is there.
+        _ if said.parsed_severity() == Some(Severity::Panic) => error(Kind::Unavailable),
         SqlState::CONFIGURATION_LIMIT_EXCEEDED => error(Kind::Denied),
         _ => match state.code().get(..2) {
             // A time limit of the session, which not every server lets a read lift.
@@ -98,4 +113,10 @@ fn of_server(doing: &str, said: &DbError) -> Error {
             _ => error(Kind::Invalid),
         },
     }
+}
+
+fn full(error: Error) -> Error {
+    error.code(codes::POSTGRES_FULL).hint(
+        "make room on the database server's own disk, not on this machine's; nothing of the commit is in the table, and the next run goes on with it",
+    )
 }

@@ -8,6 +8,7 @@ mod copies;
 mod crash;
 mod demo;
 mod discover;
+mod disk;
 mod docs;
 mod families;
 mod house;

@@ -10,6 +10,7 @@ use segue_core::sink::{Change, Committed, Grain, Rows, Sink, Staged, Target, Wor
 use segue_core::{AssetId, CommitId, CommitRecord, Footprint, LedgerChange, TableId};
 
 mod conformance;
+mod disk;
 mod faults;
 mod modes;
 mod rules;
@@ -59,7 +60,21 @@ pub(super) fn rows(rows: &[(i64, Option<&str>)]) -> RecordBatch {
 
 impl World {
     pub async fn new(sql: &str) -> World {
-        let bed = Bed::new(sql).await;
+        World::of(Bed::new(sql).await)
+    }
+
+    /// On a server of its own.
+    pub async fn on(start: impl FnOnce() -> Postgres + Send + 'static) -> World {
+        let server = Arc::new(tokio::task::spawn_blocking(start).await.unwrap());
+        World::of(Bed {
+            client: client(&server, "postgres").await,
+            server,
+            database: "postgres".into(),
+            ctx: Ctx::new("dev", Arc::new(SystemClock::default())),
+        })
+    }
+
+    fn of(bed: Bed) -> World {
         World {
             sink: sink(bed.settings()),
             bed,

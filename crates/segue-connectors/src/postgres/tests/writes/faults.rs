@@ -109,14 +109,7 @@ async fn a_network_that_cuts_or_stalls_anywhere_leaves_a_commit_or_none() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_staged_outlives_a_server_that_dies_and_a_commit_does_not_half_happen() {
-    let server = tokio::task::spawn_blocking(|| Postgres::start(&["fsync=on"]))
-        .await
-        .unwrap();
-    let mut w = world().await;
-    w.bed.server = Arc::new(server);
-    w.bed.database = "postgres".into();
-    w.sink = sink(w.bed.settings());
-    w.target = target("things");
+    let mut w = World::on(|| Postgres::start(&["fsync=on"])).await;
     w.land(Change::merge(["id"]), rows(&[(1, Some("a")), (2, Some("b"))]))
         .await
         .unwrap();
