@@ -179,6 +179,9 @@ impl<'a> Column<'a> {
                 fixed(out, micros.to_be_bytes());
             }
             Values::List(lists, element, items) => array(out, lists, row, *element, items)?,
+            Values::Nested(of) if has_negative_zero(of, self.array, row) => {
+                return Err("a negative zero in `jsonb`, as which what is nested is kept".into());
+            }
             Values::Nested(of) => {
                 let mut json = String::new();
                 json_text(of, self.array, row, &mut json).map_err(|e| format!("it: {}", e.message()))?;
@@ -196,6 +199,26 @@ impl<'a> Column<'a> {
 fn list<'a>(inner: &Type, array: &'a ArrayRef) -> Values<'a> {
     let lists = array.as_list::<i32>();
     Values::List(lists, oid(inner), Box::new(Column::of(inner, lists.values())))
+}
+
+/// Whether a nested value holds a zero with a sign: to `jsonb` a number has none where it is zero.
+fn has_negative_zero(of: &Type, column: &ArrayRef, row: usize) -> bool {
+    let any = |of: &Type, items: ArrayRef| (0..items.len()).any(|at| has_negative_zero(of, &items, at));
+    if column.is_null(row) {
+        return false;
+    }
+    match of {
+        Type::Float32 => column.as_primitive::<Float32Type>().value(row).to_bits() == (-0_f32).to_bits(),
+        Type::Float64 => column.as_primitive::<Float64Type>().value(row).to_bits() == (-0_f64).to_bits(),
+        Type::List(inner) => any(inner, column.as_list::<i32>().value(row)),
+        Type::Vector(_) => any(&Type::Float64, column.as_list::<i32>().value(row)),
+        Type::Struct(fields) => {
+            let values = column.as_struct();
+            let mut each = fields.iter().enumerate();
+            each.any(|(at, (_, of))| has_negative_zero(of, values.column(at), row))
+        }
+        _ => false,
+    }
 }
 
 fn fixed<const N: usize>(out: &mut BytesMut, value: [u8; N]) {

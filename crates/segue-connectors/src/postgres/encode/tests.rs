@@ -94,6 +94,17 @@ fn what_the_server_would_take_for_something_else_is_refused() {
         let days = Arc::new(arrow_array::Date32Array::from(vec![days]));
         assert!(refused(Type::Date, days).contains("does not keep the date"));
     }
+    // In `jsonb` it would be a zero like any other; a plain list keeps it.
+    let matrix = |value: f64| {
+        let inner = arrow_array::builder::ListBuilder::new(arrow_array::builder::Float64Builder::new())
+            .with_field(Type::Float64.field("element", true));
+        let of = Type::List(Box::new(Type::Float64));
+        let mut lists = arrow_array::builder::ListBuilder::new(inner).with_field(of.field("element", true));
+        lists.append_value([Some([Some(1.0), None, Some(value)])]);
+        batch(&Type::List(Box::new(of)), Arc::new(lists.finish()))
+    };
+    insta::assert_snapshot!(sent(&matrix(-0.0)).unwrap_err().message(), @"column `a`: PostgreSQL does not keep a negative zero in `jsonb`, as which what is nested is kept");
+    sent(&matrix(0.0)).unwrap();
     for micros in [-1, 86_400_000_000] {
         assert!(refused(Type::Time, Arc::new(Int64Array::from(vec![micros]))).contains("as a time of day"));
     }
