@@ -1,5 +1,6 @@
 //! A real PostgreSQL server, from its package: in a folder of its own, on a free port of this machine, gone with the test.
 
+pub mod kinds;
 mod pooler;
 
 pub use pooler::Pooler;

@@ -2,7 +2,7 @@
 
 use super::change::{Column, Prepared};
 use super::staging::{DELETES, Piece};
-use super::target::{self, Table, Taking, as_own, comparable, taking};
+use super::target::{self, Table};
 use segue_core::sink::{Change, Target};
 use segue_core::{Error, Kind, Result, Type};
 use segue_diag as codes;
@@ -108,35 +108,26 @@ impl Prepared<'_> {
     /// Refuses values that would not be the same in a column that somebody else declared.
     async fn check_bent(&self, table: &Table) -> Result<()> {
         for column in self.columns.iter().filter(|c| c.comes) {
-            let there = table.column(&column.name);
-            let taking = there.and_then(|there| taking(&column.of, there));
+            let Some(there) = table.column(&column.name) else {
+                continue;
+            };
             for piece in &self.pieces {
                 let Ok(field) = piece.columns.field_with_name(&column.name) else {
                     continue;
                 };
-                let own = Type::of(field)?.postgres();
-                if own == column.declared {
+                let (of, from) = (Type::of(field)?, piece.place()?.quoted());
+                if of.postgres() == column.declared {
                     continue;
                 }
-                if taking == Some(Taking::Whole) {
+                let Some((came, kept)) = there.both(&column.quoted, &of, &table.place) else {
                     // The server says itself what is no value of the type.
-                    let taken = format!(
-                        "select count({}::{}) from {}",
-                        column.quoted,
-                        column.declared,
-                        piece.place()?.quoted()
-                    );
-                    self.count(&taken).await?;
+                    let taken = there.take(&column.quoted, &of, &table.place);
+                    self.count(&format!("select count({taken}) from {from}")).await?;
                     continue;
-                }
-                let taken = format!("{}::{}", column.quoted, column.declared);
-                let back = as_own(&taken, &column.declared, column.category, &Type::of(field)?);
+                };
                 let bent = self
                     .count(&format!(
-                        "select count(*) from {} where {} is distinct from {}",
-                        piece.place()?.quoted(),
-                        comparable(&column.quoted, &own),
-                        comparable(&back, &own)
+                        "select count(*) from {from} where {came} is distinct from {kept}"
                     ))
                     .await?;
                 if bent > 0 {

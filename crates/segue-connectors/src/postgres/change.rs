@@ -4,7 +4,7 @@
 use super::marks::{Mark, Marks};
 use super::place::{Place, literal, quoted};
 use super::staging::{self, DELETES, Piece};
-use super::target::{Table, as_own, comparable};
+use super::target::{Table, TableColumn, comparable};
 use crate::columns::Builder;
 use crate::columns::written::{MICROS_A_DAY, date_text, instant_text};
 use crate::plan::Plan;
@@ -41,10 +41,8 @@ pub(super) struct Column {
     pub of: Type,
     /// Its type in the table, as it will be.
     pub declared: String,
-    /// Its type in the table, as it is.
-    pub found: Option<String>,
-    /// What kind of type that is ([`target::TableColumn::category`]).
-    pub category: char,
+    /// The table's, as it is.
+    pub found: Option<TableColumn>,
     /// Whether it is in any of the staged pieces. One that is in none is not touched, and not set.
     pub comes: bool,
 }
@@ -124,16 +122,14 @@ fn columns(schema: &Schema, found: Option<&Table>, created: bool, pieces: &[Piec
     let each = schema.fields().iter().map(|field| {
         let of = Type::of(field)?;
         let column = found.and_then(|t| t.column(field.name()));
-        let there = column.map(|c| c.declared.clone());
         Ok(Column {
             name: field.name().clone(),
             quoted: quoted(field.name()),
-            declared: match &there {
-                Some(there) if !created => there.clone(),
+            declared: match column {
+                Some(column) if !created => column.declared.clone(),
                 _ => of.postgres(),
             },
-            found: there,
-            category: column.map_or('X', |c| c.category),
+            found: column.cloned(),
             comes: pieces.iter().any(|p| p.columns.field_with_name(field.name()).is_ok()),
             of,
         })
@@ -158,10 +154,7 @@ impl Prepared<'_> {
                     .iter()
                     .enumerate()
                     .map(|(at, column)| match piece.columns.field_with_name(&column.name) {
-                        Ok(field) => Ok(format!(
-                            "{} as c{at}",
-                            cast(&column.quoted, &Type::of(field)?.postgres(), &column.declared)
-                        )),
+                        Ok(field) => Ok(format!("{} as c{at}", self.taken(column, &Type::of(field)?))),
                         Err(_) => Ok(format!("null::{} as c{at}", column.declared)),
                     });
             let each = each.collect::<Result<Vec<_>>>()?;
@@ -186,11 +179,19 @@ impl Prepared<'_> {
         Ok(format!("({})", selects.join(" union all ")))
     }
 
+    /// A staged value of this type, as the column takes it.
+    fn taken(&self, column: &Column, of: &Type) -> String {
+        match &column.found {
+            Some(found) if !self.created => found.take(&column.quoted, of, &self.place),
+            _ => cast(&column.quoted, &of.postgres(), &column.declared),
+        }
+    }
+
     /// A column of the table's row `t`, in the type that it will have.
     pub fn there(&self, at: usize) -> String {
         let column = &self.columns[at];
         match &column.found {
-            Some(found) => cast(&format!("t.{}", column.quoted), found, &column.declared),
+            Some(found) => cast(&format!("t.{}", column.quoted), &found.declared, &column.declared),
             None => format!("null::{}", column.declared),
         }
     }
@@ -565,10 +566,11 @@ impl Prepared<'_> {
     pub fn as_it_would_be(&self) -> Result<String> {
         let new = self.columns.iter().enumerate();
         let new = new.map(|(at, c)| {
-            format!(
-                "{} as c{at}",
-                as_own(&format!("n.c{at}"), &c.declared, c.category, &c.of)
-            )
+            let value = format!("n.c{at}");
+            match &c.found {
+                Some(found) if !self.created => format!("{} as c{at}", found.give(&value, &c.of)),
+                _ => format!("{value} as c{at}"),
+            }
         });
         let new = new.collect::<Vec<_>>().join(", ");
         let mut rows = vec![self.new_rows()?];

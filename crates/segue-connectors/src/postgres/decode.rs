@@ -1,7 +1,7 @@
 //! Values as a binary COPY sends them, into columns that grow. What a column here cannot keep exactly says why.
 
-use super::types::Form;
-use crate::columns::{Builder, Misfit, Values};
+use super::types::{Form, UNTOLD};
+use crate::columns::{Builder, Misfit, Values, short};
 use segue_core::Type;
 use std::fmt::Write as _;
 
@@ -58,6 +58,13 @@ pub(super) fn push(form: &Form, bytes: &[u8], into: &mut Builder) -> Result<(), 
         (Form::Jsonb, Values::Bytes { .. }) => match bytes.split_first() {
             Some((1, json)) => return into.push_bytes(utf8(json)?.as_bytes()),
             _ => return Err(Misfit::new("JSON of an unknown version")),
+        },
+        (Form::Told, Values::Bytes { .. }) => match bytes.split_first() {
+            Some((&UNTOLD, text)) => {
+                let text = short(utf8(text)?);
+                return Err(Misfit::new(format!("expected what JSON tells in full, found {text}")));
+            }
+            _ => return into.push_bytes(utf8(bytes)?.as_bytes()),
         },
         (Form::Nested, _) => return into.push_text(utf8(bytes)?),
         (Form::Bytes, Values::Bytes { .. }) => return into.push_bytes(bytes),

@@ -3,7 +3,7 @@
 //! Source: PostgreSQL's documentation of `COPY`, "Binary Format". A server sends whole rows in a message, the first with a header before it.
 
 use super::decode;
-use super::types::{Form, Reading};
+use super::types::{Form, Reading, UNTOLD};
 use crate::columns::{self, Builder, Misfit};
 use arrow_array::RecordBatch;
 use arrow_cast::display::array_value_to_string;
@@ -230,12 +230,17 @@ fn field(rest: &[u8]) -> Result<(Option<&[u8]>, &[u8])> {
 /// A value for people.
 fn shown(from: &Source, bytes: &[u8]) -> String {
     // A number is shown whole, though the column cannot keep it.
-    let of = match from.reading.form {
-        Form::Numeric => &Type::String,
-        _ => &from.reading.of,
+    let (of, form, bytes) = match &from.reading.form {
+        Form::Numeric => (&Type::String, &Form::Numeric, bytes),
+        Form::Told => (
+            &Type::String,
+            &Form::Text,
+            bytes.strip_prefix(&[UNTOLD]).unwrap_or(bytes),
+        ),
+        form => (&from.reading.of, form, bytes),
     };
     let mut one = Builder::new(of);
-    let read = decode::push(&from.reading.form, bytes, &mut one);
+    let read = decode::push(form, bytes, &mut one);
     let shown = read.map_err(|misfit: Misfit| misfit.reason).and_then(|()| {
         let array = one.finish().map_err(|e| e.to_string())?;
         array_value_to_string(&array, 0).map_err(|e| e.to_string())

@@ -9,7 +9,7 @@ use super::marks::{Marks, create_schema};
 use super::place::{Place, quoted};
 use super::session::{Begin, Sessions};
 use super::staging::{self, DELETES};
-use super::target::{Table, as_own, run};
+use super::target::{Table, run};
 use super::view::View;
 use crate::plan::Plan;
 use arrow_schema::{Schema, SchemaRef};
@@ -176,9 +176,11 @@ async fn locked(client: &Client, place: &Place, change: &Change) -> Result<Optio
 /// The columns of a table, as this sink would have made them.
 fn own_columns(schema: &Schema, table: &Table) -> Result<String> {
     let each = schema.fields().iter().enumerate().map(|(at, f)| {
-        let column = table.column(f.name());
-        let (declared, category) = column.map_or(("", 'X'), |c| (c.declared.as_str(), c.category));
-        let value = as_own(&format!("t.{}", quoted(f.name())), declared, category, &Type::of(f)?);
+        let (value, of) = (format!("t.{}", quoted(f.name())), Type::of(f)?);
+        let value = match table.column(f.name()) {
+            Some(column) => column.give(&value, &of),
+            None => format!("{value}::{}", of.postgres()),
+        };
         Ok(format!("{value} as c{at}"))
     });
     Ok(each.collect::<Result<Vec<_>>>()?.join(", "))

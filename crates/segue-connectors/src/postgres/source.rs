@@ -30,7 +30,7 @@ const BEGIN: &str = "begin transaction isolation level repeatable read read only
 /// Nothing that the role sets ends a read half-way, and texts that the server makes are the same wherever it stands.
 pub(super) const SETTINGS: &str =
     "set local datestyle = 'ISO'; set local intervalstyle = 'iso_8601'; set local timezone = 'UTC';
-    set local standard_conforming_strings = on; set local extra_float_digits = 1; set local bytea_output = 'hex'; set local lc_monetary = 'C';
+    set local standard_conforming_strings = on; set local extra_float_digits = 1; set local bytea_output = 'hex';
     select set_config(name, '0', true) from pg_settings where name in
         ('statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout', 'lock_timeout')";
 

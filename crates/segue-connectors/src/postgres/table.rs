@@ -374,7 +374,7 @@ fn read_as(found: &Reading, wanted: &Type) -> Option<Reading> {
             (is == wanted_is).then(|| Reading {
                 of: wanted.clone(),
                 form: Form::Array(element.clone(), wanted_dimensions),
-                cast: found.cast,
+                cast: found.cast.clone(),
             })
         }
         (_, Type::String) => Some(Reading {

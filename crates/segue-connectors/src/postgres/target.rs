@@ -3,8 +3,8 @@
 
 use super::errors::failed;
 use super::marks::asked;
-use super::place::{Place, checked, quoted};
-use super::types::{Reading, reading_by};
+use super::place::{Place, checked, literal, quoted};
+use super::types::{Cast, Listed, Reading, reading_by};
 use arrow_schema::{Field, Schema, SchemaRef};
 use segue_core::hash::sha256;
 use segue_core::{Error, Kind, Result, Type};
@@ -35,6 +35,8 @@ pub(super) struct TableColumn {
     pub name: String,
     /// Its type, as the server writes it.
     pub declared: String,
+    /// The type that it is of, whatever domain it is called by, and however long or exact a value may be.
+    plain: String,
     /// What kind of type it is, by the server's own letters (`pg_type.typcategory`).
     pub category: char,
     pub not_null: bool,
@@ -172,26 +174,34 @@ async fn columns(client: &Client, oid: &str) -> Result<Vec<TableColumn>> {
              select b.attnum, t.typbasetype, t.typtypmod from based b join pg_type t on t.oid = b.of where t.typtype = 'd')
          select a.attname::text, format_type(a.atttypid, a.atttypmod), t.typcategory::text, a.attnotnull or t.typnotnull,
              a.atthasdef or a.attidentity <> '', a.attidentity = 'a', a.attgenerated <> '', b.of, b.modifier, i.typname::text, i.typtype::text,
-             a.attndims::int4
+             a.attndims::int4, format_type(b.of, -1), e.oid, e.typname::text, e.typtype::text
          from pg_attribute a join pg_type t on t.oid = a.atttypid
              join based b on b.attnum = a.attnum join pg_type i on i.oid = b.of and i.typtype <> 'd'
+             left join pg_type e on e.oid = i.typelem and i.typcategory = 'A'
          where a.attrelid = $1::text::oid and a.attnum > 0 and not a.attisdropped order by a.attnum",
         &[oid],
         DOING,
     )
     .await?;
     let column = |row: &Row| {
-        let (of, modifier, name, kind): (u32, i32, String, String) = (row.get(7), row.get(8), row.get(9), row.get(10));
+        let listed = |oid: u32, at: usize| Listed {
+            oid,
+            name: row.get(at),
+            kind: row.get(at + 1),
+        };
+        let elements: Option<u32> = row.get(13);
+        let elements = elements.map(|oid| listed(oid, 14));
         let dimensions = usize::try_from(row.get::<_, i32>(11)).unwrap_or(0);
         TableColumn {
             name: row.get(0),
             declared: row.get(1),
+            plain: row.get(12),
             category: row.get::<_, String>(2).chars().next().unwrap_or('X'),
             not_null: row.get(3),
             has_default: row.get(4),
             always_identity: row.get(5),
             generated: row.get(6),
-            reading: reading_by(of, &name, &kind, modifier, dimensions),
+            reading: reading_by(listed(row.get(7), 9), elements, row.get(8), dimensions),
         }
     };
     Ok(found.iter().map(column).collect())
@@ -287,7 +297,7 @@ pub(super) fn fit(table: &Table, schema: &Schema, ours: &Schema, drops: bool) ->
 
 /// How values of a type come into a column that somebody else declared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Taking {
+enum Taking {
     /// Each as it is, or the server says that it is none of the column's.
     Whole,
     /// Some may not come back as they went: each is looked at.
@@ -317,9 +327,11 @@ pub(super) fn check_foreign(table: &Table, schema: &Schema, comes: impl Fn(&str)
             return refuse(format!("it has no column `{}`", field.name()));
         };
         if column.generated {
-            return refuse(format!("column `{}` is generated", column.name));
+            return refuse(format!("column `{}` is generated", column.name)).map_err(|e| {
+                e.hint("leave it out, since the table works it out itself: name the other columns under `columns:`, or in the SQL")
+            });
         }
-        if taking(&of, column).is_none() {
+        if column.taking(&of).is_none() {
             return refuse(format!(
                 "column `{}` is {}, and the rows have {of}",
                 column.name, column.declared
@@ -337,48 +349,113 @@ pub(super) fn check_foreign(table: &Table, schema: &Schema, comes: impl Fn(&str)
     }
 }
 
-/// How values of this type come into the column, if they do.
-pub(super) fn taking(of: &Type, column: &TableColumn) -> Option<Taking> {
-    if of.postgres() == column.declared {
-        return Some(Taking::Whole);
+impl TableColumn {
+    /// How values of this type come into the column, if they do.
+    fn taking(&self, of: &Type) -> Option<Taking> {
+        if of.postgres() == self.declared {
+            return Some(Taking::Whole);
+        }
+        let is = &self.reading.of;
+        match (of, self.category) {
+            (Type::String | Type::Uuid | Type::Json, 'S') => Some(Taking::Looked),
+            // Texts that the server reads by its own rules: enums, addresses, intervals, ranges, bits, types of extensions.
+            (Type::String, 'E' | 'I' | 'T' | 'R' | 'V' | 'G' | 'U') if *is != Type::Binary => Some(Taking::Whole),
+            (_, 'U') if self.is_json() => matches!(of.postgres().as_str(), "json" | "jsonb").then_some(Taking::Whole),
+            // pgvector's own conversion; it keeps four bytes of a number.
+            (Type::Vector(_) | Type::List(_), 'U') if self.is_vector() => Some(Taking::Looked),
+            (Type::Vector(_) | Type::List(_), 'A') if *is != Type::String => Some(Taking::Looked),
+            (Type::Struct(_), 'C') => Some(Taking::Looked),
+            (Type::Int8 | Type::Int16 | Type::Int32 | Type::Int64 | Type::UInt64 | Type::Decimal(..), 'N')
+                if *is != Type::String || matches!(self.plain.as_str(), "numeric" | "money") =>
+            {
+                Some(Taking::Looked)
+            }
+            (Type::Float32 | Type::Float64, 'N') if *is != Type::String || self.plain == "numeric" => {
+                Some(Taking::Looked)
+            }
+            (Type::Date | Type::Timestamp | Type::LocalTimestamp, 'D') if !self.declared.starts_with("time ") => {
+                Some(Taking::Looked)
+            }
+            (Type::Time, 'D') if self.declared.starts_with("time ") || self.declared.starts_with("time(") => {
+                Some(Taking::Looked)
+            }
+            // What is read from such a column as this type: a domain over it, another width, numbers of any precision, money, composites.
+            _ => (is == of).then_some(Taking::Looked),
+        }
     }
-    let is_text = matches!(of, Type::String);
-    match (of, column.category) {
-        // Texts that the server reads by its own rules: enums, addresses, intervals, ranges, bits, types of extensions.
-        (Type::String | Type::Uuid | Type::Json, 'S') => Some(Taking::Looked),
-        (_, 'E' | 'I' | 'T' | 'R' | 'V' | 'G' | 'U') if is_text && column.declared != "bytea" => Some(Taking::Whole),
-        (_, 'U') if matches!(column.declared.as_str(), "json" | "jsonb") => {
-            matches!(of.postgres().as_str(), "json" | "jsonb").then_some(Taking::Whole)
+
+    /// A value that came as this type, as the column takes it.
+    pub fn take(&self, value: &str, of: &Type, table: &Place) -> String {
+        let (own, declared) = (of.postgres(), &self.declared);
+        match (&self.reading.cast, self.category) {
+            _ if own == *declared => value.to_string(),
+            (Cast::Numeric, _) => format!("({value})::numeric::{declared}"),
+            (Cast::Numerics, _) if *of == self.reading.of => format!("({value})::numeric[]::{declared}"),
+            // An hstore, as it is written: there is no cast of JSON to it.
+            (Cast::Json(_), 'U') if *of == Type::Json => {
+                let escaped = |text: &str| format!(r#"'"' || regexp_replace({text}, '(["\\])', '\\\1', 'g') || '"'"#);
+                format!(
+                    "(case when {value} is not null then (select coalesce(string_agg({} || '=>' || coalesce({}, 'NULL'), ','), '')
+                        from json_each_text({value})) end)::{declared}",
+                    escaped("key"),
+                    escaped("value")
+                )
+            }
+            // The server's own reading of JSON, for a row of the table that has nothing but this.
+            (_, 'A' | 'C') if matches!(own.as_str(), "json" | "jsonb") => format!(
+                "(json_populate_record(null::{}, json_build_object({}, {value}))).{}",
+                table.quoted(),
+                literal(&self.name),
+                quoted(&self.name)
+            ),
+            _ => format!("({value})::{declared}"),
         }
-        // pgvector's own conversion; it keeps four bytes of a number.
-        (Type::Vector(_) | Type::List(_), 'U')
-            if column.declared == "vector" || column.declared.starts_with("vector(") =>
-        {
-            Some(Taking::Looked)
+    }
+
+    /// A value of the column, as this sink would have made it of this type: as it is read, where it is read as that.
+    pub fn give(&self, value: &str, of: &Type) -> String {
+        let own = of.postgres();
+        match self.category {
+            _ if own == self.declared => value.to_string(),
+            _ if self.is_vector() => format!("({value})::real[]::{own}"),
+            // As what is nested is written down: numbers with digits after a point are words.
+            'A' if own == "jsonb" && is_of_words(of) => format!("to_jsonb(({})::text[])", self.reading.cast.of(value)),
+            'A' | 'C' if own == "jsonb" => format!("to_jsonb({value})"),
+            _ => format!("({})::{own}", self.reading.cast.of(&format!("({value})"))),
         }
-        (Type::Vector(_) | Type::List(_), 'A') => Some(Taking::Looked),
-        (
-            Type::Int8
-            | Type::Int16
-            | Type::Int32
-            | Type::Int64
-            | Type::UInt64
-            | Type::Decimal(..)
-            | Type::Float32
-            | Type::Float64,
-            'N',
-        ) if !matches!(column.reading.of, Type::String) || column.declared.starts_with("numeric") => {
-            Some(Taking::Looked)
+    }
+
+    /// The values of the query's column `value`, as they came and as the column keeps them: what is compared to find those that are bent.
+    /// `None` where the server refuses any that it would bend.
+    pub fn both(&self, value: &str, of: &Type, table: &Place) -> Option<(String, String)> {
+        let (own, taken) = (of.postgres(), self.take(value, of, table));
+        match self.taking(of) {
+            Some(Taking::Whole) if self.plain == self.declared => None,
+            // It is read as it is, and then cut to what the column is declared with.
+            Some(Taking::Whole) => Some((format!("({value})::{}::text", self.plain), format!("({taken})::text"))),
+            // Blanks at the end mean nothing there.
+            _ if matches!(self.plain.as_str(), "bpchar" | "bpchar[]") && own != "jsonb" => Some((
+                format!("({value})::{}", self.plain),
+                format!("({taken})::{}", self.plain),
+            )),
+            _ => Some((comparable(value, &own), comparable(&self.give(&taken, of), &own))),
         }
-        (Type::Date | Type::Timestamp | Type::LocalTimestamp, 'D') if !column.declared.starts_with("time ") => {
-            Some(Taking::Looked)
-        }
-        (Type::Time, 'D') if column.declared.starts_with("time ") || column.declared.starts_with("time(") => {
-            Some(Taking::Looked)
-        }
-        // A domain over the type, or the type with another width.
-        (Type::Bool, 'B') | (Type::Binary, 'U') | (Type::Uuid, 'U') => Some(Taking::Looked),
-        _ => None,
+    }
+
+    fn is_json(&self) -> bool {
+        matches!(self.plain.as_str(), "json" | "jsonb")
+    }
+
+    fn is_vector(&self) -> bool {
+        self.category == 'U' && (self.plain == "vector" || self.plain.ends_with(".vector"))
+    }
+}
+
+/// Whether lists hold what is written down as text.
+fn is_of_words(of: &Type) -> bool {
+    match of {
+        Type::List(inner) => is_of_words(inner),
+        of => matches!(of, Type::String | Type::Uuid | Type::Decimal(..)),
     }
 }
 
@@ -401,20 +478,6 @@ pub(super) fn comparable(expression: &str, declared: &str) -> String {
         _ if is_exact => expression.to_string(),
         "text" => format!("({expression}) collate \"C\""),
         _ => format!("({expression})::text collate \"C\""),
-    }
-}
-
-/// A value of a column, as this sink would have made it of this type.
-pub(super) fn as_own(expression: &str, declared: &str, category: char, of: &Type) -> String {
-    let own = of.postgres();
-    let is_vector = declared == "vector" || declared.starts_with("vector(");
-    match (declared, category, of) {
-        _ if declared == own => expression.to_string(),
-        ("money", ..) => format!("({expression})::numeric::{own}"),
-        (_, 'C', Type::Json) => format!("to_json({expression})"),
-        ("hstore", _, Type::Json) => format!("to_json({expression})"),
-        _ if is_vector => format!("({expression})::real[]::{own}"),
-        _ => format!("({expression})::{own}"),
     }
 }
 

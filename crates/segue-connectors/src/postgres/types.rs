@@ -3,8 +3,9 @@
 //! A type whose binary form tells every value exactly is decoded; any other is asked for as the server's own text (or JSON), which does.
 //! Sources: PostgreSQL's documentation, chapter 8 (data types) and `COPY`, "Binary Format"; the `…_send` functions of its types.
 
+use super::place::quoted;
 use segue_core::Type;
-use tokio_postgres::types::{Kind, Type as PgType};
+use tokio_postgres::types::{Field, Kind, Type as PgType};
 
 /// How a column is asked for and read.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,7 +19,7 @@ pub(super) struct Reading {
 }
 
 /// What the server makes of a column before it is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Cast {
     /// Nothing.
     None,
@@ -28,19 +29,30 @@ pub(super) enum Cast {
     Texts,
     /// A number without a currency.
     Numeric,
-    /// JSON.
-    Json,
+    /// Its elements' numbers.
+    Numerics,
+    /// JSON; of a value of this type that JSON does not tell in full, its text behind [`UNTOLD`].
+    Json(PgType),
 }
+
+/// What stands before the text of a value that JSON does not tell in full. No JSON begins so.
+pub(super) const UNTOLD: u8 = 1;
 
 impl Cast {
     /// The expression that asks for the column of this quoted name.
-    pub fn of(self, name: &str) -> String {
+    pub fn of(&self, name: &str) -> String {
         match self {
             Cast::None => name.to_string(),
             Cast::Text => format!("{name}::text"),
             Cast::Texts => format!("{name}::text[]"),
             Cast::Numeric => format!("{name}::numeric"),
-            Cast::Json => format!("to_json({name})"),
+            Cast::Numerics => format!("{name}::numeric[]"),
+            Cast::Json(of) => match is_told(name, of, Within::Nothing) {
+                None => format!("to_json({name})"),
+                Some(told) => {
+                    format!("case when {told} then to_json({name})::text else chr({UNTOLD}) || {name}::text end")
+                }
+            },
         }
     }
 }
@@ -62,6 +74,8 @@ pub(super) enum Form {
     Text,
     /// JSON with a byte before it that says how it is written.
     Jsonb,
+    /// JSON that the server made of a value, as [`Cast::Json`] asks for it.
+    Told,
     Bytes,
     Uuid,
     /// Days since 2000-01-01.
@@ -101,8 +115,8 @@ pub(super) fn reading(of: &PgType, modifier: i32, dimensions: usize) -> Reading 
     match of.kind() {
         Kind::Domain(base) => return reading(base, modifier, dimensions),
         Kind::Enum(_) => return plain(Type::String, Form::Text),
-        Kind::Composite(_) => return json(),
-        Kind::Array(element) => return array(element, modifier, dimensions.max(1)),
+        Kind::Composite(_) => return json(of),
+        Kind::Array(element) => return array(of, element, modifier, dimensions.max(1)),
         Kind::Range(_) | Kind::Multirange(_) => return text,
         _ => {}
     }
@@ -131,7 +145,7 @@ pub(super) fn reading(of: &PgType, modifier: i32, dimensions: usize) -> Reading 
         PgType::TIMESTAMPTZ => plain(Type::Timestamp, Form::Timestamp),
         _ => match of.name() {
             // Types of extensions are known by their names.
-            "hstore" => json(),
+            "hstore" => json(of),
             "vector" => match u32::try_from(modifier) {
                 Ok(many @ 1..=Type::MOST_ELEMENTS) => plain(Type::Vector(many), Form::Vector),
                 _ => plain(Type::List(Box::new(Type::Float32)), Form::Vector),
@@ -141,21 +155,37 @@ pub(super) fn reading(of: &PgType, modifier: i32, dimensions: usize) -> Reading 
     }
 }
 
-/// How a column is read whose type is known by the server's number, its name, and what kind it is (`pg_type.typtype`).
-pub(super) fn reading_by(oid: u32, name: &str, kind: &str, modifier: i32, dimensions: usize) -> Reading {
-    match (PgType::from_oid(oid), kind) {
-        (Some(of), _) => reading(&of, modifier, dimensions),
-        (None, "e") => Reading {
-            of: Type::String,
-            form: Form::Text,
-            cast: Cast::None,
-        },
-        (None, "c") => json(),
-        (None, _) => {
-            let of = PgType::new(name.to_string(), oid, Kind::Simple, String::new());
-            reading(&of, modifier, dimensions)
+/// A type by what the server's catalogue says of it: its number, its name, and what kind it is (`pg_type.typtype`).
+pub(super) struct Listed {
+    pub oid: u32,
+    pub name: String,
+    pub kind: String,
+}
+
+impl Listed {
+    fn kind(&self) -> Kind {
+        match self.kind.as_str() {
+            "e" => Kind::Enum(Vec::new()),
+            "c" => Kind::Composite(Vec::new()),
+            _ => Kind::Simple,
         }
     }
+
+    fn of_kind(self, kind: Kind) -> PgType {
+        PgType::from_oid(self.oid).unwrap_or_else(|| PgType::new(self.name, self.oid, kind, String::new()))
+    }
+}
+
+/// How a column is read whose type is known by the catalogue alone; `elements` is what an array has.
+pub(super) fn reading_by(of: Listed, elements: Option<Listed>, modifier: i32, dimensions: usize) -> Reading {
+    let kind = match elements {
+        Some(elements) => {
+            let kind = elements.kind();
+            Kind::Array(elements.of_kind(kind))
+        }
+        None => of.kind(),
+    };
+    reading(&of.of_kind(kind), modifier, dimensions)
 }
 
 /// How a column that was made for this type ([`Type::postgres`]) is read back.
@@ -196,11 +226,58 @@ fn nested(of: &Type) -> Reading {
     }
 }
 
-fn json() -> Reading {
+fn json(of: &PgType) -> Reading {
     Reading {
         of: Type::Json,
-        form: Form::Text,
-        cast: Cast::Json,
+        form: Form::Told,
+        cast: Cast::Json(of.clone()),
+    }
+}
+
+/// Where a value stands in the one that JSON is made of.
+#[derive(Clone, Copy, PartialEq)]
+enum Within {
+    Nothing,
+    Composite,
+    /// So deep in arrays.
+    Array(usize),
+}
+
+/// The condition under which JSON tells all of a value of this type, `None` where it always does. It does not say where an array begins that does not
+/// begin at 1; a JSON null in it looks like no value, and a JSON array among an array's elements like one more dimension.
+fn is_told(value: &str, of: &PgType, within: Within) -> Option<String> {
+    match of.kind() {
+        Kind::Domain(base) => {
+            let base_name = format!("{}.{}", quoted(base.schema()), quoted(base.name()));
+            is_told(&format!("{value}::{base_name}"), base, within)
+        }
+        Kind::Composite(fields) => {
+            let field = |f: &Field| is_told(&format!("({value}).{}", quoted(f.name())), f.type_(), Within::Composite);
+            let each: Vec<String> = fields.iter().filter_map(field).collect();
+            (!each.is_empty()).then(|| each.join(" and "))
+        }
+        Kind::Array(element) => {
+            let depth = match within {
+                Within::Array(depth) => depth + 1,
+                _ => 0,
+            };
+            let begins = format!(r"coalesce(array_dims({value}) ~ '^(\[1:[0-9]+\])+$', true)");
+            let item = format!("_segue_{depth}");
+            Some(match is_told(&item, element, Within::Array(depth)) {
+                Some(told) => {
+                    format!("{begins} and not exists (select from unnest({value}) {item} where not ({told}))")
+                }
+                None => begins,
+            })
+        }
+        _ if within != Within::Nothing && matches!(*of, PgType::JSON | PgType::JSONB) => {
+            let but = match within {
+                Within::Array(_) => "'null', 'array'",
+                _ => "'null'",
+            };
+            Some(format!("coalesce({of}_typeof({value}) not in ({but}), true)"))
+        }
+        _ => None,
     }
 }
 
@@ -222,21 +299,18 @@ fn numeric(modifier: i32) -> Type {
     }
 }
 
-fn array(element: &PgType, modifier: i32, dimensions: usize) -> Reading {
+fn array(of: &PgType, element: &PgType, modifier: i32, dimensions: usize) -> Reading {
     let inner = reading(element, modifier, 0);
-    let nested = |of: Type| (0..dimensions).fold(of, |of, _| Type::List(Box::new(of)));
-    match inner.cast {
-        Cast::None => Reading {
-            of: nested(inner.of),
-            form: Form::Array(Box::new(inner.form), dimensions),
-            cast: Cast::None,
-        },
-        Cast::Text => Reading {
-            of: nested(Type::String),
-            form: Form::Array(Box::new(Form::Text), dimensions),
-            cast: Cast::Texts,
-        },
-        Cast::Texts | Cast::Numeric | Cast::Json => json(),
+    let cast = match inner.cast {
+        Cast::None => Cast::None,
+        Cast::Text => Cast::Texts,
+        Cast::Numeric => Cast::Numerics,
+        Cast::Texts | Cast::Numerics | Cast::Json(_) => return json(of),
+    };
+    Reading {
+        of: (0..dimensions).fold(inner.of, |of, _| Type::List(Box::new(of))),
+        form: Form::Array(Box::new(inner.form), dimensions),
+        cast,
     }
 }
 
@@ -297,7 +371,7 @@ mod tests {
         int4range: c::text as string
         money: c::numeric as string
         _inet: c::text[] as list<string>
-        _money: to_json(c) as json
+        _money: c::numeric[] as list<string>
         _int4: c as list<int32>
         _numeric: c as list<list<decimal(8,3)>>
         jsonb: c as json

@@ -22,3 +22,4 @@ mod publish;
 mod signals;
 mod support;
 mod terminal;
+mod types;

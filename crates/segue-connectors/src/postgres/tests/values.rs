@@ -110,3 +110,41 @@ async fn text_that_is_not_utf8_ends_the_read() {
     let request = request(json!({ "table": "t" }), ReadSchema::default());
     insta::assert_snapshot!(told(&source(settings).unwrap(), request, &bed.ctx).await, @r#"error BadData: cannot read public.t: invalid byte sequence for encoding "UTF8": 0xff (sqlstate: 22021)"#);
 }
+
+/// How many digits of it stand behind the point is the locale's: to `C` two do, to that of the won none.
+#[tokio::test]
+async fn money_is_read_by_the_locale_of_the_database() {
+    let bed = Bed::new("").await;
+    bed.sql(&format!("alter database {} set lc_monetary = 'C.utf8'", bed.database))
+        .await;
+    let query = json!({ "query": "select current_setting('lc_monetary') as locale, '12.34'::money as paid" });
+    insta::assert_snapshot!(bed.read(query).await, @r"
+    locale string, paid string
+    C.utf8 | 12.34
+    done
+    ");
+}
+
+#[tokio::test]
+async fn what_json_does_not_tell_of_a_value_is_set_aside() {
+    let bed = Bed::new(
+        "create type item as (note json, numbers int[]); create domain entry as item; create type bill as (items item[], last entry);
+         create table t (id int, b bill, a item[]);
+         insert into t values
+           (1, row(array[row('{\"a\" : null}', '{1,null}'), null]::item[], row('[null]', '{}')::item), '{}'),
+           (2, row(array[row('{}', '[0:0]={1}')]::item[], null), null), (3, row(array[row('null', null)]::item[], null), null),
+           (4, row(null, row('null', null)::item), null), (5, row('[5:5]={\"(,)\"}', null), null), (6, null, '[0:1]={NULL,NULL}'), (7, null, array[null]::item[])",
+    )
+    .await;
+    insta::assert_snapshot!(bed.read(json!({ "table": "t" })).await, @r#"
+    aside: expected what JSON tells in full, found ("{""({},[0:0]={1})""}",) at b: {"id":"2","b":"(\"{\"\"({},[0:0]={1})\"\"}\",)","a":null}
+    aside: expected what JSON tells in full, found ("{""(null,)""}",) at b: {"id":"3","b":"(\"{\"\"(null,)\"\"}\",)","a":null}
+    aside: expected what JSON tells in full, found (,"(null,)") at b: {"id":"4","b":"(,\"(null,)\")","a":null}
+    aside: expected what JSON tells in full, found ("[5:5]={""(,)""}",) at b: {"id":"5","b":"(\"[5:5]={\"\"(,)\"\"}\",)","a":null}
+    aside: expected what JSON tells in full, found [0:1]={NULL,NULL} at a: {"id":"6","b":null,"a":"[0:1]={NULL,NULL}"}
+    id int32, b json, a json
+    1 | {"items":[{"note":{"a" : null},"numbers":[1,null]},null],"last":{"note":[null],"numbers":[]}} | []
+    7 | null | [null]
+    done
+    "#);
+}

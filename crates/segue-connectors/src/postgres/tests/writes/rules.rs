@@ -85,7 +85,7 @@ async fn what_a_table_does_not_take_is_said() {
     create table things (id int8, name text generated always as ('x') stored)
     error[SG0366]: the table "public"."things" was made by somebody else and does not take these rows: column `name` is generated
       table: things
-      hint: alter that table, or write into another one; a table that is not Segue's is never altered or dropped
+      hint: leave it out, since the table works it out itself: name the other columns under `columns:`, or in the SQL
 
     create view things as select 1::int8 as id, 'a'::text as name
     error[SG0366]: "public"."things" is no table, and rows go into tables
