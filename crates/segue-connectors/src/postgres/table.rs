@@ -174,7 +174,8 @@ async fn columns_of(
     }
 }
 
-/// The tables and views that this user may read, in order of their names. Partitions are read through their table.
+/// The tables and views that this user may read, in order of their names. Partitions are read through their table; what Segue keeps there for itself, as
+/// where it writes into the same database, is no table of anybody's.
 /// The key's columns stand beside each, letter for letter.
 pub(super) async fn offered(client: &Client) -> Result<Vec<(Offered, Vec<String>)>> {
     let rows = client
@@ -184,7 +185,7 @@ pub(super) async fn offered(client: &Client) -> Result<Vec<(Offered, Vec<String>
                 where i.indrelid = c.oid and i.indisprimary order by array_position(i.indkey::int2[], a.attnum))
              from pg_class c join pg_namespace n on n.oid = c.relnamespace
              where c.relkind in ('r', 'p', 'v', 'm', 'f') and not c.relispartition
-               and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'
+               and n.nspname <> 'information_schema' and n.nspname !~ '^pg_' and not starts_with(c.relname, '_segue_')
                and has_table_privilege(c.oid, 'select') and has_schema_privilege(n.oid, 'usage')
              order by n.nspname, c.relname",
             &[],

@@ -12,7 +12,7 @@ const ORDERS: &str = "create table orders (id int8 primary key, name text, amoun
     create table logs (line text); insert into logs values ('x')";
 
 /// A database in which this was done, and a folder to work in, with the database's address.
-fn shop(server: &Postgres, database: &str, sql: &str) -> (Project, String) {
+pub fn shop(server: &Postgres, database: &str, sql: &str) -> (Project, String) {
     server.sql("postgres", &format!("create database {database}"));
     server.sql(database, sql);
     let mut project = Project::empty();
@@ -38,7 +38,7 @@ fn lake_sql(project: &Project, statement: &str) -> String {
 }
 
 /// How each table ended, and how many of its rows are otherwise now.
-fn changed(done: &Done) -> Vec<String> {
+pub fn changed(done: &Done) -> Vec<String> {
     let told: Value = serde_json::from_str(&done.out).expect("JSON");
     let steps = told["steps"].as_array().expect("steps").iter();
     let mut all: Vec<String> = steps

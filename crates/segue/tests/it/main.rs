@@ -2,6 +2,7 @@
 
 mod answers;
 mod attacks;
+mod back;
 mod cli;
 mod columns;
 mod copies;
