@@ -1,6 +1,7 @@
 //! The product, as a person sees it: the real binary, real files, a real server on loopback.
 
 mod answers;
+mod api;
 mod attacks;
 mod back;
 mod cli;
