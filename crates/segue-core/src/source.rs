@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 /// A column that an asset declares, or that was inferred once and is frozen since.
@@ -102,6 +103,9 @@ pub struct ReadRequest {
     pub range: Option<Span>,
     /// Where the last read ended.
     pub from: Option<Value>,
+    /// The key by which the rows are merged, where what came of a slice may be committed before the slice is complete ([`Read::Reached`]);
+    /// empty where it may not.
+    pub merged_by: Vec<String>,
     /// Stop after about so many rows, parents included: for previews.
     pub limit: Option<u64>,
     /// Hand out the answers as well, as [`Read::Page`].
@@ -124,6 +128,7 @@ impl ReadRequest {
             slice_columns: Vec::new(),
             range: None,
             from: None,
+            merged_by: Vec::new(),
             limit: None,
             keep_pages: false,
             replay: None,
@@ -167,8 +172,15 @@ pub enum Read {
         /// One row an answer.
         batch: RecordBatch,
     },
-    /// Where the source was read to: everything handed out before this belongs to it.
+    /// Where the source was read to: everything handed out before this belongs to it. It counts with the next [`Read::Reached`] or
+    /// [`Read::Done`], as what was handed out does.
     Position(Value),
+    /// What came of the slice so far counts, though more of it follows: a read that is cut off later goes on from the position that came
+    /// last. Only with [`ReadRequest::merged_by`].
+    Reached {
+        /// Which.
+        slice: usize,
+    },
     /// The slice is complete: nothing more of it follows. What came of it before counts only now.
     Done {
         /// Which.
@@ -201,6 +213,51 @@ pub enum Read {
     },
     /// Something worth saying and counting that changes nothing (values dropped, a first page that was full).
     Note(String),
+}
+
+/// That a first read is not complete: what a source writes into its position under `unfinished`, so that others can tell of it.
+///
+/// Until it is gone the table is of several moments: what was read of it is there, the rest is not, and neither is what changed meanwhile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unfinished {
+    /// The columns in whose order the source is read, by their names there.
+    pub key: Vec<String>,
+    /// Their types, as the source calls them.
+    pub types: Vec<String>,
+    /// Up to where it was read, as the source writes values; `None`: to the end, and what changed meanwhile is still to come.
+    pub after: Option<Vec<String>>,
+    /// How many of the parts are read.
+    pub parts_read: u64,
+    /// How many there are, as far as that was known.
+    pub parts: u64,
+}
+
+impl Unfinished {
+    /// What a position says of it; `None` where the read that it is of was complete.
+    pub fn of(position: &Value) -> Option<Unfinished> {
+        Unfinished::deserialize(position.get("unfinished")?).ok()
+    }
+}
+
+impl fmt::Display for Unfinished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.after {
+            Some(after) => {
+                let (read, parts) = (self.parts_read, self.parts);
+                let at = self
+                    .key
+                    .iter()
+                    .zip(after)
+                    .map(|(name, value)| format!("{name} = {value}"));
+                let at = at.collect::<Vec<_>>().join(", ");
+                write!(
+                    f,
+                    "its first read was cut off: {read} of {parts} parts are there, up to {at}"
+                )
+            }
+            None => f.write_str("its first read was cut off: all parts are there, but not what changed meanwhile"),
+        }
+    }
 }
 
 /// A record that was set aside.
@@ -264,7 +321,7 @@ pub type Wanted<'a> = dyn Fn(&Offered) -> bool + Send + Sync + 'a;
 /// A place to read from.
 ///
 /// What every source guarantees: a read delivers **at least once** per slice, in no promised order between slices; a slice counts only
-/// with its [`Read::Done`]; the stream is bounded in memory and stops asking when it is not polled; dropping it cancels what is under
+/// with its [`Read::Done`], or as far as a [`Read::Reached`] says where rows are merged; the stream is bounded in memory and stops asking when it is not polled; dropping it cancels what is under
 /// way; the error that ends it is about the connection, while what concerns one slice comes as `Parked`, `Closed` or `Failed`.
 /// It retries a *request* as its kind allows; retrying the step is the caller's.
 #[async_trait]

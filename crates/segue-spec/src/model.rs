@@ -9,7 +9,7 @@ mod sql;
 
 pub use asset::{Asset, How, IntoTarget, OnChange, OnPartial, Param, Place};
 pub use check::{Check, CheckKind, Name, Number, OnFailure, Scope};
-pub use copy::{Batch, Column, Columns, Copy, ForEach, From, LakeSource, Nested, OnSchemaChange, Position};
+pub use copy::{Batch, Column, Columns, Copy, ForEach, From, LakeSource, Nested, OnSchemaChange, Position, ResumeBy};
 pub use family::{Family, FamilyName};
 pub use project::{Apply, Connection, Environment, Project};
 pub(crate) use sql::local_time;

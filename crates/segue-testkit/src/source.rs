@@ -33,6 +33,8 @@ pub enum Says {
     Breaks(Kind),
     /// Where the source was read to.
     Position(Value),
+    /// What came of the slice so far counts.
+    Reached,
 }
 
 type Script = dyn Fn(&Slice) -> Vec<Says> + Send + Sync;
@@ -43,6 +45,7 @@ pub struct MemSource {
     script: Mutex<Arc<Script>>,
     asked: Mutex<Vec<String>>,
     from: Mutex<Option<Value>>,
+    merged_by: Mutex<Vec<String>>,
 }
 
 impl MemSource {
@@ -53,6 +56,7 @@ impl MemSource {
             script: Mutex::new(Arc::new(script)),
             asked: Mutex::default(),
             from: Mutex::default(),
+            merged_by: Mutex::default(),
         })
     }
 
@@ -79,6 +83,11 @@ impl MemSource {
     /// Where the last read was asked to begin.
     pub fn from(&self) -> Option<Value> {
         self.from.lock().clone()
+    }
+
+    /// By which key the last read's rows are merged, where they may count before its end.
+    pub fn merged_by(&self) -> Vec<String> {
+        self.merged_by.lock().clone()
     }
 
     /// One slice's answer; `body` is what a kept page of it holds.
@@ -114,6 +123,7 @@ impl MemSource {
                     }));
                 }
                 Says::Position(position) => reads.push(Ok(Read::Position(position))),
+                Says::Reached => reads.push(Ok(Read::Reached { slice: at })),
                 Says::Parked(until) => {
                     reads.push(Ok(Read::Parked {
                         slice: at,
@@ -202,6 +212,7 @@ impl Source for MemSource {
 
     async fn read(&self, request: ReadRequest, ctx: &Ctx) -> Result<BoxStream<'static, Result<Read>>> {
         *self.from.lock() = request.from.clone();
+        *self.merged_by.lock() = request.merged_by.clone();
         let columns = request.schema.columns.clone();
         let untyped = request.schema.untyped.clone();
         let mut reads = Vec::new();

@@ -11,6 +11,7 @@ pub use values::values_hash;
 use crate::ranges::Calendar;
 use jiff::{SignedDuration, Timestamp};
 use segue_core::commit::{Entry, InputVersion, Outcome};
+use segue_core::source::Unfinished;
 use segue_core::{AssetName, Labels, Result, Span, TableId};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -118,6 +119,8 @@ pub enum Why {
         /// Which.
         name: AssetName,
     },
+    /// Its first read was cut off, and some of its rows are there.
+    Unfinished(Unfinished),
 }
 
 impl fmt::Display for Why {
@@ -131,6 +134,7 @@ impl fmt::Display for Why {
             Why::Input { name, version } => write!(f, "{name} changed in version {version}"),
             Why::Foreign { name, version } => write!(f, "another program changed {name} in version {version}"),
             Why::NewInput { name } => write!(f, "{name} is a new input"),
+            Why::Unfinished(unfinished) => unfinished.fmt(f),
         }
     }
 }

@@ -6,17 +6,23 @@
 //!
 //! Where the server cannot tell (a view, a query, a foreign table, a standby, a server before 13), and where `lag:` asks for it, the
 //! value alone decides: rows from so far below it come again, and are merged by their key. An index on the column answers that.
+//!
+//! A first read may be asked to go on after a cut ([`keyed`]).
 
 pub(super) mod ended;
+mod keyed;
 mod server;
 
 use super::errors::failed;
 use super::place::{literal, quoted};
+use super::rows::Source;
 use super::table::Relation;
 use ended::Ended;
-use segue_core::source::ReadSchema;
+use keyed::{Key, Keyed};
+use segue_core::source::{ReadSchema, Unfinished};
 use segue_core::{Error, Kind, Result};
 use segue_diag as codes;
+use segue_spec::model::ResumeBy;
 use segue_spec::units::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -27,6 +33,9 @@ use tokio_postgres::types::{Kind as PgKind, Type as PgType};
 /// How a position is written; another version's is not read.
 const VERSION: u32 = 1;
 
+/// The version of the position of a read that is not complete: who does not know of such must not take it for one that is.
+const UNFINISHED: u32 = 2;
+
 /// What an asset says of it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,6 +45,9 @@ pub(super) struct Wanted {
     /// How far below the last value a read begins again.
     #[serde(default)]
     lag: Option<Duration>,
+    /// How a first read goes on after a cut.
+    #[serde(default)]
+    resume: Option<ResumeBy>,
     /// Whether a row may come again: it is merged by its key then.
     #[serde(default)]
     may_repeat: bool,
@@ -64,6 +76,17 @@ struct Position {
     /// Up to this transaction no number of a row of before comes again; the counter of a row has 32 bits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     clear_until: Option<u64>,
+    /// How far a first read came that is not complete; all the rest is of the moment at which it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unfinished: Option<Unfinished>,
+}
+
+/// Some of what is read, by one statement.
+pub(super) struct Piece {
+    /// Which rows; `None`: all.
+    pub condition: Option<String>,
+    /// The position that counts once this piece and all before it are read; `None` where only the end counts.
+    pub reached: Option<Value>,
 }
 
 /// A read that goes on from an earlier one.
@@ -73,6 +96,8 @@ pub(super) struct Onward {
     pub condition: Option<String>,
     /// Whether an index may answer the condition: then the table is not read in parts.
     pub by_value: bool,
+    /// The pieces by which it is read, where a first read goes on from between them after a cut.
+    pub pieces: Vec<Piece>,
     /// How far it is read then, for the next time.
     pub position: Option<Value>,
     /// What is worth saying.
@@ -80,11 +105,15 @@ pub(super) struct Onward {
 }
 
 impl Onward {
-    /// The condition for a part of the table that has one, or for all of it.
-    pub fn of_part(&self, part: Option<&str>) -> Option<String> {
-        match (part, &self.condition) {
+    /// The piece that is a part of the table with this condition, or all of it.
+    pub fn piece(&self, part: Option<String>) -> Piece {
+        let condition = match (part, &self.condition) {
             (Some(part), Some(condition)) => Some(format!("{part} and {condition}")),
-            (part, condition) => part.map(str::to_string).or_else(|| condition.clone()),
+            (part, condition) => part.or_else(|| condition.clone()),
+        };
+        Piece {
+            condition,
+            reached: None,
         }
     }
 }
@@ -144,9 +173,25 @@ impl Before {
         there: &Relation,
         schema: &ReadSchema,
         from: Option<Value>,
+        merged_by: &[String],
     ) -> Result<Onward> {
         let column = Column::of(client, there, schema, &self.wanted.column).await?;
         let last = from.map(|from| column.goes_on(there, from)).transpose()?;
+        let keyed = match (last.as_ref().map(|last| &last.unfinished), self.wanted.resume) {
+            (Some(Some(before)), _) => Some(Keyed {
+                key: Key::again(client, there, before).await?,
+                before: Some(before.clone()),
+                parts: None,
+                may_count: !merged_by.is_empty(),
+            }),
+            (None, Some(ResumeBy::Key)) if !merged_by.is_empty() => Some(Keyed {
+                key: Key::merged_by(client, there, schema, merged_by).await?,
+                before: None,
+                parts: None,
+                may_count: true,
+            }),
+            _ => None,
+        };
         match (self.now, self.wanted.lag) {
             (Some((server, ended)), _) => {
                 let exact = Exact {
@@ -156,8 +201,12 @@ impl Before {
                     ended,
                     may_repeat: self.wanted.may_repeat,
                 };
-                exact.onward(column, last, self.notes).await
+                exact.onward(column, last, keyed, self.notes).await
             }
+            (None, Some(_)) if keyed.is_some() => Err(lost(format!(
+                "the first read of {} was cut off, and does not go on with a `lag:`",
+                there.name
+            ))),
             (None, Some(lag)) => by_value(client, there, column, last, lag).await,
             (None, None) => Err(Error::bug("nothing tells how far the table was read")),
         }
@@ -174,10 +223,8 @@ struct Column {
 
 impl Column {
     async fn of(client: &Client, there: &Relation, schema: &ReadSchema, name: &str) -> Result<Column> {
-        let declared = schema.columns.iter().flatten().find(|c| c.name == name);
-        let place = declared.and_then(|c| c.path.as_deref()).unwrap_or(name);
-        let found = there.columns.iter().find(|c| c.place == place);
-        let Some(found) = found.or_else(|| there.columns.iter().find(|c| c.name == place)) else {
+        let Some(found) = found(there, schema, name) else {
+            let place = place(schema, name);
             return Err(Error::new(
                 Kind::NotFound,
                 format!("{} has no column `{place}`, by which it is read onwards", there.name),
@@ -208,7 +255,10 @@ impl Column {
         let name = &there.name;
         let last: Position = serde_json::from_value(from)
             .ok()
-            .filter(|last: &Position| last.version == VERSION)
+            .filter(|last: &Position| {
+                let version = if last.unfinished.is_some() { UNFINISHED } else { VERSION };
+                last.version == version
+            })
             .ok_or_else(|| lost(format!("how far {name} was read was kept by another version of Segue")))?;
         if last.column != self.place {
             return Err(lost(format!(
@@ -245,6 +295,19 @@ impl Column {
     fn is_time(&self) -> bool {
         matches!(self.of, "date" | "timestamp" | "timestamptz")
     }
+}
+
+/// What this column of ours is called there.
+fn place<'a>(schema: &'a ReadSchema, name: &'a str) -> &'a str {
+    let declared = schema.columns.iter().flatten().find(|c| c.name == name);
+    declared.and_then(|c| c.path.as_deref()).unwrap_or(name)
+}
+
+/// The column there that is this one of ours.
+fn found<'a>(there: &'a Relation, schema: &ReadSchema, name: &str) -> Option<&'a Source> {
+    let place = place(schema, name);
+    let own = there.columns.iter().find(|c| c.place == place);
+    own.or_else(|| there.columns.iter().find(|c| c.name == place))
 }
 
 /// How SQL writes a type whose values have an order in which they come.
@@ -307,12 +370,13 @@ async fn by_value(
         server: None,
         tables: None,
         clear_until: None,
+        unfinished: None,
     };
     Ok(Onward {
         by_value: condition.is_some(),
         condition,
         position: Some(written(&position)?),
-        notes: Vec::new(),
+        ..Onward::default()
     })
 }
 
@@ -326,14 +390,21 @@ struct Exact<'a> {
 }
 
 impl Exact<'_> {
-    async fn onward(self, column: Column, last: Option<Position>, notes: Vec<String>) -> Result<Onward> {
+    async fn onward(
+        self,
+        column: Column,
+        last: Option<Position>,
+        keyed: Option<Keyed>,
+        mut notes: Vec<String>,
+    ) -> Result<Onward> {
         let Exact { client, there, .. } = self;
         let tables = server::tables(client, there).await?;
         let seen = server::seen_until(client).await?;
         let value = column.highest(client, there).await?;
-        let condition = match &last {
-            None => self.ended.includes(seen),
-            Some(last) => self.since(last, &tables, seen).await?,
+        let all = self.ended.includes(seen);
+        let since = match &last {
+            None => None,
+            Some(last) => Some(self.since(last, &tables, seen).await?),
         };
         let clear_until = match self.may_repeat {
             true => None,
@@ -351,10 +422,24 @@ impl Exact<'_> {
                 None => tables,
             }),
             clear_until,
+            unfinished: None,
+        };
+        let pieces = match keyed {
+            None => Vec::new(),
+            Some(mut keyed) => {
+                let before = keyed.before.as_ref();
+                notes.extend(before.map(|before| format!("{before}; it goes on from there")));
+                let after = before.and_then(|before| before.after.as_deref());
+                if before.is_none() || after.is_some() {
+                    keyed.parts = Some(keyed.key.parts(client, there, after).await?);
+                }
+                keyed.pieces(&all, since.as_deref(), last.as_ref().unwrap_or(&position))?
+            }
         };
         Ok(Onward {
-            condition: Some(condition),
+            condition: Some(since.unwrap_or(all)),
             by_value: false,
+            pieces,
             position: Some(written(&position)?),
             notes,
         })

@@ -4,7 +4,7 @@ use super::bound::Bound;
 use super::connect::Door;
 use super::errors::failed;
 use super::place::literal;
-use super::position::{Onward, Wanted as From};
+use super::position::{Onward, Piece, Wanted as From};
 use super::rows::Rows;
 use super::table::{Copy, Relation, Shape, described, offered, shape};
 use crate::connector::{read_copy, sent_by};
@@ -119,37 +119,42 @@ impl Source for Postgres {
                 client.batch_execute(&begin).await.map_err(failed("begin to read"))?;
                 let there = Relation::of(&client, &copy).await?;
                 let shape = shape(&there, &request.schema)?;
-                let onward = match before {
-                    Some(before) => before.onward(&client, &there, &request.schema, from).await?,
+                let mut onward = match before {
+                    Some(before) => {
+                        let by = &request.merged_by;
+                        before.onward(&client, &there, &request.schema, from, by).await?
+                    }
                     None => Onward::default(),
                 };
-                let parts = match request.limit.is_some() || onward.by_value {
-                    true => VecDeque::from([None]),
-                    false => parts(&client, &there, copy.streams).await?,
+                let pieces = match (request.limit.is_some() || onward.by_value, onward.pieces.is_empty()) {
+                    (_, false) => {
+                        // What is read by then counts before the end at which this is asked of every read.
+                        refuse_replaced(&client, &format!("read {}", there.name)).await?;
+                        std::mem::take(&mut onward.pieces)
+                    }
+                    (true, true) => vec![onward.piece(None)],
+                    (false, true) => {
+                        let parts = parts(&client, &there, copy.streams).await?.into_iter();
+                        parts.map(|part| onward.piece(part)).collect()
+                    }
                 };
-                Ok((there, shape, onward, parts))
+                Ok((there, shape, onward, pieces))
             })
             .await;
         if matches!(&looked, Err(error) if error.kind() == Kind::Cancelled) {
             // It may wait for a lock: then it goes on waiting, for nobody.
             self.door.cancel(&client).await;
         }
-        let (there, mut shape, onward, parts) = looked?;
+        let (there, mut shape, onward, pieces) = looked?;
         shape.notes.extend(onward.notes.iter().cloned());
         let (out, results) = mpsc::channel(WAITING);
+        let streams = copy.streams.clamp(1, pieces.len().max(1));
+        let statement = |piece: &Piece| there.copy(&shape.columns, piece.condition.as_deref(), request.limit);
+        let statements: VecDeque<_> = pieces.iter().map(statement).enumerate().collect();
         let reading = Arc::new(Reading {
             door: self.door.clone(),
-            statements: parts
-                .iter()
-                .map(|part| {
-                    there.copy(
-                        &shape.columns,
-                        onward.of_part(part.as_deref()).as_deref(),
-                        request.limit,
-                    )
-                })
-                .collect::<VecDeque<_>>()
-                .into(),
+            statements: statements.into(),
+            order: Order::of(pieces).into(),
             doing: format!("read {}", there.name),
             from: there.from.clone(),
             bound,
@@ -161,7 +166,6 @@ impl Source for Postgres {
             has_rows: AtomicBool::new(false),
             ctx: ctx.clone(),
         });
-        let streams = copy.streams.clamp(1, parts.len().max(1));
         let all = ctx.meter.measure(read_all(reading, client, streams));
         // It is not aborted with the stream: it sees that nobody listens, and tells the server.
         let reading = tokio::spawn(all);
@@ -180,8 +184,8 @@ impl Postgres {
 }
 
 /// The conditions by which a table is read in parts; one without a condition, where it is read as a whole.
-async fn parts(client: &Client, there: &Relation, streams: usize) -> Result<VecDeque<Option<String>>> {
-    let whole = VecDeque::from([None]);
+async fn parts(client: &Client, there: &Relation, streams: usize) -> Result<Vec<Option<String>>> {
+    let whole = vec![None];
     let Some(blocks) = there.blocks.filter(|blocks| *blocks >= 2 * BLOCKS && streams > 1) else {
         return Ok(whole);
     };
@@ -209,7 +213,10 @@ async fn parts(client: &Client, there: &Relation, streams: usize) -> Result<VecD
 /// One read.
 struct Reading {
     door: Door,
-    statements: Mutex<VecDeque<String>>,
+    /// What is to be read, each with its place among them.
+    statements: Mutex<VecDeque<(usize, String)>>,
+    /// Which of it is read.
+    order: tokio::sync::Mutex<Order>,
     doing: String,
     /// What stands behind FROM.
     from: String,
@@ -226,6 +233,32 @@ struct Reading {
     /// Whether a row was sent on.
     has_rows: AtomicBool,
     ctx: Ctx,
+}
+
+/// How far the pieces of a read are read, one after the other.
+struct Order {
+    /// Each piece: whether it is read, and the position that counts then.
+    pieces: Vec<(bool, Option<Value>)>,
+    /// The first that is not.
+    next: usize,
+}
+
+impl Order {
+    fn of(pieces: Vec<Piece>) -> Order {
+        Order {
+            pieces: pieces.into_iter().map(|piece| (false, piece.reached)).collect(),
+            next: 0,
+        }
+    }
+
+    /// This piece is read. Gives the position that counts now, if it is another one.
+    fn is_read(&mut self, at: usize) -> Option<Value> {
+        self.pieces[at].0 = true;
+        let before = self.next;
+        let read = self.pieces[before..].iter().take_while(|(is_read, _)| *is_read).count();
+        self.next += read;
+        self.pieces[before..self.next].last()?.1.clone()
+    }
 }
 
 /// Reads all parts, so many at once, and says that it is done.
@@ -267,26 +300,34 @@ async fn read_all(reading: Arc<Reading>, first: Client, streams: usize) -> Resul
         }
     }
     result?;
-    let replaced = first.query_one(REPLACED, &[]).await.map_err(failed(&reading.doing))?;
-    if replaced.get::<_, i64>(0) > 0 {
-        return Err(Error::new(
-            Kind::Unavailable,
-            format!(
-                "cannot {}: it was emptied or replaced while the read began",
-                reading.doing
-            ),
-        )
-        .hint("nothing of this read counts; the next one finds what is there then"));
-    }
-    if !reading.has_rows.load(Ordering::Relaxed) {
-        // A table without rows has columns all the same.
-        let batch = RecordBatch::new_empty(reading.shape.schema.clone());
-        send(&reading.out, Read::Rows { slice: 0, batch }).await?;
-    }
+    refuse_replaced(&first, &reading.doing).await?;
+    tell_columns(&reading).await?;
     if let Some(position) = &reading.position {
         send(&reading.out, Read::Position(position.clone())).await?;
     }
     send(&reading.out, Read::Done { slice: 0 }).await
+}
+
+/// Fails where the moment of the read does not see a table that it has locked as it is.
+async fn refuse_replaced(client: &Client, doing: &str) -> Result<()> {
+    let replaced = client.query_one(REPLACED, &[]).await.map_err(failed(doing))?;
+    match replaced.get::<_, i64>(0) {
+        0 => Ok(()),
+        _ => Err(Error::new(
+            Kind::Unavailable,
+            format!("cannot {doing}: it was emptied or replaced while the read began"),
+        )
+        .hint("nothing of this read counts; the next one finds what is there then")),
+    }
+}
+
+/// A table without rows has columns all the same.
+async fn tell_columns(reading: &Reading) -> Result<()> {
+    if reading.has_rows.swap(true, Ordering::Relaxed) {
+        return Ok(());
+    }
+    let batch = RecordBatch::new_empty(reading.shape.schema.clone());
+    send(&reading.out, Read::Rows { slice: 0, batch }).await
 }
 
 /// Reads parts by another connection, if one can be had that sees the same moment. The first reads all that is left by itself.
@@ -320,10 +361,13 @@ async fn help(reading: &Reading, snapshot: &str) -> Result<()> {
 /// Reads parts until none is left.
 async fn read_parts(reading: &Reading, client: &Client) -> Result<()> {
     loop {
-        let Some(statement) = reading.statements.lock().pop_front() else {
+        let Some((at, statement)) = reading.statements.lock().pop_front() else {
             return Ok(());
         };
-        let reading_it = read_part(reading, client, &statement);
+        let reading_it = async {
+            read_part(reading, client, &statement).await?;
+            has_read(reading, at).await
+        };
         // Nobody listens any more, or the step is cancelled: the server is told, so that it does not go on for nobody.
         let stopped = async {
             tokio::select! {
@@ -357,6 +401,18 @@ async fn read_part(reading: &Reading, client: &Client, statement: &str) -> Resul
     }
     rows.end()?;
     hand_on(reading, &mut rows).await
+}
+
+/// A piece is read: where it can be told how far that is, everything up to there counts.
+async fn has_read(reading: &Reading, at: usize) -> Result<()> {
+    // Held until it is told: positions come in their order.
+    let mut order = reading.order.lock().await;
+    let Some(position) = order.is_read(at) else {
+        return Ok(());
+    };
+    tell_columns(reading).await?;
+    send(&reading.out, Read::Position(position)).await?;
+    send(&reading.out, Read::Reached { slice: 0 }).await
 }
 
 async fn hand_on(reading: &Reading, rows: &mut Rows<'_>) -> Result<()> {

@@ -193,6 +193,20 @@ fn write_mode(all: &mut All<'_>, i: usize) {
             };
             found.push((place(Some(lag)), message, hint));
         }
+        if let Some(resume) = position.value.get("resume") {
+            if word != Some("merge") {
+                let hint = "write `write: { mode: merge, key: [...] }` with the table's primary key";
+                let message =
+                    "`resume` without `merge`: what is read twice would be there twice, or be taken for a change";
+                found.push((place(Some(resume)), message, hint));
+            }
+            if position.value.get("lag").is_some() {
+                let hint = "leave `lag` out: the server's transactions tell what changed meanwhile";
+                let message =
+                    "`resume` with `lag` is not known: a value does not tell what changed while the table was read";
+                found.push((place(Some(resume)), message, hint));
+            }
+        }
         if root.at(&["copy", "for_each"]).is_some() {
             let message = "`position` with `for_each` is not known: each element is read as a whole";
             found.push((draft.span(&position.bytes), message, "leave one of them out"));

@@ -224,6 +224,18 @@ pub struct Position {
     /// How far behind the last position a read begins again, for rows that arrive late.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lag: Option<Duration>,
+    /// How a first read of a large table goes on after it was cut off; without it, it begins again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume: Option<ResumeBy>,
+}
+
+/// How a first read goes on after it was cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ResumeBy {
+    /// By ranges of the table's primary key, which is the `key` of `merge`. What was read stays, and the read that goes on catches up with
+    /// what changed meanwhile.
+    Key,
 }
 
 /// What happens when the source no longer has the shape that the table has.

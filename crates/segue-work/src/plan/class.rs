@@ -4,7 +4,7 @@ use crate::definition::Definition;
 use crate::names::{self, column_type};
 use arrow_schema::Schema;
 use segue_core::{Result, Type};
-use segue_spec::model::{Asset, Column, Copy, DeleteMissing, How, OnChange, WriteMode};
+use segue_spec::model::{Asset, Column, Copy, DeleteMissing, How, OnChange, Position, WriteMode};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -266,7 +266,16 @@ impl Found {
         if !is_same_request && settings_without_mapping(old) != settings_without_mapping(new) {
             self.add(Class::Recompute, "the request");
         }
-        self.unless_same(Class::Recompute, "the position", &old.position, &new.position);
+        let (before, after) = (old.position.clone(), new.position.clone());
+        let resumes = |position: &Option<Position>| position.as_ref().and_then(|p| p.resume);
+        self.unless_same(
+            Class::Metadata,
+            "how a first read goes on after it was cut off",
+            &resumes(&before),
+            &resumes(&after),
+        );
+        let alone = |position: Option<Position>| position.map(|p| Position { resume: None, ..p });
+        self.unless_same(Class::Recompute, "the position", &alone(before), &alone(after));
         let asks_otherwise = self.differences.len() > requests;
         let before = self.differences.len();
         if old.settings.get("records") != new.settings.get("records") {

@@ -91,6 +91,11 @@ impl Doing<'_> {
         let keep_pages = copy.keep_raw.is_some() && !is_replay;
         let parts: Vec<_> = which.iter().map(|i| self.seen.parts[*i].clone()).collect();
         let request = self.request(copy, opened, which, replay, keep_pages).await?;
+        if copy.position.as_ref().is_some_and(|p| p.resume.is_some()) && self.once && self.meets == Meets::AsWritten {
+            self.report
+                .notes
+                .push("cut off, this read begins again: a check of the whole table makes it one commit".into());
+        }
         let is_told = request.schema.declared && request.schema.untyped.is_empty();
         let schema = declared_schema(request.schema.columns.as_deref().filter(|_| is_told));
         let mut reading = Reading::new(&parts, ctx.clock.now(), keep_pages);
@@ -279,6 +284,12 @@ impl Doing<'_> {
             words["may_repeat"] = may_repeat.into();
             settings.insert("position".into(), words);
         }
+        // Some of the rows before the others: where a later read merges the rest, and nothing asks for all of them at once.
+        let in_parts = !self.once && replay.is_none() && self.step.asset.write.mode == WriteMode::Merge;
+        let merged_by = match in_parts && copy.position.is_some() {
+            true => self.step.asset.write.key.clone(),
+            false => Vec::new(),
+        };
         let is_declared = declared.is_some();
         let (columns, untyped) = declared.unzip();
         Ok(ReadRequest {
@@ -300,6 +311,7 @@ impl Doing<'_> {
             }),
             slice_columns: copy.slice.clone(),
             from,
+            merged_by,
             keep_pages,
             replay,
             params: self.seen.params.clone(),

@@ -22,7 +22,7 @@ pub struct DonePart {
     pub read_at: Timestamp,
     /// Whether its rows are there, or it is not ours to read.
     pub outcome: Outcome,
-    /// False for an open range: computed because it was asked for, and never done.
+    /// False for an open range, computed because it was asked for and never done; and for some of a part, of which more follows.
     pub is_entered: bool,
 }
 

@@ -68,8 +68,10 @@ pub struct Reading<'a> {
     pub read_at: Timestamp,
     /// What each part is the state of: the read's own start, or that of the read whose kept answers are read again.
     pub state_of: Vec<Timestamp>,
-    /// The source's last word on how far it was read.
+    /// How far the source was read by what counts.
     pub position: Option<Value>,
+    /// The source's last word on how far it was read: it counts with what was handed out before it.
+    pub said: Option<Value>,
     /// Rows that came.
     pub rows: u64,
     /// Whether answers are kept.
@@ -121,6 +123,7 @@ impl Reading<'_> {
             read_at,
             state_of: vec![read_at; parts.len()],
             position: None,
+            said: None,
             rows: 0,
             keep_pages,
             notes: Vec::new(),
@@ -191,12 +194,24 @@ impl Reading<'_> {
             Read::Page { batch, .. } if self.keep_pages => gather.page(pages::of_read(&batch, self.read_at)?).await,
             Read::Page { .. } => Ok(()),
             Read::Position(position) => {
-                self.position = Some(position);
+                self.said = Some(position);
                 Ok(())
+            }
+            Read::Reached { slice } => {
+                self.whose(slice)?;
+                let part = done_part(self.part(slice)?, self.state_of[slice], Outcome::Done);
+                self.position = self.said.take().or(self.position.take());
+                // The part itself is not done: what is left of it is due.
+                let some_of_it = DonePart {
+                    is_entered: false,
+                    ..part
+                };
+                gather.done(slice, some_of_it).await
             }
             Read::Done { slice } => {
                 let part = self.part(slice)?;
                 let done = done_part(part, self.state_of[slice], Outcome::Done);
+                self.position = self.said.take().or(self.position.take());
                 self.end(slice, Fate::Done)?;
                 gather.done(slice, done).await
             }

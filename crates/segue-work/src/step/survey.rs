@@ -5,7 +5,7 @@ use super::land::slice_columns;
 use super::{known, query, slices};
 use crate::definition::Definition;
 use crate::deps::Deps;
-use crate::ledger::{ParkedUntil, Part, Question, Reading, State, values_hash};
+use crate::ledger::{ParkedUntil, Part, Question, Reading, State, Why, values_hash};
 use crate::names::asset_name;
 use crate::params;
 use crate::plan::class::{Action, Class, DefinitionChange, Difference, classify};
@@ -16,6 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use segue_core::commit::{Entry, InputVersion};
 use segue_core::engine::Query;
 use segue_core::gate::is_key_of;
+use segue_core::source::Unfinished;
 use segue_core::state::CommitState;
 use segue_core::{AssetName, Ctx, Error, Kind, Labels, Result, Slice, Span};
 use segue_diag::REBUILD_IN_PART;
@@ -336,7 +337,20 @@ impl Survey {
             now: self.now,
         };
         self.states = question.answer(&self.parts)?;
+        if let Some(unfinished) = self.unfinished(deps, asset, row).await? {
+            let missing = self.states.iter_mut().filter(|state| **state == State::Missing);
+            missing.for_each(|state| *state = State::Stale(Why::Unfinished(unfinished.clone())));
+        }
         Ok(())
+    }
+
+    /// How far a first read came that was cut off, where the next one goes on from there.
+    async fn unfinished(&self, deps: &Deps, asset: &Asset, row: Option<&AssetRow>) -> Result<Option<Unfinished>> {
+        let has_position = source_copy(asset).is_some_and(|copy| copy.position.is_some());
+        let Some(row) = row.filter(|_| has_position && self.ledger.is_empty() && !self.is_rebuild) else {
+            return Ok(None);
+        };
+        Ok(deps.store.position(row.id).await?.as_ref().and_then(Unfinished::of))
     }
 
     /// What must not be asked yet. A slice that a block put off waits for as long as that block holds and is one of the source that is read

@@ -455,6 +455,7 @@ async fn a_whole_replace_by_nothing_is_refused() {
 
 mod checks;
 mod computed;
+mod cut;
 mod kept;
 mod modes;
 mod rebuilt;

@@ -109,6 +109,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("SG0368", "a PostgreSQL server; the connector's own tests have one"),
     ("SG0371", "a PostgreSQL server; the connector's own tests have one"),
     ("SG0372", "a PostgreSQL server; the connector's own tests have one"),
+    ("SG0379", "a PostgreSQL server; the connector's own tests have one"),
     ("SG0373", "a PostgreSQL server; the connector's own tests have one"),
     ("SG0534", "records that are never removed have to be lost"),
     (

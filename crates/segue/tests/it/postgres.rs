@@ -222,6 +222,79 @@ fn a_view_is_read_onwards_with_a_lag_and_merged() {
     ");
 }
 
+/// A large table, read for the first time, is killed on its way, and its server too: what was committed stays, and is not read again.
+#[test]
+fn a_first_read_goes_on_where_it_was_killed() {
+    const ROWS: u64 = 320_000;
+    let mut server = Postgres::start(&[]);
+    let project = shop(&server, "resumes");
+    // Bytes that no compression makes smaller, so that a commit comes on the way.
+    server.sql(
+        "resumes",
+        &format!(
+            "truncate orders; alter table orders add pad bytea;
+             insert into orders select n, 'x', n, null, (select string_agg(sha512((n || '-' || k)::text::bytea), '') from generate_series(1, 10) k)
+             from generate_series(1, {ROWS}) n"
+        ),
+    );
+    let asset = "asset: raw.orders\ncopy: { from: shop, table: public.orders, position: { column: id, resume: key } }\nwrite: { mode: merge, key: [id] }\n";
+    project.write("assets/raw/orders.yaml", asset);
+    project.ok(&["check"]);
+    let mut run = project.start(&["run", "raw.orders"]);
+    // The state knows of the first commit once there is a second.
+    let second_commit = project.file("lake/raw/orders/_delta_log/00000000000000000001.json");
+    let begun = std::time::Instant::now();
+    while !second_commit.exists() {
+        assert!(begun.elapsed().as_secs() < 240, "nothing is committed");
+        assert!(
+            run.try_wait().expect("it runs").is_none(),
+            "it ended before it was killed"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    run.kill().expect("it is killed");
+    run.wait().expect("it has ended");
+    server.kill();
+    server.run();
+    // What changes meanwhile, before and behind what is there.
+    server.sql(
+        "resumes",
+        &format!("update orders set name = 'other' where id in (7, {ROWS}); insert into orders values (0, 'new', 1, null), ({ROWS} + 1, 'new', 1, null); delete from orders where id = {ROWS} - 1"),
+    );
+    let status = project.ok(&["status"]);
+    assert!(status.contains("its first read was cut off"), "{status}");
+    let why = project.ok(&["why", "raw.orders"]);
+    assert!(why.contains(" parts are there, up to id = "), "{why}");
+    assert!(project.ok(&["plan"]).contains("its first read was cut off"));
+    let count = |sql: &str| -> u64 {
+        project
+            .sql(sql)
+            .lines()
+            .last()
+            .expect("a count")
+            .parse()
+            .expect("a number")
+    };
+    let there = count("select count(*) from raw.orders");
+    assert!((20_000..ROWS).contains(&there), "{there} rows");
+    let done = project.segue(&["run", "raw.orders"]).ok().text();
+    assert!(done.contains("it goes on from there"), "{done}");
+    let came = count("select rows_in from system.steps order by started_at desc limit 1");
+    assert!(came < ROWS - 10_000, "{came} rows came, and {there} were there");
+    let status = project.ok(&["status"]);
+    assert!(!status.contains("cut off"), "{status}");
+    let asked = "select count(*), sum(id), sum(case when name = 'x' then 1 else 0 end) from";
+    let here = project.sql(&format!("{asked} raw.orders"));
+    assert_eq!(
+        here.lines().last().map(|line| line.replace(',', "|")),
+        Some(server.sql("resumes", &format!("{asked} orders")))
+    );
+    // From here on it is read as every other.
+    server.sql("resumes", "insert into orders values (-1, 'late', 1, null)");
+    project.ok(&["run", "raw.orders"]);
+    assert_eq!(written(&project), "1");
+}
+
 /// What `cargo xtask bench move` measures, small: every value of every row is the server's.
 #[test]
 fn a_table_of_numbers_dates_and_texts_arrives_value_by_value() {

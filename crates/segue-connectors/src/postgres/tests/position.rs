@@ -4,6 +4,7 @@ use super::*;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+mod resumed;
 mod servers;
 
 /// A table, read onwards by a column, its rows added to what is there.

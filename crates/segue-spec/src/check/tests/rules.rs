@@ -157,6 +157,14 @@ fn templates_and_paths() {
     SG0129 assets/x.yaml:7 `position`: `position` is not acted on by this version — leave it out
     SG0132 assets/x.yaml:7 `1h`: `lag` with `delete_insert`: a row that is read twice would take the others of its key away — write `write: { mode: merge, key: [...] }`
     ");
+    assert_snapshot!(copy("  columns: { a: {} }\n  position: { column: a, resume: key }\nwrite: { mode: append, key: [a] }\n"), @r"
+    SG0129 assets/x.yaml:7 `position`: `position` is not acted on by this version — leave it out
+    SG0132 assets/x.yaml:7 `key`: `resume` without `merge`: what is read twice would be there twice, or be taken for a change — write `write: { mode: merge, key: [...] }` with the table's primary key
+    ");
+    assert_snapshot!(copy("  columns: { a: {} }\n  position: { column: a, lag: 1h, resume: key }\nwrite: { mode: merge, key: [a] }\n"), @r"
+    SG0129 assets/x.yaml:7 `position`: `position` is not acted on by this version — leave it out
+    SG0132 assets/x.yaml:7 `key`: `resume` with `lag` is not known: a value does not tell what changed while the table was read — leave `lag` out: the server's transactions tell what changed meanwhile
+    ");
     assert_snapshot!(sliced("    b: { path: \"$.a[?@.x == 1]\" }\n    c: { path: \"$.a-b\" }\n    d: { path: $ }\n    e: { path: plain }\n"), @r#"SG0135 assets/x.yaml:11 `"$.a-b"`: `$.a-b` is no JSONPath: it cannot be read from `-b` on — a path begins with `$`: `$.items[*].id`"#);
     assert_snapshot!(copy("  columns: { a: { value: \"{{ each.a }}\" }, b: { value: \"{% for x in record.items %}{{ x.y }}{{ loop.index }}{% endfor %}\" } }\n"), @r#"SG0134 assets/x.yaml:6 `each.a`: there is no `each`: the copy has no `for_each`"#);
     assert_snapshot!(with("assets/x.yaml", "asset: raw.x\nparams: { m: { default: US }, n: {} }\ncopy:\n  from: api\n  request: { get: \"/{{ params.m }}\" }\n  records: { path: $.x, pick: { where: \"record.name | trim == each.name\", none: quarantne } }\n"), @r#"
