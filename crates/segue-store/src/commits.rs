@@ -56,30 +56,30 @@ pub struct LandedFootprint {
 impl CommitState for Store {
     async fn commits(&self, asset: AssetId) -> Result<Commits> {
         let doing = "read an asset's commits";
-        // One transaction, so that the two reads are of one moment.
-        let mut tx = self.reader().begin().await.map_err(failed(doing))?;
-        let mut commits = Commits::default();
-        let head = sqlx::query("select * from heads where asset = $1")
-            .bind(asset.to_string())
-            .fetch_optional(&mut *tx)
-            .await
-            .map_err(failed(doing))?;
-        if let Some(head) = &head {
-            let head = Columns(head);
-            let id: Option<&str> = head.get("last_id")?;
-            commits.last = (head.number("last_n")?, id.map(str::parse).transpose()?);
-            commits.highest = head.number("highest")?;
-        }
+        // By one statement, so that all of it is of one moment.
         let rows = sqlx::query(
-            "select state, record from commits where asset = $1 and cleared = 0 and state in ('prepared', 'given_up') order by n",
+            "select h.last_n, h.last_id, h.highest, c.state, c.record from (select 1)
+             left join heads h on h.asset = $1
+             left join commits c on c.asset = $1 and c.cleared = 0 and c.state in ('prepared', 'given_up')
+             order by c.n",
         )
         .bind(asset.to_string())
-        .fetch_all(&mut *tx)
+        .fetch_all(self.reader())
         .await
         .map_err(failed(doing))?;
+        let mut commits = Commits::default();
         for row in &rows {
-            let record = CommitRecord::from_json(Columns(row).get("record")?)?;
-            match Columns(row).get::<&str>("state")? {
+            let row = Columns(row);
+            if let Some(n) = row.numbers("last_n")? {
+                let id: Option<&str> = row.get("last_id")?;
+                commits.last = (n, id.map(str::parse).transpose()?);
+                commits.highest = row.number("highest")?;
+            }
+            let Some(state) = row.get::<Option<&str>>("state")? else {
+                continue;
+            };
+            let record = CommitRecord::from_json(row.get("record")?)?;
+            match state {
                 "prepared" => commits.prepared = Some(record),
                 _ => commits.given_up.push(record),
             }

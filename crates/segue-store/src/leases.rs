@@ -125,12 +125,14 @@ impl Store {
 }
 
 impl LeaseGuard {
-    /// Renews it now; it renews itself as well, every [`RENEWED_EVERY`].
+    /// Fails where it is another's now; nothing is written.
     ///
     /// # Errors
     /// `Conflict` when it is another's now.
-    pub async fn renew(&self) -> Result<()> {
-        self.store.renew(&self.lease).await
+    pub async fn holds(&self) -> Result<()> {
+        let doing = "read a lease";
+        let mut reader = self.store.reader().acquire().await.map_err(failed(doing))?;
+        check(&mut reader, &self.lease).await
     }
 
     /// Whether it was seen to be another's. Only the transaction that prepares is sure; this spares work that is in vain.

@@ -54,12 +54,15 @@ pub(crate) async fn open(path: &Path, clock: &dyn Clock) -> Result<(SqlitePool, 
         .disable_statement_logging();
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
+        // It is a file of this machine: asking whether it is still there costs as much as a question.
+        .test_before_acquire(false)
         .acquire_timeout(4 * BUSY)
         // A full disk makes the database take a transaction back by itself, and the library then counts it as open for ever.
         .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
         .connect_lazy_with(options.clone());
     let reader = SqlitePoolOptions::new()
         .max_connections(4)
+        .test_before_acquire(false)
         .idle_timeout(Duration::from_secs(60))
         .connect_lazy_with(options.pragma("query_only", "on"));
     // Two processes that make the file at once: turning the log on answers "busy" without waiting.

@@ -43,6 +43,11 @@ impl Bound {
         }
     }
 
+    /// The most bytes that a row may have.
+    pub fn most(&self) -> usize {
+        self.most
+    }
+
     /// The way to connect, with these bounds.
     pub fn over<M>(&self, with: M) -> Bounded<M> {
         Bounded {

@@ -3,14 +3,19 @@
 use super::bound::{Bound, Plain};
 use super::errors::{causes, failed};
 use crate::connector::{Deps, install_tls};
+use parking_lot::Mutex;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use schemars::JsonSchema;
+use segue_core::meter::Meter;
 use segue_core::{Ctx, Error, Kind, Result, Secret};
 use segue_diag as codes;
 use serde::{Deserialize, Deserializer};
+use std::future::{Future, poll_fn};
 use std::net::IpAddr;
+use std::ops::Deref;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_postgres::config::{SslMode, SslNegotiation};
@@ -81,6 +86,65 @@ fn default_schema() -> String {
     "public".into()
 }
 
+/// A connection to the server, which ends when this is dropped.
+pub(super) struct Session {
+    client: Client,
+    /// The version that the server says it is, its first number; 0 where it does not say.
+    pub version: u32,
+    /// How large a row of it may be.
+    pub bound: Option<Bound>,
+    /// Whose work it does.
+    meter: Arc<Mutex<Arc<Meter>>>,
+}
+
+impl Session {
+    fn of<S, T>(
+        client: Client,
+        mut connection: tokio_postgres::Connection<S, T>,
+        bound: Option<Bound>,
+        ctx: &Ctx,
+    ) -> Session
+    where
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+        T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    {
+        let said = connection.parameter("server_version").unwrap_or_default();
+        let number = said.split(|c: char| !c.is_ascii_digit()).next();
+        let version = number.and_then(|number| number.parse().ok()).unwrap_or(0);
+        let meter = Arc::new(Mutex::new(ctx.meter.clone()));
+        let counted = meter.clone();
+        // It moves bytes until the client is dropped, for one step after the other.
+        tokio::spawn(async move {
+            let ended = poll_fn(|cx| {
+                let meter = counted.lock().clone();
+                meter.measured(|| Pin::new(&mut connection).poll(cx))
+            });
+            if let Err(error) = ended.await {
+                tracing::debug!(%error, "a connection to PostgreSQL ended");
+            }
+        });
+        Session {
+            client,
+            version,
+            bound,
+            meter,
+        }
+    }
+
+    /// What it does from now on is work of whoever this counts for.
+    pub fn counts_for(&self, meter: &Arc<Meter>) {
+        *self.meter.lock() = meter.clone();
+    }
+}
+
+impl Deref for Session {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
 /// What is needed to connect.
 #[derive(Clone)]
 pub(super) struct Door {
@@ -134,19 +198,11 @@ impl Door {
         })
     }
 
-    /// Connects. The connection lives as long as its client.
-    ///
-    /// # Errors
-    /// As [`Door::connect_bounded`].
-    pub async fn connect(&self, ctx: &Ctx) -> Result<Client> {
-        self.connect_bounded(ctx, None).await
-    }
-
-    /// Connects, and ends the connection at a row that is larger than this. Over a Unix socket no row is looked at.
+    /// Connects. The connection lives as long as its session, and ends at a row that is larger than this. Over a Unix socket no row is looked at.
     ///
     /// # Errors
     /// `Unavailable` when the server is not reached, `Unauthenticated` when it refuses who asks, `Denied` when it is not the one it says.
-    pub async fn connect_bounded(&self, ctx: &Ctx, bound: Option<&Bound>) -> Result<Client> {
+    pub async fn connect(&self, ctx: &Ctx, bound: Option<Bound>) -> Result<Session> {
         let doing = format!("connect to {}", self.place);
         let refused = |e: tokio_postgres::Error| {
             if let Some(why) = not_secure(&e) {
@@ -162,32 +218,29 @@ impl Door {
             }
         };
         let connecting = async {
-            match (&self.tls, bound.filter(|_| !self.is_socket)) {
+            match (&self.tls, bound.as_ref().filter(|_| !self.is_socket)) {
                 (None, None) => {
                     let (client, connection) = self.config.connect(NoTls).await.map_err(refused)?;
-                    keep(ctx, connection);
-                    Ok(client)
+                    Ok(Session::of(client, connection, bound.clone(), ctx))
                 }
-                (None, Some(bound)) => {
+                (None, Some(bounded)) => {
                     let mut config = self.config.clone();
                     // The driver lets nobody between it and the stream but who encrypts it: `Plain` stands in for one, and nothing is
                     // asked of the server.
                     config
                         .ssl_mode(SslMode::Require)
                         .ssl_negotiation(SslNegotiation::Direct);
-                    let (client, connection) = config.connect(bound.over(Plain)).await.map_err(refused)?;
-                    keep(ctx, connection);
-                    Ok(client)
+                    let (client, connection) = config.connect(bounded.over(Plain)).await.map_err(refused)?;
+                    Ok(Session::of(client, connection, bound.clone(), ctx))
                 }
-                (Some(tls), Some(bound)) => {
-                    let (client, connection) = self.config.connect(bound.over(tls.clone())).await.map_err(refused)?;
-                    keep(ctx, connection);
-                    Ok(client)
+                (Some(tls), Some(bounded)) => {
+                    let with = bounded.over(tls.clone());
+                    let (client, connection) = self.config.connect(with).await.map_err(refused)?;
+                    Ok(Session::of(client, connection, bound.clone(), ctx))
                 }
                 (Some(tls), None) => {
                     let (client, connection) = self.config.connect(tls.clone()).await.map_err(refused)?;
-                    keep(ctx, connection);
-                    Ok(client)
+                    Ok(Session::of(client, connection, bound.clone(), ctx))
                 }
             }
         };
@@ -235,20 +288,6 @@ fn not_secure(e: &tokio_postgres::Error) -> Option<&'static str> {
         }
         (one.to_string() == "server does not support TLS").then_some("the server does not speak TLS")
     })
-}
-
-/// Moves bytes until the client is dropped; its work counts for the step.
-fn keep<S, T>(ctx: &Ctx, connection: tokio_postgres::Connection<S, T>)
-where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
-    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
-{
-    let kept = ctx.meter.measure(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "a connection to PostgreSQL ended");
-        }
-    });
-    tokio::spawn(kept);
 }
 
 /// Whether the server is on this machine: a socket's folder, or an address that leads nowhere else.

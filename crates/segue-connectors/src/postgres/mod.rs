@@ -50,7 +50,9 @@ pub static CONNECTOR: Connector = Connector {
 
 fn open(settings: ConnectionSettings, deps: Deps) -> Result<Arc<dyn Source>> {
     let (_, door) = door(settings, &deps)?;
-    Ok(Arc::new(source::Postgres { door }))
+    Ok(Arc::new(source::Postgres {
+        sessions: session::Sessions::new(door),
+    }))
 }
 
 fn open_to_write(settings: ConnectionSettings, deps: Deps) -> Result<Arc<dyn Sink>> {

@@ -1,21 +1,33 @@
-//! Connections that write, kept from one use to the next; and what holds in each of their transactions.
+//! Connections to one database, kept from one use to the next; and what holds in each of their transactions.
 
-use super::connect::Door;
+use super::bound::Bound;
+use super::connect::{Door, Session};
 use super::errors::failed;
-use super::source::SETTINGS;
+use super::place::literal;
 use parking_lot::Mutex;
+use segue_core::meter::Meter;
 use segue_core::{Ctx, Result};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio_postgres::Client;
 
 /// How long a connection that was used before may take to answer: somebody on the way may have forgotten it.
 const ANSWERS: Duration = Duration::from_secs(10);
 
-/// How many wait to be used again.
-const IDLE: usize = 4;
+/// How many wait to be used again: one for each step that runs at once.
+const IDLE: usize = 8;
 
-/// What holds in a transaction of ours besides: a commit that is told of is on the disk, rows that somebody may not see are no reason to
+/// A transaction that only looks, at one moment.
+const LOOKING: &str = "begin transaction isolation level repeatable read read only";
+
+/// Nothing that the role sets ends it half-way, and texts that the server makes are the same wherever it stands.
+const SETTINGS: &str = "set local datestyle = 'ISO'; set local intervalstyle = 'iso_8601'; set local timezone = 'UTC';
+    set local standard_conforming_strings = on; set local extra_float_digits = 1; set local bytea_output = 'hex';
+    set local idle_in_transaction_session_timeout = 0";
+
+/// A limit that servers have from this version on.
+const WHOLE_LIMIT: (u32, &str) = (17, "; set local transaction_timeout = 0");
+
+/// What holds in a transaction of the sink's besides: a commit that is told of is on the disk, rows that somebody may not see are no reason to
 /// overlook them, and a lock that others hold is waited for so long.
 const WRITING: &str = "set local row_security = off;
     select set_config('synchronous_commit', 'on', true) where current_setting('synchronous_commit') = 'off'";
@@ -27,16 +39,42 @@ pub(super) const LOCK: &str = if cfg!(test) { "2s" } else { "60s" };
 #[derive(Clone)]
 pub(super) struct Sessions {
     pub door: Door,
-    idle: Arc<Mutex<Vec<Client>>>,
+    /// Those that nobody uses, between two transactions. None is here that an error or a cancel has left in the middle of something.
+    idle: Arc<Mutex<Vec<Session>>>,
 }
 
-/// How a transaction begins.
+/// How a session begins.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Begin {
-    /// It looks, and sees one moment.
+pub(super) enum Begin<'a> {
+    /// With no transaction: something is asked first.
+    Later,
+    /// A source reads one moment, or that of another connection.
+    ToRead(Option<&'a str>),
+    /// A sink looks, and sees one moment.
     ToLook,
-    /// It writes.
+    /// A sink writes.
     ToWrite,
+}
+
+impl Begin<'_> {
+    /// The statements that begin it.
+    pub fn statements(self, session: &Session) -> String {
+        let (since, lift) = WHOLE_LIMIT;
+        let settings = format!("{SETTINGS}{}", if session.version >= since { lift } else { "" });
+        match self {
+            Begin::Later => String::new(),
+            Begin::ToRead(moment) => {
+                let moment = moment.map_or(String::new(), |moment| {
+                    format!("; set transaction snapshot {}", literal(moment))
+                });
+                format!("{LOOKING}{moment}; {SOON}; {settings}; set local lock_timeout = 0")
+            }
+            Begin::ToLook => format!("{LOOKING}; {SOON}; {settings}; {WRITING}; set local lock_timeout = 0"),
+            Begin::ToWrite => format!(
+                "begin isolation level read committed read write; {SOON}; {settings}; {WRITING}; set local lock_timeout = '{LOCK}'"
+            ),
+        }
+    }
 }
 
 impl Sessions {
@@ -51,37 +89,47 @@ impl Sessions {
     ///
     /// # Errors
     /// As [`Door::connect`].
-    pub async fn begin(&self, how: Begin, ctx: &Ctx) -> Result<Client> {
-        let begin = match how {
-            Begin::ToLook => format!("begin isolation level repeatable read read only; {SOON}; {SETTINGS}; {WRITING}"),
-            Begin::ToWrite => format!(
-                "begin isolation level read committed read write; {SOON}; {SETTINGS}; {WRITING}; set local lock_timeout = '{LOCK}'"
-            ),
-        };
-        loop {
-            let waiting = self.idle.lock().pop();
-            let Some(client) = waiting else { break };
+    pub async fn begin(&self, how: Begin<'_>, ctx: &Ctx) -> Result<Session> {
+        self.begin_bounded(how, None, ctx).await
+    }
+
+    /// The same, of which no row is larger than this.
+    ///
+    /// # Errors
+    /// As [`Door::connect`].
+    pub async fn begin_bounded(&self, how: Begin<'_>, most: Option<usize>, ctx: &Ctx) -> Result<Session> {
+        while let Some(session) = self.waiting(most) {
+            session.counts_for(&ctx.meter);
+            let begin = how.statements(&session);
             // One that the server has closed meanwhile is no error: there are others.
-            let begun = tokio::time::timeout(ANSWERS, client.batch_execute(&begin));
-            if !client.is_closed() && matches!(ctx.or_cancelled(async { Ok(begun.await) }).await?, Ok(Ok(()))) {
-                return Ok(client);
+            let begun = tokio::time::timeout(ANSWERS, session.batch_execute(&begin));
+            if !session.is_closed() && matches!(ctx.or_cancelled(async { Ok(begun.await) }).await?, Ok(Ok(()))) {
+                return Ok(session);
             }
         }
-        let client = self.door.connect(ctx).await?;
+        let session = self.door.connect(ctx, most.map(Bound::of)).await?;
+        let begin = how.statements(&session);
         let begun = async {
-            client
+            session
                 .batch_execute(&begin)
                 .await
                 .map_err(failed("begin a transaction"))
         };
         ctx.or_cancelled(begun).await?;
-        Ok(client)
+        Ok(session)
     }
 
-    /// Ends the transaction as if it had not been.
-    pub async fn roll_back(&self, client: Client) {
-        if client.batch_execute("rollback").await.is_ok() {
-            self.keep(client);
+    /// One that waits to be used, with this bound.
+    fn waiting(&self, most: Option<usize>) -> Option<Session> {
+        let mut idle = self.idle.lock();
+        let at = idle.iter().rposition(|s| s.bound.as_ref().map(Bound::most) == most)?;
+        Some(idle.swap_remove(at))
+    }
+
+    /// Ends the transaction as if it had not been: what it set in the session is gone as well.
+    pub async fn roll_back(&self, session: Session) {
+        if session.batch_execute("rollback").await.is_ok() {
+            self.keep(session);
         }
     }
 
@@ -89,16 +137,18 @@ impl Sessions {
     ///
     /// # Errors
     /// What the server says; `Unavailable` when the connection is lost, and then nobody here knows whether it is there.
-    pub async fn commit(&self, client: Client) -> Result<()> {
-        client.batch_execute("commit").await.map_err(failed("commit"))?;
-        self.keep(client);
+    pub async fn commit(&self, session: Session) -> Result<()> {
+        session.batch_execute("commit").await.map_err(failed("commit"))?;
+        self.keep(session);
         Ok(())
     }
 
-    fn keep(&self, client: Client) {
+    fn keep(&self, session: Session) {
+        // It is nobody's until it is used again.
+        session.counts_for(&Arc::new(Meter::default()));
         let mut idle = self.idle.lock();
         if idle.len() < IDLE {
-            idle.push(client);
+            idle.push(session);
         }
     }
 }

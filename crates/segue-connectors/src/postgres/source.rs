@@ -1,11 +1,10 @@
 //! The source: a read is one moment of the database, whoever writes to it meanwhile.
 
-use super::bound::Bound;
-use super::connect::Door;
+use super::connect::Session;
 use super::errors::failed;
-use super::place::literal;
 use super::position::{Onward, Piece, Wanted as From};
 use super::rows::Rows;
+use super::session::{Begin, Sessions};
 use super::table::{Copy, Relation, Shape, described, offered, shape};
 use crate::connector::{read_copy, sent_by};
 use arrow_array::RecordBatch;
@@ -21,18 +20,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::mpsc::{self, Sender};
 use tokio::task::JoinSet;
-use tokio_postgres::Client;
+use tokio_postgres::{Client, SimpleQueryMessage};
 use tokio_util::sync::CancellationToken;
-
-/// Begins a read: every connection of it sees the same moment.
-const BEGIN: &str = "begin transaction isolation level repeatable read read only";
-
-/// Nothing that the role sets ends a read half-way, and texts that the server makes are the same wherever it stands.
-pub(super) const SETTINGS: &str =
-    "set local datestyle = 'ISO'; set local intervalstyle = 'iso_8601'; set local timezone = 'UTC';
-    set local standard_conforming_strings = on; set local extra_float_digits = 1; set local bytea_output = 'hex';
-    select set_config(name, '0', true) from pg_settings where name in
-        ('statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout', 'lock_timeout')";
 
 /// How many of the tables that a read has locked are no longer, or not yet, what its moment sees of them. Whoever empties, rewrites or
 /// replaces a table leaves an older moment with no row of it, and no error (PostgreSQL's documentation, "Caveats" of its concurrency
@@ -49,7 +38,7 @@ const BLOCKS: u64 = 4096;
 const PARTS: u64 = 4;
 
 /// From this version on the server reads a part of a table without looking at the rest.
-const RANGES_SINCE: i32 = 140_000;
+const RANGES_SINCE: u32 = 14;
 
 /// How often the largest row may have room in the memory of a step: so often it is there on its way.
 const ROWS_IN_MEMORY: u64 = 8;
@@ -60,41 +49,42 @@ const ASKED_AT_ONCE: usize = 16;
 /// Batches that wait to be taken.
 const WAITING: usize = 4;
 
-/// A database.
+/// A database. One read after the other, of whichever step, takes the connections that are there.
 pub(super) struct Postgres {
-    pub door: Door,
+    pub sessions: Sessions,
 }
 
 #[async_trait]
 impl Source for Postgres {
     fn identity(&self) -> String {
-        self.door.identity.clone()
+        self.sessions.door.identity.clone()
     }
 
     async fn test(&self, ctx: &Ctx) -> Result<String> {
-        let client = self.look(ctx).await?;
-        let asked = client.query_one("select current_setting('server_version'), current_user::text", &[]);
-        let said = ctx
-            .or_cancelled(async { asked.await.map_err(failed("ask the server who it is")) })
-            .await?;
+        let who = "select current_setting('server_version'), current_user::text";
+        let asked = async |client: &Session| {
+            let said = client.query_one(who, &[]).await;
+            said.map_err(failed("ask the server who it is"))
+        };
+        let said = self.look(ctx, asked).await?;
         let (version, user): (String, String) = (said.get(0), said.get(1));
-        Ok(format!("PostgreSQL {version} at {}, as {user}", self.door.place))
+        let place = &self.sessions.door.place;
+        Ok(format!("PostgreSQL {version} at {place}, as {user}"))
     }
 
     async fn discover(&self, wanted: &Wanted<'_>, ctx: &Ctx) -> Result<Vec<Discovered>> {
-        let client = self.look(ctx).await?;
-        let all = ctx.or_cancelled(offered(&client)).await?;
-        let chosen = all.into_iter().filter(|(table, _)| wanted(table));
-        let looked = futures::stream::iter(chosen).map(|table| described(&client, table));
-        // Many questions are on their way over one connection.
-        let described = looked.buffered(ASKED_AT_ONCE).try_collect::<Vec<_>>();
-        let described = ctx.or_cancelled(described).await?;
+        let asked = async |client: &Session| {
+            let chosen = offered(client).await?.into_iter().filter(|(table, _)| wanted(table));
+            let looked = futures::stream::iter(chosen).map(|table| described(client, table));
+            // Many questions are on their way over one connection.
+            looked.buffered(ASKED_AT_ONCE).try_collect::<Vec<_>>().await
+        };
+        let described = self.look(ctx, asked).await?;
         Ok(described.into_iter().flatten().collect())
     }
 
     async fn tables(&self, ctx: &Ctx) -> Result<Vec<Offered>> {
-        let client = self.look(ctx).await?;
-        let all = ctx.or_cancelled(offered(&client)).await?;
+        let all = self.look(ctx, async |client: &Session| offered(client).await).await?;
         Ok(all.into_iter().map(|(table, _)| table).collect())
     }
 
@@ -107,16 +97,20 @@ impl Source for Postgres {
             return Err(Error::new(Kind::Unsupported, "a copy from PostgreSQL has no slices")
                 .hint("read all rows with one `query:`"));
         }
-        let bound = Bound::of(usize::try_from(ctx.limits.memory / ROWS_IN_MEMORY).unwrap_or(usize::MAX));
-        let client = self.door.connect_bounded(ctx, Some(&bound)).await?;
+        let read = Begin::ToRead(None);
+        let begin = if wanted.is_some() { Begin::Later } else { read };
+        let client = self.sessions.begin_bounded(begin, most_bytes(ctx), ctx).await?;
         let looked = ctx
             .or_cancelled(async {
                 let before = match wanted {
-                    Some(wanted) => Some(wanted.before(&client).await?),
+                    Some(wanted) => {
+                        let before = wanted.before(&client).await?;
+                        let begin = read.statements(&client);
+                        client.batch_execute(&begin).await.map_err(failed("begin to read"))?;
+                        Some(before)
+                    }
                     None => None,
                 };
-                let begin = format!("{BEGIN}; {SETTINGS}");
-                client.batch_execute(&begin).await.map_err(failed("begin to read"))?;
                 let there = Relation::of(&client, &copy).await?;
                 let shape = shape(&there, &request.schema)?;
                 let mut onward = match before {
@@ -134,7 +128,7 @@ impl Source for Postgres {
                     }
                     (true, true) => vec![onward.piece(None)],
                     (false, true) => {
-                        let parts = parts(&client, &there, copy.streams).await?.into_iter();
+                        let parts = parts(&client, &there, copy.streams).into_iter();
                         parts.map(|part| onward.piece(part)).collect()
                     }
                 };
@@ -143,7 +137,7 @@ impl Source for Postgres {
             .await;
         if matches!(&looked, Err(error) if error.kind() == Kind::Cancelled) {
             // It may wait for a lock: then it goes on waiting, for nobody.
-            self.door.cancel(&client).await;
+            self.sessions.door.cancel(&client).await;
         }
         let (there, mut shape, onward, pieces) = looked?;
         shape.notes.extend(onward.notes.iter().cloned());
@@ -152,12 +146,12 @@ impl Source for Postgres {
         let statement = |piece: &Piece| there.copy(&shape.columns, piece.condition.as_deref(), request.limit);
         let statements: VecDeque<_> = pieces.iter().map(statement).enumerate().collect();
         let reading = Arc::new(Reading {
-            door: self.door.clone(),
+            sessions: self.sessions.clone(),
             statements: statements.into(),
             order: Order::of(pieces).into(),
             doing: format!("read {}", there.name),
             from: there.from.clone(),
-            bound,
+            is_table: there.is_table,
             stop: ctx.cancel.child_token(),
             all_begun: CancellationToken::new(),
             position: onward.position,
@@ -174,31 +168,30 @@ impl Source for Postgres {
 }
 
 impl Postgres {
-    /// A connection to ask by. It is in a transaction: what is prepared there stays at one session of the server, also behind a pooler.
-    async fn look(&self, ctx: &Ctx) -> Result<Client> {
-        let client = self.door.connect(ctx).await?;
-        let begun = async { client.batch_execute(BEGIN).await.map_err(failed("begin to read")) };
-        ctx.or_cancelled(begun).await?;
-        Ok(client)
+    /// Asks. It is in a transaction: what is prepared there stays at one session of the server, also behind a pooler.
+    async fn look<T>(&self, ctx: &Ctx, ask: impl AsyncFnOnce(&Session) -> Result<T>) -> Result<T> {
+        let begin = Begin::ToRead(None);
+        let client = self.sessions.begin_bounded(begin, most_bytes(ctx), ctx).await?;
+        let found = ctx.or_cancelled(ask(&client)).await?;
+        self.sessions.roll_back(client).await;
+        Ok(found)
     }
 }
 
+/// How large a row may be, where so much memory is there.
+fn most_bytes(ctx: &Ctx) -> Option<usize> {
+    Some(usize::try_from(ctx.limits.memory / ROWS_IN_MEMORY).unwrap_or(usize::MAX))
+}
+
 /// The conditions by which a table is read in parts; one without a condition, where it is read as a whole.
-async fn parts(client: &Client, there: &Relation, streams: usize) -> Result<Vec<Option<String>>> {
-    let whole = vec![None];
-    let Some(blocks) = there.blocks.filter(|blocks| *blocks >= 2 * BLOCKS && streams > 1) else {
-        return Ok(whole);
+fn parts(client: &Session, there: &Relation, streams: usize) -> Vec<Option<String>> {
+    let has_ranges = streams > 1 && client.version >= RANGES_SINCE;
+    let Some(blocks) = there.blocks.filter(|blocks| has_ranges && *blocks >= 2 * BLOCKS) else {
+        return vec![None];
     };
-    let version = client
-        .query_one("select current_setting('server_version_num')::int4", &[])
-        .await
-        .map_err(failed("ask the server for its version"))?;
-    if version.get::<_, i32>(0) < RANGES_SINCE {
-        return Ok(whole);
-    }
     let many = (blocks / BLOCKS).clamp(2, streams as u64 * PARTS);
     let bound = |at: u64| blocks * at / many;
-    Ok((0..many)
+    (0..many)
         .map(|at| {
             let from = format!("ctid >= '({},0)'", bound(at));
             // The last part has no end: blocks that came since hold rows that this moment does not see.
@@ -207,12 +200,12 @@ async fn parts(client: &Client, there: &Relation, streams: usize) -> Result<Vec<
                 false => format!("{from} and ctid < '({},0)'", bound(at + 1)),
             })
         })
-        .collect())
+        .collect()
 }
 
 /// One read.
 struct Reading {
-    door: Door,
+    sessions: Sessions,
     /// What is to be read, each with its place among them.
     statements: Mutex<VecDeque<(usize, String)>>,
     /// Which of it is read.
@@ -220,8 +213,8 @@ struct Reading {
     doing: String,
     /// What stands behind FROM.
     from: String,
-    /// How large a row may be.
-    bound: Bound,
+    /// Whether that is a table, and nothing that may do something of its own in the session.
+    is_table: bool,
     /// Stops every connection of this read.
     stop: CancellationToken,
     /// No part is left to begin.
@@ -262,7 +255,7 @@ impl Order {
 }
 
 /// Reads all parts, so many at once, and says that it is done.
-async fn read_all(reading: Arc<Reading>, first: Client, streams: usize) -> Result<()> {
+async fn read_all(reading: Arc<Reading>, first: Session, streams: usize) -> Result<()> {
     for note in &reading.shape.notes {
         send(&reading.out, Read::Note(note.clone())).await?;
     }
@@ -279,8 +272,20 @@ async fn read_all(reading: Arc<Reading>, first: Client, streams: usize) -> Resul
             others.spawn(meter.measure(async move { help(&reading, &snapshot).await }));
         }
     }
-    // The first connection keeps the moment for the others until all of them have read.
-    let mut own = std::pin::pin!(read_parts(&reading, &first));
+    together(&reading, &first, others).await?;
+    refuse_replaced(&first, &reading.doing).await?;
+    // Before the end is told: the next step may take it at once.
+    put_back(&reading, first).await;
+    tell_columns(&reading).await?;
+    if let Some(position) = &reading.position {
+        send(&reading.out, Read::Position(position.clone())).await?;
+    }
+    send(&reading.out, Read::Done { slice: 0 }).await
+}
+
+/// Reads by the first connection, beside the others. It keeps the moment for them until all of them have read.
+async fn together(reading: &Reading, first: &Session, mut others: JoinSet<Result<()>>) -> Result<()> {
+    let mut own = std::pin::pin!(read_parts(reading, first));
     let (mut own_has_ended, mut result) = (false, Ok(()));
     loop {
         let ended = tokio::select! {
@@ -299,21 +304,23 @@ async fn read_all(reading: Arc<Reading>, first: Client, streams: usize) -> Resul
             result = ended;
         }
     }
-    result?;
-    refuse_replaced(&first, &reading.doing).await?;
-    tell_columns(&reading).await?;
-    if let Some(position) = &reading.position {
-        send(&reading.out, Read::Position(position.clone())).await?;
+    result
+}
+
+/// A connection that has read all that it was to read is there for the next.
+async fn put_back(reading: &Reading, session: Session) {
+    if reading.is_table {
+        reading.sessions.roll_back(session).await;
     }
-    send(&reading.out, Read::Done { slice: 0 }).await
 }
 
 /// Fails where the moment of the read does not see a table that it has locked as it is.
 async fn refuse_replaced(client: &Client, doing: &str) -> Result<()> {
-    let replaced = client.query_one(REPLACED, &[]).await.map_err(failed(doing))?;
-    match replaced.get::<_, i64>(0) {
-        0 => Ok(()),
-        _ => Err(Error::new(
+    let said = client.simple_query(REPLACED).await.map_err(failed(doing))?;
+    let is_as_seen = |m: &SimpleQueryMessage| matches!(m, SimpleQueryMessage::Row(row) if row.get(0) == Some("0"));
+    match said.iter().any(is_as_seen) {
+        true => Ok(()),
+        false => Err(Error::new(
             Kind::Unavailable,
             format!("cannot {doing}: it was emptied or replaced while the read began"),
         )
@@ -333,15 +340,15 @@ async fn tell_columns(reading: &Reading) -> Result<()> {
 /// Reads parts by another connection, if one can be had that sees the same moment. The first reads all that is left by itself.
 async fn help(reading: &Reading, snapshot: &str) -> Result<()> {
     let joined = async {
-        let client = reading.door.connect_bounded(&reading.ctx, Some(&reading.bound)).await?;
-        let begin = format!("{BEGIN}; set transaction snapshot {}; {SETTINGS}", literal(snapshot));
+        let begin = Begin::ToRead(Some(snapshot));
+        let (sessions, ctx) = (&reading.sessions, &reading.ctx);
+        let client = sessions.begin_bounded(begin, most_bytes(ctx), ctx).await?;
         // Whoever waits to change the table waits for the first connection, and this one would wait for them: it does not.
         let lock = format!(
             "set local lock_timeout = '1s'; select 1 from {} limit 0; set local lock_timeout = 0",
             reading.from
         );
-        let begun = async { client.batch_execute(&format!("{begin}; {lock}")).await };
-        begun.await.map_err(failed("begin to read"))?;
+        client.batch_execute(&lock).await.map_err(failed("begin to read"))?;
         Ok(client)
     };
     let joined = tokio::select! {
@@ -350,7 +357,11 @@ async fn help(reading: &Reading, snapshot: &str) -> Result<()> {
         () = reading.all_begun.cancelled() => return Ok(()),
     };
     match joined {
-        Ok(client) => read_parts(reading, &client).await,
+        Ok(client) => {
+            read_parts(reading, &client).await?;
+            put_back(reading, client).await;
+            Ok(())
+        }
         Err(error) => {
             tracing::debug!(%error, "a table is read with fewer connections");
             Ok(())
@@ -359,7 +370,7 @@ async fn help(reading: &Reading, snapshot: &str) -> Result<()> {
 }
 
 /// Reads parts until none is left.
-async fn read_parts(reading: &Reading, client: &Client) -> Result<()> {
+async fn read_parts(reading: &Reading, client: &Session) -> Result<()> {
     loop {
         let Some((at, statement)) = reading.statements.lock().pop_front() else {
             return Ok(());
@@ -380,11 +391,15 @@ async fn read_parts(reading: &Reading, client: &Client) -> Result<()> {
             stopped = stopped => Err(stopped),
         };
         if ended.is_err() {
-            reading.door.cancel(client).await;
+            reading.sessions.door.cancel(client).await;
         }
         ended.map_err(|error| {
             let columns: Vec<&str> = reading.shape.columns.iter().map(|c| c.place.as_str()).collect();
-            reading.bound.met(&reading.doing, &columns).unwrap_or(error)
+            let met = client
+                .bound
+                .as_ref()
+                .and_then(|bound| bound.met(&reading.doing, &columns));
+            met.unwrap_or(error)
         })?;
     }
 }

@@ -13,6 +13,7 @@ use segue_diag as codes;
 use serde::Deserialize;
 use std::collections::HashMap;
 use tokio_postgres::Client;
+use tokio_postgres::types::Type as PgType;
 
 /// What is read.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -47,6 +48,8 @@ pub(super) struct Relation {
     pub columns: Vec<Source>,
     /// How many blocks a plain table has, which can be read in parts.
     pub blocks: Option<u64>,
+    /// Whether it is a table, also one of several or of an answer that is kept: reading it does nothing but that.
+    pub is_table: bool,
 }
 
 impl Relation {
@@ -86,16 +89,23 @@ fn asked(columns: &[Source]) -> String {
 
 async fn table_of(client: &Client, table: &str) -> Result<Relation> {
     let doing = format!("look at the table {table}");
+    // All of it by one question: of a small table it costs more than its rows.
     let found = client
-        .query_opt(
+        .query_typed(
             "select c.oid, n.nspname::text, c.relname::text, c.relkind::text,
-                case when c.relkind in ('r', 'm') then pg_relation_size(c.oid) / current_setting('block_size')::int8 end
-             from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass($1)",
-            &[&table],
+                case when c.relkind in ('r', 'm') then pg_relation_size(c.oid) / current_setting('block_size')::int8 end,
+                a.numbers, a.required, a.dimensions
+             from pg_class c join pg_namespace n on n.oid = c.relnamespace
+             cross join lateral (
+                 select coalesce(array_agg(attnum), '{}') as numbers, coalesce(array_agg(attnotnull), '{}') as required,
+                     coalesce(array_agg(attndims::int4), '{}') as dimensions
+                 from pg_attribute where attrelid = c.oid and attnum > 0 and not attisdropped) a
+             where c.oid = to_regclass($1)",
+            &[(&table, PgType::TEXT)],
         )
         .await
         .map_err(failed(&doing))?;
-    let Some(found) = found else {
+    let Some(found) = found.first() else {
         return Err(Error::new(Kind::NotFound, format!("there is no table {table}"))
             .code(codes::POSTGRES_NOT_THERE)
             .hint("name its schema (`public.orders`), and put quotes around names with capitals"));
@@ -110,17 +120,9 @@ async fn table_of(client: &Client, table: &str) -> Result<Relation> {
     }
     let blocks: Option<i64> = found.get(4);
     let from = format!("{}.{}", quoted(&schema), quoted(&name));
-    let attributes = client
-        .query(
-            "select attnum, attnotnull, attndims::int4 from pg_attribute where attrelid = $1 and attnum > 0 and not attisdropped",
-            &[&oid],
-        )
-        .await
-        .map_err(failed(&doing))?;
-    let attributes: HashMap<i16, (bool, i32)> = attributes
-        .iter()
-        .map(|row| (row.get(0), (row.get(1), row.get(2))))
-        .collect();
+    let (numbers, required, dimensions): (Vec<i16>, Vec<bool>, Vec<i32>) = (found.get(5), found.get(6), found.get(7));
+    let each = numbers.into_iter().zip(required.into_iter().zip(dimensions));
+    let attributes: HashMap<i16, (bool, i32)> = each.collect();
     let columns = columns_of(client, &format!("select * from {from}"), &doing, &attributes).await?;
     Ok(Relation {
         oid: Some(oid),
@@ -128,6 +130,7 @@ async fn table_of(client: &Client, table: &str) -> Result<Relation> {
         name: format!("{schema}.{name}"),
         columns,
         blocks: blocks.and_then(|blocks| u64::try_from(blocks).ok()),
+        is_table: matches!(kind.as_str(), "r" | "p" | "m"),
     })
 }
 
@@ -142,6 +145,7 @@ async fn query_of(client: &Client, query: &str) -> Result<Relation> {
         name: "the query".into(),
         columns,
         blocks: None,
+        is_table: false,
     })
 }
 

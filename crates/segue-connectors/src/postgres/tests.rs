@@ -18,6 +18,7 @@ mod conformance;
 mod faults;
 mod judge;
 mod position;
+mod sessions;
 mod values;
 mod writes;
 

@@ -42,7 +42,7 @@ async fn a_frozen_holder_loses_it_and_nobody_takes_its_old_lock_for_the_holders(
     f.clock.pass(LEASE_TIME);
     let second = f.store.lease(asset(1), "bob").await.unwrap();
     assert_eq!(second.lease.epoch, 2);
-    assert!(frozen.renew().await.is_err());
+    assert!(frozen.holds().await.is_err());
     // The frozen one's lock becomes free; the second holder is alive all the same.
     drop(frozen);
     let refused = f.again().await.lease(asset(1), "eve").await.unwrap_err();

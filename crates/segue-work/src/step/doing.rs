@@ -89,7 +89,7 @@ impl<'a> Doing<'a> {
             return Ok(());
         }
         // A former holder that was frozen would take what the present one has just staged for left behind.
-        self.step.lease.renew().await?;
+        self.step.lease.holds().await?;
         let commits = deps.store.commits(row.id).await?;
         let records = commits.prepared.iter().chain(&commits.given_up);
         let own = known::own(row);

@@ -235,3 +235,32 @@ fn names_that_meet_are_refused_and_the_others_run() {
     assert!(done.err.contains("would both be called raw.a"), "{}", done.err);
     assert_eq!(project.sql("select count(*) from raw.a"), "count(*)\n2\n");
 }
+
+/// Each small table costs what it is, and no connection of its own.
+#[test]
+fn many_tables_share_a_few_connections() {
+    let server = Postgres::start(&["log_connections=on", "log_statement=all"]);
+    let tables: Vec<String> = (0..30)
+        .map(|n| format!("create table t{n} (id int4 primary key, name text); insert into t{n} values ({n}, 'x')"))
+        .collect();
+    let project = shop(&server, "few", &tables.join(";"));
+    project.write(
+        "assets/raw/shop.yaml",
+        "asset: raw.*\ncopy: { from: shop, tables: public.* }\n",
+    );
+    let before = server.log().len();
+    let run = project.segue(&["--json", "run"]).ok();
+    assert_eq!(ended(&run).iter().filter(|step| step.ends_with(" done")).count(), 30);
+    let log = server.log()[before..].to_string();
+    let count = |what: &str| log.lines().filter(|line| line.contains(what)).count();
+    // One that asks which tables there are, and one for each step that runs at once.
+    let connections = count("application_name=segue");
+    assert!(
+        (2..=9).contains(&connections),
+        "{connections} connections for 30 tables"
+    );
+    // To begin, to look at the table twice, to read it, to see that it is still the same, and to end.
+    let statements = count("LOG:  statement:") + count("LOG:  execute");
+    assert!(statements <= 30 * 6 + 20, "{statements} statements for 30 tables");
+    assert_eq!(project.sql("select id from raw.t29"), "id\n29\n");
+}
