@@ -7,12 +7,14 @@ mod address;
 pub mod columns;
 pub mod connector;
 pub mod files;
+mod halves;
 pub mod http;
 pub mod json;
 mod plan;
 pub mod postgres;
 pub mod rest;
 pub mod sqlite;
+mod triggers;
 
 pub use address::{ADDRESSES, Address, address};
 pub use connector::{ConnectionSettings, Connector, Deps};

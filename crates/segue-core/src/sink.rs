@@ -186,6 +186,33 @@ pub struct Staged {
     pub place: Value,
 }
 
+/// Rows that lay ready, without those that the table's own rules do not let in.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sifted {
+    /// What is left, in place of the pieces that were handed in.
+    pub staged: Vec<Staged>,
+    /// The rows that were taken out, as they were staged, with [`refused_columns`] behind their own.
+    pub refused: Vec<Staged>,
+    /// How many rows the table has, where any was taken out.
+    pub there: u64,
+}
+
+/// The rule that a refused row breaks, as the table calls it; empty where it has no name.
+pub const REFUSED_BY: &str = "_segue_rule";
+/// The column that is to blame; empty where it is no one column.
+pub const REFUSED_FOR: &str = "_segue_column";
+/// Why it is refused, as a short phrase; required.
+pub const REFUSED_AS: &str = "_segue_reason";
+
+/// The columns of refused rows beside their own, in their order.
+pub fn refused_columns() -> [Field; 3] {
+    [
+        Type::String.field(REFUSED_BY, true),
+        Type::String.field(REFUSED_FOR, true),
+        Type::String.field(REFUSED_AS, false),
+    ]
+}
+
 /// What a reader ranges over, so that footprints can be kept in its grain.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Grain {
@@ -307,6 +334,30 @@ pub trait Sink: Send + Sync {
         rows: BoxStream<'static, Result<Rows>>,
         ctx: &Ctx,
     ) -> Result<Staged>;
+
+    /// Takes the rows out of what lies staged that the table would not let in by rules of its own: constraints, unique indexes, references to
+    /// other tables, triggers that raise an error, types that do not hold the value. What is left is let in by the table as it is now. Of
+    /// rows that come and cannot both be there because of equal values none is left. A row that would be deleted is no reason.
+    ///
+    /// What was handed in is no longer to be named; without rows to refuse it may be what is handed back. Nothing else is changed, and after a
+    /// crash the pieces are the sink's to sweep. A sink whose tables have no rules but those that [`Sink::work_out`] judges has nothing to
+    /// refuse.
+    ///
+    /// # Errors
+    /// As [`Sink::work_out`], but for rows. `BadData` where a rule is broken, and which row breaks it cannot be told.
+    async fn sift(
+        &self,
+        _target: &Target,
+        _schema: SchemaRef,
+        _change: &Change,
+        staged: &[Staged],
+        _ctx: &Ctx,
+    ) -> Result<Sifted> {
+        Ok(Sifted {
+            staged: staged.to_vec(),
+            ..Sifted::default()
+        })
+    }
 
     /// Works out what the change would do to the newest version of the table: aligns types, finds what to add and remove, leaves
     /// out slices and ranges whose rows are equal. Writes no more than further staged files. `schema` is that of the table afterwards;

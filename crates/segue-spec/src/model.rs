@@ -15,7 +15,7 @@ pub use project::{Apply, Connection, Environment, Project};
 pub(crate) use sql::local_time;
 pub use sql::{By, InputRule, Range, RangeInput, SqlBody};
 pub(crate) use write::own_columns;
-pub use write::{DeleteMissing, OnGone, Write, WriteMode};
+pub use write::{DeleteMissing, OnGone, OnViolation, Write, WriteMode};
 
 mod write;
 

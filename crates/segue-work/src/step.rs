@@ -21,6 +21,7 @@ mod pages;
 pub(crate) mod query;
 mod read;
 mod shelf;
+mod sift;
 pub(crate) mod slices;
 pub mod survey;
 mod take;

@@ -7,9 +7,26 @@ use segue_core::sink::{Change, Target};
 use segue_core::{Error, Kind, Result, Type};
 use segue_diag as codes;
 
+/// How the staged values of a column become those of one that somebody else declared.
+pub(super) struct Taken {
+    /// A value as the column would have it. The server says itself what is no value of the type.
+    pub value: String,
+    /// The condition under which it is another one there; `None` where each is as it is.
+    pub bent: Option<String>,
+}
+
 impl Prepared<'_> {
     /// Refuses types that would be narrowed, and values that a column of somebody else's would bend.
     pub async fn check_types(&self) -> Result<()> {
+        self.check_columns().await?;
+        match self.found.as_ref().filter(|_| !self.created) {
+            Some(table) => self.check_bent(table).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses types that would be narrowed, and columns that a table of somebody else's does not have.
+    pub async fn check_columns(&self) -> Result<()> {
         let own: Vec<String> = self.change.own_columns().iter().map(|f| f.name().clone()).collect();
         for piece in &self.pieces {
             for field in piece.columns.fields() {
@@ -40,8 +57,7 @@ impl Prepared<'_> {
                 let comes = |name: &str| {
                     own.iter().any(|o| o == name) || self.columns.iter().any(|c| c.comes && c.name == name)
                 };
-                target::check_foreign(table, &self.schema, comes)?;
-                self.check_bent(table).await
+                target::check_foreign(table, &self.schema, comes)
             }
             None => Ok(()),
         }
@@ -108,29 +124,12 @@ impl Prepared<'_> {
     /// Refuses values that would not be the same in a column that somebody else declared.
     async fn check_bent(&self, table: &Table) -> Result<()> {
         for column in self.columns.iter().filter(|c| c.comes) {
-            let Some(there) = table.column(&column.name) else {
-                continue;
-            };
             for piece in &self.pieces {
-                let Ok(field) = piece.columns.field_with_name(&column.name) else {
+                let Some(taken) = taken(table, column, piece)? else {
                     continue;
                 };
-                let (of, from) = (Type::of(field)?, piece.place()?.quoted());
-                if of.postgres() == column.declared {
-                    continue;
-                }
-                let Some((came, kept)) = there.both(&column.quoted, &of, &table.place) else {
-                    // The server says itself what is no value of the type.
-                    let taken = there.take(&column.quoted, &of, &table.place);
-                    self.count(&format!("select count({taken}) from {from}")).await?;
-                    continue;
-                };
-                let bent = self
-                    .count(&format!(
-                        "select count(*) from {from} where {came} is distinct from {kept}"
-                    ))
-                    .await?;
-                if bent > 0 {
+                let bent = self.count(&taken.asked(piece)?).await?;
+                if bent > 0 && taken.bent.is_some() {
                     return Err(Error::new(
                         Kind::BadData,
                         format!(
@@ -205,5 +204,34 @@ impl Prepared<'_> {
             self.incoming()?
         ))
         .await
+    }
+}
+
+/// How a column's values in this piece become those of the table; `None` where they are of its very type.
+pub(super) fn taken(table: &Table, column: &Column, piece: &Piece) -> Result<Option<Taken>> {
+    let Ok(field) = piece.columns.field_with_name(&column.name) else {
+        return Ok(None);
+    };
+    let of = Type::of(field)?;
+    let Some(there) = table.column(&column.name) else {
+        return Ok(None);
+    };
+    if of.postgres() == column.declared {
+        return Ok(None);
+    }
+    let value = there.take(&column.quoted, &of, &table.place);
+    let both = there.both(&column.quoted, &of, &table.place);
+    let bent = both.map(|(came, kept)| format!("{came} is distinct from {kept}"));
+    Ok(Some(Taken { value, bent }))
+}
+
+impl Taken {
+    /// The question how many values of the piece would be bent, or are there where none can be.
+    pub fn asked(&self, piece: &Piece) -> Result<String> {
+        let there = piece.place()?.quoted();
+        Ok(match &self.bent {
+            None => format!("select count({}) from {there}", self.value),
+            Some(bent) => format!("select count(*) from {there} where {bent}"),
+        })
     }
 }

@@ -8,6 +8,7 @@ use super::errors::sqlstate;
 use super::place::{Place, quoted};
 use super::session::LOCK;
 use super::target::{Table, declarations, fit, run};
+use crate::triggers::changed_by;
 use arrow_schema::Schema;
 use segue_core::sink::{CURRENT, Change, DELETED_AT, Missing, VALID_FROM, VALID_TO};
 use segue_core::{Error, Kind, Result, Type};
@@ -17,6 +18,16 @@ const DOING: &str = "change the table";
 
 /// How long it is waited for that nobody reads a table which another could take the place of.
 const SOON: &str = if cfg!(test) { "300ms" } else { "2s" };
+
+/// How rows come into a table that stays, once what goes is gone.
+pub(super) enum Coming<'t> {
+    /// Each is added, where the condition behind others holds for it, `i`.
+    Added(String),
+    /// Those of keys that are there are brought to what came, the others are added.
+    ByKey(&'t [String]),
+    /// They were made before, because they depend on what was.
+    Made,
+}
 
 impl Prepared<'_> {
     /// Carries it out.
@@ -129,11 +140,6 @@ impl Prepared<'_> {
     /// Changes the rows of a table that stays.
     async fn change_rows(&self, table: &Table) -> Result<()> {
         let name = table.place.quoted();
-        let is_whole = *self.change == Change::ReplaceTable;
-        let changes = match self.created {
-            true => fit(table, &self.schema, &self.before, is_whole)?,
-            false => Vec::new(),
-        };
         let all = format!("select count(*) from {name} t");
         let mut expected = 0;
         if !table.triggers.is_empty() {
@@ -145,26 +151,8 @@ impl Prepared<'_> {
                 expected -= self.count(&format!("{all} where {gone}")).await?;
             }
         }
-        if is_whole {
-            self.exchange_rows(table, &changes).await?;
-        } else {
-            self.alter(&name, &changes).await?;
-            match self.change {
-                Change::Merge { key, .. } => self.merge(&name, key).await?,
-                Change::DeleteInsert { key } => {
-                    refuse_cascade(table)?;
-                    self.delete_insert(&name, key).await?;
-                }
-                Change::History { .. } => self.history(&name).await?,
-                Change::Append => self.insert(&name, "").await?,
-                _ => {
-                    refuse_cascade(table)?;
-                    self.run(&format!("delete from {name} t where {}", self.gone()?.join(" or ")))
-                        .await?;
-                    self.insert(&name, &self.that_count()?).await?;
-                }
-            }
-        }
+        let coming = self.take_away(table).await?;
+        self.bring(table, &coming, &self.incoming()?).await?;
         if !table.triggers.is_empty() {
             let is_other = self.count(&all).await? != expected
                 || (*self.change != Change::Append
@@ -173,10 +161,65 @@ impl Prepared<'_> {
                         .await?
                         > 0);
             if is_other {
-                return Err(triggered(&table.triggers));
+                return Err(changed_by(&table.triggers, codes::POSTGRES_CONSTRAINT));
             }
         }
         Ok(())
+    }
+
+    /// Takes the rows away that go, and says how others come in their place.
+    pub async fn take_away<'t>(&'t self, table: &'t Table) -> Result<Coming<'t>> {
+        let name = table.place.quoted();
+        let is_whole = *self.change == Change::ReplaceTable;
+        let changes = match self.created {
+            true => fit(table, &self.schema, &self.before, is_whole)?,
+            false => Vec::new(),
+        };
+        if is_whole {
+            return self.empty(table, &changes).await;
+        }
+        self.alter(&name, &changes).await?;
+        match self.change {
+            Change::Merge { key, .. } => {
+                self.take_merged(&name, key).await?;
+                Ok(Coming::ByKey(key))
+            }
+            Change::DeleteInsert { key } => {
+                refuse_cascade(table)?;
+                self.take_other(&name, key).await
+            }
+            Change::History { .. } => {
+                self.close(&name).await?;
+                Ok(Coming::Made)
+            }
+            Change::Append => Ok(Coming::Added(String::new())),
+            _ => {
+                refuse_cascade(table)?;
+                self.run(&format!("delete from {name} t where {}", self.gone()?.join(" or ")))
+                    .await?;
+                Ok(Coming::Added(self.that_count()?))
+            }
+        }
+    }
+
+    /// Brings those of the incoming rows that `rows` is a query of.
+    pub async fn bring(&self, table: &Table, coming: &Coming<'_>, rows: &str) -> Result<()> {
+        let name = table.place.quoted();
+        match coming {
+            Coming::Added(that) => self.insert(&name, rows, that).await,
+            Coming::ByKey(key) => self.update_and_insert(table, key, rows).await,
+            Coming::Made => {
+                let names: Vec<&str> = self.columns.iter().map(|c| c.quoted.as_str()).collect();
+                let values: Vec<String> = (0..names.len()).map(|at| format!("n.c{at}")).collect();
+                self.run(&format!(
+                    "insert into {name} ({}) select {} from pg_temp._segue_new n",
+                    names.join(", "),
+                    values.join(", ")
+                ))
+                .await?;
+                Ok(())
+            }
+        }
     }
 
     async fn alter(&self, name: &str, changes: &[String]) -> Result<()> {
@@ -186,27 +229,27 @@ impl Prepared<'_> {
         Ok(())
     }
 
-    /// Puts other rows into a table that stays.
-    async fn exchange_rows(&self, table: &Table, changes: &[String]) -> Result<()> {
+    /// Takes the rows of a whole table away that stays: by its key those that do not come, so that what refers to a row that stays is not cut
+    /// off; else all.
+    async fn empty<'t>(&'t self, table: &'t Table, changes: &[String]) -> Result<Coming<'t>> {
         let (name, key) = (table.place.quoted(), &table.key);
         if changes.is_empty() && !key.is_empty() && self.are_keyed(key).await? {
-            // Row by row, so that what refers to a row that stays is not cut off.
             let absent = format!(
                 "not exists (select from {} i where {})",
                 self.incoming()?,
                 self.same_key(key)?
             );
             self.run(&format!("delete from {name} t where {absent}")).await?;
-            return self.merge(&name, key).await;
+            return Ok(Coming::ByKey(key));
         }
         refuse_cascade(table)?;
         self.run(&format!("delete from {name}")).await?;
         self.alter(&name, changes).await?;
-        self.insert(&name, "").await
+        Ok(Coming::Added(String::new()))
     }
 
-    /// Exchanges the rows of each key that has other ones now.
-    async fn delete_insert(&self, name: &str, key: &[String]) -> Result<()> {
+    /// Takes the rows of each key away that has other ones now.
+    async fn take_other(&self, name: &str, key: &[String]) -> Result<Coming<'_>> {
         let at: Vec<usize> = key.iter().map(|k| self.at(k)).collect::<Result<_>>()?;
         let each: Vec<String> = at.iter().map(|at| format!("d.c{at}")).collect();
         let same = |value: &dyn Fn(usize) -> String| {
@@ -224,18 +267,14 @@ impl Prepared<'_> {
             same(&|at| self.there(at))
         ))
         .await?;
-        self.insert(
-            name,
-            &format!(
-                "and exists (select from pg_temp._segue_other o where {})",
-                same(&|at| format!("i.c{at}"))
-            ),
-        )
-        .await
+        Ok(Coming::Added(format!(
+            "and exists (select from pg_temp._segue_other o where {})",
+            same(&|at| format!("i.c{at}"))
+        )))
     }
 
-    /// Closes what is no longer so, and adds what is so now.
-    async fn history(&self, name: &str) -> Result<()> {
+    /// Closes what is no longer so; what is so now is made before.
+    async fn close(&self, name: &str) -> Result<()> {
         let (from, to, current) = (self.at(VALID_FROM)?, self.at(VALID_TO)?, self.at(CURRENT)?);
         let rows: Vec<String> = (0..self.columns.len()).map(|at| format!("n.c{at}")).collect();
         self.run(&format!(
@@ -250,13 +289,6 @@ impl Prepared<'_> {
             self.closes_at(&self.there(from)),
             self.columns[current].quoted,
             self.gone()?.join(" or ")
-        ))
-        .await?;
-        let names: Vec<&str> = self.columns.iter().map(|c| c.quoted.as_str()).collect();
-        self.run(&format!(
-            "insert into {name} ({}) select {} from pg_temp._segue_new n",
-            names.join(", "),
-            rows.join(", ")
         ))
         .await?;
         Ok(())
@@ -278,7 +310,8 @@ impl Prepared<'_> {
         Ok(self.count(&broken).await? == 0)
     }
 
-    async fn merge(&self, name: &str, key: &[String]) -> Result<()> {
+    /// Takes the rows away that a merge deletes, marks those that are missing, and leaves one of a key.
+    async fn take_merged(&self, name: &str, key: &[String]) -> Result<()> {
         let (incoming, same) = (self.incoming()?, self.same_key(key)?);
         if self.pieces.iter().any(|p| p.deletes) {
             self.run(&format!("delete from {name} t using {incoming} i where i.d and {same}"))
@@ -296,51 +329,140 @@ impl Prepared<'_> {
             ))
             .await?;
         }
-        let coming = self
-            .columns
-            .iter()
-            .enumerate()
-            .filter(|(_, c)| c.comes && !key.contains(&c.name));
-        let mut set: Vec<String> = coming.map(|(at, c)| format!("{} = i.c{at}", c.quoted)).collect();
-        let Change::Merge { missing, .. } = self.change else {
-            return self.update_and_insert(name, key, &set).await;
-        };
-        if *missing == Missing::Delete {
-            self.run(&format!("delete from {name} t where {}", self.is_missing()?))
+        match self.change {
+            Change::Merge {
+                missing: Missing::Delete,
+                ..
+            } => {
+                self.run(&format!("delete from {name} t where {}", self.is_missing()?))
+                    .await?;
+            }
+            Change::Merge {
+                missing: Missing::Mark { .. },
+                ..
+            } => {
+                self.run(&format!(
+                    "update {name} t set {} = {} where {}",
+                    quoted(DELETED_AT),
+                    self.at_time(),
+                    self.is_missing()?
+                ))
                 .await?;
+            }
+            _ => {}
         }
-        let mark = quoted(DELETED_AT);
-        if let Missing::Mark { .. } = missing {
-            self.run(&format!(
-                "update {name} t set {mark} = {} where {}",
-                self.at_time(),
-                self.is_missing()?
-            ))
-            .await?;
-        }
-        if matches!(missing, Missing::Mark { .. } | Missing::Unknown) {
-            set.push(format!("{mark} = null"));
-        }
-        self.update_and_insert(name, key, &set).await
+        Ok(())
     }
 
     /// Brings rows of keys that are there to what came, and adds the others.
-    async fn update_and_insert(&self, name: &str, key: &[String], set: &[String]) -> Result<()> {
-        let (incoming, same) = (self.incoming()?, self.same_key(key)?);
+    async fn update_and_insert(&self, table: &Table, key: &[String], rows: &str) -> Result<()> {
+        let (name, same) = (table.place.quoted(), self.same_key(key)?);
+        let set = self.set(key);
         if !set.is_empty() {
+            if let Some(exchange) = self.exchange_values(table, key, &set, rows)? {
+                self.run(&exchange).await?;
+            }
+            let set: Vec<String> = set
+                .iter()
+                .map(|(column, value)| format!("{column} = {value}"))
+                .collect();
             self.run(&format!(
-                "update {name} t set {} from {incoming} i where not i.d and {same} and {}",
+                "update {name} t set {} from {rows} i where not i.d and {same} and {}",
                 set.join(", "),
                 self.differs()
             ))
             .await?;
         }
-        self.insert(name, &format!("and not exists (select from {name} t where {same})"))
-            .await
+        self.insert(
+            &name,
+            rows,
+            &format!("and not exists (select from {name} t where {same})"),
+        )
+        .await
     }
 
-    /// Adds the incoming rows `i`, those that fit the condition. What does not come is as the table has it by default.
-    async fn insert(&self, name: &str, and: &str) -> Result<()> {
+    /// What a row of a key that is there is set to: columns, quoted, and their values.
+    fn set(&self, key: &[String]) -> Vec<(String, String)> {
+        let coming = self.columns.iter().enumerate();
+        let coming = coming.filter(|(_, c)| c.comes && !key.contains(&c.name));
+        let mut set: Vec<_> = coming.map(|(at, c)| (c.quoted.clone(), format!("i.c{at}"))).collect();
+        if let Change::Merge {
+            missing: Missing::Mark { .. } | Missing::Unknown,
+            ..
+        } = self.change
+            && let Ok(at) = self.at(DELETED_AT)
+        {
+            set.push((quoted(DELETED_AT), self.null(at)));
+        }
+        set
+    }
+
+    /// The statement for rows that give up a value, unique in the table, which another row is to have: the server looks at such values row
+    /// by row, and would meet the old one. They are taken away and added in one statement, so that to what refers to them they never went. `None`
+    /// where there are no such columns; or where somebody would see them go.
+    fn exchange_values(
+        &self,
+        table: &Table,
+        key: &[String],
+        set: &[(String, String)],
+        rows: &str,
+    ) -> Result<Option<String>> {
+        if !table.triggers.is_empty() || table.cascades {
+            return Ok(None);
+        }
+        let other_keys = table.unique.iter().chain([&table.key]);
+        let mut given_up = Vec::new();
+        for unique in other_keys.filter(|u| u.iter().any(|c| set.iter().any(|(name, _)| *name == quoted(c)))) {
+            // A column that is not set keeps its value.
+            let new = |name: &str, row: &str, there: &str| match self.at(name) {
+                Ok(at) if self.columns[at].comes => format!("{row}.c{at}"),
+                _ => format!("{there}.{}", quoted(name)),
+            };
+            let each = |of: &dyn Fn(&str) -> String| unique.iter().map(|c| of(c)).collect::<Vec<_>>().join(", ");
+            let (old, own) = (each(&|c| format!("t.{}", quoted(c))), each(&|c| new(c, "i", "t")));
+            let wanted: Vec<String> = (unique.iter())
+                .map(|c| format!("{} = t.{}", new(c, "j", "s"), quoted(c)))
+                .collect();
+            given_up.push(format!(
+                "(row({old}) is distinct from row({own}) and exists (
+                    select from {rows} j join {} s on {} where not j.d and {} and {}))",
+                table.place.quoted(),
+                self.same_key_as(key, "j", "s")?,
+                self.differ("j", "s"),
+                wanted.join(" and ")
+            ));
+        }
+        if given_up.is_empty() {
+            return Ok(None);
+        }
+        let kept = table.columns.iter().filter(|c| !c.generated);
+        let (mut names, mut values) = (Vec::new(), Vec::new());
+        for (at, name) in kept.map(|c| quoted(&c.name)).enumerate() {
+            let value = set.iter().find(|(column, _)| *column == name);
+            values.push(match value {
+                Some((_, value)) => format!("{value} as v{at}"),
+                None => format!("t.{name} as v{at}"),
+            });
+            names.push(name);
+        }
+        let back: Vec<String> = (0..names.len()).map(|at| format!("g.v{at}")).collect();
+        // In order, so that none is added before all are gone.
+        Ok(Some(format!(
+            "with gone as (delete from {table} t using {rows} i where not i.d and {same} and {differs} and ({given_up})
+                returning i.id as at, {values})
+             insert into {table} ({names}) overriding system value select {back} from gone g order by g.at",
+            table = table.place.quoted(),
+            same = self.same_key(key)?,
+            differs = self.differs(),
+            given_up = given_up.join(" or "),
+            values = values.join(", "),
+            names = names.join(", "),
+            back = back.join(", "),
+        )))
+    }
+
+    /// Adds those rows `i` that fit the condition. What does not come is as the table has it by default.
+    async fn insert(&self, name: &str, rows: &str, and: &str) -> Result<()> {
         let coming: Vec<usize> = (0..self.columns.len()).filter(|at| self.columns[*at].comes).collect();
         if coming.is_empty() {
             return Ok(());
@@ -357,16 +479,15 @@ impl Prepared<'_> {
             ""
         };
         self.run(&format!(
-            "insert into {name} ({}) {overriding} select {} from {} i where not i.d {and}",
+            "insert into {name} ({}) {overriding} select {} from {rows} i where not i.d {and}",
             names.join(", "),
-            values.join(", "),
-            self.incoming()?
+            values.join(", ")
         ))
         .await?;
         Ok(())
     }
 
-    async fn run(&self, sql: &str) -> Result<u64> {
+    pub async fn run(&self, sql: &str) -> Result<u64> {
         run(self.client, sql, DOING).await
     }
 }
@@ -397,19 +518,4 @@ fn are_alike(a: &Schema, b: &Schema) -> Result<bool> {
         each.collect()
     };
     Ok(columns(a)? == columns(b)?)
-}
-
-/// An error, because the rows are not in the table as they came.
-fn triggered(names: &[String]) -> Error {
-    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    let what = match names.as_slice() {
-        [one] => format!("the trigger {one} of the table drops or changes rows of the commit"),
-        several => format!(
-            "one of the table's triggers ({}) drops or changes rows of the commit",
-            several.join(", ")
-        ),
-    };
-    Error::new(Kind::BadData, what)
-        .code(codes::POSTGRES_CONSTRAINT)
-        .hint("nothing was changed; do in the asset what the trigger does, and drop the trigger")
 }

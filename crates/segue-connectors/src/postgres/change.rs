@@ -145,7 +145,7 @@ impl Prepared<'_> {
             .ok_or_else(|| Error::new(Kind::BadData, format!("the rows have no column `{name}`")))
     }
 
-    /// The staged rows as a query: `c0`, `c1` … as the table takes them, and `d`, true where the row deletes.
+    /// The staged rows as a query: `c0`, `c1` … as the table takes them, `d`, true where the row deletes, and where the row lies: `piece`, `id`.
     pub fn incoming(&self) -> Result<String> {
         let mut selects = Vec::with_capacity(self.pieces.len());
         for piece in &self.pieces {
@@ -160,7 +160,7 @@ impl Prepared<'_> {
             let each = each.collect::<Result<Vec<_>>>()?;
             let deletes = if piece.deletes { DELETES } else { "false" };
             selects.push(format!(
-                "select {}, {deletes} as d from {}",
+                "select {}, {deletes} as d, tableoid as piece, ctid as id from {}",
                 each.join(", "),
                 piece.place()?.quoted()
             ));
@@ -172,7 +172,7 @@ impl Prepared<'_> {
                 .enumerate()
                 .map(|(at, c)| format!("null::{} as c{at}", c.declared));
             selects.push(format!(
-                "select {}, false as d where false",
+                "select {}, false as d, null::oid as piece, null::tid as id where false",
                 nothing.collect::<Vec<_>>().join(", ")
             ));
         }
@@ -189,18 +189,29 @@ impl Prepared<'_> {
 
     /// A column of the table's row `t`, in the type that it will have.
     pub fn there(&self, at: usize) -> String {
+        self.in_row("t", at)
+    }
+
+    /// A column of a row of the table, in the type that it will have.
+    pub fn in_row(&self, row: &str, at: usize) -> String {
         let column = &self.columns[at];
         match &column.found {
-            Some(found) => cast(&format!("t.{}", column.quoted), &found.declared, &column.declared),
+            Some(found) => cast(&format!("{row}.{}", column.quoted), &found.declared, &column.declared),
             None => format!("null::{}", column.declared),
         }
     }
 
     /// The condition under which row `i` of the incoming ones has the key of row `t`.
     pub fn same_key(&self, key: &[String]) -> Result<String> {
-        let each = key
-            .iter()
-            .map(|k| self.at(k).map(|at| format!("i.c{at} = {}", self.there(at))));
+        self.same_key_as(key, "i", "t")
+    }
+
+    /// The condition under which an incoming row and one of the table have one key.
+    pub fn same_key_as(&self, key: &[String], coming: &str, there: &str) -> Result<String> {
+        let each = key.iter().map(|k| {
+            self.at(k)
+                .map(|at| format!("{coming}.c{at} = {}", self.in_row(there, at)))
+        });
         Ok(each.collect::<Result<Vec<_>>>()?.join(" and "))
     }
 
@@ -328,6 +339,20 @@ impl Prepared<'_> {
                 stays
             }
             Change::ReplaceSlices { .. } | Change::ReplaceRanges { .. } => vec![format!("not {}", self.is_replaced()?)],
+        })
+    }
+
+    /// The condition under which row `t` of the table stays beside those that come, whatever these are.
+    pub fn beside(&self) -> Result<String> {
+        Ok(match self.change {
+            Change::Append | Change::History { .. } => "true".into(),
+            Change::ReplaceTable
+            | Change::Merge {
+                missing: Missing::Delete,
+                ..
+            } => "false".into(),
+            Change::Merge { .. } | Change::DeleteInsert { .. } => format!("not {}", self.meets("")?),
+            Change::ReplaceSlices { .. } | Change::ReplaceRanges { .. } => format!("not {}", self.is_replaced()?),
         })
     }
 
@@ -512,7 +537,7 @@ impl Prepared<'_> {
         }
     }
 
-    fn null(&self, at: usize) -> String {
+    pub fn null(&self, at: usize) -> String {
         format!("null::{}", self.columns[at].declared)
     }
 
@@ -537,6 +562,11 @@ impl Prepared<'_> {
 
     /// Whether a row of the table, `t`, differs from an incoming one, `i`, in a column that comes; or is marked as gone.
     pub fn differs(&self) -> String {
+        self.differ("i", "t")
+    }
+
+    /// The same of other rows.
+    pub fn differ(&self, row: &str, there: &str) -> String {
         let coming: Vec<usize> = (0..self.columns.len()).filter(|at| self.columns[*at].comes).collect();
         let of = |value: &dyn Fn(usize) -> String| {
             let each: Vec<String> = coming
@@ -547,8 +577,8 @@ impl Prepared<'_> {
         };
         let differs = format!(
             "row({}) is distinct from row({})",
-            of(&|at| self.there(at)),
-            of(&|at| format!("i.c{at}"))
+            of(&|at| self.in_row(there, at)),
+            of(&|at| format!("{row}.c{at}"))
         );
         match (self.change, self.at(DELETED_AT)) {
             (
@@ -557,7 +587,7 @@ impl Prepared<'_> {
                     ..
                 },
                 Ok(at),
-            ) => format!("({differs} or {} is not null)", self.there(at)),
+            ) => format!("({differs} or {} is not null)", self.in_row(there, at)),
             _ => differs,
         }
     }

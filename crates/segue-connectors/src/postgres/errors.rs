@@ -48,8 +48,27 @@ pub(super) fn causes(e: &tokio_postgres::Error) -> impl Iterator<Item = &(dyn St
 
 /// What the server calls an error of its own.
 pub(super) fn sqlstate(error: &Error) -> Option<&str> {
-    let named = error.context().iter().find(|(name, _)| *name == "sqlstate");
-    named.map(|(_, state)| state.as_str())
+    fact(error, "sqlstate")
+}
+
+/// The facts of an error that say which rule a row breaks, and in which column.
+pub(super) const RULE: &str = "rule";
+pub(super) const COLUMN: &str = "column";
+
+pub(super) fn fact<'e>(error: &'e Error, name: &str) -> Option<&'e str> {
+    let named = error.context().iter().find(|(known, _)| *known == name);
+    named.map(|(_, value)| value.as_str())
+}
+
+/// Whether the server, asked to take rows, may not have liked one of them: its value, a constraint, or what a trigger has to say.
+pub(super) fn refuses_a_row(error: &Error) -> bool {
+    /// What the server's own errors begin with, but for those. Others are words of somebody's trigger.
+    const OTHERS: [&str; 39] = [
+        "00", "01", "02", "03", "08", "09", "0A", "0B", "0F", "0L", "0P", "0Z", "20", "21", "24", "25", "26", "27",
+        "28", "2B", "2D", "2F", "34", "38", "39", "3B", "3D", "3F", "40", "42", "53", "55", "57", "58", "72", "F0",
+        "HV", "XX", "",
+    ];
+    sqlstate(error).is_some_and(|state| !OTHERS.contains(&state.get(..2).unwrap_or_default()))
 }
 
 fn of_server(doing: &str, said: &DbError) -> Error {
@@ -58,6 +77,13 @@ fn of_server(doing: &str, said: &DbError) -> Error {
         let mut error = Error::new(kind, format!("cannot {doing}: {}", said.message())).with("sqlstate", state.code());
         if let Some(detail) = said.detail() {
             error = error.with("detail", detail);
+        }
+        // Of a rule that a row breaks, also what it is called.
+        if let Some(rule) = said.constraint() {
+            error = error.with(RULE, rule);
+        }
+        if let (true, Some(column)) = (state.code().starts_with("23"), said.column()) {
+            error = error.with(COLUMN, column);
         }
         match said.hint() {
             Some(hint) => error.hint(hint),

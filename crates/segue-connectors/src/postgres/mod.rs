@@ -5,7 +5,7 @@
 //! source that puts them together ([`source`]).
 //! To write: connections that do ([`session`]), what a table is called ([`place`]), how values go ([`encode`]), rows that lie ready
 //! ([`staging`]), the marks by which a table knows its last commit ([`marks`]), the table itself ([`target`]), a change of it
-//! ([`change`]), what is allowed ([`allow`]), what differs ([`difference`]), and carrying it out ([`apply`]), what it would look like ([`view`]), and the sink that puts them together ([`sink`]).
+//! ([`change`]), what is allowed ([`allow`]), which rows the table's own rules let in ([`rules`], [`sift`]), what differs ([`difference`]), and carrying it out ([`apply`]), what it would look like ([`view`]), and the sink that puts them together ([`sink`]).
 
 mod allow;
 mod apply;
@@ -20,7 +20,9 @@ mod marks;
 mod place;
 mod position;
 mod rows;
+mod rules;
 mod session;
+mod sift;
 mod sink;
 mod source;
 mod staging;

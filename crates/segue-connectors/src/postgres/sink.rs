@@ -8,6 +8,7 @@ use super::errors::{failed, sqlstate};
 use super::marks::{Marks, create_schema};
 use super::place::{Place, quoted};
 use super::session::{Begin, Sessions};
+use super::sift::sift;
 use super::staging::{self, DELETES};
 use super::target::{Table, run};
 use super::view::View;
@@ -159,17 +160,13 @@ enum Decided {
     Forget(Committed),
 }
 
-/// The table, which nobody else writes to until the transaction ends. Where rows are only added, others may add some too.
+/// The table, locked for the change.
 async fn locked(client: &Client, place: &Place, change: &Change) -> Result<Option<Table>> {
     let Some(table) = Table::find(client, place).await? else {
         return Ok(None);
     };
-    let mode = match change {
-        Change::Append if table.triggers.is_empty() => "row exclusive",
-        _ => "share row exclusive",
-    };
-    let sql = format!("lock table {} in {mode} mode", place.quoted());
-    client.batch_execute(&sql).await.map_err(failed("lock the table"))?;
+    let lock = table.lock_for(change);
+    client.batch_execute(&lock).await.map_err(failed("lock the table"))?;
     Table::find(client, place).await
 }
 
@@ -211,6 +208,53 @@ impl Sink for Database {
         let beside = self.place(target)?;
         let staged = staging::write(&self.sessions, &beside, target.asset, schema, rows, ctx).await;
         staged.map_err(|e| self.about(target, e))
+    }
+
+    async fn sift(
+        &self,
+        target: &Target,
+        schema: SchemaRef,
+        change: &Change,
+        staged: &[Staged],
+        ctx: &Ctx,
+    ) -> Result<Sifted> {
+        let whole = || Sifted {
+            staged: staged.to_vec(),
+            ..Sifted::default()
+        };
+        // Without one of its rows a history would tell of a time that was not.
+        if staged.is_empty() || matches!(change, Change::History { .. }) {
+            return Ok(whole());
+        }
+        let place = self.place(target)?;
+        let plan = Plan {
+            on: None,
+            schema,
+            change: change.clone(),
+            staged: staged.to_vec(),
+        };
+        let client = self.sessions.begin(Begin::ToWrite, ctx).await?;
+        let sifted = async {
+            let found = Table::find(&client, &place).await?;
+            let marks = self.marks(&client);
+            let prepared = prepare(&client, &marks, (&place, found), target, &plan, false).await?;
+            sift(&prepared, target, staged).await
+        };
+        match ctx.or_cancelled(sifted).await {
+            Ok(Some(sifted)) => {
+                self.sessions.commit(client).await.map_err(|e| self.about(target, e))?;
+                reach(Boundary::SqlStaged);
+                Ok(sifted)
+            }
+            Ok(None) => {
+                self.sessions.roll_back(client).await;
+                Ok(whole())
+            }
+            Err(error) => {
+                self.sessions.door.cancel(&client).await;
+                Err(self.about(target, error))
+            }
+        }
     }
 
     async fn work_out(

@@ -162,36 +162,18 @@ impl Writing<'_> {
     }
 
     async fn begin(&mut self, deletes: bool) -> Result<Copying> {
-        let name = format!("{}{:016x}", prefix(self.asset), Uuid::new_v4().as_u128() as u64);
-        let place = Place::of(&self.beside.schema, &name)?;
-        let declared = declarations(&self.schema, &[])?;
-        let marked = if deletes {
-            format!(", {DELETES} boolean not null")
-        } else {
-            String::new()
-        };
-        let sql = format!(
-            "create table {table} ({declared}{marked}); comment on table {table} is {why}",
-            table = place.quoted(),
-            why = literal("rows that lie ready for a commit of Segue, which removes this table"),
-        );
         let doing = "stage rows";
-        self.client.batch_execute(&sql).await.map_err(failed(doing))?;
+        let piece = make(self.client, self.beside, self.asset, &self.schema, deletes).await?;
         let names = self.schema.fields().iter().map(|f| quoted(f.name()));
         let names: Vec<String> = names.chain(deletes.then(|| DELETES.to_string())).collect();
         // Frozen: whoever began to read before this was committed sees these rows in the table's place, and not an empty one.
         let sql = format!(
             "copy {} ({}) from stdin (format binary, freeze)",
-            place.quoted(),
+            piece.place()?.quoted(),
             names.join(", ")
         );
         let to = self.client.copy_in(&sql).await.map_err(failed(doing))?;
-        self.pieces.push(Piece {
-            schema: place.schema,
-            name: place.name,
-            deletes,
-            columns: self.schema.clone(),
-        });
+        self.pieces.push(piece);
         let mut out = BytesMut::with_capacity(2 * MESSAGE);
         encode::head(&mut out);
         Ok(Copying {
@@ -230,6 +212,36 @@ impl Writing<'_> {
         copy.to.as_mut().finish().await.map_err(failed("stage rows"))?;
         Ok(())
     }
+}
+
+/// Makes a table for staged rows of these columns, beside the one that they are for.
+pub(super) async fn make(
+    client: &Client,
+    beside: &Place,
+    asset: AssetId,
+    columns: &SchemaRef,
+    deletes: bool,
+) -> Result<Piece> {
+    let name = format!("{}{:016x}", prefix(asset), Uuid::new_v4().as_u128() as u64);
+    let place = Place::of(&beside.schema, &name)?;
+    let declared = declarations(columns, &[])?;
+    let marked = if deletes {
+        format!(", {DELETES} boolean not null")
+    } else {
+        String::new()
+    };
+    let sql = format!(
+        "create table {table} ({declared}{marked}); comment on table {table} is {why}",
+        table = place.quoted(),
+        why = literal("rows that lie ready for a commit of Segue, which removes this table"),
+    );
+    client.batch_execute(&sql).await.map_err(failed("stage rows"))?;
+    Ok(Piece {
+        schema: place.schema,
+        name: place.name,
+        deletes,
+        columns: columns.clone(),
+    })
 }
 
 /// Fails when a table of these is gone.

@@ -7,6 +7,7 @@ use super::place::{Place, checked, literal, quoted};
 use super::types::{Cast, Listed, Reading, reading_by};
 use arrow_schema::{Field, Schema, SchemaRef};
 use segue_core::hash::sha256;
+use segue_core::sink::Change;
 use segue_core::{Error, Kind, Result, Type};
 use segue_diag as codes;
 use std::sync::Arc;
@@ -83,6 +84,15 @@ impl Table {
 
     pub fn column(&self, name: &str) -> Option<&TableColumn> {
         self.columns.iter().find(|c| c.name == name)
+    }
+
+    /// The statement after which nobody else writes to the table until the transaction ends. Where rows are only added, others may add some too.
+    pub fn lock_for(&self, change: &Change) -> String {
+        let mode = match change {
+            Change::Append if self.triggers.is_empty() => "row exclusive",
+            _ => "share row exclusive",
+        };
+        format!("lock table {} in {mode} mode", self.place.quoted())
     }
 
     /// What a change of the table by somebody else would change.

@@ -5,7 +5,7 @@ use super::errors::failed;
 use super::marks::{self, Mark};
 use super::references::References;
 use super::staged;
-use super::table::{self, Column, Fit, Table};
+use super::table::{self, Column, Fit, Table, Unique};
 use super::types::{bound, encode};
 use crate::columns::Builder;
 use crate::plan::Plan;
@@ -14,7 +14,7 @@ use rusqlite::types::Value as Stored;
 use rusqlite::{Connection, params_from_iter};
 use segue_core::align::align;
 use segue_core::history::refuse_own;
-use segue_core::sink::{Change, Target, VALID_FROM};
+use segue_core::sink::{Change, Missing, Target, VALID_FROM};
 use segue_core::{Error, Kind, Labels, Result};
 use segue_diag as codes;
 use serde_json::Value;
@@ -43,6 +43,9 @@ pub(super) struct Prepared<'a> {
     pub(super) comes: Vec<bool>,
     /// The triggers on the table.
     pub(super) triggers: Vec<String>,
+    /// What is unique in it, and which of its columns are written.
+    pub(super) unique: Vec<Unique>,
+    pub(super) stored: Vec<String>,
     pub(super) references: References,
 }
 
@@ -76,6 +79,8 @@ pub(super) fn prepare<'a>(db: &'a Connection, dir: &Path, target: &Target, plan:
         rows,
         comes,
         triggers: table::triggers(db, &target.place)?,
+        unique: Vec::new(),
+        stored: Vec::new(),
         references,
     };
     prepared.load_parts()?;
@@ -85,9 +90,13 @@ pub(super) fn prepare<'a>(db: &'a Connection, dir: &Path, target: &Target, plan:
         Some(found) if !is_ours => table::check_foreign(&found, &target.place, schema)?,
         Some(found) => prepared.fit(target, &found, mark.as_ref(), schema)?,
     }
-    if let Change::Merge { key, .. } = change {
-        let of_table = table::find(db, &target.place)?.map(|t| t.key()).unwrap_or_default();
-        prepared.doubles = of_table.is_empty() || of_table.iter().any(|k| !key.contains(k));
+    if let Some(table) = table::find(db, &target.place)? {
+        prepared.unique = table::unique(db, &target.place, &table)?;
+        prepared.stored = table.stored();
+        if let Change::Merge { key, .. } = change {
+            let of_table = table.key();
+            prepared.doubles = of_table.is_empty() || of_table.iter().any(|k| !key.contains(k));
+        }
     }
     if let Change::History { key, at } = change {
         prepared.keep_history(key, *at)?;
@@ -279,6 +288,20 @@ impl Prepared<'_> {
                 "exists (select 1 from temp.segue_parts p where {})",
                 self.in_part(&|at| format!("t.{}", self.columns[at].quoted))?
             ),
+        })
+    }
+
+    /// The condition under which row `t` of the table stays beside those that come, whatever these are.
+    pub(super) fn beside(&self) -> Result<String> {
+        Ok(match self.change {
+            Change::Merge { key, missing } => match missing {
+                Missing::Delete => "0".into(),
+                _ => format!(
+                    "not exists (select 1 from temp.segue_incoming i where {})",
+                    self.same_key(key)?
+                ),
+            },
+            _ => format!("not ({})", self.affected()?),
         })
     }
 

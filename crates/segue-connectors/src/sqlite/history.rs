@@ -83,11 +83,10 @@ impl Prepared<'_> {
         ))
     }
 
-    /// Puts the rows that are to be in the place of those that close.
-    pub(super) fn put_history(&self) -> Result<()> {
+    /// Takes the rows away that close; they come again as they are from now on.
+    pub(super) fn close(&self) -> Result<()> {
         let closing = self.affected()?;
-        self.run_here(&format!("delete from main.{} as t where {closing}", self.quoted))?;
-        self.insert("")
+        self.run_here(&format!("delete from main.{} as t where {closing}", self.quoted))
     }
 
     /// Whether one of the rows that came is not in the table as it came.

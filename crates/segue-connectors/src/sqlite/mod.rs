@@ -2,7 +2,7 @@
 //!
 //! In reading order: the file and what is refused ([`file`]), values both ways ([`types`]), rows that lie ready beside the state
 //! ([`staged`]), the marks by which a table knows its last commit ([`marks`]), the table itself ([`table`]), a change of it
-//! ([`change`], [`difference`], [`apply`]; [`history`] and [`missing`] for theirs) with what the table's own rules make of it ([`references`]), and the sink that puts them
+//! ([`change`], [`difference`], [`apply`]; [`history`] and [`missing`] for theirs) with what the table's own rules make of it ([`references`], [`sift`]), and the sink that puts them
 //! together ([`sink`]).
 
 mod apply;
@@ -14,6 +14,7 @@ mod history;
 mod marks;
 mod missing;
 mod references;
+mod sift;
 mod sink;
 mod staged;
 mod table;

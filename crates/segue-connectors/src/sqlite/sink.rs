@@ -208,6 +208,53 @@ impl Sink for Sqlite {
         staged::write(&self.staging, target, schema, rows, ctx).await
     }
 
+    async fn sift(
+        &self,
+        target: &Target,
+        schema: SchemaRef,
+        change: &Change,
+        staged: &[Staged],
+        _ctx: &Ctx,
+    ) -> Result<Sifted> {
+        let whole = Sifted {
+            staged: staged.to_vec(),
+            ..Sifted::default()
+        };
+        // Without one of its rows a history would tell of a time that was not.
+        if staged.is_empty() || matches!(change, Change::History { .. }) {
+            return Ok(whole);
+        }
+        let about = target.clone();
+        let plan = Plan {
+            on: None,
+            schema,
+            change: change.clone(),
+            staged: staged.to_vec(),
+        };
+        let sifted = self.work(Some(target), move |sink| {
+            let Some(mut db) = sink.database.open_existing()? else {
+                return Ok(None);
+            };
+            let tx = immediate(&mut db)?;
+            if table::find(&tx, &about.place)?.is_none() {
+                return Ok(None);
+            }
+            // Taken back at the end: what the table makes of the rows is tried on it.
+            let prepared = prepare(&tx, &sink.staging.dir, &about, &plan)?;
+            let refused = prepared.sift(&about.place)?;
+            let there = prepared.count(&format!("select count(*) from main.{}", prepared.quoted))?;
+            let there = prepared.lost.unwrap_or(there);
+            drop(prepared);
+            tx.rollback().map_err(failed("take a transaction back"))?;
+            if refused.is_empty() {
+                return Ok(None);
+            }
+            let (staged, refused) = staged::split(&sink.staging, &about, &plan.staged, &refused)?;
+            Ok(Some(Sifted { staged, refused, there }))
+        });
+        Ok(sifted.await?.unwrap_or(whole))
+    }
+
     async fn work_out(
         &self,
         target: &Target,

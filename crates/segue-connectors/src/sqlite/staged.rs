@@ -1,7 +1,8 @@
 //! Rows that lie ready: files beside the state, synced, named by no table. Another process can commit or discard them.
 
+use super::sift::Refusal;
 use crate::columns::short;
-use arrow_array::{BooleanArray, RecordBatch, cast::AsArray};
+use arrow_array::{ArrayRef, BooleanArray, RecordBatch, StringArray, cast::AsArray};
 use arrow_ipc::reader::StreamReader;
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
@@ -14,11 +15,11 @@ use segue_core::durable::Durability;
 use segue_core::engine::Relation;
 use segue_core::fault::{Boundary, reach};
 use segue_core::meter::blocking;
-use segue_core::sink::{Rows, Staged, Target};
+use segue_core::sink::{Rows, Staged, Target, refused_columns};
 use segue_core::{Batches, Ctx, Error, Kind, Result};
 use serde_json::json;
 use std::any::Any;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufReader, BufWriter};
 use std::path::{Path, PathBuf};
@@ -85,6 +86,86 @@ pub(super) async fn write(
         bytes,
         place: json!({ "file": name }),
     })
+}
+
+/// A new file of staged rows.
+struct New {
+    name: String,
+    writer: Writer,
+    rows: u64,
+}
+
+impl New {
+    fn begin(staging: &Staging, target: &Target, schema: &SchemaRef) -> Result<New> {
+        let name = format!("{}/{}.arrow", target.asset, Uuid::new_v4());
+        let writer = Writer::new(&staging.dir.join(&name), &with_deletes(schema))?;
+        Ok(New { name, writer, rows: 0 })
+    }
+
+    fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.rows += batch.num_rows() as u64;
+        self.writer.write(batch)
+    }
+
+    fn end(self, staging: &Staging) -> Result<Staged> {
+        let bytes = self.writer.finish(staging)?;
+        Ok(Staged {
+            rows: self.rows,
+            bytes,
+            place: json!({ "file": self.name }),
+        })
+    }
+}
+
+/// Writes those files anew that have refused rows, without them, and these into files of their own. Rows are numbered from 1, through all files.
+pub(super) fn split(
+    staging: &Staging,
+    target: &Target,
+    staged: &[Staged],
+    refused: &BTreeMap<i64, Refusal>,
+) -> Result<(Vec<Staged>, Vec<Staged>)> {
+    let (mut left, mut apart, mut replaced, mut first) = (Vec::new(), Vec::new(), Vec::new(), 1);
+    for one in staged {
+        let next = first + one.rows as i64;
+        if refused.range(first..next).next().is_none() {
+            left.push(one.clone());
+            first = next;
+            continue;
+        }
+        let rows = read(&staging.dir, one)?;
+        let own = rows.schema.clone();
+        let told = own.fields().iter().cloned().chain(refused_columns().map(Arc::new));
+        let told: SchemaRef = Arc::new(Schema::new(told.collect::<Vec<_>>()));
+        let mut good = New::begin(staging, target, &own)?;
+        let mut bad = New::begin(staging, target, &told)?;
+        for pair in rows {
+            let (batch, deletes) = pair?;
+            let of_row: Vec<Option<&Refusal>> = (first..).take(batch.num_rows()).map(|row| refused.get(&row)).collect();
+            first += batch.num_rows() as i64;
+            let picked = |is: &dyn Fn(&Option<&Refusal>) -> bool, schema: &SchemaRef, more: Vec<ArrayRef>| {
+                let mask: BooleanArray = of_row.iter().map(|r| Some(is(r))).collect();
+                let all = batch.columns().iter().cloned().chain(more);
+                let all = all.chain([Arc::new(deletes.clone()) as ArrayRef]).collect();
+                RecordBatch::try_new(with_deletes(schema), all)
+                    .and_then(|all| filter_record_batch(&all, &mask))
+                    .map_err(|e| Error::bug("refused rows cannot be told from others").caused_by(e))
+            };
+            let column = |of: &dyn Fn(&Refusal) -> Option<String>| -> ArrayRef {
+                Arc::new(of_row.iter().map(|r| r.and_then(of)).collect::<StringArray>())
+            };
+            // A row that is not refused has a reason as long as it takes to leave it out.
+            let reasons = of_row.iter().map(|r| Some(r.map_or("", |r| r.reason.as_str())));
+            let reasons: ArrayRef = Arc::new(reasons.collect::<StringArray>());
+            good.write(&picked(&|r| r.is_none(), &own, Vec::new())?)?;
+            let more = vec![column(&|r| r.rule.clone()), column(&|r| r.column.clone()), reasons];
+            bad.write(&picked(&|r| r.is_some(), &told, more)?)?;
+        }
+        left.push(good.end(staging)?);
+        apart.push(bad.end(staging)?);
+        replaced.push(path(&staging.dir, one)?);
+    }
+    replaced.iter().for_each(|path| remove(path));
+    Ok((left, apart))
 }
 
 fn with_deletes(schema: &SchemaRef) -> SchemaRef {

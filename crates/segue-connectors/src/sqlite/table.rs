@@ -106,6 +106,65 @@ pub(super) fn triggers(db: &Connection, place: &str) -> Result<Vec<String>> {
     names.collect::<rusqlite::Result<_>>().map_err(failed(doing))
 }
 
+/// Columns in which no two rows of a table are equal.
+#[derive(Clone, Debug)]
+pub(super) struct Unique {
+    /// What the index is called that somebody made; the columns, where it belongs to the table.
+    pub name: String,
+    /// The columns, each with how its texts are compared.
+    pub columns: Vec<(String, String)>,
+}
+
+/// What is unique in a table: all rows' values, as they stand.
+pub(super) fn unique(db: &Connection, place: &str, table: &Table) -> Result<Vec<Unique>> {
+    let doing = "look at the table";
+    let mut found = db
+        .prepare("select name, origin from pragma_index_list($1) where \"unique\" and not partial order by seq desc")
+        .map_err(failed(doing))?;
+    let indexes = found
+        .query_map([place], |r| Ok((r.get(0)?, r.get(1)?)))
+        .map_err(failed(doing))?;
+    let indexes: Vec<(String, String)> = indexes.collect::<rusqlite::Result<_>>().map_err(failed(doing))?;
+    let mut all = Vec::with_capacity(indexes.len());
+    for (name, _) in &indexes {
+        let mut info = db
+            .prepare("select name, coll from pragma_index_xinfo($1) where \"key\" order by seqno")
+            .map_err(failed(doing))?;
+        let columns = info
+            .query_map([name], |r| Ok((r.get::<_, Option<String>>(0)?, r.get(1)?)))
+            .map_err(failed(doing))?;
+        let columns: Vec<(Option<String>, String)> = columns.collect::<rusqlite::Result<_>>().map_err(failed(doing))?;
+        // One of an expression is met when rows are written.
+        let columns: Option<Vec<_>> = columns.into_iter().map(|(name, by)| Some((name?, by))).collect();
+        all.extend(columns.map(|columns| Unique::of(name, columns)));
+    }
+    let key = table.key();
+    if key.len() == 1 && indexes.iter().all(|(_, origin)| origin != "pk") {
+        // The row's own number.
+        all.push(Unique::of("", key.into_iter().map(|k| (k, "binary".into())).collect()));
+    }
+    Ok(all)
+}
+
+impl Unique {
+    fn of(name: &str, columns: Vec<(String, String)>) -> Unique {
+        let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
+        Unique {
+            name: match name.is_empty() || name.starts_with("sqlite_") {
+                true => format!("unique ({})", names.join(", ")),
+                false => name.to_string(),
+            },
+            columns,
+        }
+    }
+
+    /// What SQLite says of a row that is not.
+    pub fn said(&self, place: &str) -> String {
+        let each: Vec<String> = self.columns.iter().map(|(c, _)| format!("{place}.{c}")).collect();
+        format!("UNIQUE constraint failed: {}", each.join(", "))
+    }
+}
+
 /// What a change of the table by somebody else would change.
 pub(super) fn fingerprint(table: Option<&Table>) -> Option<String> {
     table.map(|t| sha256(&t.sql))
@@ -114,6 +173,12 @@ pub(super) fn fingerprint(table: Option<&Table>) -> Option<String> {
 impl Table {
     fn column(&self, name: &str) -> Option<&TableColumn> {
         self.columns.iter().find(|c| c.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The columns that are written, and not generated.
+    pub fn stored(&self) -> Vec<String> {
+        let stored = self.columns.iter().filter(|c| !c.generated);
+        stored.map(|c| c.name.clone()).collect()
     }
 
     /// The key's columns, where the table has one.
@@ -179,7 +244,7 @@ pub(super) fn columns_of(schema: &Schema, table: Option<&Table>) -> Result<Vec<C
 }
 
 /// A column's name as SQL takes it; columns may be called anything but nothing.
-fn column_name(name: &str) -> Result<String> {
+pub(super) fn column_name(name: &str) -> Result<String> {
     if name.is_empty() || name.contains('\0') {
         return Err(Error::new(
             Kind::Invalid,

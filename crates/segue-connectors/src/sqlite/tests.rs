@@ -167,6 +167,17 @@ impl World {
         let fields: Vec<_> = batch.schema().fields().iter().cloned().chain(own).collect();
         let schema: SchemaRef = Arc::new(Schema::new(fields));
         let staged = vec![self.stage(target, batch, deletes).await];
+        self.record_of(target, change, schema, staged).await
+    }
+
+    /// The same of rows that are staged.
+    async fn record_of(
+        &mut self,
+        target: &Target,
+        change: Change,
+        schema: SchemaRef,
+        staged: Vec<Staged>,
+    ) -> Result<(CommitRecord, WorkedOut)> {
         let grains = [Grain {
             column: "day".into(),
             bounds: vec![],

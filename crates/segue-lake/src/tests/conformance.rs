@@ -36,8 +36,13 @@ impl Harness for Folders {
     }
 
     fn lacks(&self) -> &'static [Ability] {
-        // Its places are assets' names; what nobody names goes with a vacuum.
-        &[Ability::AnyTable, Ability::Sweeps, Ability::MergeLeavesOthers]
+        // Its places are assets' names; what nobody names goes with a vacuum; no other program puts rules on its tables.
+        &[
+            Ability::AnyTable,
+            Ability::Sweeps,
+            Ability::MergeLeavesOthers,
+            Ability::Rules,
+        ]
     }
 }
 

@@ -109,9 +109,37 @@ pub(super) fn rules(all: &mut All<'_>, i: usize) {
             found.push((place, message, hint));
         }
     }
+    violations(draft, &mut found);
     judged_too_early(draft, &mut found);
     for (place, message, hint) in found {
         all.report(WRITE_MODE, place, message).hint = Some(hint.into());
+    }
+}
+
+/// Rules of a table of its own have those of other systems, and a row is set aside where a later one can take its place.
+fn violations(draft: &Draft<'_>, found: &mut Vec<(Span, &'static str, &'static str)>) {
+    let write = |key: &str| draft.root.get("write").and_then(|w| w.entry(key));
+    let wanted = write("on_violation").filter(|w| w.value.text() == Some("quarantine"));
+    if let (None, Some(entry)) = (wanted, write("max_violations")) {
+        found.push((
+            draft.span(&entry.bytes),
+            "`max_violations` without `on_violation: quarantine`: nothing is set aside",
+            "write `on_violation: quarantine`, or leave it out",
+        ));
+    }
+    let Some(wanted) = wanted else { return };
+    if draft.root.get("into").is_none() {
+        found.push((
+            draft.span(&wanted.bytes),
+            "`on_violation` without `into`: a table of the lake has no rules but the asset's checks",
+            "leave it out; a check with `on_failure: quarantine` sets rows aside",
+        ));
+    } else if mode(draft) == WriteMode::History {
+        found.push((
+            draft.span(&wanted.bytes),
+            "`on_violation: quarantine` with `history`: what was would have a gap where the row is",
+            "leave it out, or set such rows aside with a check",
+        ));
     }
 }
 

@@ -27,6 +27,14 @@ pub struct Write {
     /// The share of the table's rows that `delete_missing` may take at once. If it is more, the step fails, and nothing is committed.
     #[serde(skip_serializing_if = "is_ten_percent")]
     pub max_deleted: Percent,
+    /// With `into`: what becomes of a row that breaks a rule of the table itself (a constraint, a unique index, a reference to another table,
+    /// a trigger that raises an error, a type that does not hold the value).
+    #[serde(skip_serializing_if = "OnViolation::fails")]
+    pub on_violation: OnViolation,
+    /// The share of rows that `on_violation: quarantine` may set aside in one commit: of those that come, or of those in the table where these
+    /// are more. If it is more, the step fails, and nothing is committed.
+    #[serde(skip_serializing_if = "is_ten_percent")]
+    pub max_violations: Percent,
 }
 
 impl Default for Write {
@@ -38,6 +46,8 @@ impl Default for Write {
             on_gone: OnGone::default(),
             delete_missing: DeleteMissing::default(),
             max_deleted: Percent::TEN,
+            on_violation: OnViolation::default(),
+            max_violations: Percent::TEN,
         }
     }
 }
@@ -109,6 +119,25 @@ impl DeleteMissing {
     /// Whether they stay.
     pub fn keeps(&self) -> bool {
         *self == DeleteMissing::Keep
+    }
+}
+
+/// What becomes of a row that breaks a rule of the table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnViolation {
+    /// The step fails, and nothing is committed.
+    #[default]
+    Fail,
+    /// The row is set aside with the rule that it breaks, and the others are committed. Where two rows that come cannot both be there because of
+    /// equal values, both are set aside.
+    Quarantine,
+}
+
+impl OnViolation {
+    /// Whether the step fails.
+    pub fn fails(&self) -> bool {
+        *self == OnViolation::Fail
     }
 }
 

@@ -55,6 +55,17 @@ pub enum Ability {
     AnyColumn,
     /// A merge leaves what a row has in columns that no staged row has. Without it, they are emptied.
     MergeLeavesOthers,
+    /// [`Place::forbid`] puts a rule on a table.
+    Rules,
+}
+
+/// A rule that another program puts on a table of things, whose rows keep it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// No two rows have the same `name`.
+    UniqueName,
+    /// `amount` is not below zero. Of several ways to say so, one that only shows when rows are written.
+    AmountFromZero,
 }
 
 /// What a sink makes of a value.
@@ -107,6 +118,11 @@ pub trait Place: Send + Sync {
     /// The values of the column `id`, read past the sink; `None` where there is no table. See [`Ability::SeenOtherwise`].
     async fn ids(&self, _target: &Target) -> Result<Option<Vec<i64>>> {
         Ok(None)
+    }
+
+    /// Puts a rule on the table as another program would. See [`Ability::Rules`].
+    async fn forbid(&self, _target: &Target, _rule: Rule) -> Result<()> {
+        Ok(())
     }
 
     /// Adds rows to the table as another program would. See [`Ability::OtherPrograms`].

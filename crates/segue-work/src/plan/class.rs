@@ -208,6 +208,8 @@ impl Found {
         };
         self.unless_same(missing, "delete_missing", &a.delete_missing, &b.delete_missing);
         self.unless_same(Class::Metadata, "max_deleted", &a.max_deleted, &b.max_deleted);
+        self.unless_same(Class::Metadata, "on_violation", &a.on_violation, &b.on_violation);
+        self.unless_same(Class::Metadata, "max_violations", &a.max_violations, &b.max_violations);
     }
 
     /// What all of its rows depend on.

@@ -197,7 +197,8 @@ impl<'a> Doing<'a> {
         }
         self.shelved.pages.append(&mut self.pages_alone);
         // Rows are taken out of what lies staged: the notes would name pieces that are gone.
-        let is_rewritten = self.step.asset.checks.iter().any(|c| when(c) == When::OnRows);
+        let asset = self.step.asset;
+        let is_rewritten = !asset.write.on_violation.fails() || asset.checks.iter().any(|c| when(c) == When::OnRows);
         if is_rewritten && !self.shelf.let_go().await? {
             return Err(self.shelf.taken_over());
         }

@@ -59,11 +59,7 @@ pub struct Failure {
 impl Failure {
     /// The error that ends the step. `already` is how many commits of it have landed.
     pub fn error(&self, asset: &Asset, already: u64) -> Error {
-        let before = match already {
-            0 => "nothing was committed".to_string(),
-            1 => "one commit of this step had landed before, and stays".to_string(),
-            n => format!("{n} commits of this step had landed before, and stay"),
-        };
+        let before = committed_before(already);
         Error::new(
             Kind::BadData,
             format!("check `{}` of {} does not hold: {}", self.check, asset.name, self.found),
@@ -71,6 +67,15 @@ impl Failure {
         .code(CHECK_FAILED)
         .with("committed", before)
         .hint(format!("the offenders are kept: segue quarantine show {}", asset.name))
+    }
+}
+
+/// What a step that fails has committed before.
+pub(super) fn committed_before(commits: u64) -> String {
+    match commits {
+        0 => "nothing was committed".to_string(),
+        1 => "one commit of this step had landed before, and stays".to_string(),
+        n => format!("{n} commits of this step had landed before, and stay"),
     }
 }
 
@@ -215,7 +220,7 @@ impl Judge<'_> {
         Ok(())
     }
 
-    fn labels_of(&self, rows: &RecordBatch, row: usize) -> Labels {
+    pub(super) fn labels_of(&self, rows: &RecordBatch, row: usize) -> Labels {
         let segue_spec::model::How::Copy(copy) = &self.asset.how else {
             return Labels::none();
         };
@@ -223,7 +228,7 @@ impl Judge<'_> {
         copy.slice.iter().filter_map(of).collect()
     }
 
-    fn range_of(&self, rows: &RecordBatch, row: usize) -> Option<Span> {
+    pub(super) fn range_of(&self, rows: &RecordBatch, row: usize) -> Option<Span> {
         let column = rows.column_by_name(&self.asset.range.as_ref()?.output)?;
         let at = crate::rows::instant(column, row)?;
         self.ranges

@@ -7,6 +7,7 @@ use super::judge::{Judge, MOST_EVIDENCE};
 use super::known;
 use super::missing::refuse_too_many;
 use super::shelf::Shelf;
+use super::sift::Violations;
 use crate::commit::{Draft, DraftPart, Protocol, Recheck, Rules, Settled, Sinks, carry_out, settle};
 use crate::deps::Deps;
 use crate::names::{self, asset_name};
@@ -95,8 +96,9 @@ impl Lander<'_> {
         }
         group.staged = staged;
         group.aside.append(&mut bad);
+        let mut violations = Violations::of(group.rows);
         for tries in 1.. {
-            match self.try_to_land(&group, meets).await {
+            match self.try_to_land(&mut group, meets, &mut violations).await {
                 // Only a commit that never lands is worked out anew: one that stayed prepared lands with these very rows.
                 Err(error) if error.error_code() == Some(CAME_FIRST) && tries < MOST_TRIES && !self.lease.is_lost() => {
                     tracing::debug!(asset = %self.asset.name, %error, "another commit came first: working the change out anew");
@@ -107,7 +109,7 @@ impl Lander<'_> {
         Ok(())
     }
 
-    async fn try_to_land(&mut self, group: &Group, meets: Meets) -> Result<()> {
+    async fn try_to_land(&mut self, group: &mut Group, meets: Meets, violations: &mut Violations) -> Result<()> {
         let recheck = Rejudge {
             deps: self.deps,
             asset: self.asset,
@@ -115,8 +117,15 @@ impl Lander<'_> {
         let settled = self.settle(&recheck).await?;
         let own = known::own(self.row);
         let sink = self.deps.places.of(&own)?;
-        let change = self.change(group, meets, &settled)?;
-        let schema = schema_after(self.asset, &change, settled.schema.as_ref(), group.schema.as_ref())?;
+        let (change, schema) = loop {
+            let change = self.change(group, meets, &settled)?;
+            let schema = schema_after(self.asset, &change, settled.schema.as_ref(), group.schema.as_ref())?;
+            // Where a row is set aside, which ones are missing is no longer known, and that is another change.
+            if !self.sift(group, &change, &schema, violations, &settled).await? {
+                break (change, schema);
+            }
+        };
+        let group = &*group;
         let worked = sink
             .work_out(&own, schema.clone(), &change, &group.staged, self.grains, self.ctx)
             .await?;
@@ -305,7 +314,7 @@ impl Lander<'_> {
         }
     }
 
-    fn judge(&self, group: &Group) -> Result<Judge<'_>> {
+    pub(super) fn judge(&self, group: &Group) -> Result<Judge<'_>> {
         let mut ranges = Vec::new();
         for range in group.parts.iter().filter_map(|p| p.range) {
             ranges.push((range, self.in_output(range, group.schema.as_ref())?));

@@ -14,6 +14,7 @@ mod disk;
 mod faults;
 mod modes;
 mod rules;
+mod sift;
 
 /// A database, the sink on it, and a table that an asset writes.
 pub(super) struct World {
@@ -102,6 +103,16 @@ impl World {
         schema: SchemaRef,
     ) -> Result<(CommitRecord, WorkedOut)> {
         let staged = vec![self.stage(batch).await?];
+        self.record_of(change, staged, schema).await
+    }
+
+    /// A record of rows that are staged.
+    pub async fn record_of(
+        &mut self,
+        change: Change,
+        staged: Vec<Staged>,
+        schema: SchemaRef,
+    ) -> Result<(CommitRecord, WorkedOut)> {
         let (target, grains) = (&self.target, Vec::<Grain>::new());
         let worked = self
             .sink

@@ -1,7 +1,7 @@
 //! What every sink promises, asked of this one.
 
 use super::*;
-use segue_testkit::conformance::sink::{Ability, Harness, Keeps, Place, check, twins};
+use segue_testkit::conformance::sink::{Ability, Harness, Keeps, Place, Rule, check, twins};
 
 struct Files;
 
@@ -43,6 +43,24 @@ impl Place for Folder {
         };
         let ids = select.query_map([], |r| r.get::<_, Option<i64>>(0)).unwrap();
         Ok(Some(ids.filter_map(|id| id.unwrap()).collect()))
+    }
+
+    async fn forbid(&self, target: &Target, rule: Rule) -> Result<()> {
+        let db = Connection::open(self.0.path().join("app.db")).unwrap();
+        let table = file::quoted(&target.place)?;
+        let sql = match rule {
+            Rule::UniqueName => format!("create unique index one_name on {table} (name)"),
+            Rule::AmountFromZero => {
+                let trigger = |on: &str| {
+                    format!(
+                        "create trigger low_{on} before {on} on {table} when new.amount < 0 begin select raise(abort, 'it is below zero'); end;"
+                    )
+                };
+                trigger("insert") + &trigger("update")
+            }
+        };
+        db.execute_batch(&sql).unwrap();
+        Ok(())
     }
 
     async fn write(&self, target: &Target, rows: &RecordBatch) -> Result<()> {

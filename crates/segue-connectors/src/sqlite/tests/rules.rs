@@ -259,3 +259,96 @@ async fn staged_rows_that_were_cut_are_missed() {
     let read = w.sink.staged(&t, &[staged], &ctx).await.unwrap();
     assert!(w.read(read).await.is_err());
 }
+
+/// What becomes of these rows in a table that was made so: which are refused, and what the table has then.
+async fn sifted(made: &str, change: Change, rows: &[Row]) -> String {
+    let mut w = World::new();
+    w.sql(made);
+    let t = target(1, "related");
+    let staged = w.stage(&t, batch(rows), None).await;
+    let ctx = w.ctx.clone();
+    let sifted = match w.sink.sift(&t, schema(), &change, &[staged], &ctx).await {
+        Ok(sifted) => sifted,
+        Err(e) => return format!("{} {}", e.error_code().map_or("", |c| c.as_str()), e.message()),
+    };
+    let refused = match sifted.refused.as_slice() {
+        [] => "nothing".into(),
+        refused => {
+            let rows = w.sink.staged(&t, refused, &ctx).await.unwrap();
+            text(&w.read(rows).await.unwrap())
+        }
+    };
+    let (record, _) = w.record_of(&t, change, schema(), sifted.staged).await.unwrap();
+    assert!(matches!(
+        w.sink.commit(&record, 0, &ctx).await,
+        Ok(Committed::Written(_))
+    ));
+    format!("{refused}\n= {}", w.rows_as_found().replace('\n', ", "))
+}
+
+#[tokio::test]
+async fn each_row_that_breaks_a_rule_is_told_with_the_rule() {
+    let mut all = Vec::new();
+    for made in [
+        "create table related (id integer, name text not null, day text)",
+        "create table related (id integer, name text constraint short check (length(name) < 3), day text)",
+        "create table related (id integer primary key, name text, day text)",
+        "create table related (id integer, name text collate nocase unique, day text); insert into related values (9, 'B', null)",
+        "create table related (id integer, name text, day text); create unique index one on related (lower(name))",
+        "create table words (word text primary key); insert into words values ('a'), ('long');
+         create table related (id integer, name text references words, day text)",
+        "create table related (id integer primary key, name text, day text, up integer generated always as (nullif(id - 1, 0)) references related)",
+        "create table related (id integer, name text, day text) strict; create trigger picky before insert on related
+         when new.id = 3 begin select raise(abort, 'not three'); end",
+    ] {
+        let rows = [
+            row(1, "a", 1),
+            row(2, "b", 1),
+            (Some(2), None, Some(1)),
+            row(3, "long", 1),
+            row(7, "A", 1),
+        ];
+        all.push(format!("{made}\n{}", sifted(made, Change::Append, &rows).await));
+    }
+    assert_snapshot!(all.join("\n\n"), @"");
+}
+
+#[tokio::test]
+async fn what_is_no_rows_fault_is_an_error_still() {
+    let mut all = Vec::new();
+    for made in [
+        "create table related (id integer primary key, name text, day text); insert into related values (1, 'a', null);
+         create table note (id integer references related(id)); insert into note values (1)",
+        "create table related (id integer, name text, day text);
+         create trigger shy before insert on related begin select raise(ignore); end",
+    ] {
+        all.push(sifted(made, Change::ReplaceTable, &ROWS[1..]).await);
+    }
+    assert_snapshot!(all.join("\n"), @"");
+}
+
+#[tokio::test]
+async fn values_change_places_where_nobody_sees_the_rows_go() {
+    let made = "create table related (id integer primary key, name text unique, day text, note text default 'mine',
+            shout text generated always as (upper(name)));
+        insert into related (id, name, note) values (1, 'a', 'one'), (2, 'b', 'two'), (3, 'c', 'three');
+        create table note (id integer references related(id)); insert into note values (1), (2)";
+    let swapped = [row(1, "b", 1), row(2, "a", 1), row(3, "d", 1), row(4, "c", 1)];
+    let mut w = World::new();
+    w.sql(made);
+    let t = target(1, "related");
+    w.land(&t, MERGE(), batch(&swapped), None).await.unwrap();
+    let all = "select group_concat(id || name || note || shout, ' ') from (select * from related order by id)";
+    let all: String = Connection::open(w.path())
+        .unwrap()
+        .query_row(all, [], |r| r.get(0))
+        .unwrap();
+    assert_eq!(all, "1boneB 2atwoA 3dthreeD 4cmineC");
+    // Where rows that go are seen to go, it is an error still.
+    let mut w = World::new();
+    w.sql(made);
+    w.sql("create trigger seen after update on related begin select 1; end");
+    let (record, _) = w.record(&t, MERGE(), batch(&swapped), None).await.unwrap();
+    let refused = w.sink.commit(&record, 0, &w.ctx).await.unwrap_err();
+    assert_eq!(refused.error_code(), Some(segue_diag::SQLITE_CONSTRAINT));
+}

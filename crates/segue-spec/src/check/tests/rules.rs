@@ -395,6 +395,41 @@ fn write_modes_by_key() {
 }
 
 #[test]
+fn rows_that_a_table_refuses() {
+    let into = "into: { connection: app, table: x }\n";
+    let write = |before: &str, write: &str| copy(&format!("{before}write: {{ {write} }}\n"));
+    for right in [
+        "mode: append, on_violation: quarantine",
+        "mode: merge, key: [id], on_violation: quarantine, max_violations: 1%",
+        "mode: history, key: [id], on_violation: fail",
+    ] {
+        let told = write(into, right);
+        assert!(!told.contains("violation"), "{told}");
+    }
+    for (before, wrong, refused) in [
+        (
+            into,
+            "max_violations: 5%",
+            "`max_violations` without `on_violation: quarantine`: nothing is set aside",
+        ),
+        (
+            "",
+            "on_violation: quarantine",
+            "`on_violation` without `into`: a table of the lake has no rules",
+        ),
+        (
+            into,
+            "mode: history, key: [id], on_violation: quarantine",
+            "`on_violation: quarantine` with `history`",
+        ),
+        (into, "on_violation: drop", "`fail`"),
+    ] {
+        let told = write(before, wrong);
+        assert!(told.contains(refused), "{told}");
+    }
+}
+
+#[test]
 fn a_write_modes_own_columns_are_known_to_readers() {
     let history = format!(
         "asset: raw.h\n{REST}  columns: {{ id: {{ type: int64 }} }}\nwrite: {{ mode: history, key: [id] }}\nchecks: [ {{ not_null: valid_from }} ]\n"

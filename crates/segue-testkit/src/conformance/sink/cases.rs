@@ -7,6 +7,7 @@ mod footprints;
 mod hidden;
 mod names;
 mod refusals;
+mod rules;
 mod staged;
 mod tables;
 mod types;
@@ -107,6 +108,12 @@ cases! {
         rows_outside_their_slices_are_refused,
         nothing_is_narrowed,
         another_assets_table_is_refused;
+    rules:
+        rows_that_are_not_unique_are_refused needs Rules,
+        rows_that_a_refused_row_makes_room_for_are_refused needs Rules,
+        rows_that_break_a_condition_are_refused needs Rules,
+        rows_that_break_nothing_are_not_refused needs Rules,
+        rows_may_exchange_a_value_that_is_unique needs Rules;
     types:
         values_return_as_they_went,
         null_returns_as_null_of_every_type,

@@ -3,9 +3,10 @@
 //! A case that no twin is made for is a case that may not be able to fail: [`cases_without`] is empty.
 
 mod rows;
+mod rules;
 mod wrong;
 
-use super::{Ability, Harness, Keeps, Place, all};
+use super::{Ability, Harness, Keeps, Place, Rule, all};
 use crate::conformance::{Broken, Held, Report, judge_all, judged};
 use arrow_array::RecordBatch;
 use async_trait::async_trait;
@@ -139,6 +140,18 @@ twins! {
     Narrows => nothing_is_narrowed;
     /// Goes by the place alone.
     MinglesAssets => another_assets_table_is_refused;
+    /// Lets every row in.
+    RefusesNothing => rows_that_are_not_unique_are_refused, rows_that_break_a_condition_are_refused;
+    /// Lets the first in of those that it refuses.
+    RefusesTheLater => rows_that_are_not_unique_are_refused, rows_that_a_refused_row_makes_room_for_are_refused;
+    /// Refuses all where one is to be refused.
+    RefusesAll => rows_that_break_a_condition_are_refused;
+    /// Refuses a row that it need not.
+    RefusesTheFirst => rows_that_break_nothing_are_not_refused;
+    /// Refuses rows without saying why.
+    RefusesInSilence => rows_that_are_not_unique_are_refused;
+    /// Lets no two rows change at once.
+    ExchangesNothing => rows_may_exchange_a_value_that_is_unique;
     /// Keeps milliseconds.
     LosesMicroseconds => values_return_as_they_went;
     /// Takes an empty text for none.
@@ -269,6 +282,10 @@ impl Place for TwinPlace {
 
     async fn ids(&self, target: &Target) -> Result<Option<Vec<i64>>> {
         self.place.ids(target).await
+    }
+
+    async fn forbid(&self, target: &Target, rule: Rule) -> Result<()> {
+        self.place.forbid(target, rule).await
     }
 
     async fn write(&self, target: &Target, rows: &RecordBatch) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use super::*;
 use async_trait::async_trait;
-use segue_testkit::conformance::sink::{Ability, Harness, Keeps, Place, check};
+use segue_testkit::conformance::sink::{Ability, Harness, Keeps, Place, Rule, check};
 
 struct Databases;
 
@@ -58,6 +58,20 @@ impl Place for Database {
             .await
             .unwrap();
         Ok(Some(ids.iter().filter_map(|row| row.get(0)).collect()))
+    }
+
+    async fn forbid(&self, target: &Target, rule: Rule) -> Result<()> {
+        let table = place::Place::parse(&target.place, "public")?.quoted();
+        let sql = match rule {
+            Rule::UniqueName => format!("create unique index one_name on {table} (name)"),
+            Rule::AmountFromZero => format!(
+                "create function from_zero() returns trigger language plpgsql as $$ begin
+                     if new.amount < 0 then raise exception 'it is below zero'; end if; return new; end $$;
+                 create trigger from_zero before insert or update on {table} for each row execute function from_zero()"
+            ),
+        };
+        self.0.client.batch_execute(&sql).await.unwrap();
+        Ok(())
     }
 
     async fn write(&self, target: &Target, rows: &RecordBatch) -> Result<()> {

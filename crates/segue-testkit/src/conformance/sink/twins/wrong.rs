@@ -2,6 +2,7 @@
 
 use super::Fault;
 use super::rows::{InOrder, collected, damaged, land, relation, table};
+use super::rules;
 use crate::conformance::grid::{Cell, Grid, columns_of, number, schema_of};
 use arrow_schema::{Schema, SchemaRef};
 use async_trait::async_trait;
@@ -489,6 +490,18 @@ impl Sink for Wrong {
         }
     }
 
+    async fn sift(
+        &self,
+        target: &Target,
+        schema: SchemaRef,
+        change: &Change,
+        staged: &[Staged],
+        ctx: &Ctx,
+    ) -> Result<Sifted> {
+        let (target, staged) = (self.seen(target), self.found(staged)?);
+        rules::sift(self.sink.as_ref(), self.fault, &target, (schema, change), &staged, ctx).await
+    }
+
     async fn view(&self, target: &Target, plan: &Value, ctx: &Ctx) -> Result<Arc<dyn Relation>> {
         self.read(self.sink.view(&self.seen(target), plan, ctx).await?)
     }
@@ -560,6 +573,9 @@ impl Sink for Wrong {
             && let Ok(rows) = collected(rows.as_ref()).await
         {
             self.shared.rows.lock().entry(record.id).or_insert(rows);
+        }
+        if self.is(Fault::ExchangesNothing) {
+            rules::exchanges_nothing(self.sink.as_ref(), &record.parts[part], ctx).await?;
         }
         if self.is(Fault::LandsInHalves) {
             return self.in_halves(&record, ctx).await;
