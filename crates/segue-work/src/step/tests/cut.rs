@@ -61,14 +61,17 @@ async fn what_was_read_stays_and_the_next_read_goes_on_behind_it() {
     let source = cut();
     let (path, text) = tracks("mode: merge, key: [id]", "");
     let world = World::new(&[(path, &text)], &source).await;
-    insta::assert_snapshot!(world.run("raw.tracks").await, @"");
+    insta::assert_snapshot!(world.run("raw.tracks").await, @"failed: the connection broke, in 4, written 2, changed 2, commits 1");
     assert_eq!(source.merged_by(), ["id"]);
     assert_eq!(position(&world).await, Some(mark("1")));
-    insta::assert_snapshot!(world.table("raw.tracks").await, @"");
+    insta::assert_snapshot!(world.table("raw.tracks").await, @r"
+    0 0
+    1 1
+    ");
     // It is not done, and says how far it is.
     assert_eq!(world.ledger("raw.tracks").await, "");
     let told: Vec<String> = states(&world).await.iter().map(ToString::to_string).collect();
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @"stale: its first read was cut off: 1 of 3 parts are there, up to id = 1");
     // Cut off once more, with nothing new: the same.
     source.now_says(|_| vec![some(2..4), Says::Breaks(Kind::Unavailable)]);
     world.run("raw.tracks").await;
@@ -84,11 +87,18 @@ async fn what_was_read_stays_and_the_next_read_goes_on_behind_it() {
             Says::Position(json!({ "at": "end" })),
         ]
     });
-    insta::assert_snapshot!(world.run("raw.tracks").await, @"");
+    insta::assert_snapshot!(world.run("raw.tracks").await, @"done, in 5, written 5, changed 5, commits 1, slices done 1");
     assert_eq!(position(&world).await, Some(json!({ "at": "end" })));
-    insta::assert_snapshot!(world.table("raw.tracks").await, @"");
+    insta::assert_snapshot!(world.table("raw.tracks").await, @r"
+    0 0
+    1 100
+    2 2
+    3 3
+    4 4
+    5 5
+    ");
     let told: Vec<String> = states(&world).await.iter().map(ToString::to_string).collect();
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @"stale: read at every run (no `fresh:`)");
 }
 
 /// A large read commits on its way, so that a kill costs no more than what came since.
@@ -131,12 +141,15 @@ async fn what_is_one_commit_begins_again() {
         rebuild: true,
         ..Wanted::default()
     };
-    insta::assert_snapshot!(world.run_as("raw.tracks", rebuild).await, @"");
+    insta::assert_snapshot!(world.run_as("raw.tracks", rebuild).await, @"done, in 6, written 6, changed 4, commits 1, slices done 1");
     assert_eq!((source.from(), source.merged_by()), (None, Vec::new()));
     assert_eq!(position(&world).await, Some(json!({ "at": "end" })));
 
     let (path, text) = tracks("mode: merge, key: [id]", "checks: [ { row_count: { min: 1 } } ]\n");
     let world = World::new(&[(path, &text)], &source).await;
-    insta::assert_snapshot!(world.run("raw.tracks").await, @"");
+    insta::assert_snapshot!(world.run("raw.tracks").await, @r"
+    done, in 6, written 6, changed 6, commits 1, slices done 1
+      cut off, this read begins again: a check of the whole table makes it one commit
+    ");
     assert_eq!(source.merged_by(), [""; 0]);
 }

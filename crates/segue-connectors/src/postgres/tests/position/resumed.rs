@@ -353,5 +353,11 @@ async fn where_the_key_does_not_lead_on_it_is_said() {
     let mut copy = keyed("t", "n", 1);
     copy["position"]["lag"] = json!("1h");
     said.push(shown(&kept.read(&bed, &copy, &["id"], 1).await.unwrap_err()));
-    insta::assert_snapshot!(said.join("\n"), @r"");
+    insta::assert_snapshot!(said.join("\n"), @r"
+    error Unsupported[SG0379]: a first read cannot go on by the key after a cut: public.keyless has no primary key
+    error Unsupported[SG0379]: a first read cannot go on by the key after a cut: the primary key of public.other is (b, id), and rows are merged by (id)
+    error Unsupported[SG0379]: a first read cannot go on by the key after a cut: the primary key of public.t is (id), and rows are merged by (n)
+    error Conflict[SG0371]: the first read of public.t was cut off, and its primary key is another now
+    error Conflict[SG0371]: the first read of public.t was cut off, and does not go on with a `lag:`
+    ");
 }
