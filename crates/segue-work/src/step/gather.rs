@@ -230,6 +230,10 @@ impl Gather {
     pub async fn done(&mut self, part: usize, done: DonePart) -> Result<()> {
         if let Some(mut open) = self.open.remove(&part) {
             self.open_bytes -= open.bytes;
+            if open.writer.is_some() {
+                // A part that streams is one piece: a database that is to replace a table by it writes its rows no second time.
+                open.stream(&self.sink, &self.target, &self.ctx).await?;
+            }
             if let Some(writer) = open.writer.take() {
                 open.pieces.push(writer.close().await?);
             }

@@ -72,3 +72,15 @@ async fn all_parts_under_way_together_hold_no_more_than_they_may() {
     assert_eq!(gather.open_bytes, 0);
     assert_eq!(gather.take().await.unwrap().rows, 25 * 1024);
 }
+
+#[tokio::test]
+async fn a_part_that_streams_is_one_piece_to_its_last_row() {
+    let mut gather = gather();
+    for count in [LARGE / 1024 + 1, 10, 1] {
+        gather.rows(0, &Whose::default(), rows(count)).await.unwrap();
+    }
+    gather.done(0, done()).await.unwrap();
+    let group = gather.take().await.unwrap();
+    let pieces: Vec<u64> = group.staged.iter().map(|s| s.rows).collect();
+    assert_eq!(pieces, [(LARGE / 1024 + 12) as u64]);
+}
