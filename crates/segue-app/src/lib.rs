@@ -28,7 +28,7 @@ pub mod work {
 }
 
 pub use segue_sql::{format, is_complete, locate};
-pub use segue_work::plan::{Plan, Planned, Refusal};
+pub use segue_work::plan::{Passes, Plan, Planned, Refusal};
 pub use segue_work::step::moment;
 pub use surroundings::Surroundings;
 pub use use_cases::asset::{Doomed, Dropped, asset_doomed, asset_drop};

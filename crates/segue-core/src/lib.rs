@@ -1,7 +1,7 @@
 //! The words that capabilities exchange, and the few traits behind which they stand.
 //!
 //! In reading order: what a value can be ([`types`], [`align`]), what things are called ([`names`]), which part of a table
-//! is meant ([`spans`], [`slice`]), what a commit is ([`commit`]), where data comes from and goes to ([`source`], [`sink`], [`history`]),
+//! is meant ([`spans`], [`slice`]), what a commit is ([`commit`]), where data comes from and goes to ([`source`], [`sink`], [`history`], [`wire`]),
 //! what answers SQL ([`engine`]), and what every use-case is given ([`ctx`]).
 
 pub mod align;
@@ -23,6 +23,7 @@ pub mod source;
 pub mod spans;
 pub mod state;
 pub mod types;
+pub mod wire;
 
 pub use clock::{Clock, SystemClock};
 pub use commit::{CommitId, CommitRecord, Entry, Footprint, LedgerChange, Outcome};

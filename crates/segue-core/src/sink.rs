@@ -2,7 +2,8 @@
 
 use crate::commit::{CommitRecord, Footprint};
 use crate::engine::Relation;
-use crate::{AssetId, AssetName, CommitId, Ctx, Labels, Result, Span, Spans, TableId, Type};
+use crate::wire::{Wire, WireRows};
+use crate::{AssetId, AssetName, CommitId, Ctx, Error, Labels, Result, Span, Spans, TableId, Type};
 use arrow_array::{BooleanArray, RecordBatch};
 use arrow_schema::{Field, SchemaRef};
 use async_trait::async_trait;
@@ -357,6 +358,28 @@ pub trait Sink: Send + Sync {
             staged: staged.to_vec(),
             ..Sifted::default()
         })
+    }
+
+    /// The form in which it takes rows as they are, by its name; `None`: it takes values.
+    fn wire_form(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Why the table does not take these rows as they are; `None`: it does. `anew` where it is made anew, with these rows alone.
+    async fn refuses(&self, _target: &Target, _wire: &Wire, _anew: bool, _ctx: &Ctx) -> Result<Option<String>> {
+        Err(Error::bug("a sink was asked about a form that it does not speak"))
+    }
+
+    /// Makes rows lie ready that come as they are, in a form that [`Sink::refuses`] did not refuse. They are the rows of its schema to all
+    /// that follows.
+    async fn stage_wire(
+        &self,
+        _target: &Target,
+        _wire: Wire,
+        _rows: BoxStream<'static, Result<WireRows>>,
+        _ctx: &Ctx,
+    ) -> Result<Staged> {
+        Err(Error::bug("a sink was given a form that it does not speak"))
     }
 
     /// Works out what the change would do to the newest version of the table: aligns types, finds what to add and remove, leaves

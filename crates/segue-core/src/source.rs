@@ -1,6 +1,7 @@
 //! Where rows come from.
 
-use crate::{Ctx, Result, Slice, Span, Type};
+use crate::wire::{Offer, Wire, WireRows};
+use crate::{Ctx, Error, Result, Slice, Span, Type};
 use arrow_array::RecordBatch;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -113,6 +114,8 @@ pub struct ReadRequest {
     /// Read these kept pages and ask nothing. One stream for all slices, in the shape of [`page_schema`], the pages of a slice in their order
     /// and beside each other. A slice that they do not tell in full gets no end, and what came of it does not count.
     pub replay: Option<crate::Batches>,
+    /// Hand the rows out as they are, as [`Read::Wire`], in what [`Source::wire`] has offered.
+    pub wire: Option<Wire>,
     /// Parameters of the run.
     pub params: serde_json::Map<String, Value>,
 }
@@ -132,6 +135,7 @@ impl ReadRequest {
             limit: None,
             keep_pages: false,
             replay: None,
+            wire: None,
             params: serde_json::Map::new(),
         }
     }
@@ -157,6 +161,14 @@ pub enum Read {
         slice: usize,
         /// The rows.
         batch: RecordBatch,
+    },
+    /// Rows as they are, and nothing else that is a row; only with [`ReadRequest::wire`], and then at least once: where there is no row,
+    /// with none.
+    Wire {
+        /// Whose rows they are.
+        slice: usize,
+        /// The rows, in the form of the request.
+        rows: WireRows,
     },
     /// Records that do not fit, each with its reason and its raw text.
     Rejected {
@@ -209,7 +221,7 @@ pub enum Read {
         /// Which.
         slice: usize,
         /// Why.
-        error: crate::Error,
+        error: Error,
     },
     /// Something worth saying and counting that changes nothing (values dropped, a first page that was full).
     Note(String),
@@ -338,6 +350,17 @@ pub trait Source: Send + Sync {
     /// The tables that are there, for this user to read, in order of the names; asked for once, however many there are.
     async fn tables(&self, ctx: &Ctx) -> Result<Vec<Offered>>;
 
-    /// Reads.
+    /// The form in which it can hand rows out as they are, by its name; `None`: it reads every value.
+    fn wire_form(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// What it would hand out as it is for a read of this (the connector's own keys of the asset's `copy:`) into this schema, with this key;
+    /// or why not. Asked only where there is a [`Source::wire_form`].
+    async fn wire(&self, _copy: &Value, _schema: &ReadSchema, _key: &[String], _ctx: &Ctx) -> Result<Offer> {
+        Err(Error::bug("a source was asked for a form that it does not speak"))
+    }
+
+    /// Reads. With [`ReadRequest::wire`] it fails with `Unavailable` where the rows would be others by now.
     async fn read(&self, request: ReadRequest, ctx: &Ctx) -> Result<BoxStream<'static, Result<Read>>>;
 }

@@ -12,6 +12,7 @@ use crate::definition::Definition;
 use crate::deps::Deps;
 use crate::ledger::{State, Why};
 use crate::names::asset_name;
+use crate::step::passing::passing;
 use crate::step::{Survey, Wanted, definition_change, known, source_copy, survey};
 use class::{Class, DefinitionChange, Difference};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -68,10 +69,25 @@ pub struct Planned {
     pub estimate: Estimate,
     /// Where its columns come from, if they are not declared, and what a new one does.
     pub columns: Option<String>,
+    /// What its rows do on their way, where they could pass as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passes: Option<Passes>,
     /// Assets made from it that miss a column.
     pub breaks: Vec<Broken>,
     /// Why a run would refuse it.
     pub refused: Option<Refusal>,
+}
+
+/// How rows come from a source to a table that both speak one form.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Passes {
+    /// They pass through as they are.
+    AsTheyAre,
+    /// They are read value by value, because of this.
+    ByValue(String),
+    /// That could not be asked, because of this.
+    Unknown(String),
 }
 
 /// What a plan of one asset was made of.
@@ -150,6 +166,7 @@ pub async fn make(deps: &Deps, assets: &[&Asset], wanted: &Wanted, ctx: &Ctx) ->
         let mut one = match met.seen {
             Ok(seen) => Planned {
                 estimate: Estimate::of(asset, &seen, last),
+                passes: passes(deps, asset, &seen, row.as_ref(), ctx).await?,
                 ..of_survey(deps, asset, &seen, row.as_ref())
             },
             Err(error) => {
@@ -175,6 +192,32 @@ pub struct Met {
     pub seen: Result<Survey>,
     /// Why a run would refuse it, whatever there is to do.
     pub refused: Option<Error>,
+}
+
+/// What the rows of a copy would do on their way. A source that cannot be asked now is no reason to have no plan.
+async fn passes(
+    deps: &Deps,
+    asset: &Asset,
+    seen: &Survey,
+    row: Option<&AssetRow>,
+    ctx: &Ctx,
+) -> Result<Option<Passes>> {
+    let (Some(copy), Some(target)) = (source_copy(asset), known::target(asset, row)) else {
+        return Ok(None);
+    };
+    if seen.to_do().is_empty() {
+        return Ok(None);
+    }
+    let found = (row.and_then(|row| row.schema.as_deref()), seen.is_rebuild);
+    let asked = async {
+        let opened = deps.sources.open(copy)?;
+        passing(deps, asset, copy, &opened, &target, found, ctx).await
+    };
+    match asked.await {
+        Ok(passing) => Ok(passing.told()),
+        Err(error) if error.kind() == Kind::Cancelled => Err(error),
+        Err(error) => Ok(Some(Passes::Unknown(deps.sources.redact(&error.to_string())))),
+    }
 }
 
 /// Looks at an asset as a run would, and writes nothing.
@@ -409,6 +452,7 @@ fn nothing(asset: &Asset, is_new: bool) -> Planned {
         replay: false,
         estimate: Estimate::default(),
         columns: None,
+        passes: None,
         breaks: Vec::new(),
         refused: None,
     }

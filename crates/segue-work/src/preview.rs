@@ -247,6 +247,7 @@ async fn from_source(
                 count += batch.num_rows() as u64;
                 found.push(batch);
             }
+            Read::Wire { .. } => return Err(Error::bug("a source hands rows out that nobody can look at")),
             Read::Rejected { rows, .. } => {
                 let mut met = met.lock();
                 met.rejected += rows.len() as u64;

@@ -18,6 +18,7 @@ pub mod known;
 mod land;
 mod missing;
 mod pages;
+pub(crate) mod passing;
 pub(crate) mod query;
 mod read;
 mod shelf;

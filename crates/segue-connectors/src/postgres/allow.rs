@@ -2,7 +2,7 @@
 
 use super::change::{Column, Prepared};
 use super::staging::{DELETES, Piece};
-use super::target::{self, Table};
+use super::target::{self, Table, read};
 use segue_core::sink::{Change, Target};
 use segue_core::{Error, Kind, Result, Type};
 use segue_diag as codes;
@@ -216,11 +216,13 @@ pub(super) fn taken(table: &Table, column: &Column, piece: &Piece) -> Result<Opt
     let Some(there) = table.column(&column.name) else {
         return Ok(None);
     };
-    if of.postgres() == column.declared {
+    let lies = piece.declared(field)?;
+    if lies == column.declared {
         return Ok(None);
     }
-    let value = there.take(&column.quoted, &of, &table.place);
-    let both = there.both(&column.quoted, &of, &table.place);
+    let came = read(&column.quoted, &lies, &of);
+    let value = there.take(&came, &of, &table.place);
+    let both = there.both(&came, &of, &table.place);
     let bent = both.map(|(came, kept)| format!("{came} is distinct from {kept}"));
     Ok(Some(Taken { value, bent }))
 }

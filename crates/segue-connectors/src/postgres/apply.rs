@@ -7,7 +7,7 @@ use super::change::Prepared;
 use super::errors::sqlstate;
 use super::place::{Place, quoted};
 use super::session::LOCK;
-use super::target::{Table, declarations, fit, run};
+use super::target::{Table, declarations, run};
 use crate::triggers::changed_by;
 use arrow_schema::Schema;
 use segue_core::sink::{CURRENT, Change, DELETED_AT, Missing, VALID_FROM, VALID_TO};
@@ -53,7 +53,12 @@ impl Prepared<'_> {
     /// The staged table, where it is as the table is to be.
     fn as_staged(&self) -> Result<Option<Place>> {
         match self.pieces.as_slice() {
-            [only] if !only.deletes && are_alike(&only.columns, &self.schema)? => Ok(Some(only.place()?)),
+            [only] if !only.deletes && are_alike(&only.columns, &self.schema)? => {
+                let fields = only.columns.fields().iter().zip(&self.columns);
+                let has_types = fields.map(|(field, column)| Ok(only.declared(field)? == column.declared));
+                let has_types = has_types.collect::<Result<Vec<bool>>>()?.into_iter().all(|same| same);
+                Ok(has_types.then(|| only.place()).transpose()?)
+            }
             _ => Ok(None),
         }
     }
@@ -117,7 +122,7 @@ impl Prepared<'_> {
             ))
             .await?;
         } else {
-            let declared = declarations(&self.schema, key)?;
+            let declared = declarations(&self.schema, &self.declared(), key)?;
             self.run(&format!("create table {table} ({declared})")).await?;
             let names: Vec<&str> = self.columns.iter().map(|c| c.quoted.as_str()).collect();
             let values: Vec<String> = (0..names.len()).map(|at| format!("n.c{at}")).collect();
@@ -172,7 +177,7 @@ impl Prepared<'_> {
         let name = table.place.quoted();
         let is_whole = *self.change == Change::ReplaceTable;
         let changes = match self.created {
-            true => fit(table, &self.schema, &self.before, is_whole)?,
+            true => self.fit(table, is_whole)?,
             false => Vec::new(),
         };
         if is_whole {

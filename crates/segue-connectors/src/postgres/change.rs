@@ -4,11 +4,11 @@
 use super::marks::{Mark, Marks};
 use super::place::{Place, literal, quoted};
 use super::staging::{self, DELETES, Piece};
-use super::target::{Table, TableColumn, comparable};
+use super::target::{self, Table, TableColumn, comparable, read, recast};
 use crate::columns::Builder;
 use crate::columns::written::{MICROS_A_DAY, date_text, instant_text};
 use crate::plan::Plan;
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::{Field, Schema, SchemaRef};
 use segue_core::sink::{CURRENT, Change, DELETED_AT, Missing, Target, VALID_FROM, VALID_TO};
 use segue_core::{Error, Kind, Labels, Result, Type};
 use segue_diag as codes;
@@ -127,7 +127,12 @@ fn columns(schema: &Schema, found: Option<&Table>, created: bool, pieces: &[Piec
             quoted: quoted(field.name()),
             declared: match column {
                 Some(column) if !created => column.declared.clone(),
-                _ => of.postgres(),
+                // What passes as it is stays what it is; where nothing comes, the column does.
+                _ => match (staging::declared(pieces, field)?, column) {
+                    (Some(by_rows), _) => by_rows,
+                    (None, Some(column)) if column.is_read_as(&of) => column.declared.clone(),
+                    (None, _) => of.postgres(),
+                },
             },
             found: column.cloned(),
             comes: pieces.iter().any(|p| p.columns.field_with_name(field.name()).is_ok()),
@@ -145,6 +150,16 @@ impl Prepared<'_> {
             .ok_or_else(|| Error::new(Kind::BadData, format!("the rows have no column `{name}`")))
     }
 
+    /// The types of the columns, as they will be.
+    pub fn declared(&self) -> Vec<String> {
+        self.columns.iter().map(|c| c.declared.clone()).collect()
+    }
+
+    /// The SQL that brings a table of ours to the schema; `drops`: also without columns that the schema lacks.
+    pub fn fit(&self, table: &Table, drops: bool) -> Result<Vec<String>> {
+        target::fit(table, &self.schema, &self.declared(), &self.before, drops)
+    }
+
     /// The staged rows as a query: `c0`, `c1` … as the table takes them, `d`, true where the row deletes, and where the row lies: `piece`, `id`.
     pub fn incoming(&self) -> Result<String> {
         let mut selects = Vec::with_capacity(self.pieces.len());
@@ -154,7 +169,7 @@ impl Prepared<'_> {
                     .iter()
                     .enumerate()
                     .map(|(at, column)| match piece.columns.field_with_name(&column.name) {
-                        Ok(field) => Ok(format!("{} as c{at}", self.taken(column, &Type::of(field)?))),
+                        Ok(field) => Ok(format!("{} as c{at}", self.taken(column, piece, field)?)),
                         Err(_) => Ok(format!("null::{} as c{at}", column.declared)),
                     });
             let each = each.collect::<Result<Vec<_>>>()?;
@@ -179,12 +194,15 @@ impl Prepared<'_> {
         Ok(format!("({})", selects.join(" union all ")))
     }
 
-    /// A staged value of this type, as the column takes it.
-    fn taken(&self, column: &Column, of: &Type) -> String {
-        match &column.found {
-            Some(found) if !self.created => found.take(&column.quoted, of, &self.place),
-            _ => cast(&column.quoted, &of.postgres(), &column.declared),
-        }
+    /// A staged value, as the column takes it.
+    fn taken(&self, column: &Column, piece: &Piece, field: &Field) -> Result<String> {
+        let (lies, of) = (piece.declared(field)?, Type::of(field)?);
+        Ok(match &column.found {
+            Some(found) if !self.created && lies != found.declared => {
+                found.take(&read(&column.quoted, &lies, &of), &of, &self.place)
+            }
+            _ => recast(&column.quoted, &lies, &column.declared, &of),
+        })
     }
 
     /// A column of the table's row `t`, in the type that it will have.
@@ -196,7 +214,12 @@ impl Prepared<'_> {
     pub fn in_row(&self, row: &str, at: usize) -> String {
         let column = &self.columns[at];
         match &column.found {
-            Some(found) => cast(&format!("{row}.{}", column.quoted), &found.declared, &column.declared),
+            Some(found) => recast(
+                &format!("{row}.{}", column.quoted),
+                &found.declared,
+                &column.declared,
+                &column.of,
+            ),
             None => format!("null::{}", column.declared),
         }
     }
@@ -615,14 +638,6 @@ impl Prepared<'_> {
     pub async fn count(&self, sql: &str) -> Result<u64> {
         let found = super::marks::asked(self.client, sql, &[], "fit the rows to the table").await?;
         Ok(found.first().map_or(0, |row| row.get::<_, i64>(0)) as u64)
-    }
-}
-
-/// A value of one type in another.
-fn cast(value: &str, from: &str, to: &str) -> String {
-    match from == to {
-        true => value.to_string(),
-        false => format!("{value}::{to}"),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::change::{Column, Prepared};
 use super::errors::failed;
 use super::marks::asked;
-use super::target::{comparable, fit};
+use super::target::comparable;
 use crate::plan::Plan;
 use arrow_schema::Schema;
 use futures::TryStreamExt;
@@ -128,7 +128,7 @@ impl Prepared<'_> {
         if drops && names(&self.before) != names(&self.schema) {
             return Ok(true);
         }
-        Ok(!fit(table, &self.schema, &self.before, drops)?.is_empty())
+        Ok(!self.fit(table, drops)?.is_empty())
     }
 
     /// Whether the incoming rows are those of the table, each as often: by the sum of their hashes under a seed that nobody knows before.

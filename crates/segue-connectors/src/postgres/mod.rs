@@ -1,7 +1,7 @@
 //! PostgreSQL, both ways: tables and queries read by binary COPY, as they were at one moment; and typed tables that take a commit once.
 //!
 //! In reading order: the connection ([`connect`]), how large its rows may be ([`bound`]) and what its errors mean ([`errors`]); what is read ([`table`]); what a type is here
-//! ([`types`]), how its values come ([`decode`]) and rows of them ([`rows`]); how a read goes on from an earlier one ([`position`]); and the
+//! ([`types`]), how its values come ([`decode`]) and rows of them ([`rows`]); how a read goes on from an earlier one ([`position`]); what passes without being read ([`wire`]); and the
 //! source that puts them together ([`source`]).
 //! To write: connections that do ([`session`]), what a table is called ([`place`]), how values go ([`encode`]), rows that lie ready
 //! ([`staging`]), the marks by which a table knows its last commit ([`marks`]), the table itself ([`target`]), a change of it
@@ -30,6 +30,7 @@ mod table;
 mod target;
 mod types;
 mod view;
+mod wire;
 
 use crate::connector::schema_of;
 use crate::{ConnectionSettings, Connector, Deps};

@@ -202,10 +202,7 @@ impl<'a> Rows<'a> {
     pub fn end(&self) -> Result<()> {
         match self.has_ended {
             true => Ok(()),
-            false => Err(Error::new(
-                Kind::Unavailable,
-                "the rows end before the server said that they do",
-            )),
+            false => Err(cut()),
         }
     }
 }
@@ -251,7 +248,13 @@ fn shown(from: &Source, bytes: &[u8]) -> String {
     })
 }
 
-fn broken() -> Error {
+/// The error of a COPY that stopped before its end.
+pub(super) fn cut() -> Error {
+    Error::new(Kind::Unavailable, "the rows end before the server said that they do")
+}
+
+/// The error of an answer that is something else.
+pub(super) fn broken() -> Error {
     Error::new(
         Kind::BadData,
         "the server's answer is not a binary COPY of these columns",

@@ -9,7 +9,7 @@ use super::errors::{COLUMN, RULE, fact, refuses_a_row, sqlstate};
 use super::place::{literal, quoted};
 use super::rules::{Rules, says};
 use super::staging::{self, Piece};
-use super::target::Table;
+use super::target::{Table, read};
 use crate::halves::{Halves, untold, within};
 use arrow_schema::Schema;
 use segue_core::sink::{REFUSED_AS, REFUSED_BY, REFUSED_FOR, Sifted, Staged, Target, refused_columns};
@@ -95,12 +95,11 @@ impl Sieve<'_> {
                 };
                 let asked = self.attempt(self.prepared.count(&taken.asked(piece)?)).await?;
                 if let Err(why) = &asked {
-                    let own = Type::of(
-                        piece
-                            .columns
-                            .field_with_name(&column.name)
-                            .map_err(|e| Error::bug("a column that comes is in none of the pieces").caused_by(e))?,
-                    )?;
+                    let field = piece
+                        .columns
+                        .field_with_name(&column.name)
+                        .map_err(|e| Error::bug("a column that comes is in none of the pieces").caused_by(e))?;
+                    let own = Type::of(field)?;
                     let takes = format!(
                         "create function pg_temp._segue_takes(v {}) returns text language plpgsql as $segue$ begin
                             perform {}; return null;
@@ -118,7 +117,10 @@ impl Sieve<'_> {
                             column.name, column.declared
                         ))
                     );
-                    let state = format!("pg_temp._segue_takes(p.{})", column.quoted);
+                    let state = format!(
+                        "pg_temp._segue_takes({})",
+                        read(&format!("p.{}", column.quoted), &piece.declared(field)?, &own)
+                    );
                     let which = format!(", lateral (select {state} as state) s where s.state is not null");
                     self.take_out(&broken(&reason, &which)).await?;
                     self.prepared.run("drop function pg_temp._segue_takes").await?;
@@ -308,7 +310,15 @@ impl Sieve<'_> {
                     let own = piece.columns.fields().iter().cloned();
                     let columns = own.chain(refused_columns().map(Arc::new)).collect::<Vec<_>>();
                     let (beside, asset) = (&self.prepared.place, self.target.asset);
-                    let into = staging::make(client, beside, asset, &Arc::new(Schema::new(columns)), false).await?;
+                    let into = staging::make(
+                        client,
+                        beside,
+                        asset,
+                        &Arc::new(Schema::new(columns)),
+                        piece.wire.clone(),
+                        false,
+                    )
+                    .await?;
                     self.taken.push(TakenOut { of, into, rows: 0 });
                     self.taken.len() - 1
                 }

@@ -9,9 +9,10 @@ use super::marks::{Marks, create_schema};
 use super::place::{Place, quoted};
 use super::session::{Begin, Sessions};
 use super::sift::sift;
-use super::staging::{self, DELETES};
-use super::target::{Table, run};
+use super::staging::{self, DELETES, Incoming};
+use super::target::{Table, recast, run};
 use super::view::View;
+use super::wire;
 use crate::plan::Plan;
 use arrow_schema::{Schema, SchemaRef};
 use async_trait::async_trait;
@@ -21,6 +22,7 @@ use segue_core::commit::CommitRecord;
 use segue_core::engine::Relation;
 use segue_core::fault::{self, Boundary, Rule, reach};
 use segue_core::sink::*;
+use segue_core::wire::{Wire, WireRows};
 use segue_core::{Ctx, Error, Kind, Result, Type};
 use segue_diag as codes;
 use serde_json::Value;
@@ -206,7 +208,42 @@ impl Sink for Database {
         ctx: &Ctx,
     ) -> Result<Staged> {
         let beside = self.place(target)?;
-        let staged = staging::write(&self.sessions, &beside, target.asset, schema, rows, ctx).await;
+        let incoming = Incoming::Rows(schema, rows);
+        let staged = staging::write(&self.sessions, &beside, target.asset, incoming, ctx).await;
+        staged.map_err(|e| self.about(target, e))
+    }
+
+    fn wire_form(&self) -> Option<&'static str> {
+        Some(wire::FORM)
+    }
+
+    async fn refuses(&self, target: &Target, wire: &Wire, anew: bool, ctx: &Ctx) -> Result<Option<String>> {
+        let (place, columns) = (self.place(target)?, wire::columns_of(wire)?);
+        let refusal = self.look(ctx, async |client| {
+            let marks = self.marks(client);
+            let found = Table::find(client, &place).await?;
+            let mark = match marks.exist().await? {
+                true => marks.of_place(&place.quoted()).await?,
+                false => None,
+            };
+            let is_ours = found.as_ref().is_some_and(|t| mark.is_some_and(|m| m.made(t.oid)));
+            // A table of ours that is made anew has the types of what comes; another one keeps its own.
+            let stays = found.filter(|_| !(anew && is_ours));
+            wire::refusal(client, &columns, stays.as_ref(), is_ours).await
+        });
+        refusal.await.map_err(|e| self.about(target, e))
+    }
+
+    async fn stage_wire(
+        &self,
+        target: &Target,
+        wire: Wire,
+        rows: BoxStream<'static, Result<WireRows>>,
+        ctx: &Ctx,
+    ) -> Result<Staged> {
+        let beside = self.place(target)?;
+        let incoming = Incoming::Wire(wire, rows);
+        let staged = staging::write(&self.sessions, &beside, target.asset, incoming, ctx).await;
         staged.map_err(|e| self.about(target, e))
     }
 
@@ -315,7 +352,10 @@ impl Sink for Database {
             let each = schema.fields().iter().enumerate().map(|(at, field)| {
                 let of = Type::of(field)?.postgres();
                 Ok(match piece.columns.field_with_name(field.name()) {
-                    Ok(_) => format!("{}::{of} as c{at}", quoted(field.name())),
+                    Ok(there) => {
+                        let value = recast(&quoted(field.name()), &piece.declared(there)?, &of, &Type::of(there)?);
+                        format!("{value} as c{at}")
+                    }
                     Err(_) => format!("null::{of} as c{at}"),
                 })
             });

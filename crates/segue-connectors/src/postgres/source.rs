@@ -6,13 +6,16 @@ use super::position::{Onward, Piece, Wanted as From};
 use super::rows::Rows;
 use super::session::{Begin, Sessions};
 use super::table::{Copy, Relation, Shape, described, offered, shape};
+use super::types::Cast;
+use super::wire::{self, Passing};
 use crate::connector::{read_copy, sent_by};
 use arrow_array::RecordBatch;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use parking_lot::Mutex;
-use segue_core::source::{Discovered, Offered, Read, ReadRequest, Source, Wanted};
+use segue_core::source::{Discovered, Offered, Read, ReadRequest, ReadSchema, Source, Wanted};
+use segue_core::wire::{Offer, WireRows};
 use segue_core::{Ctx, Error, Kind, Result, align};
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -88,6 +91,19 @@ impl Source for Postgres {
         Ok(all.into_iter().map(|(table, _)| table).collect())
     }
 
+    fn wire_form(&self) -> Option<&'static str> {
+        Some(wire::FORM)
+    }
+
+    async fn wire(&self, copy: &Value, schema: &ReadSchema, key: &[String], ctx: &Ctx) -> Result<Offer> {
+        let copy: Copy = read_copy(copy)?;
+        let asked = async |client: &Session| {
+            let there = Relation::of(client, &copy).await?;
+            wire::offer(client, &there, &shape(&there, schema)?, key).await
+        };
+        self.look(ctx, asked).await
+    }
+
     async fn read(&self, request: ReadRequest, ctx: &Ctx) -> Result<BoxStream<'static, Result<Read>>> {
         let (mut copy, from) = (request.copy, request.from);
         // A preview goes on from nowhere.
@@ -97,6 +113,7 @@ impl Source for Postgres {
             return Err(Error::new(Kind::Unsupported, "a copy from PostgreSQL has no slices")
                 .hint("read all rows with one `query:`"));
         }
+        let passes = request.wire.is_some();
         let read = Begin::ToRead(None);
         let begin = if wanted.is_some() { Begin::Later } else { read };
         let client = self.sessions.begin_bounded(begin, most_bytes(ctx), ctx).await?;
@@ -113,6 +130,15 @@ impl Source for Postgres {
                 };
                 let there = Relation::of(&client, &copy).await?;
                 let shape = shape(&there, &request.schema)?;
+                if let Some(wire) = request.wire
+                    && wire::offer(&client, &there, &shape, &wire.key).await? != Offer::Wire(wire)
+                {
+                    return Err(Error::new(
+                        Kind::Unavailable,
+                        format!("{} was changed while the read began", there.name),
+                    )
+                    .hint("nothing of this read counts; the next one finds what is there then"));
+                }
                 let mut onward = match before {
                     Some(before) => {
                         let by = &request.merged_by;
@@ -120,7 +146,9 @@ impl Source for Postgres {
                     }
                     None => Onward::default(),
                 };
-                let pieces = match (request.limit.is_some() || onward.by_value, onward.pieces.is_empty()) {
+                // As they are, one connection sends rows as fast as another server takes them.
+                let is_one = request.limit.is_some() || onward.by_value || passes;
+                let pieces = match (is_one, onward.pieces.is_empty()) {
                     (_, false) => {
                         // What is read by then counts before the end at which this is asked of every read.
                         refuse_replaced(&client, &format!("read {}", there.name)).await?;
@@ -141,6 +169,10 @@ impl Source for Postgres {
         }
         let (there, mut shape, onward, pieces) = looked?;
         shape.notes.extend(onward.notes.iter().cloned());
+        if passes {
+            // What is not read is not asked for as something that could be.
+            shape.columns.iter_mut().for_each(|c| c.reading.cast = Cast::None);
+        }
         let (out, results) = mpsc::channel(WAITING);
         let streams = copy.streams.clamp(1, pieces.len().max(1));
         let statement = |piece: &Piece| there.copy(&shape.columns, piece.condition.as_deref(), request.limit);
@@ -156,6 +188,7 @@ impl Source for Postgres {
             all_begun: CancellationToken::new(),
             position: onward.position,
             shape,
+            passes,
             out,
             has_rows: AtomicBool::new(false),
             ctx: ctx.clone(),
@@ -222,6 +255,8 @@ struct Reading {
     /// How far the table is read then, for a read that the next one goes on from.
     position: Option<Value>,
     shape: Shape,
+    /// Whether rows are handed out as they are.
+    passes: bool,
     out: Sender<Read>,
     /// Whether a row was sent on.
     has_rows: AtomicBool,
@@ -333,8 +368,17 @@ async fn tell_columns(reading: &Reading) -> Result<()> {
     if reading.has_rows.swap(true, Ordering::Relaxed) {
         return Ok(());
     }
-    let batch = RecordBatch::new_empty(reading.shape.schema.clone());
-    send(&reading.out, Read::Rows { slice: 0, batch }).await
+    let nothing = match reading.passes {
+        true => Read::Wire {
+            slice: 0,
+            rows: WireRows::default(),
+        },
+        false => Read::Rows {
+            slice: 0,
+            batch: RecordBatch::new_empty(reading.shape.schema.clone()),
+        },
+    };
+    send(&reading.out, nothing).await
 }
 
 /// Reads parts by another connection, if one can be had that sees the same moment. The first reads all that is left by itself.
@@ -376,7 +420,10 @@ async fn read_parts(reading: &Reading, client: &Session) -> Result<()> {
             return Ok(());
         };
         let reading_it = async {
-            read_part(reading, client, &statement).await?;
+            match reading.passes {
+                true => pass_part(reading, client, &statement).await?,
+                false => read_part(reading, client, &statement).await?,
+            }
             has_read(reading, at).await
         };
         // Nobody listens any more, or the step is cancelled: the server is told, so that it does not go on for nobody.
@@ -428,6 +475,32 @@ async fn has_read(reading: &Reading, at: usize) -> Result<()> {
     tell_columns(reading).await?;
     send(&reading.out, Read::Position(position)).await?;
     send(&reading.out, Read::Reached { slice: 0 }).await
+}
+
+/// Reads a part and hands its rows on as they are.
+async fn pass_part(reading: &Reading, client: &Client, statement: &str) -> Result<()> {
+    let failed = failed(&reading.doing);
+    let mut messages = Box::pin(client.copy_out(statement).await.map_err(&failed)?);
+    let mut passing = Passing::of(reading.shape.columns.len());
+    let meter = &reading.ctx.meter;
+    let hand_on = async |passing: &mut Passing| {
+        let rows = passing.hand_on();
+        meter.bytes_in.fetch_add(rows.bytes.len() as u64, Ordering::Relaxed);
+        meter.rows_in.fetch_add(rows.rows, Ordering::Relaxed);
+        if rows.rows > 0 {
+            reading.has_rows.store(true, Ordering::Relaxed);
+            send(&reading.out, Read::Wire { slice: 0, rows }).await?;
+        }
+        Ok(())
+    };
+    while let Some(message) = messages.next().await {
+        passing.take(&message.map_err(&failed)?)?;
+        if passing.is_full() {
+            hand_on(&mut passing).await?;
+        }
+    }
+    passing.end()?;
+    hand_on(&mut passing).await
 }
 
 async fn hand_on(reading: &Reading, rows: &mut Rows<'_>) -> Result<()> {

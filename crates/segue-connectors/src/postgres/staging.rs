@@ -7,14 +7,16 @@ use super::marks::{asked, create_schema};
 use super::place::{Place, literal, quoted};
 use super::session::{Begin, Sessions};
 use super::target::declarations;
+use super::wire::{WireColumn, columns_of};
 use arrow_array::BooleanArray;
-use arrow_schema::SchemaRef;
+use arrow_schema::{Field, SchemaRef};
 use bytes::{Bytes, BytesMut};
 use futures::stream::BoxStream;
 use futures::{SinkExt, TryStreamExt};
 use segue_core::fault::{Boundary, reach};
 use segue_core::sink::{Rows, Staged};
-use segue_core::{AssetId, Ctx, Error, Kind, Result};
+use segue_core::wire::{Wire, WireRows};
+use segue_core::{AssetId, Ctx, Error, Kind, Result, Type};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::pin::Pin;
@@ -39,9 +41,24 @@ pub(super) struct Piece {
     pub deletes: bool,
     /// What the rows have.
     pub columns: SchemaRef,
+    /// The types of the columns there, where rows came as they are; else they are those that this sink makes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wire: Option<Vec<WireColumn>>,
 }
 
 impl Piece {
+    /// The type that a column of it has there.
+    ///
+    /// # Errors
+    /// `Unsupported` for a column of no Segue type.
+    pub fn declared(&self, field: &Field) -> Result<String> {
+        let of_wire = self.wire.iter().flatten().find(|c| c.name == *field.name());
+        match of_wire {
+            Some(column) => Ok(column.of.clone()),
+            None => Ok(Type::of(field)?.postgres()),
+        }
+    }
+
     /// # Errors
     /// `BadData` for a note that this sink did not write.
     pub fn place(&self) -> Result<Place> {
@@ -70,9 +87,37 @@ pub(super) fn pieces(staged: &[Staged]) -> Result<Vec<Piece>> {
     Ok(all)
 }
 
+/// The type that a column of a table of ours gets by these rows: that by which all of them lie ready, else the one that this sink makes; `None`
+/// where none of them has it.
+///
+/// # Errors
+/// `Unsupported` for a column of no Segue type.
+pub(super) fn declared(pieces: &[Piece], field: &Field) -> Result<Option<String>> {
+    let mut found: Option<String> = None;
+    for piece in pieces {
+        let Ok(there) = piece.columns.field_with_name(field.name()) else {
+            continue;
+        };
+        let of = piece.declared(there)?;
+        if piece.wire.is_none() || found.as_ref().is_some_and(|found| *found != of) {
+            return Ok(Some(Type::of(field)?.postgres()));
+        }
+        found = Some(of);
+    }
+    Ok(found)
+}
+
 /// What the tables of an asset's staged rows are called, before each one's own name.
 fn prefix(asset: AssetId) -> String {
     format!("_segue_{}_", asset.0.simple())
+}
+
+/// Rows on their way into new tables.
+pub(super) enum Incoming {
+    /// Typed, of this schema.
+    Rows(SchemaRef, BoxStream<'static, Result<Rows>>),
+    /// As they are.
+    Wire(Wire, BoxStream<'static, Result<WireRows>>),
 }
 
 /// Writes rows into new tables beside the target, and commits them.
@@ -80,24 +125,34 @@ pub(super) async fn write(
     sessions: &Sessions,
     beside: &Place,
     asset: AssetId,
-    schema: SchemaRef,
-    rows: BoxStream<'static, Result<Rows>>,
+    incoming: Incoming,
     ctx: &Ctx,
 ) -> Result<Staged> {
     if beside.schema != "public" {
         create_schema(sessions, &beside.schema, ctx).await?;
     }
+    let (schema, wire) = match &incoming {
+        Incoming::Rows(schema, _) => (schema.clone(), None),
+        Incoming::Wire(wire, _) => (wire.schema.clone(), Some(columns_of(wire)?)),
+    };
     let client = sessions.begin(Begin::ToWrite, ctx).await?;
     let mut writing = Writing {
         client: &client,
         beside,
         asset,
         schema,
+        wire,
         pieces: Vec::new(),
         rows: 0,
         bytes: 0,
     };
-    match ctx.or_cancelled(writing.all(rows)).await {
+    let all = async {
+        match incoming {
+            Incoming::Rows(_, rows) => writing.all(rows).await,
+            Incoming::Wire(_, rows) => writing.pass(rows).await,
+        }
+    };
+    match ctx.or_cancelled(all).await {
         Ok(()) => {}
         Err(error) => {
             // With the connection goes the transaction; the server need not go on with either.
@@ -120,6 +175,8 @@ struct Writing<'a> {
     beside: &'a Place,
     asset: AssetId,
     schema: SchemaRef,
+    /// The columns of rows that come as they are.
+    wire: Option<Vec<WireColumn>>,
     pieces: Vec<Piece>,
     rows: u64,
     bytes: u64,
@@ -129,6 +186,7 @@ struct Writing<'a> {
 struct Copying {
     to: Pin<Box<CopyInSink<Bytes>>>,
     out: BytesMut,
+    rows: u64,
     deletes: bool,
 }
 
@@ -150,7 +208,7 @@ impl Writing<'_> {
                     self.begin(deletes).await?
                 }
             };
-            self.rows += next.batch.num_rows() as u64;
+            copy.rows += next.batch.num_rows() as u64;
             self.send(&mut copy, &next).await?;
             copying = Some(copy);
         }
@@ -161,9 +219,31 @@ impl Writing<'_> {
         self.end(last).await
     }
 
+    /// Sends rows on as they come.
+    async fn pass(&mut self, mut rows: BoxStream<'static, Result<WireRows>>) -> Result<()> {
+        let mut copy = self.begin(false).await?;
+        while let Some(next) = rows.try_next().await? {
+            copy.rows += next.rows;
+            // What stands before the first row.
+            if !copy.out.is_empty() {
+                self.flush(&mut copy).await?;
+            }
+            self.post(&mut copy, next.bytes.into()).await?;
+        }
+        self.end(copy).await
+    }
+
     async fn begin(&mut self, deletes: bool) -> Result<Copying> {
         let doing = "stage rows";
-        let piece = make(self.client, self.beside, self.asset, &self.schema, deletes).await?;
+        let piece = make(
+            self.client,
+            self.beside,
+            self.asset,
+            &self.schema,
+            self.wire.clone(),
+            deletes,
+        )
+        .await?;
         let names = self.schema.fields().iter().map(|f| quoted(f.name()));
         let names: Vec<String> = names.chain(deletes.then(|| DELETES.to_string())).collect();
         // Frozen: whoever began to read before this was committed sees these rows in the table's place, and not an empty one.
@@ -179,6 +259,7 @@ impl Writing<'_> {
         Ok(Copying {
             to: Box::pin(to),
             out,
+            rows: 0,
             deletes,
         })
     }
@@ -199,32 +280,50 @@ impl Writing<'_> {
     }
 
     async fn flush(&mut self, copy: &mut Copying) -> Result<()> {
-        self.bytes += copy.out.len() as u64;
-        copy.to
-            .send(copy.out.split().freeze())
-            .await
-            .map_err(failed("stage rows"))
+        let out = copy.out.split().freeze();
+        self.post(copy, out).await
+    }
+
+    async fn post(&mut self, copy: &mut Copying, bytes: Bytes) -> Result<()> {
+        self.bytes += bytes.len() as u64;
+        copy.to.send(bytes).await.map_err(failed("stage rows"))
     }
 
     async fn end(&mut self, mut copy: Copying) -> Result<()> {
         encode::tail(&mut copy.out);
         self.flush(&mut copy).await?;
-        copy.to.as_mut().finish().await.map_err(failed("stage rows"))?;
+        let rows = copy.to.as_mut().finish().await.map_err(failed("stage rows"))?;
+        if rows != copy.rows {
+            return Err(Error::new(
+                Kind::Unavailable,
+                format!("{} rows were sent, and the server has taken {rows}", copy.rows),
+            ));
+        }
+        self.rows += rows;
         Ok(())
     }
 }
 
-/// Makes a table for staged rows of these columns, beside the one that they are for.
+/// Makes a table for staged rows of these columns, beside the one that they are for. `wire` are the types of those that come as they are.
 pub(super) async fn make(
     client: &Client,
     beside: &Place,
     asset: AssetId,
     columns: &SchemaRef,
+    wire: Option<Vec<WireColumn>>,
     deletes: bool,
 ) -> Result<Piece> {
     let name = format!("{}{:016x}", prefix(asset), Uuid::new_v4().as_u128() as u64);
     let place = Place::of(&beside.schema, &name)?;
-    let declared = declarations(columns, &[])?;
+    let piece = Piece {
+        schema: beside.schema.clone(),
+        name,
+        deletes,
+        columns: columns.clone(),
+        wire,
+    };
+    let types = columns.fields().iter().map(|field| piece.declared(field));
+    let declared = declarations(columns, &types.collect::<Result<Vec<_>>>()?, &[])?;
     let marked = if deletes {
         format!(", {DELETES} boolean not null")
     } else {
@@ -236,12 +335,7 @@ pub(super) async fn make(
         why = literal("rows that lie ready for a commit of Segue, which removes this table"),
     );
     client.batch_execute(&sql).await.map_err(failed("stage rows"))?;
-    Ok(Piece {
-        schema: place.schema,
-        name: place.name,
-        deletes,
-        columns: columns.clone(),
-    })
+    Ok(piece)
 }
 
 /// Fails when a table of these is gone.

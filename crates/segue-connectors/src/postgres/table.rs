@@ -4,6 +4,7 @@ use super::errors::failed;
 use super::place::quoted;
 use super::rows::Source;
 use super::types::{Cast, Form, Reading, reading};
+use super::wire::Declared;
 use crate::columns::{self, named};
 use arrow_schema::SchemaRef;
 use schemars::JsonSchema;
@@ -46,6 +47,8 @@ pub(super) struct Relation {
     pub name: String,
     /// The columns, as they come.
     pub columns: Vec<Source>,
+    /// What each of them is to the server.
+    pub declared: Vec<Declared>,
     /// How many blocks a plain table has, which can be read in parts.
     pub blocks: Option<u64>,
     /// Whether it is a table, also one of several or of an answer that is kept: reading it does nothing but that.
@@ -123,12 +126,13 @@ async fn table_of(client: &Client, table: &str) -> Result<Relation> {
     let (numbers, required, dimensions): (Vec<i16>, Vec<bool>, Vec<i32>) = (found.get(5), found.get(6), found.get(7));
     let each = numbers.into_iter().zip(required.into_iter().zip(dimensions));
     let attributes: HashMap<i16, (bool, i32)> = each.collect();
-    let columns = columns_of(client, &format!("select * from {from}"), &doing, &attributes).await?;
+    let (columns, declared) = columns_of(client, &format!("select * from {from}"), &doing, &attributes).await?;
     Ok(Relation {
         oid: Some(oid),
         from,
         name: format!("{schema}.{name}"),
         columns,
+        declared,
         blocks: blocks.and_then(|blocks| u64::try_from(blocks).ok()),
         is_table: matches!(kind.as_str(), "r" | "p" | "m"),
     })
@@ -138,12 +142,13 @@ async fn query_of(client: &Client, query: &str) -> Result<Relation> {
     let query = query.trim().trim_end_matches(';');
     let from = format!("(\n{query}\n) as q");
     // By itself, so that what is wrong with it is told where it stands.
-    let columns = columns_of(client, query, "prepare the query", &HashMap::new()).await?;
+    let (columns, declared) = columns_of(client, query, "prepare the query", &HashMap::new()).await?;
     Ok(Relation {
         oid: None,
         from,
         name: "the query".into(),
         columns,
+        declared,
         blocks: None,
         is_table: false,
     })
@@ -154,27 +159,28 @@ async fn columns_of(
     sql: &str,
     doing: &str,
     attributes: &HashMap<i16, (bool, i32)>,
-) -> Result<Vec<Source>> {
+) -> Result<(Vec<Source>, Vec<Declared>)> {
     let statement = client.prepare(sql).await.map_err(failed(doing))?;
-    let mut columns: Vec<Source> = Vec::with_capacity(statement.columns().len());
+    let mut columns = Vec::with_capacity(statement.columns().len());
     for column in statement.columns() {
         let attribute = column.column_id().and_then(|id| attributes.get(&id));
         let (required, dimensions) = attribute.copied().unwrap_or((false, 0));
+        let declared = Declared {
+            of: column.type_().clone(),
+            modifier: column.type_modifier(),
+            dimensions: usize::try_from(dimensions).unwrap_or(0),
+        };
         let source = Source {
             place: column.name().to_string(),
             name: named(column.name()),
-            reading: reading(
-                column.type_(),
-                column.type_modifier(),
-                usize::try_from(dimensions).unwrap_or(0),
-            ),
+            reading: reading(&declared.of, declared.modifier, declared.dimensions),
             required,
         };
-        columns.push(source);
+        columns.push((source, declared));
     }
     match columns.is_empty() {
         true => Err(Error::new(Kind::Unsupported, "there is no column to read")),
-        false => Ok(columns),
+        false => Ok(columns.into_iter().unzip()),
     }
 }
 

@@ -47,6 +47,13 @@ pub(super) struct TableColumn {
     reading: Reading,
 }
 
+impl TableColumn {
+    /// Whether its values are of this type when they are read.
+    pub fn is_read_as(&self, of: &Type) -> bool {
+        self.reading.of == *of
+    }
+}
+
 impl Table {
     /// The table of this name.
     ///
@@ -252,16 +259,15 @@ async fn cascades(client: &Client, oid: &str) -> Result<bool> {
     Ok(found.first().is_none_or(|row| row.get(0)))
 }
 
-/// The columns of a new table, for SQL.
+/// The columns of a new table, for SQL; `declared` are their types.
 ///
 /// # Errors
 /// `Invalid` for names that the server would cut, `BadData` without any column.
-pub(super) fn declarations(schema: &Schema, key: &[String]) -> Result<String> {
+pub(super) fn declarations(schema: &Schema, declared: &[String], key: &[String]) -> Result<String> {
     let mut parts = Vec::with_capacity(schema.fields().len());
-    for field in schema.fields() {
+    for (field, of) in schema.fields().iter().zip(declared) {
         let is_required = !field.is_nullable() || key.contains(field.name());
         let required = if is_required { " not null" } else { "" };
-        let of = Type::of(field)?.postgres();
         parts.push(format!("{} {of}{required}", quoted(checked(field.name())?)));
     }
     match parts.is_empty() {
@@ -273,20 +279,27 @@ pub(super) fn declarations(schema: &Schema, key: &[String]) -> Result<String> {
     }
 }
 
-/// The SQL that brings a table of ours to the schema: new columns, wider types, columns that may be empty now; `drops`: and without those
-/// that the schema lacks. Empty where it fits already.
-pub(super) fn fit(table: &Table, schema: &Schema, ours: &Schema, drops: bool) -> Result<Vec<String>> {
+/// The SQL that brings a table of ours to the schema, with these types: new columns, other types, columns that may be empty now; `drops`: and
+/// without those that the schema lacks. Empty where it fits already.
+pub(super) fn fit(
+    table: &Table,
+    schema: &Schema,
+    declared: &[String],
+    ours: &Schema,
+    drops: bool,
+) -> Result<Vec<String>> {
     let mut changes = Vec::new();
-    for field in schema.fields() {
-        let (name, of) = (quoted(checked(field.name())?), Type::of(field)?.postgres());
+    for (field, of) in schema.fields().iter().zip(declared) {
+        let name = quoted(checked(field.name())?);
         match table.column(field.name()) {
             None => {
                 let required = if field.is_nullable() { "" } else { " not null" };
                 changes.push(format!("add column {name} {of}{required}"));
             }
             Some(column) => {
-                if column.declared != of {
-                    changes.push(format!("alter column {name} type {of} using {name}::{of}"));
+                if column.declared != *of {
+                    let value = recast(&name, &column.declared, of, &Type::of(field)?);
+                    changes.push(format!("alter column {name} type {of} using {value}"));
                 }
                 if column.not_null && field.is_nullable() && !table.key.contains(field.name()) {
                     changes.push(format!("alter column {name} drop not null"));
@@ -488,6 +501,36 @@ pub(super) fn comparable(expression: &str, declared: &str) -> String {
         _ if is_exact => expression.to_string(),
         "text" => format!("({expression}) collate \"C\""),
         _ => format!("({expression})::text collate \"C\""),
+    }
+}
+
+/// A value that lies in a column of this SQL type, as a read of it gives it, in the type that this sink makes of that.
+pub(super) fn read(value: &str, lies: &str, of: &Type) -> String {
+    let own = of.postgres();
+    match lies {
+        _ if lies == own => value.to_string(),
+        // The server's own way to text would leave blanks out.
+        _ if lies.starts_with("character(") || lies == "bpchar" => {
+            cast(&format!("textin(bpcharout({value}))"), "text", &own)
+        }
+        "money" => format!("({value})::numeric::{own}"),
+        _ => format!("({value})::{own}"),
+    }
+}
+
+/// A value of a column of ours in another type: first as a read of it gives it, of this type, then that as the other has it.
+pub(super) fn recast(value: &str, from: &str, to: &str, of: &Type) -> String {
+    match from == to {
+        true => value.to_string(),
+        false => cast(&read(value, from, of), &of.postgres(), to),
+    }
+}
+
+/// A value of one type in another.
+fn cast(value: &str, from: &str, to: &str) -> String {
+    match from == to {
+        true => value.to_string(),
+        false => format!("({value})::{to}"),
     }
 }
 

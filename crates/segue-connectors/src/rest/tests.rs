@@ -134,6 +134,7 @@ fn lines(read: &Result<Read>) -> Vec<String> {
         Ok(Read::Closed { slice, reason }) => vec![format!("{slice} closed: {reason}")],
         Ok(Read::Failed { slice, error }) => vec![format!("{slice} failed {}", shown(error))],
         Ok(Read::Note(note)) => vec![format!("note {note}")],
+        Ok(Read::Wire { .. }) => vec!["rows that nobody reads".into()],
         Err(error) => vec![format!("error {}", shown(error))],
     }
 }

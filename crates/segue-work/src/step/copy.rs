@@ -3,10 +3,11 @@
 use super::count::Count;
 use super::doing::Doing;
 use super::land::Meets;
+use super::passing::{Passing, passing};
 use super::read::{Answers, Fate, Pause, Reading, declared_schema};
 use super::survey::source_copy;
 use super::tell::Tell;
-use super::{Step, pages};
+use super::{Step, known, pages};
 use crate::deps::Opened;
 use crate::ledger::{State, Why};
 use crate::names;
@@ -90,7 +91,7 @@ impl Doing<'_> {
         let is_replay = replay.is_some();
         let keep_pages = copy.keep_raw.is_some() && !is_replay;
         let parts: Vec<_> = which.iter().map(|i| self.seen.parts[*i].clone()).collect();
-        let request = self.request(copy, opened, which, replay, keep_pages).await?;
+        let mut request = self.request(copy, opened, which, replay, keep_pages).await?;
         if copy.position.as_ref().is_some_and(|p| p.resume.is_some()) && self.once && self.meets == Meets::AsWritten {
             self.report
                 .notes
@@ -110,7 +111,14 @@ impl Doing<'_> {
         let mut gather = self.gather(keep_pages)?;
         let is_whole = copy.slice.is_empty() && copy.for_each.is_none();
         let mut broken = None;
-        let started = Answers::of(&opened.source, request, &ctx).await;
+        let started = async {
+            if !is_replay && let Passing::Yes(wire) = self.passing(copy, opened).await? {
+                request.wire = Some(wire.clone());
+                reading.wire = Some(wire);
+            }
+            Answers::of(&opened.source, request, &ctx).await
+        };
+        let started = started.await;
         let mut answers = match started {
             Ok(answers) => answers,
             Err(error) => {
@@ -259,6 +267,15 @@ impl Doing<'_> {
         Ok(())
     }
 
+    async fn passing(&self, copy: &Copy, opened: &Opened) -> Result<Passing> {
+        let Step {
+            deps, asset, row, ctx, ..
+        } = &self.step;
+        let is_anew = self.meets == Meets::Swap;
+        let found = (row.schema.as_deref(), is_anew);
+        passing(deps, asset, copy, opened, &known::own(row), found, ctx).await
+    }
+
     async fn request(
         &self,
         copy: &Copy,
@@ -314,6 +331,7 @@ impl Doing<'_> {
             merged_by,
             keep_pages,
             replay,
+            wire: None,
             params: self.seen.params.clone(),
             ..ReadRequest::all_of(settings)
         })

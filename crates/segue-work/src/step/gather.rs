@@ -6,10 +6,12 @@ use super::group::{DonePart, Group};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{Field, Schema, SchemaRef};
 use arrow_select::concat::concat_batches;
+use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use segue_core::history::begun;
 use segue_core::sink::{Rows, Sink, Staged, Target};
+use segue_core::wire::{Wire, WireRows};
 use segue_core::{Ctx, Error, Kind, Labels, Result, RunId, Span, align};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -70,16 +72,17 @@ struct Open {
     whose: Whose,
     rows: Vec<RecordBatch>,
     bytes: usize,
-    writer: Option<Writer>,
+    writer: Option<Writer<Rows>>,
+    passing: Option<Writer<WireRows>>,
     pieces: Vec<(Staged, SchemaRef)>,
     distinct: Distinct,
     aside: Vec<SetAside>,
 }
 
 /// A stream of rows into a staged piece.
-struct Writer {
+struct Writer<T> {
     schema: SchemaRef,
-    rows: mpsc::Sender<Result<Rows>>,
+    rows: mpsc::Sender<Result<T>>,
     staged: JoinHandle<Result<Staged>>,
 }
 
@@ -181,6 +184,27 @@ impl Gather {
         open.stream(&self.sink, &self.target, &self.ctx).await
     }
 
+    /// Takes rows of a part in as they are: they stream into a piece of the part's own.
+    ///
+    /// # Errors
+    /// The sink's own.
+    pub async fn pass(&mut self, part: usize, whose: &Whose, wire: &Wire, rows: WireRows) -> Result<()> {
+        let open = self.open.entry(part).or_insert_with(|| Open {
+            whose: whose.clone(),
+            ..Open::default()
+        });
+        let writer = open.passing.get_or_insert_with(|| {
+            let (sink, target, ctx, of) = (self.sink.clone(), self.target.clone(), self.ctx.clone(), wire.clone());
+            let stage = |rows| async move { sink.stage_wire(&target, of, rows, &ctx).await };
+            Writer::open(wire.schema.clone(), stage)
+        });
+        let pushed = writer.push(rows).await;
+        if pushed.is_err() {
+            open.passing = None;
+        }
+        pushed
+    }
+
     /// Takes rows in that were set aside.
     ///
     /// # Errors
@@ -237,6 +261,9 @@ impl Gather {
             if let Some(writer) = open.writer.take() {
                 open.pieces.push(writer.close().await?);
             }
+            if let Some(writer) = open.passing.take() {
+                open.pieces.push(writer.close().await?);
+            }
             if open.distinct.has_conflicts() {
                 self.set_conflicts_aside(&mut open).await?;
             }
@@ -266,8 +293,15 @@ impl Gather {
         };
         self.open_bytes -= open.bytes;
         let mut pieces: Vec<Staged> = open.pieces.drain(..).map(|(s, _)| s).collect();
+        let mut closed = Vec::new();
         if let Some(writer) = open.writer.take() {
-            match writer.close().await {
+            closed.push(writer.close().await);
+        }
+        if let Some(writer) = open.passing.take() {
+            closed.push(writer.close().await);
+        }
+        for closed in closed {
+            match closed {
                 Ok((staged, _)) => pieces.push(staged),
                 Err(error) => tracing::debug!(%error, "rows of a part that does not count were not staged"),
             }
@@ -353,12 +387,7 @@ impl Gather {
         }
         let rows: Vec<Result<Rows>> = joined(batches)?
             .iter()
-            .map(|b| {
-                Ok(Rows {
-                    batch: align::align(b, &schema)?,
-                    deletes: None,
-                })
-            })
+            .map(|b| Ok(plain(align::align(b, &schema)?)))
             .collect();
         let staged = self
             .sink
@@ -379,7 +408,7 @@ impl Gather {
             return Ok(());
         };
         let schema = first.schema();
-        let rows = batches.into_iter().map(|batch| Ok(Rows { batch, deletes: None }));
+        let rows = batches.into_iter().map(|batch| Ok(plain(batch)));
         let staged = sink
             .stage(
                 target,
@@ -403,11 +432,11 @@ impl Gather {
                 .staged(&self.target, std::slice::from_ref(&staged), &self.ctx)
                 .await?;
             let mut batches = relation.scan(None).await?;
-            let mut writer = Writer::open(&self.sink, &self.target, schema, &self.ctx);
+            let mut writer = Writer::of_rows(&self.sink, &self.target, schema, &self.ctx);
             while let Some(batch) = batches.try_next().await? {
                 let (good, bad) = open.distinct.split(&batch, &self.key)?;
                 self.push_conflicts(&open.whose, &bad, now, &mut open.aside)?;
-                writer.push(good).await?;
+                writer.push(plain(good)).await?;
             }
             kept.push(writer.close().await?);
             self.sink.discard(&self.target, &[staged], None, &self.ctx).await?;
@@ -447,6 +476,11 @@ fn with_own(meets: &KeyMeets, schema: &Schema) -> SchemaRef {
     Arc::new(Schema::new(
         schema.fields().iter().cloned().chain(own).collect::<Vec<_>>(),
     ))
+}
+
+/// Rows of which none deletes.
+fn plain(batch: RecordBatch) -> Rows {
+    Rows { batch, deletes: None }
 }
 
 /// How large a batch's own rows are: it may be a slice of one that many share, which is in memory once.
@@ -510,8 +544,8 @@ impl Open {
             }
             let writer = self
                 .writer
-                .get_or_insert_with(|| Writer::open(sink, target, schema, ctx));
-            if let Err(error) = writer.push(batch).await {
+                .get_or_insert_with(|| Writer::of_rows(sink, target, schema, ctx));
+            if let Err(error) = writer.push(plain(batch)).await {
                 self.writer = None;
                 return Err(error);
             }
@@ -520,17 +554,26 @@ impl Open {
     }
 }
 
-impl Writer {
-    fn open(sink: &Arc<dyn Sink>, target: &Target, schema: SchemaRef, ctx: &Ctx) -> Writer {
+impl Writer<Rows> {
+    fn of_rows(sink: &Arc<dyn Sink>, target: &Target, schema: SchemaRef, ctx: &Ctx) -> Writer<Rows> {
+        let (sink, target, ctx, of) = (sink.clone(), target.clone(), ctx.clone(), schema.clone());
+        Writer::open(schema, |rows| async move { sink.stage(&target, of, rows, &ctx).await })
+    }
+}
+
+impl<T: Send + 'static> Writer<T> {
+    fn open<F>(schema: SchemaRef, stage: impl FnOnce(BoxStream<'static, Result<T>>) -> F) -> Writer<T>
+    where
+        F: Future<Output = Result<Staged>> + Send + 'static,
+    {
         let (rows, coming) = mpsc::channel(2);
         let coming = futures::stream::unfold(coming, |mut c| async move { c.recv().await.map(|r| (r, c)) }).boxed();
-        let (sink, target, ctx, of) = (sink.clone(), target.clone(), ctx.clone(), schema.clone());
-        let staged = segue_core::meter::spawn(async move { sink.stage(&target, of, coming, &ctx).await });
+        let staged = segue_core::meter::spawn(stage(coming));
         Writer { schema, rows, staged }
     }
 
-    async fn push(&mut self, batch: RecordBatch) -> Result<()> {
-        if self.rows.send(Ok(Rows { batch, deletes: None })).await.is_ok() {
+    async fn push(&mut self, rows: T) -> Result<()> {
+        if self.rows.send(Ok(rows)).await.is_ok() {
             return Ok(());
         }
         // The sink stopped taking rows: its own error says why.

@@ -181,6 +181,21 @@ pub fn own(row: &AssetRow) -> Target {
     }
 }
 
+/// Where the asset's rows go in another system, also before it ever ran; `None` for the lake.
+pub fn target(asset: &Asset, row: Option<&AssetRow>) -> Option<Target> {
+    let into = asset.into.as_ref()?;
+    Some(row.map_or_else(
+        || Target {
+            asset: AssetId::random(),
+            table: TableId::random(),
+            name: asset_name(&asset.name),
+            place: into.table.clone(),
+            connection: Some(into.connection.clone()),
+        },
+        own,
+    ))
+}
+
 /// A companion of the asset's table: its quarantine or its kept pages, always in the lake. Its id and place follow from the own
 /// table's, so that every process finds the same.
 pub fn companion(row: &AssetRow, role: Role) -> Target {

@@ -11,6 +11,7 @@ use futures::StreamExt;
 use jiff::Timestamp;
 use segue_core::commit::Outcome;
 use segue_core::source::{Read, ReadRequest, Rejected, Source};
+use segue_core::wire::Wire;
 use segue_core::{Ctx, Error, Kind, Labels, Result};
 use segue_store::Parked;
 use serde_json::Value;
@@ -76,6 +77,8 @@ pub struct Reading<'a> {
     pub rows: u64,
     /// Whether answers are kept.
     pub keep_pages: bool,
+    /// What rows that pass as they are hold.
+    pub wire: Option<Wire>,
     /// What is worth saying.
     pub notes: Vec<String>,
     /// The error of the first slice that failed: of the others their words are kept.
@@ -126,6 +129,7 @@ impl Reading<'_> {
             said: None,
             rows: 0,
             keep_pages,
+            wire: None,
             notes: Vec::new(),
             first_failure: None,
             closed_because: None,
@@ -180,6 +184,12 @@ impl Reading<'_> {
                 self.rows += batch.num_rows() as u64;
                 let whose = self.whose(slice)?;
                 gather.rows(slice, &whose, batch).await
+            }
+            Read::Wire { slice, rows } => {
+                self.rows += rows.rows;
+                let (whose, wire) = (self.whose(slice)?, self.wire.as_ref());
+                let wire = wire.ok_or_else(|| Error::bug("the source hands rows out as they are, unasked"))?;
+                gather.pass(slice, &whose, wire, rows).await
             }
             Read::Rejected { slice, rows } => {
                 self.rows += rows.len() as u64;

@@ -5,7 +5,7 @@ use crate::out::{Out, took};
 use crate::progress;
 use crate::verbs::work::{request, show};
 use crate::verbs::{agreed, check::count, duration};
-use segue_app::{App, PlanReport, Planned};
+use segue_app::{App, Passes, PlanReport, Planned};
 use segue_core::{Context, Ctx, Error, Kind, Result};
 use std::path::Path;
 use std::time::Duration;
@@ -145,6 +145,11 @@ fn details(asset: &Planned) -> Vec<String> {
         lines.push(format!("about {}", about.join(", ")));
     }
     lines.extend(asset.columns.clone());
+    lines.extend(asset.passes.as_ref().map(|passes| match passes {
+        Passes::AsTheyAre => "rows pass through as they are, with the types that they have there".to_string(),
+        Passes::ByValue(why) => format!("rows are read value by value, and do not pass through as they are: {why}"),
+        Passes::Unknown(why) => format!("whether rows pass through as they are could not be asked: {why}"),
+    }));
     match asset.gone {
         0 => {}
         1 => lines.push("a slice is no longer listed, and kept".into()),

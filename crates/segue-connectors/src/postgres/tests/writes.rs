@@ -15,6 +15,7 @@ mod faults;
 mod modes;
 mod rules;
 mod sift;
+mod wire;
 
 /// A database, the sink on it, and a table that an asset writes.
 pub(super) struct World {
