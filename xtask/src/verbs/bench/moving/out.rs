@@ -24,14 +24,18 @@ pub fn run(tools: &Tools<'_>, scale: f64, runs: usize, idle_mib: f64) -> Result<
     lake(tools, &there, &out)?;
     let ways = [
         Way {
-            title: "PostgreSQL → PostgreSQL",
+            title: "PostgreSQL → PostgreSQL, as they are",
+            floor: "floor: `psql | psql`, binary COPY",
+            ours: "`segue run`, nothing to check",
+            command: direct("direct"),
+            name: "direct",
+        },
+        Way {
+            title: "PostgreSQL → PostgreSQL, value by value",
             floor: "floor: `psql | psql`, binary COPY",
             ours: "`segue run`, types and checks on",
-            command: format!(
-                "\"$1\" -X -q -c 'copy {FROM} to stdout (format binary)' | {}",
-                into("direct")
-            ),
-            name: "direct",
+            command: direct("checked"),
+            name: "checked",
         },
         Way {
             title: "lake → PostgreSQL",
@@ -76,8 +80,20 @@ pub fn run(tools: &Tools<'_>, scale: f64, runs: usize, idle_mib: f64) -> Result<
     shape.drop(tools.server)
 }
 
+/// What is checked of every row.
+const CHECKS: &str =
+    "checks:\n  - not_null: [l_orderkey, l_linenumber]\n  - between: { column: l_discount, min: 0, max: 1 }\n";
+
 /// What is copied.
 const FROM: &str = "lineitem.lineitem";
+
+/// The shell's words for a copy from one table to a new one by the server's own programs.
+fn direct(table: &str) -> String {
+    format!(
+        "\"$1\" -X -q -c 'copy {FROM} to stdout (format binary)' | {}",
+        into(table)
+    )
+}
 
 /// The shell's words for a copy into a new table by the server's own program.
 fn into(table: &str) -> String {
@@ -125,13 +141,15 @@ fn measure_shell(tools: &Tools<'_>, script: &str, file: &Path) -> Result<measure
 fn lake(tools: &Tools<'_>, there: &Tables, out: &Path) -> Result<(), Failure> {
     super::super::make_empty(out)?;
     tools.project(there, out)?;
-    for (name, copy) in [
-        ("direct", "from: shop, table: lineitem.lineitem"),
-        ("published", "from: lake, table: raw.lineitem"),
+    let there = "from: shop, table: lineitem.lineitem";
+    for (name, copy, checks) in [
+        ("direct", there, ""),
+        ("checked", there, CHECKS),
+        ("published", "from: lake, table: raw.lineitem", ""),
     ] {
         let folder = out.join("assets/serving");
         let text = format!(
-            "asset: serving.{name}\ncopy: {{ {copy} }}\ninto: {{ connection: shop, table: {name} }}\nwrite: {{ mode: replace }}\n"
+            "asset: serving.{name}\ncopy: {{ {copy} }}\ninto: {{ connection: shop, table: {name} }}\nwrite: {{ mode: replace }}\n{checks}"
         );
         let path = folder.join(format!("{name}.yaml"));
         std::fs::create_dir_all(&folder)
