@@ -30,6 +30,7 @@ async fn a_table_that_is_there_keeps_its_own_ways() {
     error[SG0367]: cannot change the table: update or delete on table "things" violates foreign key constraint "parts_of_fkey" on table "parts"
       sqlstate: 23503
       detail: Key (id)=(1) is still referenced from table "parts".
+      rule: parts_of_fkey
       table: things
       hint: the table has a rule of its own that a row breaks; nothing of the commit is in it
     "#);
@@ -37,6 +38,7 @@ async fn a_table_that_is_there_keeps_its_own_ways() {
     error[SG0367]: cannot change the table: duplicate key value violates unique constraint "things_name_key"
       sqlstate: 23505
       detail: Key (name)=(d) already exists.
+      rule: things_name_key
       table: things
       hint: the table has a rule of its own that a row breaks; nothing of the commit is in it
     "#);
