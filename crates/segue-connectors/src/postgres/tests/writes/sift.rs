@@ -81,7 +81,81 @@ async fn each_row_that_breaks_a_rule_is_told_with_the_rule() {
         let of = [(1, Some("a")), (2, Some("b")), (2, None), (3, Some("long")), (70_000, Some("c")), (4, Some("A"))];
         all.push(appended(made, &of).await);
     }
-    insta::assert_snapshot!(all.join("\n\n"), @"");
+    insta::assert_snapshot!(all.join("\n\n"), @r"
+    create table things (id int8, name text not null)
+    2 |  |  | name | it breaks a rule of the table's column `name`: a value is missing (SQLSTATE 23502)
+    = 1|a, 2|b, 3|long, 4|A, 70000|c
+
+    create table things (id int8, name text constraint short check (length(name) < 3))
+    3 | long | short | name | it breaks `short` of the table: its condition does not hold (SQLSTATE 23514)
+    = 1|a, 2|b, 2|, 4|A, 70000|c
+
+    create table things (id int8 primary key, name text)
+    2 |  | things_pkey | id | it breaks `things_pkey` of the table: another row has the same value (SQLSTATE 23505)
+    2 | b | things_pkey | id | it breaks `things_pkey` of the table: another row has the same value (SQLSTATE 23505)
+    = 1|a, 3|long, 4|A, 70000|c
+
+    create table things (id int8, name text unique); insert into things values (9, 'c')
+    70000 | c | things_name_key | name | it breaks `things_name_key` of the table: another row has the same value (SQLSTATE 23505)
+    = 1|a, 2|b, 2|, 3|long, 4|A, 9|c
+
+    create table things (id int8, name text); create unique index lower on things (lower(name))
+    4 | A | lower |  | it breaks `lower` of the table: another row has the same value (SQLSTATE 23505)
+    = 1|a, 2|b, 2|, 3|long, 70000|c
+
+    create table things (id int8, name text, exclude using gist (int8range(id, id + 1) with &&))
+    2 |  | things_int8range_excl |  | it breaks `things_int8range_excl` of the table: another row excludes it (SQLSTATE 23P01)
+    = 1|a, 2|b, 3|long, 4|A, 70000|c
+
+    create table words (word text primary key); insert into words values ('a'), ('long');
+             create table things (id int8, name text references words)
+    2 | b | things_name_fkey | name | it breaks `things_name_fkey` of the table: the row that it refers to is not there (SQLSTATE 23503)
+    4 | A | things_name_fkey | name | it breaks `things_name_fkey` of the table: the row that it refers to is not there (SQLSTATE 23503)
+    70000 | c | things_name_fkey | name | it breaks `things_name_fkey` of the table: the row that it refers to is not there (SQLSTATE 23503)
+    = 1|a, 2|, 3|long
+
+    create table things (id int8 primary key, name text, up int8 generated always as (nullif(id - 1, 0)) stored references things)
+    2 |  | things_pkey | id | it breaks `things_pkey` of the table: another row has the same value (SQLSTATE 23505)
+    2 | b | things_pkey | id | it breaks `things_pkey` of the table: another row has the same value (SQLSTATE 23505)
+    3 | long | things_up_fkey |  | it breaks `things_up_fkey` of the table: the row that it refers to is not there (SQLSTATE 23503)
+    4 | A | things_up_fkey |  | it breaks `things_up_fkey` of the table: the row that it refers to is not there (SQLSTATE 23503)
+    70000 | c | things_up_fkey |  | it breaks `things_up_fkey` of the table: the row that it refers to is not there (SQLSTATE 23503)
+    = 1|a
+
+    create table things (id int8, name text, unique (name) deferrable initially deferred)
+    nothing
+    = 1|a, 2|b, 2|, 3|long, 4|A, 70000|c
+
+    create table words (word text primary key); insert into words values ('a'), ('b');
+             create table things (id int8, name text references words deferrable initially deferred)
+    3 | long | things_name_fkey | name | it breaks `things_name_fkey` of the table: the row that it refers to is not there (SQLSTATE 23503)
+    4 | A | things_name_fkey | name | it breaks `things_name_fkey` of the table: the row that it refers to is not there (SQLSTATE 23503)
+    70000 | c | things_name_fkey | name | it breaks `things_name_fkey` of the table: the row that it refers to is not there (SQLSTATE 23503)
+    = 1|a, 2|b, 2|
+
+    create table things (id int8, name varchar(2))
+    3 | long |  | name | its value would be changed by the column `name` of the table, character varying(2)
+    = 1|a, 2|b, 2|, 4|A, 70000|c
+
+    create table things (id int2, name text)
+    70000 | c |  | id | its value is none of the column `id` of the table, smallint (SQLSTATE 22003)
+    = 1|a, 2|b, 2|, 3|long, 4|A
+
+    create type word as enum ('a', 'b', 'c'); create table things (id int8, name word)
+    3 | long |  | name | its value is none of the column `name` of the table, word (SQLSTATE 22P02)
+    4 | A |  | name | its value is none of the column `name` of the table, word (SQLSTATE 22P02)
+    = 1|a, 2|b, 2|, 70000|c
+
+    create domain word as text check (value <> 'b'); create table things (id int8, name word)
+    2 | b |  | name | its value is none of the column `name` of the table, word (SQLSTATE 23514)
+    = 1|a, 2|, 3|long, 4|A, 70000|c
+
+    create table things (id int8, name text);
+             create function f() returns trigger language plpgsql as 'begin if new.id = 3 then raise exception ''not three'' using errcode = ''AB123''; end if; return new; end';
+             create trigger picky before insert on things for each row execute function f()
+    3 | long |  |  | the table refuses it: not three (SQLSTATE AB123)
+    = 1|a, 2|b, 2|, 4|A, 70000|c
+    ");
 }
 
 #[tokio::test]
@@ -134,7 +208,32 @@ async fn rows_are_told_apart_in_changes_of_every_kind() {
         let told = w.sift(change, pieces).await.unwrap_or_else(|e| e);
         all.push(format!("{name}\n{told}\n= {}", w.table().replace('\n', ", ")));
     }
-    insta::assert_snapshot!(all.join("\n\n"), @"");
+    insta::assert_snapshot!(all.join("\n\n"), @r"
+    merge
+    2 | B | small | name | it breaks `small` of the table: its condition does not hold (SQLSTATE 23514)
+    4 | b | things_name_key | name | it breaks `things_name_key` of the table: another row has the same value (SQLSTATE 23505)
+    = 1|a, 2|b, 3|c, 5|x
+
+    replace
+    2 | B | small | name | it breaks `small` of the table: its condition does not hold (SQLSTATE 23514)
+    = 1|b, 3|x
+
+    delete_insert
+    3 | y | things_pkey | id | it breaks `things_pkey` of the table: another row has the same value (SQLSTATE 23505)
+    7 | X | small | name | it breaks `small` of the table: its condition does not hold (SQLSTATE 23514)
+    = 1|a, 3|c, 6|b
+
+    slices
+    2 | x | things_pkey | id | it breaks `things_pkey` of the table: another row has the same value (SQLSTATE 23505)
+    7 | B | small | name | it breaks `small` of the table: its condition does not hold (SQLSTATE 23514)
+    = 1|a, 2|b, 3|c
+
+    two pieces
+    10 | x | things_name_key | name | it breaks `things_name_key` of the table: another row has the same value (SQLSTATE 23505)
+    11 | Z | small | name | it breaks `small` of the table: its condition does not hold (SQLSTATE 23514)
+    8 | x | things_name_key | name | it breaks `things_name_key` of the table: another row has the same value (SQLSTATE 23505)
+    = 1|a, 2|b, 3|c, 9|y
+    ");
 }
 
 /// What the table has to say has nothing to do with one of the rows that come, or not with their values.
@@ -166,7 +265,26 @@ async fn what_is_no_rows_fault_is_an_error_still() {
         all.push(w.sift(change, vec![rows(&[(2, Some("b"))])]).await.unwrap_err());
         assert_eq!(w.table(), before);
     }
-    insta::assert_snapshot!(all.join("\n\n"), @"");
+    insta::assert_snapshot!(all.join("\n\n"), @r#"
+    error[SG0367]: cannot change the table: update or delete on table "things" violates foreign key constraint "parts_of_fkey" on table "parts"
+      sqlstate: 23503
+      detail: Key (id)=(1) is still referenced from table "parts".
+      rule: parts_of_fkey
+      table: things
+      hint: the table has a rule of its own that a row breaks; nothing of the commit is in it
+
+    error[SG0367]: the trigger `shy` of the table drops or changes rows of the commit
+      table: things
+      hint: nothing was changed; do in the asset what the trigger does, and drop the trigger
+
+    error[SG0366]: the table "public"."things" was made by somebody else and does not take these rows: column `name` is integer, and the rows have string
+      table: things
+      hint: alter that table, or write into another one; a table that is not Segue's is never altered or dropped
+
+    error: cannot change the table: closed
+      sqlstate: P0001
+      table: things
+    "#);
 }
 
 #[tokio::test]
@@ -219,7 +337,7 @@ async fn values_change_places_where_nobody_sees_the_rows_go() {
     // By two columns, of which one does not come.
     let mut w = World::new(
         "create table things (id int8 primary key, name text, shelf int default 1, unique (name, shelf));
-         insert into things values (1, 'a'), (2, 'b'), (3, 'a', 2)",
+         insert into things values (1, 'a', 1), (2, 'b', 1), (3, 'a', 2)",
     )
     .await;
     w.land(

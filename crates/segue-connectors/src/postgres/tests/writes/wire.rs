@@ -169,6 +169,7 @@ async fn rows_are_added_merged_and_exchanged_as_they_are() {
     w.sql("update kept set tv = 'x' where id = 2");
     w.pass("kept", Change::DeleteInsert { key: vec!["id".into()] }).await;
     assert_eq!(w.differing("kept", "things"), "0");
+    w.sql("alter table things drop constraint things_pkey");
     w.pass("kept", Change::Append).await;
     assert_eq!(
         w.differing("(select * from kept union all select * from kept)", "things"),
@@ -325,7 +326,7 @@ async fn what_does_not_pass_says_why() {
     said.push(format!("parent, which was otherwise: {refused}"));
     insta::assert_snapshot!(said.join("\n"), @r#"
     moods: source: column `m` is mood, a type of its own
-    pairs: source: column `p` is pair, a type of its own
+    pairs: source: column `p` is _pair, a type of its own
     spans: source: column `s` is floats, a type of its own
     numbers: source: column `r` is regclass, whose values are looked at one by one
     texts: source: column `x` is xml, whose values are looked at one by one
