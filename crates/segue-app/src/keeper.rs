@@ -91,7 +91,9 @@ impl LakeKeeper {
 /// The lake tables of an asset: its own, if it is there, and its companions.
 pub fn tables(asset: &AssetRow) -> Vec<Target> {
     let own = asset.connection.is_none().then(|| known::own(asset));
+    let children = known::children(asset).into_iter().map(|(_, target)| target);
     own.into_iter()
+        .chain(children)
         .chain([Role::Quarantine, Role::Pages].map(|role| known::companion(asset, role)))
         .collect()
 }

@@ -1,7 +1,7 @@
 //! Which tables there are and what their columns are: `information_schema`, and the two statements that ask it.
 
 use crate::app::App;
-use crate::tables::COMPANIONS;
+use crate::tables::{COMPANIONS, child_tables};
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{Field, SchemaRef};
 use segue_core::engine::{InMemory, Relation, TableKey};
@@ -112,7 +112,8 @@ impl App {
                     known::companion(&row, role),
                 )
             });
-            for (at, (key, target)) in std::iter::once(own).chain(companions).enumerate() {
+            let children = child_tables(&row).into_iter();
+            for (at, (key, target)) in std::iter::once(own).chain(children).chain(companions).enumerate() {
                 if at == 0 && !known::has_answer(&self.store, &row).await? {
                     continue;
                 }

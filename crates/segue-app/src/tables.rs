@@ -55,6 +55,15 @@ impl App {
                     rows,
                 );
             }
+            for (key, target) in child_tables(&row)
+                .into_iter()
+                .filter(|(key, _)| text.contains(&key.table))
+            {
+                match self.newest(&row, &target).await? {
+                    Some(rows) => tables.insert(key, rows),
+                    None => None,
+                };
+            }
             for (schema, role) in COMPANIONS.into_iter().filter(|(schema, _)| text.contains(schema)) {
                 let name = TableKey::new(schema, row.name.to_string());
                 match self.newest(&row, &known::companion(&row, role)).await? {
@@ -215,6 +224,13 @@ impl App {
         let error = Error::new(Kind::NotFound, format!("there is no asset `{name}`"));
         Ok(error.code(UNKNOWN_ASSET).hint(hint))
     }
+}
+
+/// The child tables that an asset may have, as SQL names them.
+pub(crate) fn child_tables(row: &AssetRow) -> Vec<(TableKey, Target)> {
+    let name = |path: &str| TableKey::new(row.name.schema(), format!("{}__{path}", row.name.table()));
+    let children = known::children(row).into_iter();
+    children.map(|(path, target)| (name(&path), target)).collect()
 }
 
 /// Whether the text names this asset's table in full, quoted or not.

@@ -2,6 +2,7 @@
 
 use crate::names::id;
 use crate::sink::{Change, Grain, Staged, Target};
+use crate::source::Column;
 use crate::{AssetId, AssetName, Error, Kind, Labels, Result, Span, Spans, TableId};
 use arrow_schema::SchemaRef;
 use jiff::Timestamp;
@@ -49,6 +50,9 @@ pub struct CommitRecord {
     pub footprint: Footprint,
     /// The asset's whole ledger after this commit; in every hundredth record, so that claims can be read from there on.
     pub whole_ledger: Option<Vec<Entry>>,
+    /// The columns as they are read, where its tables have them otherwise: objects flattened, and lists of them in tables of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub columns: Option<Vec<Column>>,
     /// The own table first, which decides; then its companions: children, quarantine, kept pages.
     pub parts: Vec<Part>,
 }
@@ -84,6 +88,8 @@ pub enum Role {
     Quarantine,
     /// The answers themselves, for replaying the mapping.
     Pages,
+    /// The objects of a list in its rows.
+    Child,
 }
 
 /// An input as it was read.

@@ -23,6 +23,11 @@ impl Labels {
             .map(|(_, value)| value)
     }
 
+    /// The labels, in the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(name, value)| (&**name, value))
+    }
+
     /// The values, in the order of the labels' names.
     pub fn values(&self) -> impl Iterator<Item = &Value> {
         self.0.iter().map(|(_, value)| value)

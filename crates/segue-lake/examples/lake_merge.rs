@@ -256,6 +256,7 @@ async fn change(folder: &Path, change: Change, rows: stream::BoxStream<'static, 
         ledger: LedgerChange::default(),
         footprint: done.footprint,
         whole_ledger: None,
+        columns: None,
         parts: vec![Part {
             role: Role::Table,
             target: target.clone(),

@@ -21,7 +21,7 @@ use std::collections::{BTreeSet, HashMap};
 pub(crate) const FOLDER: &str = "_segue/commits";
 
 /// Where companions lie, which have no claims of their own.
-const COMPANIONS: [&str; 2] = ["quarantine/", "pages/"];
+const COMPANIONS: [&str; 3] = ["quarantine/", "pages/", "children/"];
 
 fn path_of(n: u64) -> Path {
     Path::from(format!("{FOLDER}/{n:020}.json"))

@@ -167,7 +167,8 @@ pub(crate) struct CopyFile {
     #[serde(default)]
     pub on_type_change: OnSchemaChange,
     /// What objects and lists in records become, where no `type` says it: `json`, a column of text as it was written; `struct`, a column of
-    /// the types that the first answers show, to which new fields are added as `on_new_column` says.
+    /// the types that the first answers show, to which new fields are added as `on_new_column` says; `child_tables`, where objects are columns
+    /// of their own (`album__name`) and a list of objects is a table `asset__column`, a row an object.
     #[serde(default)]
     pub nested: Nested,
     /// Many tables instead of one: `public.*`, or a list. The file stands for an asset a table then, and `asset:` has a `*` for the table's name.

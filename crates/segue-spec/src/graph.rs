@@ -153,6 +153,13 @@ fn draft_reads(draft: &Draft<'_>, tables: &Tables) -> (BTreeMap<AssetName, Span>
             reads.entry(name).or_insert_with(|| node.span(draft.file));
         }
     }
+    // A child table is its asset's: whoever reads it waits for that.
+    let parents = reads
+        .iter()
+        .filter_map(|(name, place)| Some((tables.parent_of(name)?.clone(), place.clone())));
+    for (parent, place) in parents.collect::<Vec<_>>() {
+        reads.entry(parent).or_insert(place);
+    }
     (reads, listed)
 }
 

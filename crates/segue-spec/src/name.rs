@@ -37,6 +37,13 @@ impl AssetName {
     pub fn as_str(&self) -> &str {
         &self.text
     }
+
+    /// Whether it may be the name of a child table of this asset: its name, two underscores, and a column's.
+    pub fn may_be_child_of(&self, asset: &AssetName) -> bool {
+        let rest = self.text.strip_prefix(asset.as_str());
+        rest.and_then(|rest| rest.strip_prefix("__"))
+            .is_some_and(|rest| !rest.is_empty())
+    }
 }
 
 impl FromStr for AssetName {

@@ -153,6 +153,7 @@ pub fn record(n: u64, predecessor: u64, ledger: LedgerChange) -> CommitRecord {
             rows: 3,
         },
         whole_ledger: None,
+        columns: None,
         parts: vec![Part {
             role: Role::Table,
             target,

@@ -247,6 +247,7 @@ impl Bed {
             ledger: LedgerChange::default(),
             footprint: worked.footprint,
             whole_ledger: None,
+            columns: None,
             parts: vec![part],
         }
     }

@@ -11,6 +11,7 @@ pub mod deps;
 mod json;
 pub mod ledger;
 mod names;
+mod nest;
 pub mod params;
 pub mod plan;
 pub mod preview;

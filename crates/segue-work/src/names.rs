@@ -58,12 +58,13 @@ pub fn columns(declared: &model::Columns, frozen: Option<&[Column]>) -> Result<O
 pub fn nesting(copy: &model::Copy) -> Nesting {
     let of = |nested: model::Nested| match nested {
         model::Nested::Json => Nested::Json,
-        model::Nested::Struct => Nested::Struct,
+        // Child tables are made of them when they are here.
+        model::Nested::Struct | model::Nested::ChildTables => Nested::Struct,
     };
     let column = |(name, column): &(String, model::Column)| {
         let nested = match column.ty {
             Some(_) => Nested::Json,
-            None => of(column.nested.unwrap_or(copy.nested)),
+            None => of(copy.nested_of(name)),
         };
         (name.clone(), nested)
     };

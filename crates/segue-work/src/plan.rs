@@ -268,7 +268,9 @@ pub async fn made_first(
         return Ok(None);
     }
     let mut missing = Vec::new();
-    for name in asset.reads.iter().map(asset_name) {
+    // A child table comes with its asset's, which is among them too.
+    let reads = asset.reads.iter().filter(|name| deps.project.parent_of(name).is_none());
+    for name in reads.map(asset_name) {
         match known::input(deps, &name).await {
             Ok(_) => {}
             Err(e) if is_not_yet(&e) => missing.push(name),

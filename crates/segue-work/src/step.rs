@@ -1,6 +1,7 @@
 //! One asset's step: look at what there is to do, read or compute it at pinned versions, commit it, and say how it ended.
 
 pub mod aside;
+mod children;
 mod companions;
 mod compute;
 mod copy;

@@ -274,6 +274,7 @@ impl World {
             inputs: vec![],
             ledger: LedgerChange::default(),
             footprint: Footprint::Everything,
+            columns: None,
             parts,
         };
         carry_out(&protocol, &guard.lease, &settled, draft).await.map(|_| ())

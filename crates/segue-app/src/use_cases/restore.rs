@@ -2,11 +2,13 @@
 
 use super::lake::in_lake;
 use crate::app::App;
+use crate::tables::child_tables;
 use arrow_schema::SchemaRef;
 use jiff::Timestamp;
 use segue_core::commit::{CommitRecord, Entry, InputVersion, LedgerChange, Role};
 use segue_core::engine::Relation;
 use segue_core::sink::{Change, Sink, Target, WorkedOut};
+use segue_core::source::Column;
 use segue_core::{AssetName, Ctx, Error, Footprint, Kind, Result};
 use segue_diag::{LOG_GONE, RESTORE_DOUBLES, RESTORE_RECORD, VERSION_GONE};
 use segue_lake::Lake;
@@ -88,6 +90,7 @@ struct Done {
     ledger: Vec<Entry>,
     position: Option<Value>,
     inputs: Vec<InputVersion>,
+    columns: Option<Vec<Column>>,
 }
 
 /// What was looked at, and what it would come to.
@@ -98,6 +101,7 @@ struct Found {
     ledger: LedgerChange,
     position: Option<Value>,
     inputs: Vec<InputVersion>,
+    columns: Option<Vec<Column>>,
 }
 
 /// Brings the table of an asset back to one of its versions, with what was done as of it. What came since stays readable as older versions.
@@ -167,6 +171,7 @@ fn draft(row: &AssetRow, found: &mut Found, ctx: &Ctx) -> Draft {
         inputs: std::mem::take(&mut found.inputs),
         ledger: std::mem::take(&mut found.ledger),
         footprint: found.footprint.clone(),
+        columns: found.columns.take(),
         parts: std::mem::take(&mut found.parts),
     }
 }
@@ -199,19 +204,17 @@ impl Bring<'_> {
         let n = lake.number_at(own, version).await?;
         let done = self.done_as_of(row, own, n).await?;
         let is_kept = self.request.position == Some(Position::Keep);
-        let unchanged = worked.unchanged;
+        let mut notes = Vec::new();
+        let companions = self.companions(row, n, &mut notes).await?;
+        // What was set aside is no row of its.
+        let unchanged = worked.unchanged && companions.iter().all(|c| c.role != Role::Child);
         if !unchanged && !is_kept {
             self.refuse(row, version, done.as_ref())?;
         }
-        let mut notes = Vec::new();
-        let mut parts = Vec::new();
-        if !unchanged {
-            let columns = part.schema.clone();
-            parts.push(part);
-            parts.extend(self.quarantine(row, n, &mut notes).await?);
-            notes.extend(self.columns_later(&columns, &now));
-        }
+        notes.extend(self.columns_later(&part.schema, &now));
+        let parts: Vec<DraftPart> = std::iter::once(part).chain(companions).collect();
         let next = self.next(n, done.as_ref());
+        let read = done.as_ref().and_then(|done| done.columns.clone());
         let (ledger, position, inputs) = match (self.request.position, done) {
             (Some(Position::Keep), _) => {
                 let position = self.app.store.position(row.id).await?;
@@ -244,6 +247,7 @@ impl Bring<'_> {
             ledger,
             position,
             inputs,
+            columns: read,
         })
     }
 
@@ -280,31 +284,56 @@ impl Bring<'_> {
         }
     }
 
-    /// What is set aside goes with the rows that it stands beside: it is again what it was as of commit `n`. Kept pages stay: they say what
-    /// the source answered, whatever was made of it.
-    async fn quarantine(&self, row: &AssetRow, n: u64, notes: &mut Vec<String>) -> Result<Option<DraftPart>> {
-        let target = known::companion(row, Role::Quarantine);
+    /// The companions' parts. Child tables and what is set aside go with the rows that they stand beside: they are again what they were as of
+    /// commit `n`. Kept pages stay: they say what the source answered, whatever was made of it.
+    async fn companions(&self, row: &AssetRow, n: u64, notes: &mut Vec<String>) -> Result<Vec<DraftPart>> {
+        let mut parts = Vec::new();
+        for (key, target) in child_tables(row) {
+            if let Some((part, worked)) = self.as_of(&target, Role::Child, n).await? {
+                let (come, go) = (worked.rows_written, worked.rows_removed);
+                notes.push(format!("{key} is what it was then: {come} rows come back, {go} go"));
+                parts.push(part);
+            }
+        }
+        let aside = known::companion(row, Role::Quarantine);
+        match self.as_of(&aside, Role::Quarantine, n).await {
+            Ok(None) => {}
+            Ok(Some((part, worked))) => {
+                let (come, go) = (worked.rows_written, worked.rows_removed);
+                notes.push(format!(
+                    "what is set aside is what it was then: {come} rows come back, {go} go"
+                ));
+                parts.push(part);
+            }
+            // Rows serve without it, and it is replaced as they are read again.
+            Err(error) if [VERSION_GONE, LOG_GONE].map(Some).contains(&error.error_code()) => {
+                notes.push(format!(
+                    "what is set aside stays as it is: what was set aside as of commit {n} is not there any more"
+                ));
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(parts)
+    }
+
+    /// The part that makes a companion what it was as of commit `n`; `None` where that changes nothing.
+    async fn as_of(&self, target: &Target, role: Role, n: u64) -> Result<Option<(DraftPart, WorkedOut)>> {
         let lake = &self.app.lake;
-        let head = lake.head(&target, self.ctx).await?;
+        let head = lake.head(target, self.ctx).await?;
         let Some(schema) = head.schema.filter(|_| head.n > n) else {
             return Ok(None);
         };
-        let as_of = match lake.version_as_of(&target, n).await {
-            Ok(Some(version)) => self.back_to(&target, Role::Quarantine, version).await.map(Some),
-            Ok(None) => Ok(None),
-            Err(error) => Err(error),
-        };
-        let (part, worked) = match as_of {
-            Ok(Some(back)) => back,
-            // Nothing had been set aside yet.
-            Ok(None) => {
+        let (part, worked) = match lake.version_as_of(target, n).await? {
+            Some(version) => self.back_to(target, role, version).await?,
+            // There was none yet.
+            None => {
                 let change = Change::ReplaceTable;
                 let worked = lake
-                    .work_out(&target, schema.clone(), &change, &[], &[], self.ctx)
+                    .work_out(target, schema.clone(), &change, &[], &[], self.ctx)
                     .await?;
                 let part = DraftPart {
-                    role: Role::Quarantine,
-                    target,
+                    role,
+                    target: target.clone(),
                     change,
                     schema,
                     staged: Vec::new(),
@@ -313,22 +342,14 @@ impl Bring<'_> {
                 };
                 (part, worked)
             }
-            Err(error) if [VERSION_GONE, LOG_GONE].map(Some).contains(&error.error_code()) => {
-                notes.push(format!(
-                    "what is set aside stays as it is: what was set aside as of commit {n} is not there any more"
-                ));
-                return Ok(None);
-            }
-            Err(error) => return Err(error),
         };
-        if worked.unchanged {
-            return Ok(None);
+        match worked.unchanged {
+            true => {
+                lake.discard(target, &part.staged, Some(&part.plan), self.ctx).await?;
+                Ok(None)
+            }
+            false => Ok(Some((part, worked))),
         }
-        notes.push(format!(
-            "what is set aside is what it was then: {} rows come back, {} go",
-            worked.rows_written, worked.rows_removed
-        ));
-        Ok(Some(part))
     }
 
     /// What was done as of commit `n`: from its record back to the last one that holds the whole ledger. `None` where one of them is gone.
@@ -353,7 +374,7 @@ impl Bring<'_> {
             records.push(record);
         }
         let Some(newest) = records.first() else { return Ok(None) };
-        let (position, inputs) = (newest.position.clone(), newest.inputs.clone());
+        let (position, inputs, columns) = (newest.position.clone(), newest.inputs.clone(), newest.columns.clone());
         let mut ledger = Vec::new();
         for record in records.iter().rev() {
             ledger = match &record.whole_ledger {
@@ -365,6 +386,7 @@ impl Bring<'_> {
             ledger,
             position,
             inputs,
+            columns,
         }))
     }
 

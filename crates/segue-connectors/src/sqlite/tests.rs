@@ -203,6 +203,7 @@ impl World {
             ledger: LedgerChange::default(),
             footprint: worked.footprint.clone(),
             whole_ledger: None,
+            columns: None,
             parts: vec![Part {
                 role: Role::Table,
                 target: target.clone(),

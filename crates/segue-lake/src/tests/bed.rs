@@ -173,6 +173,7 @@ impl Bed {
             ledger: LedgerChange::default(),
             footprint: worked_out.footprint.clone(),
             whole_ledger: None,
+            columns: None,
             parts: vec![Part {
                 role: Role::Table,
                 target: self.target.clone(),

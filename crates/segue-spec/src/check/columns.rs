@@ -13,6 +13,8 @@ use std::collections::HashMap;
 /// The tables of a project, with the columns that are known so far.
 pub(crate) struct Tables {
     tables: HashMap<AssetName, Table>,
+    /// Assets that may have child tables.
+    parents: Vec<AssetName>,
     families: Vec<(FamilyName, Table)>,
     names: Vec<String>,
 }
@@ -43,8 +45,17 @@ impl Tables {
         });
         Tables {
             families: families.collect(),
+            parents: super::nested::parents(&all.assets).cloned().collect(),
             tables,
             names,
+        }
+    }
+
+    /// The asset whose child table this may be; none for an asset's own name.
+    pub fn parent_of(&self, name: &AssetName) -> Option<&AssetName> {
+        match self.tables.contains_key(name) {
+            true => None,
+            false => super::nested::parent_of(name, self.parents.iter()),
         }
     }
 
@@ -60,7 +71,12 @@ impl Catalog for Tables {
     fn table(&self, name: &AssetName) -> Table {
         let of_many = || self.families.iter().find(|(family, _)| family.may_be(name));
         let found = self.tables.get(name).or_else(|| of_many().map(|(_, table)| table));
-        found.cloned().unwrap_or(Table::Missing)
+        // Which child tables there are is known when rows have come.
+        let missing = match self.parent_of(name) {
+            Some(_) => Table::Lake(None),
+            None => Table::Missing,
+        };
+        found.cloned().unwrap_or(missing)
     }
 
     fn names(&self) -> Vec<&str> {
@@ -109,6 +125,10 @@ fn columns_of(all: &All<'_>, i: usize, tables: &Tables, found: &mut Vec<Diagnost
         }
         let table: AssetName = copy.get("table")?.text()?.parse().ok()?;
         return tables.columns(&table);
+    }
+    if super::nested::has_children(copy) {
+        // What is nested makes columns of its own.
+        return None;
     }
     let columns = copy.get("columns")?.entries();
     (!columns.is_empty()).then(|| columns.iter().map(|e| e.key.clone()).collect())

@@ -417,6 +417,7 @@ fn lake_table(all: &mut All<'_>, i: usize) {
         .find(|a| a.name.as_ref() == Some(&table))
         .map(Draft::elsewhere)
     {
+        None if super::nested::parent_of(&table, super::nested::parents(&all.assets)).is_some() => {}
         None => checks::unknown_asset(all, file, &node, &table),
         Some(Some(connection)) => {
             let message = format!("`{table}` is not in the lake: it is written into `{connection}`");

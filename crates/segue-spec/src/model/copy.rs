@@ -40,6 +40,29 @@ pub struct Copy {
     pub settings: Value,
 }
 
+impl Copy {
+    /// What objects and lists in one of its columns become, where neither a type nor a template tells it; `None` for JSON.
+    pub fn nested_in(&self, column: &Column) -> Option<Nested> {
+        let nested = column.nested.unwrap_or(self.nested);
+        let is_told = column.value.is_some() || (column.ty.is_some() && nested != Nested::ChildTables);
+        (!is_told && !nested.is_json()).then_some(nested)
+    }
+
+    /// What objects and lists in the column of this name become.
+    pub fn nested_of(&self, column: &str) -> Nested {
+        self.columns.get(column).and_then(|c| c.nested).unwrap_or(self.nested)
+    }
+
+    /// Whether lists of objects may become tables of their own.
+    pub fn has_children(&self) -> bool {
+        let mut columns = self.columns.iter();
+        match self.columns.is_empty() {
+            true => self.nested == Nested::ChildTables,
+            false => columns.any(|(_, c)| c.nested.unwrap_or(self.nested) == Nested::ChildTables),
+        }
+    }
+}
+
 /// Where a copy reads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -262,6 +285,8 @@ pub enum Nested {
     Json,
     /// A column of structs and lists, of the types that its values show.
     Struct,
+    /// Objects are columns of their own, `a__b`; a list of objects is a table of its own, `asset__column`, a row an object.
+    ChildTables,
 }
 
 impl Nested {

@@ -1,6 +1,6 @@
 //! The project, its environments and its connections.
 
-use super::{Asset, Family, Place};
+use super::{Asset, Family, How, Place};
 use crate::name::AssetName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,16 @@ pub struct Project {
     /// Outputs of which there are as many as a source has tables.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub families: Vec<Family>,
+}
+
+impl Project {
+    /// The asset whose child table a table of this name may be; none for an asset's own name.
+    pub fn parent_of(&self, name: &AssetName) -> Option<&Asset> {
+        let has_children = |asset: &&Asset| matches!(&asset.how, How::Copy(copy) if copy.has_children());
+        let parents = self.assets.values().filter(has_children);
+        let parents = parents.filter(|asset| name.may_be_child_of(&asset.name) && !self.assets.contains_key(name));
+        parents.max_by_key(|asset| asset.name.as_str().len())
+    }
 }
 
 /// A named set of places for one project.

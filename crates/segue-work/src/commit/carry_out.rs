@@ -7,6 +7,7 @@ use arrow_schema::SchemaRef;
 use jiff::Timestamp;
 use segue_core::commit::{CommitRecord, Footprint, InputVersion, LedgerChange, Part, Role};
 use segue_core::sink::{Change, Grain, Staged, Target};
+use segue_core::source::Column;
 use segue_core::state::{Lease, lease_lost};
 use segue_core::{AssetId, AssetName, CommitId, Error, Kind, Result, RunId, TableId};
 use segue_diag::CAME_FIRST;
@@ -36,6 +37,8 @@ pub struct Draft {
     pub ledger: LedgerChange,
     /// What it changes for readers of the own table.
     pub footprint: Footprint,
+    /// The columns as they are read, where its tables have them otherwise.
+    pub columns: Option<Vec<Column>>,
     /// The own table first, then companions.
     pub parts: Vec<DraftPart>,
 }
@@ -166,6 +169,7 @@ async fn number(protocol: &Protocol<'_>, lease: &Lease, settled: &Settled, draft
         position: draft.position,
         inputs: draft.inputs,
         whole_ledger,
+        columns: draft.columns,
         ledger: change,
         footprint: draft.footprint,
         parts,

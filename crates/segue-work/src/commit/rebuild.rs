@@ -63,7 +63,11 @@ pub async fn find(
     }
     let is_finished = companions_have(last, sinks, ctx).await?;
     let landed = landed(sink, target, head.version, ctx).await?;
-    let columns = head.schema.as_ref().map(|schema| names::table_columns(schema));
+    // As they were read last, where the own table has them otherwise.
+    let columns = match records.iter().rev().find_map(|r| r.columns.clone()) {
+        Some(columns) => Some(Ok(columns)),
+        None => head.schema.as_ref().map(|schema| names::table_columns(schema)),
+    };
     Ok(Some(Found {
         target: Target {
             name: last.name.clone(),

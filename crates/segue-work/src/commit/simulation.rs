@@ -291,6 +291,7 @@ impl World {
             inputs: vec![],
             ledger: LedgerChange::default(),
             footprint: Footprint::Everything,
+            columns: None,
             parts,
         };
         carry_out(&protocol, &lease, &settled, draft).await.map(|_| ())

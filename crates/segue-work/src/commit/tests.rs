@@ -138,6 +138,7 @@ impl Bed {
             inputs: vec![],
             ledger: LedgerChange::default(),
             footprint: Footprint::nothing(),
+            columns: None,
             parts,
         }
     }
@@ -380,6 +381,7 @@ async fn foreign_commit(lake: &MemSink, n: u64, predecessor: u64, ctx: &Ctx) {
         ledger: LedgerChange::default(),
         footprint: Footprint::nothing(),
         whole_ledger: None,
+        columns: None,
         parts: vec![Part {
             role: draft.role,
             target: draft.target,
@@ -605,6 +607,7 @@ async fn a_commit_that_changes_its_companion_alone_takes_the_number_on_both() {
             .unwrap(),
         ];
         let draft = Draft {
+            columns: None,
             parts,
             ..bed.draft(Change::Append, 5, false).await
         };

@@ -356,7 +356,7 @@ impl Doing<'_> {
             self.commit_shelved().await?;
         }
         self.keep_pages_alone().await?;
-        if names::are_inferred(&copy.columns) {
+        if names::are_inferred(&copy.columns) || copy.has_children() {
             self.freeze().await?;
         }
         self.delete_gone().await?;

@@ -6,11 +6,12 @@ use super::gather::{Gather, KeyMeets};
 use super::group::{DonePart, Group};
 use super::known;
 use super::land::{Lander, Meets, micros, slice_columns};
-use super::read::done_part;
+use super::read::{declared_schema, done_part};
 use super::shelf::Shelf;
 use super::survey::Survey;
 use crate::checks::{When, when};
 use crate::commit::Sinks;
+use crate::nest::Nest;
 use crate::report::{Event, StepReport};
 use jiff::Timestamp;
 use segue_core::commit::{Outcome, Role};
@@ -30,6 +31,8 @@ pub(super) struct Doing<'a> {
     pub(super) once: bool,
     pub(super) shelf: Shelf,
     pub(super) shelved: Group,
+    /// Nothing but the columns of all rows so far, as they were read, where nested ones are flattened.
+    pub(super) read: Group,
     /// Answers to keep that came with no part that is complete: those of slices that are closed.
     pub(super) pages_alone: Vec<Staged>,
     /// Room for the rows that the step's only commit sets aside, where it has one.
@@ -64,6 +67,7 @@ impl<'a> Doing<'a> {
             let is_new = |p: &DonePart| !staged.contains(&(p.range, p.labels.clone()));
             let counts = group.parts.iter().all(|p| still(p) && is_new(p));
             if counts && group.aside.iter().all(|row| self.room.take(row).is_ok()) {
+                group.columns.iter().try_for_each(|columns| self.read.read(columns))?;
                 staged.extend(group.parts.iter().map(|p| (p.range, p.labels.clone())));
                 self.shelved.join(group)?;
             }
@@ -116,6 +120,12 @@ impl<'a> Doing<'a> {
             shelf: self.once.then_some(&self.shelf),
             figures: &mut self.report.figures,
             notes: &mut self.report.notes,
+            columns: self
+                .step
+                .row
+                .schema
+                .clone()
+                .filter(|_| Nest::of(self.step.asset).is_some()),
         }
     }
 
@@ -133,6 +143,7 @@ impl<'a> Doing<'a> {
         let meets = KeyMeets {
             several: mode == WriteMode::DeleteInsert,
             own: crate::names::own_columns(&asset.write),
+            nest: Nest::of(asset),
             begins: (mode == WriteMode::History && self.meets == Meets::Swap).then(|| micros(commit_ctx.clock.now())),
         };
         let (sink, key, run) = (deps.places.of(&own)?, &asset.write.key, commit_ctx.trace.run);
@@ -141,6 +152,9 @@ impl<'a> Doing<'a> {
 
     /// Commits a group, or puts it on the shelf for the step's only commit.
     pub(super) async fn flush(&mut self, mut group: Group) -> Result<()> {
+        if let Some(columns) = &group.columns {
+            self.read.read(columns)?;
+        }
         if group.is_empty() {
             self.pages_alone.append(&mut group.pages);
             return Ok(());
@@ -199,7 +213,7 @@ impl<'a> Doing<'a> {
         // Rows are taken out of what lies staged: the notes would name pieces that are gone.
         let asset = self.step.asset;
         let is_rewritten = !asset.write.on_violation.fails() || asset.checks.iter().any(|c| when(c) == When::OnRows);
-        if is_rewritten && !self.shelf.let_go().await? {
+        if (is_rewritten || Nest::of(asset).is_some()) && !self.shelf.let_go().await? {
             return Err(self.shelf.taken_over());
         }
         let (group, meets) = (std::mem::take(&mut self.shelved), self.meets);
@@ -237,7 +251,17 @@ impl<'a> Doing<'a> {
         let Some(schema) = deps.places.of(&own)?.head(&own, commit_ctx).await?.schema else {
             return Ok(());
         };
-        let columns = crate::names::read_columns(self.step.asset, &schema)?;
+        let columns = match (Nest::of(self.step.asset), &self.read.columns) {
+            (None, _) => crate::names::read_columns(self.step.asset, &schema)?,
+            (Some(_), None) => return Ok(()),
+            (Some(_), Some(read)) => {
+                let mut all = Group::default();
+                let before = declared_schema(row.schema.as_deref().filter(|_| self.meets == Meets::AsWritten));
+                before.iter().try_for_each(|schema| all.read(schema))?;
+                all.read(read)?;
+                crate::names::table_columns(all.columns.as_ref().unwrap_or(read))?
+            }
+        };
         if row.schema.as_ref() == Some(&columns) {
             return Ok(());
         }

@@ -3,6 +3,7 @@
 use super::aside::{Room, SetAside, cut, part_key};
 use super::distinct::{Distinct, with_keys};
 use super::group::{DonePart, Group};
+use crate::nest::Nest;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{Field, Schema, SchemaRef};
 use arrow_select::concat::concat_batches;
@@ -64,6 +65,8 @@ pub struct KeyMeets {
     pub own: Vec<Field>,
     /// For a history that is built anew: since when its rows are so. They get its columns here, because what is swapped in is a table as it is.
     pub begins: Option<Timestamp>,
+    /// How nested rows are taken apart: their objects are columns from here on.
+    pub nest: Option<Nest>,
 }
 
 /// A part under way.
@@ -80,7 +83,7 @@ struct Open {
 }
 
 /// A stream of rows into a staged piece.
-struct Writer<T> {
+pub(super) struct Writer<T> {
     schema: SchemaRef,
     rows: mpsc::Sender<Result<T>>,
     staged: JoinHandle<Result<Staged>>,
@@ -127,6 +130,15 @@ impl Gather {
     pub async fn rows(&mut self, part: usize, whose: &Whose, batch: RecordBatch) -> Result<()> {
         let schema = align::kept(&batch.schema())?;
         let batch = align::align(&batch, &schema)?;
+        let (batch, schema) = match &self.meets.nest {
+            Some(nest) => {
+                self.group.read(&schema)?;
+                let flat = nest.flatten(&batch)?;
+                let schema = flat.schema();
+                (flat, schema)
+            }
+            None => (batch, schema),
+        };
         self.refuse_own(&schema)?;
         let open = self.open.entry(part).or_insert_with(|| Open {
             whose: whose.clone(),
@@ -334,6 +346,13 @@ impl Gather {
     /// # Errors
     /// As [`Group::widen`].
     pub fn columns(&mut self, schema: &SchemaRef) -> Result<()> {
+        let schema = match &self.meets.nest {
+            Some(nest) => {
+                self.group.read(schema)?;
+                &nest.flat_schema(schema)?
+            }
+            None => schema,
+        };
         self.refuse_own(schema)?;
         match self.meets.begins {
             Some(_) => self.group.widen(&with_own(&self.meets, schema)),
@@ -509,6 +528,10 @@ fn joined(batches: Vec<RecordBatch>) -> Result<Vec<RecordBatch>> {
     Ok(joined)
 }
 
+fn plain(batch: RecordBatch) -> Rows {
+    Rows { batch, deletes: None }
+}
+
 /// A row that is set aside, as JSON.
 pub fn row_aside(
     whose: &Whose,
@@ -555,7 +578,7 @@ impl Open {
 }
 
 impl Writer<Rows> {
-    fn of_rows(sink: &Arc<dyn Sink>, target: &Target, schema: SchemaRef, ctx: &Ctx) -> Writer<Rows> {
+    pub(super) fn of_rows(sink: &Arc<dyn Sink>, target: &Target, schema: SchemaRef, ctx: &Ctx) -> Writer<Rows> {
         let (sink, target, ctx, of) = (sink.clone(), target.clone(), ctx.clone(), schema.clone());
         Writer::open(schema, |rows| async move { sink.stage(&target, of, rows, &ctx).await })
     }
@@ -572,7 +595,7 @@ impl<T: Send + 'static> Writer<T> {
         Writer { schema, rows, staged }
     }
 
-    async fn push(&mut self, rows: T) -> Result<()> {
+    pub(super) async fn push(&mut self, rows: T) -> Result<()> {
         if self.rows.send(Ok(rows)).await.is_ok() {
             return Ok(());
         }
@@ -584,7 +607,7 @@ impl<T: Send + 'static> Writer<T> {
         }
     }
 
-    async fn close(self) -> Result<(Staged, SchemaRef)> {
+    pub(super) async fn close(self) -> Result<(Staged, SchemaRef)> {
         drop(self.rows);
         let staged = self
             .staged

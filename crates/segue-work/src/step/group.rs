@@ -35,6 +35,12 @@ pub struct Group {
     pub staged: Vec<Staged>,
     /// The schema that takes all those rows; `None` where nothing tells the columns.
     pub schema: Option<SchemaRef>,
+    /// The columns as they are read, where nested rows are flattened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub columns: Option<SchemaRef>,
+    /// Rows of child tables: filled when the rows are taken apart, just before they are committed.
+    #[serde(skip)]
+    pub children: Vec<ChildRows>,
     /// Rows that were set aside with these parts.
     pub aside: Vec<SetAside>,
     /// Answers to keep.
@@ -47,6 +53,17 @@ pub struct Group {
     pub doubled: u64,
     /// Where the source was read to, when this is all of what came before.
     pub position: Option<Value>,
+}
+
+/// Rows of one child table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChildRows {
+    /// Its name behind the asset's.
+    pub path: String,
+    /// Its columns.
+    pub schema: SchemaRef,
+    /// Its rows.
+    pub staged: Vec<Staged>,
 }
 
 impl Group {
@@ -80,6 +97,19 @@ impl Group {
         Ok(())
     }
 
+    /// Makes the columns that are read take those of this schema too.
+    ///
+    /// # Errors
+    /// As [`Group::widen`].
+    pub fn read(&mut self, schema: &SchemaRef) -> Result<()> {
+        self.columns = Some(match &self.columns {
+            None => schema.clone(),
+            Some(mine) if mine == schema => return Ok(()),
+            Some(mine) => align::common(mine, schema)?,
+        });
+        Ok(())
+    }
+
     /// Takes another group into this one.
     ///
     /// # Errors
@@ -87,6 +117,9 @@ impl Group {
     pub fn join(&mut self, other: Group) -> Result<()> {
         if let Some(schema) = &other.schema {
             self.widen(schema)?;
+        }
+        if let Some(columns) = &other.columns {
+            self.read(columns)?;
         }
         self.parts.extend(other.parts);
         self.staged.extend(other.staged);

@@ -365,6 +365,7 @@ impl Catalog for LakeTables<'_> {
         match self.0.assets.get(name).map(|asset| &asset.into) {
             Some(None) => Table::Lake(None),
             Some(Some(into)) => Table::Elsewhere(into.connection.clone()),
+            None if self.0.parent_of(name).is_some() => Table::Lake(None),
             None => Table::Missing,
         }
     }

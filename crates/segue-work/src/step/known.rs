@@ -199,22 +199,41 @@ pub fn target(asset: &Asset, row: Option<&AssetRow>) -> Option<Target> {
 /// A companion of the asset's table: its quarantine or its kept pages, always in the lake. Its id and place follow from the own
 /// table's, so that every process finds the same.
 pub fn companion(row: &AssetRow, role: Role) -> Target {
-    let folder = match role {
-        Role::Table => return own(row),
-        Role::Quarantine => "quarantine",
-        Role::Pages => "pages",
-    };
+    match role {
+        // Of child tables there may be several: [`child`] tells which.
+        Role::Table | Role::Child => own(row),
+        Role::Quarantine => beside(row, "quarantine", ""),
+        Role::Pages => beside(row, "pages", ""),
+    }
+}
+
+/// A child table of the asset's, by its name behind the asset's.
+pub fn child(row: &AssetRow, path: &str) -> Target {
+    beside(row, "children", &format!("__{path}"))
+}
+
+/// The child tables that the asset may have, by its columns as they are read: by their names behind the asset's.
+pub fn children(row: &AssetRow) -> Vec<(String, Target)> {
+    let paths = row.schema.as_deref().map(crate::nest::children).unwrap_or_default();
+    paths
+        .into_iter()
+        .map(|path| (path.clone(), child(row, &path)))
+        .collect()
+}
+
+/// A table in the lake that belongs to the asset's own.
+fn beside(row: &AssetRow, folder: &str, name: &str) -> Target {
     let of_table = match &row.connection {
         None => row.place.replace('/', "."),
         Some(connection) => format!("into-{connection}-{}", &row.table.to_string()[..8]),
     };
-    let digest = sha256(format!("{}/{folder}", row.table));
+    let digest = sha256(format!("{}/{folder}{name}", row.table));
     let id = u128::from_str_radix(&digest[..32], 16).unwrap_or_else(|e| unreachable!("a digest is hexadecimal: {e}"));
     Target {
         asset: row.id,
         table: TableId(Uuid::from_u128(id)),
         name: row.name.clone(),
-        place: format!("{folder}/{of_table}"),
+        place: format!("{folder}/{of_table}{name}"),
         connection: None,
     }
 }
@@ -223,11 +242,36 @@ pub fn companion(row: &AssetRow, role: Role) -> Target {
 ///
 /// # Errors
 /// `NotFound` when no run of the asset has committed rows of it.
-pub async fn input(deps: &Deps, name: &AssetName) -> Result<AssetRow> {
+pub async fn input(deps: &Deps, name: &AssetName) -> Result<Target> {
     match deps.store.asset(name).await? {
-        Some(row) if has_answer(&deps.store, &row).await? => Ok(row),
-        _ => Err(not_yet(name)),
+        Some(row) if has_answer(&deps.store, &row).await? => Ok(own(&row)),
+        Some(_) => Err(not_yet(name)),
+        None => child_input(deps, name).await,
     }
+}
+
+/// A child table that is read, by its name: the asset's, two underscores, and what stands behind.
+async fn child_input(deps: &Deps, name: &AssetName) -> Result<Target> {
+    for (at, between) in name.table().match_indices("__") {
+        let (parent, path) = (&name.table()[..at], &name.table()[at + between.len()..]);
+        let Ok(parent) = format!("{}.{parent}", name.schema()).parse::<AssetName>() else {
+            continue;
+        };
+        let Some(row) = deps.store.asset(&parent).await? else {
+            continue;
+        };
+        let found = children(&row).into_iter().find(|(known, _)| known == path);
+        match found {
+            Some((_, target)) if has_answer(&deps.store, &row).await? => {
+                return Ok(Target {
+                    name: name.clone(),
+                    ..target
+                });
+            }
+            _ => return Err(not_yet(name).hint(format!("run its asset first: segue run {parent}"))),
+        }
+    }
+    Err(not_yet(name))
 }
 
 /// The error for an input that has no table yet.

@@ -18,6 +18,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use segue_core::commit::{CommitRecord, Footprint, LedgerChange, Part, Role};
 use segue_core::sink::{Change, Grain, MissingRows, Sink, Staged, Target, WorkedOut};
+use segue_core::source::Column;
 use segue_core::{Ctx, Error, Kind, Labels, Result, Span, Spans, Type, align};
 use segue_diag::{ALL_ASIDE, CAME_FIRST, EMPTY_REPLACE, SCHEMA_CLASH};
 use segue_spec::model::{Asset, How, WriteMode};
@@ -57,6 +58,8 @@ pub struct Lander<'a> {
     pub figures: &'a mut Figures,
     /// What is worth saying.
     pub notes: &'a mut Vec<String>,
+    /// The columns as they are read, where nested rows are flattened.
+    pub(super) columns: Option<Vec<Column>>,
 }
 
 /// How a group meets the table.
@@ -96,6 +99,7 @@ impl Lander<'_> {
         }
         group.staged = staged;
         group.aside.append(&mut bad);
+        self.take_apart(&mut group, meets).await?;
         let mut violations = Violations::of(group.rows);
         for tries in 1.. {
             match self.try_to_land(&mut group, meets, &mut violations).await {
@@ -199,9 +203,12 @@ impl Lander<'_> {
             grains: self.grains.to_vec(),
             worked,
         }];
+        let mut children = self.children(group, &pieces[0].change, meets).await?;
         let quarantine = self.quarantine(group, meets).await?;
-        let is_commit = changes_rows || quarantine.is_some() || self.are_first_pages(group).await?;
+        let is_commit =
+            changes_rows || quarantine.is_some() || !children.pieces.is_empty() || self.are_first_pages(group).await?;
         if !is_commit {
+            self.forget_unneeded(children).await;
             self.keep_pages_of(group).await?;
             self.forget_rows(&sink, &own, group, &pieces[0].worked.plan).await;
             self.enter_unchanged(group, &settled).await?;
@@ -212,6 +219,7 @@ impl Lander<'_> {
             let no_rows = self.no_rows(&sink, &own, &settled, &pieces[0].schema).await?;
             unneeded = Some(std::mem::replace(&mut pieces[0], no_rows).worked.plan);
         }
+        pieces.append(&mut children.pieces);
         pieces.extend(quarantine);
         pieces.extend(self.pages(group).await?);
         let ledger = self.ledger_change(group, meets);
@@ -225,6 +233,7 @@ impl Lander<'_> {
         if let Some(plan) = unneeded {
             self.forget_rows(&sink, &own, group, &plan).await;
         }
+        self.forget_unneeded(children).await;
         self.figures.commits += 1;
         self.figures.rows_quarantined += group.aside.len() as u64;
         self.figures.rows_doubled += group.doubled;
@@ -292,6 +301,7 @@ impl Lander<'_> {
             grains: self.grains.to_vec(),
             worked,
         }];
+        pieces.extend(self.children_go(&pieces[0].change).await?);
         let parts: BTreeSet<String> = slices.iter().map(|l| part_key(l, None)).collect();
         pieces.extend(self.set_aside_piece(Vec::new(), replace_parts(&parts), &parts).await?);
         let ledger = LedgerChange {
@@ -415,6 +425,7 @@ impl Lander<'_> {
             inputs: self.inputs.versions(),
             ledger,
             footprint,
+            columns: self.columns.clone(),
             parts: pieces
                 .into_iter()
                 .map(|p| DraftPart {
@@ -451,6 +462,10 @@ impl Lander<'_> {
             return;
         }
         self.discard(sink, own, &group.staged, plan).await;
+        for child in &group.children {
+            let target = known::child(self.row, &child.path);
+            self.discard(&self.deps.places.lake, &target, &child.staged, None).await;
+        }
         if !group.pages.is_empty() {
             let pages = known::companion(self.row, Role::Pages);
             if let Ok(lake) = self.deps.places.of(&pages) {

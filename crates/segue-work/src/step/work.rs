@@ -74,6 +74,7 @@ pub async fn work(
     let mut doing = Doing {
         shelf: Shelf::of(&deps.shelf, &step.lease.lease, made),
         shelved: Group::default(),
+        read: Group::default(),
         pages_alone: Vec::new(),
         room: room(ctx),
         meets: if is_rebuild { Meets::Swap } else { Meets::AsWritten },
@@ -145,11 +146,25 @@ impl Step<'_> {
     /// Keeps inferred columns as the table has them, where an earlier try had no time to: it was killed after a commit. Found out anew from
     /// the rows that are left, they could be others.
     async fn freeze_as_found(&mut self, seen: &Survey, settled: &Settled) -> Result<()> {
-        let is_inferred = source_copy(self.asset).is_some_and(|copy| names::are_inferred(&copy.columns));
+        let copy = source_copy(self.asset);
+        let nests = copy.is_some_and(|copy| copy.has_children());
+        let is_kept = nests || copy.is_some_and(|copy| names::are_inferred(&copy.columns));
         if let (true, None, Action::Nothing, Some(schema)) =
-            (is_inferred, &self.row.schema, seen.change.action, &settled.schema)
+            (is_kept, &self.row.schema, seen.change.action, &settled.schema)
         {
-            let columns = names::read_columns(self.asset, schema)?;
+            let columns = match nests {
+                true => match self
+                    .deps
+                    .store
+                    .record(self.row.id, settled.n)
+                    .await?
+                    .and_then(|r| r.columns)
+                {
+                    Some(columns) => columns,
+                    None => return Ok(()),
+                },
+                false => names::read_columns(self.asset, schema)?,
+            };
             self.deps.store.freeze_schema(self.row.id, &columns).await?;
             self.row.schema = Some(columns);
         }

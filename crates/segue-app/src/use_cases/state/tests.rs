@@ -81,6 +81,7 @@ async fn commit(store: &Store, sink: &MemSink, row: &AssetRow, ctx: &Ctx) -> Res
         inputs: Vec::new(),
         ledger: LedgerChange::default(),
         footprint: Footprint::Everything,
+        columns: None,
         parts,
     };
     carry_out(&protocol, &guard.lease, &settled, draft).await.map(|_| ())

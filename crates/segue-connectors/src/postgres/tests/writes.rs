@@ -136,6 +136,7 @@ impl World {
             ledger: LedgerChange::default(),
             footprint: Footprint::Everything,
             whole_ledger: None,
+            columns: None,
             parts: vec![Part {
                 role: Role::Table,
                 target: target.clone(),

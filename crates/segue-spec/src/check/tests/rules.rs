@@ -317,7 +317,7 @@ fn what_objects_and_lists_become_is_said_once() {
     assert_snapshot!(twice, @r"
     SG0120 assets/x.yaml:6 `nested`: `type` and `nested` cannot stand beside each other: `type` says what the column is — write one of them
     SG0120 assets/x.yaml:6 `nested`: `value` and `nested` cannot stand beside each other: `value` says what the column is — write one of them
-    SG0110 assets/x.yaml:7 `flat`: `nested` cannot be `flat` — write `json` or `struct`
+    SG0110 assets/x.yaml:7 `flat`: `nested` cannot be `flat` — write `json`, `struct` or `child_tables`
     ");
     let files = with(
         "assets/x.yaml",

@@ -235,6 +235,7 @@ pub(crate) fn record(n: u64, part: Part, footprint: Footprint) -> CommitRecord {
         ledger: LedgerChange::default(),
         footprint,
         whole_ledger: None,
+        columns: None,
         parts: vec![part],
     }
 }

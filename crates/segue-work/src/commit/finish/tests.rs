@@ -99,6 +99,7 @@ async fn commit(state: &MemState, sink: &MemSink, prepared: impl FnOnce(&[DraftP
         inputs: vec![],
         ledger: LedgerChange::default(),
         footprint: Footprint::Everything,
+        columns: None,
         parts,
     };
     carry_out(&protocol, &lease, &settled, draft).await.map(|_| ())
