@@ -250,6 +250,7 @@ impl Sink for Sqlite {
                 return Ok(None);
             }
             let (staged, refused) = staged::split(&sink.staging, &about, &plan.staged, &refused)?;
+            reach(Boundary::SqlStaged);
             Ok(Some(Sifted { staged, refused, there }))
         });
         Ok(sifted.await?.unwrap_or(whole))

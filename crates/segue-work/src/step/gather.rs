@@ -528,10 +528,6 @@ fn joined(batches: Vec<RecordBatch>) -> Result<Vec<RecordBatch>> {
     Ok(joined)
 }
 
-fn plain(batch: RecordBatch) -> Rows {
-    Rows { batch, deletes: None }
-}
-
 /// A row that is set aside, as JSON.
 pub fn row_aside(
     whose: &Whose,

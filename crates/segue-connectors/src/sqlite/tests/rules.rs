@@ -108,7 +108,7 @@ impl World {
     fn rows_as_found(&self) -> String {
         let db = Connection::open(self.path()).unwrap();
         let mut rows = db
-            .prepare("select id || ' ' || name || ' ' || coalesce(day, '') from related")
+            .prepare("select id || ' ' || coalesce(name, '') || ' ' || coalesce(day, '') from related")
             .unwrap();
         let rows = rows.query_map([], |r| r.get::<_, String>(0)).unwrap();
         rows.map(|r| r.unwrap()).collect::<Vec<_>>().join("\n")
@@ -310,7 +310,44 @@ async fn each_row_that_breaks_a_rule_is_told_with_the_rule() {
         ];
         all.push(format!("{made}\n{}", sifted(made, Change::Append, &rows).await));
     }
-    assert_snapshot!(all.join("\n\n"), @"");
+    assert_snapshot!(all.join("\n\n"), @"
+    create table related (id integer, name text not null, day text)
+    2  1970-01-02  name the table refuses it: NOT NULL constraint failed: related.name
+    = 1 a 1970-01-02, 2 b 1970-01-02, 3 long 1970-01-02, 7 A 1970-01-02
+
+    create table related (id integer, name text constraint short check (length(name) < 3), day text)
+    3 long 1970-01-02 short  the table refuses it: CHECK constraint failed: short
+    = 1 a 1970-01-02, 2 b 1970-01-02, 2  1970-01-02, 7 A 1970-01-02
+
+    create table related (id integer primary key, name text, day text)
+    2  1970-01-02 unique (id) id it breaks `unique (id)` of the table: another row has the same value
+    2 b 1970-01-02 unique (id) id it breaks `unique (id)` of the table: another row has the same value
+    = 1 a 1970-01-02, 3 long 1970-01-02, 7 A 1970-01-02
+
+    create table related (id integer, name text collate nocase unique, day text); insert into related values (9, 'B', null)
+    1 a 1970-01-02 unique (name) name it breaks `unique (name)` of the table: another row has the same value
+    2 b 1970-01-02 unique (name) name it breaks `unique (name)` of the table: another row has the same value
+    7 A 1970-01-02 unique (name) name it breaks `unique (name)` of the table: another row has the same value
+    = 9 B , 2  1970-01-02, 3 long 1970-01-02
+
+    create table related (id integer, name text, day text); create unique index one on related (lower(name))
+    7 A 1970-01-02   the table refuses it: UNIQUE constraint failed: index 'one'
+    = 1 a 1970-01-02, 2 b 1970-01-02, 2  1970-01-02, 3 long 1970-01-02
+
+    create table words (word text primary key); insert into words values ('a'), ('long');
+             create table related (id integer, name text references words, day text)
+    2 b 1970-01-02 references words name it refers to a row of the table `words` that is not there (name)
+    7 A 1970-01-02 references words name it refers to a row of the table `words` that is not there (name)
+    = 1 a 1970-01-02, 2  1970-01-02, 3 long 1970-01-02
+
+    create table related (id integer primary key, name text, day text, up integer generated always as (nullif(id - 1, 0)) references related)
+    SG0358 2 rows of the table `related` would refer to rows of `related` that are not there
+
+    create table related (id integer, name text, day text) strict; create trigger picky before insert on related
+             when new.id = 3 begin select raise(abort, 'not three'); end
+    3 long 1970-01-02   the table refuses it: not three
+    = 1 a 1970-01-02, 2 b 1970-01-02, 2  1970-01-02, 7 A 1970-01-02
+    ");
 }
 
 #[tokio::test]
@@ -324,7 +361,10 @@ async fn what_is_no_rows_fault_is_an_error_still() {
     ] {
         all.push(sifted(made, Change::ReplaceTable, &ROWS[1..]).await);
     }
-    assert_snapshot!(all.join("\n"), @"");
+    assert_snapshot!(all.join("\n"), @"
+    SG0358 1 rows of the table `note` would refer to rows of `related` that are not there
+    SG0358 the trigger `shy` of the table drops or changes rows of the commit
+    ");
 }
 
 #[tokio::test]
