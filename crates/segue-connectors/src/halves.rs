@@ -55,8 +55,8 @@ impl Halves {
             }
             [one] => {
                 let middle = one.start + (one.end - one.start) / 2;
-                self.left.push(vec![middle..one.end]);
-                self.left.push(vec![one.start..middle]);
+                let halves = [middle..one.end, one.start..middle];
+                self.left.extend(halves.map(|half| vec![half]));
                 None
             }
             // What failed together again is tried alone.

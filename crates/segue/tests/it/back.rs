@@ -32,10 +32,9 @@ impl Ways {
 
 /// The tables of which anything is otherwise now.
 fn moved(done: &Done) -> Vec<String> {
-    let all = changed(done).into_iter().map(|line| {
-        assert!(line.contains(" done "), "{}", done.text());
-        line
-    });
+    let all = changed(done)
+        .into_iter()
+        .inspect(|line| assert!(line.contains(" done "), "{}", done.text()));
     let moved = all.filter(|line| !line.ends_with(" 0"));
     moved
         .map(|line| line.split(' ').next().unwrap_or_default().to_string())
