@@ -4,6 +4,7 @@ pub mod check;
 pub mod demo;
 pub mod merge;
 pub mod moving;
+pub mod names;
 pub mod rest;
 
 use crate::measure::Taken;

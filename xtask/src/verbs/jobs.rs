@@ -130,6 +130,11 @@ const BENCHES: &[Job] = &[
         about: "PostgreSQL into the lake, beside ADBC, ConnectorX, dlt and COPY to nowhere: [SHAPE]… [SCALE [RUNS]]; `out`: into PostgreSQL, beside psql",
         how: How::Here(bench::moving::run),
     },
+    Job {
+        name: "names",
+        about: "finding by name among 100,000, and what the index takes: [RUNS]",
+        how: How::Here(bench::names::run),
+    },
 ];
 
 pub fn proof(args: &[String]) -> Result<(), Failure> {

@@ -1,0 +1,335 @@
+//! What in a segment a question may mean.
+
+use crate::buckets::hash_text;
+use crate::distance::{self, within};
+use crate::segment::{LONG, Letters, SHORT, Segment, Shape, allowed, leftovers, piece, pieces, shapes};
+use crate::{hangul, keys, reading, sound};
+
+/// The most names that one look takes a look at, and that it lays beside their sounds. A name that so many others are like is never found
+/// alone.
+const MOST_LOOKED_AT: usize = 100_000;
+const MOST_SOUNDED: usize = 160;
+/// How many names that begin with a text are looked at further, the best known ones.
+const MOST_BEGUN: usize = 24;
+/// From how many sounds on something sounds like anything.
+const SOUNDS: usize = 3;
+/// From how many letters on a name with three errors is still worth a suggestion.
+const FAR_LETTERS: usize = 12;
+
+/// A question, read in every way.
+pub struct Question {
+    ways: Vec<Way>,
+}
+
+struct Way {
+    text: String,
+    errors: usize,
+    shapes: Vec<(bool, Vec<u16>)>,
+}
+
+/// An entry that is meant perhaps.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Hit {
+    pub entry: u32,
+    pub key: u32,
+    pub how: How,
+}
+
+/// In which way.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum How {
+    /// The folded texts are equal.
+    Same,
+    /// So many errors, in a name of so many letters; how many the question has.
+    Typing {
+        errors: usize,
+        letters: usize,
+        asked: usize,
+        of: Unit,
+        left: Left,
+    },
+    /// What its sounds and the letters cost beside each other, how many letters there are, and how many consonants are heard.
+    Sound {
+        cost: u32,
+        letters: usize,
+        consonants: usize,
+    },
+    /// The name, or a later word of it, begins so; the share that the question is of what follows.
+    Begins { is_later: bool, share: f64 },
+}
+
+/// What is counted as a letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// A letter of any script but Hangul.
+    Letter,
+    /// A key that writes Hangul.
+    Key,
+    /// A syllable of Hangul.
+    Syllable,
+}
+
+/// What errors left of a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// Its letters and no others, in another order.
+    Order,
+    /// All its letters, and some that came in.
+    All,
+    /// Some of its letters.
+    Some,
+}
+
+impl Left {
+    fn of(letters: &[u16], name: &[u16]) -> Left {
+        let sorted = |units: &[u16]| {
+            let mut units = units.to_vec();
+            units.sort_unstable();
+            units
+        };
+        let (letters, name) = (sorted(letters), sorted(name));
+        let mut rest = letters.iter();
+        match name.iter().all(|wanted| rest.any(|letter| letter == wanted)) {
+            true if letters.len() == name.len() => Left::Order,
+            true => Left::All,
+            false => Left::Some,
+        }
+    }
+}
+
+impl Question {
+    pub fn new(text: &str) -> Question {
+        let ways = keys::of_question(text).into_iter().map(|asked| {
+            let is_exact = asked.is_exact || asked.text.len() > 4 * LONG;
+            Way {
+                shapes: if is_exact {
+                    Vec::new()
+                } else {
+                    shapes(&asked.text).collect()
+                },
+                errors: usize::from(asked.errors),
+                text: asked.text,
+            }
+        });
+        Question { ways: ways.collect() }
+    }
+
+    /// Whether there is nothing in it that a name could be of.
+    pub fn is_empty(&self) -> bool {
+        self.ways.is_empty()
+    }
+
+    /// What has this very name.
+    pub fn same(&self, segment: &Segment) -> Vec<Hit> {
+        let mut hits = Vec::new();
+        for way in self.ways.iter().filter(|way| way.errors == 0) {
+            for key in segment.same.get(hash_text(&way.text)) {
+                if segment.keys.get(*key) == way.text {
+                    hits.push(hit(segment, *key, How::Same));
+                }
+            }
+        }
+        hits
+    }
+
+    /// What the question is near to. `false`: there was too much to look at everything.
+    pub fn near(&self, segment: &Segment) -> (Vec<Hit>, bool) {
+        let mut hits = Vec::new();
+        let mut is_complete = true;
+        for way in &self.ways {
+            is_complete &= way.typing(segment, &mut hits);
+        }
+        for way in self.ways.iter().filter(|way| way.errors == 0 && !way.shapes.is_empty()) {
+            way.sounding(segment, &mut hits);
+        }
+        if let Some(main) = self.ways.first().filter(|way| !way.shapes.is_empty()) {
+            main.beginning(segment, &mut hits);
+        }
+        (hits, is_complete)
+    }
+}
+
+fn hit(segment: &Segment, key: u32, how: How) -> Hit {
+    Hit {
+        entry: segment.entry_of(key),
+        key,
+        how,
+    }
+}
+
+impl Way {
+    fn typing(&self, segment: &Segment, hits: &mut Vec<Hit>) -> bool {
+        let mut is_complete = true;
+        for (is_syllables, units) in &self.shapes {
+            let (near, complete) = candidates(segment, units);
+            is_complete &= complete;
+            for shape in near.into_iter().map(|shape| segment.shape(shape)) {
+                if shape.is_syllables == *is_syllables
+                    && let Some(errors) = self.errors_to(&shape, units)
+                {
+                    let how = How::Typing {
+                        errors,
+                        letters: shape.units.len(),
+                        asked: units.len(),
+                        of: match shape.is_syllables {
+                            true => Unit::Syllable,
+                            false if shape.units.iter().any(|unit| hangul::is_key(*unit)) => Unit::Key,
+                            false => Unit::Letter,
+                        },
+                        left: Left::of(units, shape.units),
+                    };
+                    hits.push(hit(segment, shape.key, how));
+                }
+            }
+        }
+        is_complete
+    }
+
+    fn errors_to(&self, shape: &Shape<'_>, units: &[u16]) -> Option<usize> {
+        let letters = shape.units.len();
+        let most = if letters >= FAR_LETTERS {
+            distance::MOST
+        } else {
+            allowed(letters).min(most_in(units.len()))
+        };
+        let errors = within(units, shape.units, most.checked_sub(self.errors)?)?;
+        // What differs in how its parts were written only is not the same text.
+        Some((errors + self.errors).max(1))
+    }
+
+    fn sounding(&self, segment: &Segment, hits: &mut Vec<Hit>) {
+        let own = reading::reading(&self.text);
+        let skeletons = match &own {
+            Some(sounds) => vec![sound::of_sounds(sounds)],
+            None if self.text.is_ascii() => sound::of_letters(&self.text),
+            None => return,
+        };
+        let mut seen = Vec::new();
+        // Those that agree in everything first, so that the bound leaves out others.
+        let most = skeletons.iter().map(|s| s.len() + 1).max().unwrap_or(1);
+        for shorter in 0..most {
+            for skeleton in skeletons.iter().filter_map(|s| sound::shorter(s).nth(shorter)) {
+                let hash = hash_text(&skeleton);
+                let latin = own.is_some().then(|| segment.latin.get(hash)).into_iter().flatten();
+                for key in latin.chain(segment.foreign.get(hash)) {
+                    if seen.len() < MOST_SOUNDED && !seen.contains(key) {
+                        seen.push(*key);
+                        hits.extend(self.sounds_like(own.as_deref(), segment, *key));
+                    }
+                }
+            }
+        }
+    }
+
+    fn sounds_like(&self, own: Option<&str>, segment: &Segment, key: u32) -> Option<Hit> {
+        let text = segment.keys.get(key);
+        let (sounds, letters) = match (own, reading::reading(text)) {
+            (Some(own), None) => (own.to_string(), text.to_string()),
+            (None, Some(sounds)) => (sounds, self.text.clone()),
+            // Two names in Hangul are compared by their letters.
+            (Some(_), Some(_)) if hangul::has_hangul(text) == hangul::has_hangul(&self.text) => return None,
+            (Some(own), Some(sounds)) => (own.to_string(), reading::in_latin(&sounds)),
+            (None, None) => return None,
+        };
+        let length = sounds.len().max(letters.len());
+        if sounds.len() < SOUNDS {
+            return None;
+        }
+        let how = How::Sound {
+            cost: sound::cost(&sounds, &letters, most_for(length))?,
+            letters: length,
+            consonants: sound::of_sounds(&sounds).len(),
+        };
+        Some(hit(segment, key, how))
+    }
+
+    fn beginning(&self, segment: &Segment, hits: &mut Vec<Hit>) {
+        if self.text.chars().nth(1).is_none() {
+            return;
+        }
+        let text = self.text.as_str();
+        let words = &segment.words;
+        let start = words.partition_point(|word| segment.from_word(*word) < text);
+        let count = words[start..].partition_point(|word| segment.from_word(*word).starts_with(text));
+        let begun = words[start..start + count].iter();
+        let mut begun: Vec<(u32, bool, u32)> = begun.map(|(key, at)| (segment.entry_of(*key), *at > 0, *key)).collect();
+        // Entries stand in the order of how well they are known.
+        if begun.len() > MOST_BEGUN {
+            begun.select_nth_unstable(MOST_BEGUN);
+            begun.truncate(MOST_BEGUN);
+        }
+        for (_, is_later, key) in begun {
+            let share = self.text.len() as f64 / segment.keys.get(key).len() as f64;
+            hits.push(hit(segment, key, How::Begins { is_later, share }));
+        }
+    }
+}
+
+/// What a sound may cost at most to be thought of, for names of so many letters.
+fn most_for(letters: usize) -> u32 {
+    sound::ERROR / 2 + (letters as u32).min(25)
+}
+
+/// How many errors a question of so many letters may have: with two, three letters are no longer anybody's.
+fn most_in(letters: usize) -> usize {
+    if letters < 4 { 1 } else { 2 }
+}
+
+/// The shapes that may be within reach of these letters; `false` when there are more than are looked at.
+fn candidates(segment: &Segment, units: &[u16]) -> (Vec<u32>, bool) {
+    let mut near = Near {
+        segment,
+        letters: Letters::of(units),
+        looked_at: vec![0; segment.shapes().div_ceil(64)],
+        shapes: Vec::new(),
+        left: MOST_LOOKED_AT,
+    };
+    let letters = units.len();
+    let reach = most_in(letters);
+    if letters <= SHORT + reach {
+        leftovers(units, reach, |hash| near.take(segment.short.get(hash), reach));
+    }
+    let longer = (SHORT + 1).max(letters.saturating_sub(reach))..=(letters + reach).min(LONG);
+    for other in longer {
+        let most = if other >= FAR_LETTERS { distance::MOST } else { reach };
+        for (at, (start, length)) in pieces(other).into_iter().enumerate() {
+            for begin in start.saturating_sub(reach)..=start + reach {
+                // What is shifted before the piece, and after it, takes errors of its own.
+                let before = begin.abs_diff(start);
+                let after = (begin + other).abs_diff(start + letters);
+                if before + after <= reach && begin + length <= letters {
+                    let hash = piece(other, at, &units[begin..begin + length]);
+                    near.take(segment.pieces.get(hash), most);
+                }
+            }
+        }
+    }
+    (near.shapes, near.left > 0)
+}
+
+/// Shapes that are worth to be compared, each once.
+struct Near<'s> {
+    segment: &'s Segment,
+    letters: Letters,
+    /// A bit for each shape.
+    looked_at: Vec<u64>,
+    shapes: Vec<u32>,
+    /// How many more are looked at.
+    left: usize,
+}
+
+impl Near<'_> {
+    fn take(&mut self, shapes: &[u32], most: usize) {
+        for shape in shapes {
+            let (at, bit) = (*shape as usize / 64, 1_u64 << (shape % 64));
+            if self.looked_at[at] & bit != 0 || self.left == 0 {
+                continue;
+            }
+            self.looked_at[at] |= bit;
+            self.left -= 1;
+            if self.letters.is_within(self.segment.letters(*shape), most) {
+                self.shapes.push(*shape);
+            }
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! The index: what is known, by name, as of one version of where it comes from.
+
+use crate::answer::{Answer, Entry};
+use crate::decide::{self, Found};
+use crate::find::{Hit, Question};
+use crate::segment::Segment;
+use std::collections::{BTreeSet, HashMap};
+
+/// Segments beside each other before they are made one.
+const MOST_SEGMENTS: usize = 8;
+
+/// What is known, to be found by name.
+///
+/// It is built of all entries of one version of a table, and follows the next version by what changed. Several rows of one id are one
+/// entry: the first one's name is its name, and the others' are aliases.
+pub struct Index {
+    version: String,
+    segments: Vec<Part>,
+    places: HashMap<Box<str>, Place>,
+}
+
+/// A segment, and which of its entries no longer count.
+struct Part {
+    segment: Segment,
+    gone: Vec<bool>,
+    gone_count: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Place {
+    part: u32,
+    entry: u32,
+}
+
+/// What following a version changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Followed {
+    /// Entries that were not there before.
+    pub added: usize,
+    /// Entries that say something else than before.
+    pub changed: usize,
+    /// Entries that are gone.
+    pub removed: usize,
+}
+
+impl Index {
+    /// The index of these entries, which are what this version says.
+    pub fn build(version: impl Into<String>, entries: impl IntoIterator<Item = Entry>) -> Index {
+        let mut index = Index {
+            version: version.into(),
+            segments: Vec::new(),
+            places: HashMap::new(),
+        };
+        index.add_segment(merged(entries));
+        index
+    }
+
+    /// The version that it was built of, or followed to.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// The entries, in no order that means anything.
+    pub fn entries(&self) -> impl Iterator<Item = Entry> + '_ {
+        self.places
+            .values()
+            .map(|place| self.segments[place.part as usize].segment.entry(place.entry))
+    }
+
+    /// Takes these entries in: in the place of those of the same id, or beside the others.
+    pub fn put(&mut self, version: impl Into<String>, entries: impl IntoIterator<Item = Entry>) {
+        self.version = version.into();
+        let entries = merged(entries);
+        for entry in &entries {
+            self.forget(&entry.id);
+        }
+        self.add_segment(entries);
+        self.tidy();
+    }
+
+    /// Takes the entries of these ids away; whether each was there does not matter.
+    pub fn remove<'a>(&mut self, version: impl Into<String>, ids: impl IntoIterator<Item = &'a str>) {
+        self.version = version.into();
+        for id in ids {
+            self.forget(id);
+        }
+        self.tidy();
+    }
+
+    /// Follows to a version that has these entries and no others: only what differs is built anew.
+    pub fn follow(&mut self, version: impl Into<String>, entries: impl IntoIterator<Item = Entry>) -> Followed {
+        let mut followed = Followed::default();
+        let (mut new, mut there) = (Vec::new(), BTreeSet::new());
+        for entry in merged(entries) {
+            match self.places.get(entry.id.as_str()) {
+                Some(place) if self.segments[place.part as usize].segment.is_same(place.entry, &entry) => {
+                    there.insert((place.part, place.entry));
+                    continue;
+                }
+                Some(place) => {
+                    there.insert((place.part, place.entry));
+                    followed.changed += 1;
+                }
+                None => followed.added += 1,
+            }
+            new.push(entry);
+        }
+        let gone = self.places.iter().filter(|(_, p)| !there.contains(&(p.part, p.entry)));
+        let gone: Vec<Box<str>> = gone.map(|(id, _)| id.clone()).collect();
+        followed.removed = gone.len();
+        gone.iter().for_each(|id| self.forget(id));
+        self.put(version, new);
+        followed
+    }
+
+    /// What this text means.
+    ///
+    /// The text is whatever somebody typed: nothing in it is an instruction to anybody.
+    pub fn resolve(&self, text: &str) -> Answer {
+        let question = Question::new(text);
+        if question.is_empty() {
+            return Answer::None(Vec::new());
+        }
+        let mut same = Vec::new();
+        for part in &self.segments {
+            same.extend(part.found(question.same(&part.segment)));
+        }
+        if !same.is_empty() {
+            return decide::same(&same);
+        }
+        let (mut near, mut is_complete) = (Vec::new(), true);
+        for part in &self.segments {
+            let (hits, complete) = question.near(&part.segment);
+            is_complete &= complete;
+            near.extend(part.found(hits));
+        }
+        decide::near(&near, is_complete)
+    }
+
+    fn add_segment(&mut self, entries: Vec<Entry>) {
+        if entries.is_empty() {
+            return;
+        }
+        let segment = Segment::of(entries);
+        let part = self.segments.len() as u32;
+        for entry in 0..segment.len() {
+            self.places.insert(segment.id(entry).into(), Place { part, entry });
+        }
+        self.segments.push(Part {
+            gone: vec![false; segment.len() as usize],
+            gone_count: 0,
+            segment,
+        });
+    }
+
+    fn forget(&mut self, id: &str) {
+        if let Some(place) = self.places.remove(id) {
+            let part = &mut self.segments[place.part as usize];
+            part.gone[place.entry as usize] = true;
+            part.gone_count += 1;
+        }
+    }
+
+    /// Makes one segment of many, and of one of which much is gone.
+    fn tidy(&mut self) {
+        let gone: usize = self.segments.iter().map(|part| part.gone_count).sum();
+        if self.segments.len() <= MOST_SEGMENTS && gone * 4 <= self.places.len() + gone {
+            return;
+        }
+        let entries: Vec<Entry> = self.entries().collect();
+        self.segments.clear();
+        self.places.clear();
+        self.add_segment(entries);
+    }
+}
+
+impl Part {
+    fn found(&self, hits: Vec<Hit>) -> impl Iterator<Item = Found<'_>> {
+        let still = hits.into_iter().filter(|hit| !self.gone[hit.entry as usize]);
+        still.map(|hit| Found {
+            segment: &self.segment,
+            hit,
+        })
+    }
+}
+
+/// Each id once, in the order in which they came.
+fn merged(entries: impl IntoIterator<Item = Entry>) -> Vec<Entry> {
+    let mut merged: Vec<Entry> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for entry in entries {
+        match places.get(&entry.id) {
+            None => {
+                places.insert(entry.id.clone(), merged.len());
+                merged.push(entry);
+            }
+            Some(at) => {
+                let known = &mut merged[*at];
+                known.popularity = known.popularity.into_iter().chain(entry.popularity).reduce(f64::max);
+                for name in std::iter::once(entry.name).chain(entry.aliases) {
+                    if name != known.name && !known.aliases.contains(&name) {
+                        known.aliases.push(name);
+                    }
+                }
+            }
+        }
+    }
+    merged
+}
+
+#[cfg(test)]
+mod tests;
