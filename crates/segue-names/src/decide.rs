@@ -57,7 +57,8 @@ fn is_possible(how: How) -> bool {
         How::Same => true,
         How::Typing { errors, letters, .. } => errors <= allowed(letters),
         How::Sound { cost, letters, .. } => cost <= sure_sound(letters) + ERROR / 5,
-        How::Begins { .. } => false,
+        // `jackson` is within one of `The Jackson 5`, and is a word of `Michael Jackson`.
+        How::Begins { is_whole, .. } => is_whole,
     }
 }
 
@@ -125,7 +126,7 @@ fn score(how: How) -> f64 {
         How::Same => 1.0,
         How::Typing { errors, letters, .. } => 0.95 - 0.8 * errors as f64 / letters.max(errors) as f64,
         How::Sound { cost, letters, .. } => 0.9 - f64::from(cost) / f64::from(ERROR) / letters as f64 * 1.5,
-        How::Begins { is_later, share } => 0.5 + 0.35 * share - if is_later { 0.1 } else { 0.0 },
+        How::Begins { is_later, share, .. } => 0.5 + 0.35 * share - if is_later { 0.1 } else { 0.0 },
     }
 }
 

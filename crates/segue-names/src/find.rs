@@ -54,8 +54,8 @@ pub enum How {
         letters: usize,
         consonants: usize,
     },
-    /// The name, or a later word of it, begins so; the share that the question is of what follows.
-    Begins { is_later: bool, share: f64 },
+    /// The name, or a later word of it, begins so; whether whole words are equal, and which share of the name the question is.
+    Begins { is_later: bool, is_whole: bool, share: f64 },
 }
 
 /// What is counted as a letter.
@@ -199,11 +199,7 @@ impl Way {
 
     fn sounding(&self, segment: &Segment, hits: &mut Vec<Hit>) {
         let own = reading::reading(&self.text);
-        let skeletons = match &own {
-            Some(sounds) => vec![sound::of_sounds(sounds)],
-            None if self.text.is_ascii() => sound::of_letters(&self.text),
-            None => return,
-        };
+        let skeletons = sound::skeletons(&self.text);
         let mut seen = Vec::new();
         // Those that agree in everything first, so that the bound leaves out others.
         let most = skeletons.iter().map(|s| s.len() + 1).max().unwrap_or(1);
@@ -214,14 +210,14 @@ impl Way {
                 for key in latin.chain(segment.foreign.get(hash)) {
                     if seen.len() < MOST_SOUNDED && !seen.contains(key) {
                         seen.push(*key);
-                        hits.extend(self.sounds_like(own.as_deref(), segment, *key));
+                        hits.extend(self.sounds_like(own.as_deref(), &skeleton, segment, *key));
                     }
                 }
             }
         }
     }
 
-    fn sounds_like(&self, own: Option<&str>, segment: &Segment, key: u32) -> Option<Hit> {
+    fn sounds_like(&self, own: Option<&str>, skeleton: &str, segment: &Segment, key: u32) -> Option<Hit> {
         let text = segment.keys.get(key);
         let (sounds, letters) = match (own, reading::reading(text)) {
             (Some(own), None) => (own.to_string(), text.to_string()),
@@ -240,7 +236,10 @@ impl Way {
             letters: length,
             consonants: sound::of_sounds(&sounds).len(),
         };
-        Some(hit(segment, key, how))
+        let has_it = sound::skeletons(text)
+            .iter()
+            .any(|s| sound::shorter(s).any(|s| s == skeleton));
+        has_it.then(|| hit(segment, key, how))
     }
 
     fn beginning(&self, segment: &Segment, hits: &mut Vec<Hit>) {
@@ -252,15 +251,21 @@ impl Way {
         let start = words.partition_point(|word| segment.from_word(*word) < text);
         let count = words[start..].partition_point(|word| segment.from_word(*word).starts_with(text));
         let begun = words[start..start + count].iter();
-        let mut begun: Vec<(u32, bool, u32)> = begun.map(|(key, at)| (segment.entry_of(*key), *at > 0, *key)).collect();
+        let mut begun: Vec<(u32, u16, u32)> = begun.map(|(key, at)| (segment.entry_of(*key), *at, *key)).collect();
         // Entries stand in the order of how well they are known.
         if begun.len() > MOST_BEGUN {
             begun.select_nth_unstable(MOST_BEGUN);
             begun.truncate(MOST_BEGUN);
         }
-        for (_, is_later, key) in begun {
-            let share = self.text.len() as f64 / segment.keys.get(key).len() as f64;
-            hits.push(hit(segment, key, How::Begins { is_later, share }));
+        for (entry, at, key) in begun {
+            let name = segment.alias_of(key).unwrap_or(segment.name(entry));
+            let end = usize::from(at) + text.len();
+            let how = How::Begins {
+                is_later: at > 0,
+                is_whole: keys::word_ends(name).any(|word| word == end),
+                share: text.len() as f64 / segment.keys.get(key).len() as f64,
+            };
+            hits.push(hit(segment, key, how));
         }
     }
 }
@@ -270,24 +275,19 @@ fn most_for(letters: usize) -> u32 {
     sound::ERROR / 2 + (letters as u32).min(25)
 }
 
-/// How many errors a question of so many letters may have: with two, three letters are no longer anybody's.
-fn most_in(letters: usize) -> usize {
-    if letters < 4 { 1 } else { 2 }
-}
-
 /// The shapes that may be within reach of these letters; `false` when there are more than are looked at.
 fn candidates(segment: &Segment, units: &[u16]) -> (Vec<u32>, bool) {
     let mut near = Near {
         segment,
         letters: Letters::of(units),
-        looked_at: vec![0; segment.shapes().div_ceil(64)],
+        is_taken: vec![0; segment.shapes().div_ceil(64)],
         shapes: Vec::new(),
         left: MOST_LOOKED_AT,
     };
     let letters = units.len();
     let reach = most_in(letters);
     if letters <= SHORT + reach {
-        leftovers(units, reach, |hash| near.take(segment.short.get(hash), reach));
+        leftovers(units, reach, |hash| near.take(segment.short.get(hash), reach, |_| true));
     }
     let longer = (SHORT + 1).max(letters.saturating_sub(reach))..=(letters + reach).min(LONG);
     for other in longer {
@@ -298,8 +298,10 @@ fn candidates(segment: &Segment, units: &[u16]) -> (Vec<u32>, bool) {
                 let before = begin.abs_diff(start);
                 let after = (begin + other).abs_diff(start + letters);
                 if before + after <= reach && begin + length <= letters {
-                    let hash = piece(other, at, &units[begin..begin + length]);
-                    near.take(segment.pieces.get(hash), most);
+                    let own = &units[begin..begin + length];
+                    // Only what truly has the piece: what else the table brings along is another one in every table.
+                    let has_it = |name: &[u16]| name.len() == other && &name[start..start + length] == own;
+                    near.take(segment.pieces.get(piece(other, at, own)), most, has_it);
                 }
             }
         }
@@ -312,24 +314,29 @@ struct Near<'s> {
     segment: &'s Segment,
     letters: Letters,
     /// A bit for each shape.
-    looked_at: Vec<u64>,
+    is_taken: Vec<u64>,
     shapes: Vec<u32>,
     /// How many more are looked at.
     left: usize,
 }
 
 impl Near<'_> {
-    fn take(&mut self, shapes: &[u32], most: usize) {
+    fn take(&mut self, shapes: &[u32], most: usize, is_it: impl Fn(&[u16]) -> bool) {
         for shape in shapes {
             let (at, bit) = (*shape as usize / 64, 1_u64 << (shape % 64));
-            if self.looked_at[at] & bit != 0 || self.left == 0 {
+            if self.left == 0 || self.is_taken[at] & bit != 0 {
                 continue;
             }
-            self.looked_at[at] |= bit;
             self.left -= 1;
-            if self.letters.is_within(self.segment.letters(*shape), most) {
+            if self.letters.is_within(self.segment.letters(*shape), most) && is_it(self.segment.shape(*shape).units) {
+                self.is_taken[at] |= bit;
                 self.shapes.push(*shape);
             }
         }
     }
+}
+
+/// How many errors a question of so many letters may have: with two, three letters are no longer anybody's.
+fn most_in(letters: usize) -> usize {
+    if letters < 4 { 1 } else { 2 }
 }

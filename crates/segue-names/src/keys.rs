@@ -38,6 +38,15 @@ pub fn of_name(name: &str) -> Vec<Key> {
     keys
 }
 
+/// Where in the main way to write a name its words end.
+pub fn word_ends(name: &str) -> impl Iterator<Item = usize> {
+    let mut at = 0;
+    Folded::of(name).without_the().words.into_iter().map(move |word| {
+        at += word.len();
+        at
+    })
+}
+
 /// A way to read a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {

@@ -276,14 +276,13 @@ impl Building {
         for (is_syllables, units) in shapes(&key.text) {
             self.shape(number, is_syllables, &units);
         }
-        match reading::reading(&key.text) {
-            Some(sounds) => self.foreign.extend(meeting(&sound::of_sounds(&sounds), number)),
-            None if key.text.is_ascii() => {
-                let pairs = sound::of_letters(&key.text);
-                self.latin
-                    .extend(pairs.iter().flat_map(|skeleton| meeting(skeleton, number)));
-            }
-            None => {}
+        let table = match reading::reading(&key.text) {
+            Some(_) => &mut self.foreign,
+            None => &mut self.latin,
+        };
+        // By its skeletons, and by each that is one class shorter.
+        for skeleton in sound::skeletons(&key.text) {
+            table.extend(sound::shorter(&skeleton).map(|s| (hash_text(&s), number)));
         }
     }
 
@@ -336,9 +335,4 @@ impl Building {
             keys: self.keys,
         }
     }
-}
-
-/// A key by its skeleton and by each that is one class shorter.
-fn meeting(skeleton: &str, key: u32) -> Vec<(u32, u32)> {
-    sound::shorter(skeleton).map(|s| (hash_text(&s), key)).collect()
 }

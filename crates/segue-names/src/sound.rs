@@ -7,7 +7,7 @@
 mod rules;
 mod skeleton;
 
-pub use skeleton::{of_letters, of_sounds, shorter};
+pub use skeleton::{of_sounds, shorter, skeletons};
 
 /// What a whole error costs.
 pub const ERROR: u32 = 10;

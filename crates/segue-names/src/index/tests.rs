@@ -203,6 +203,22 @@ fn names_that_are_one_error_from_another() {
 }
 
 #[test]
+fn a_word_may_be_any_name_that_has_it() {
+    let lines = "
+        1: The Jackson 5 = 60
+        2: Michael Jackson = 95
+        3: Jacksonville = 10
+    ";
+    insta::assert_snapshot!(ask(lines, &["jackson", "the jackson", "the jackson 5", "jacksons", "micheal jackson"]), @r"
+    jackson -> several; 1 The Jackson 5: typing 1; 3 Jacksonville: begins; 2 Michael Jackson: word
+    the jackson -> several; 1 The Jackson 5: typing 1; 3 Jacksonville: begins; 2 Michael Jackson: word
+    the jackson 5 -> one; 1 The Jackson 5: same
+    jacksons -> one; 1 The Jackson 5: typing 1
+    micheal jackson -> one; 2 Michael Jackson: typing 1
+    ");
+}
+
+#[test]
 fn short_names_are_near_to_everything() {
     let lines = "
         1: U2

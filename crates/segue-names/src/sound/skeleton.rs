@@ -3,10 +3,21 @@
 //! `K` are the sounds at the back of the mouth, `T` and `P` those at the teeth and the lips, `S` all that hiss, `N`, `M` and `R`. Vowels, `h`, `w`
 //! and `y` do not count, nor does an `r` that no vowel follows, nor the same class twice without a vowel between.
 
+use crate::reading::reading;
+
 /// The most ways in which one spelling is read.
 const MOST_WAYS: usize = 4;
 
-/// The classes of the sounds of a [`reading`](crate::reading::reading).
+/// The skeletons of a folded name, one for each way to read it; none of a script that does not say how it is read.
+pub fn skeletons(folded: &str) -> Vec<String> {
+    match reading(folded) {
+        Some(sounds) => vec![of_sounds(&sounds)],
+        None if folded.is_ascii() => of_letters(folded),
+        None => Vec::new(),
+    }
+}
+
+/// The classes of the sounds of a [`reading`].
 pub fn of_sounds(sounds: &str) -> String {
     let sounds = sounds.as_bytes();
     let mut way = Way::default();
@@ -40,7 +51,7 @@ pub fn of_sounds(sounds: &str) -> String {
 }
 
 /// The classes of the ways in which Latin letters may be read.
-pub fn of_letters(letters: &str) -> Vec<String> {
+fn of_letters(letters: &str) -> Vec<String> {
     let letters = letters.as_bytes();
     let mut ways = vec![Way::default()];
     let mut at = 0;

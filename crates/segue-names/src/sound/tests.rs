@@ -1,4 +1,4 @@
-use super::{cost, of_letters, of_sounds, shorter};
+use super::{cost, of_sounds, shorter, skeletons};
 use crate::fold_name;
 use crate::reading::reading;
 
@@ -9,7 +9,7 @@ fn beside(name: &str, latin: &str) -> (u32, bool) {
         panic!("{name} cannot be read")
     };
     let near: Vec<String> = shorter(&of_sounds(&sounds)).collect();
-    let meets = of_letters(&letters)
+    let meets = skeletons(&letters)
         .iter()
         .flat_map(|s| shorter(s).collect::<Vec<_>>())
         .any(|s| near.contains(&s));
