@@ -248,8 +248,8 @@ impl Way {
         }
         let text = self.text.as_str();
         let words = &segment.words;
-        let start = words.partition_point(|word| segment.from_word(*word) < text);
-        let count = words[start..].partition_point(|word| segment.from_word(*word).starts_with(text));
+        let start = words.partition_point(|word| segment.since_word(*word) < text);
+        let count = words[start..].partition_point(|word| segment.since_word(*word).starts_with(text));
         let begun = words[start..start + count].iter();
         let mut begun: Vec<(u32, u16, u32)> = begun.map(|(key, at)| (segment.entry_of(*key), *at, *key)).collect();
         // Entries stand in the order of how well they are known.

@@ -153,7 +153,7 @@ impl Segment {
     }
 
     /// What follows from the beginning of a word.
-    pub fn from_word(&self, (key, start): (u32, u16)) -> &str {
+    pub fn since_word(&self, (key, start): (u32, u16)) -> &str {
         &self.keys.get(key)[usize::from(start)..]
     }
 }
