@@ -208,16 +208,18 @@ impl Way {
                 let hash = hash_text(&skeleton);
                 let latin = own.is_some().then(|| segment.latin.get(hash)).into_iter().flatten();
                 for key in latin.chain(segment.foreign.get(hash)) {
-                    if seen.len() < MOST_SOUNDED && !seen.contains(key) {
+                    // What else falls into the same place is another one in every table: it is not seen yet.
+                    let is_new = seen.len() < MOST_SOUNDED && !seen.contains(key);
+                    if is_new && has_skeleton(segment.keys.get(*key), &skeleton) {
                         seen.push(*key);
-                        hits.extend(self.sounds_like(own.as_deref(), &skeleton, segment, *key));
+                        hits.extend(self.sounds_like(own.as_deref(), segment, *key));
                     }
                 }
             }
         }
     }
 
-    fn sounds_like(&self, own: Option<&str>, skeleton: &str, segment: &Segment, key: u32) -> Option<Hit> {
+    fn sounds_like(&self, own: Option<&str>, segment: &Segment, key: u32) -> Option<Hit> {
         let text = segment.keys.get(key);
         let (sounds, letters) = match (own, reading::reading(text)) {
             (Some(own), None) => (own.to_string(), text.to_string()),
@@ -236,10 +238,7 @@ impl Way {
             letters: length,
             consonants: sound::of_sounds(&sounds).len(),
         };
-        let has_it = sound::skeletons(text)
-            .iter()
-            .any(|s| sound::shorter(s).any(|s| s == skeleton));
-        has_it.then(|| hit(segment, key, how))
+        Some(hit(segment, key, how))
     }
 
     fn beginning(&self, segment: &Segment, hits: &mut Vec<Hit>) {
@@ -268,6 +267,12 @@ impl Way {
             hits.push(hit(segment, key, how));
         }
     }
+}
+
+/// Whether a name is in the table of what sounds alike by this.
+fn has_skeleton(name: &str, skeleton: &str) -> bool {
+    let mut all = sound::skeletons(name).into_iter();
+    all.any(|own| sound::shorter(&own).any(|shorter| shorter == skeleton))
 }
 
 /// What a sound may cost at most to be thought of, for names of so many letters.

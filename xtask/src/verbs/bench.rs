@@ -44,7 +44,8 @@ fn build_segue() -> Result<PathBuf, Failure> {
     process::run(
         process::cargo()
             .current_dir(repository::root())
-            .args(["build", "--release", "-p", "segue"]),
+            // As a part of the whole, so that nothing is built for it a second time with fewer features.
+            .args(["build", "--release", "--workspace", "--bin", "segue"]),
     )?;
     Ok(repository::target_dir().join("release/segue"))
 }
