@@ -126,7 +126,8 @@ impl App {
             return Err(error.code(LAKE_LOCATION).hint(segue_spec::LAKE_HINT));
         }
         let (lake, state) = (at(folder, &place("lake")), at(folder, &place("state")));
-        let ctx = Ctx::new(&environment.name, surroundings.clock.clone());
+        let mut ctx = Ctx::new(&environment.name, surroundings.clock.clone());
+        ctx.limits.memory = surroundings.memory.unwrap_or(ctx.limits.memory);
         let store = Store::open(&state, surroundings.clock.clone()).await?;
         let project = crate::families::known(project, &store).await?;
         let lake = Arc::new(Lake::open(&lake, &LakeOptions::default())?);

@@ -14,4 +14,7 @@ pub struct Surroundings {
     pub folder: PathBuf,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// The most memory that operators of a step or a query which keep rows may hold, in bytes; [`segue_core::Limits`] says how much it is
+    /// unless it is said.
+    pub memory: Option<u64>,
 }

@@ -45,6 +45,13 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// The most memory that a copy may hold rows in, in bytes: a quarter, 256 MiB unless told otherwise.
+    pub fn copy(&self) -> u64 {
+        self.memory / 4
+    }
+}
+
 /// What something is part of, for logs and records.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Trace {

@@ -270,6 +270,8 @@ pub struct Head {
     pub schema: Option<SchemaRef>,
     /// The id that the table carries, where the sink keeps one; another than the target's is another table.
     pub table: Option<TableId>,
+    /// Whether another program made the table: its columns stay what they are, and rows come into them as these take them.
+    pub is_foreign: bool,
 }
 
 /// What became of a claim.

@@ -107,6 +107,9 @@ pub struct ReadRequest {
     /// The key by which the rows are merged, where what came of a slice may be committed before the slice is complete ([`Read::Reached`]);
     /// empty where it may not.
     pub merged_by: Vec<String>,
+    /// The columns that tell the rows of a slice apart; a source that keeps them from being equal says so ([`Read::Unique`]). Empty where nobody
+    /// has to know.
+    pub key: Vec<String>,
     /// Stop after about so many rows, parents included: for previews.
     pub limit: Option<u64>,
     /// Hand out the answers as well, as [`Read::Page`].
@@ -132,6 +135,7 @@ impl ReadRequest {
             range: None,
             from: None,
             merged_by: Vec::new(),
+            key: Vec::new(),
             limit: None,
             keep_pages: false,
             replay: None,
@@ -162,6 +166,8 @@ pub enum Read {
         /// The rows.
         batch: RecordBatch,
     },
+    /// No two rows of this read are equal in [`ReadRequest::key`], as the source itself keeps them: nobody has to look. Before any row.
+    Unique,
     /// Rows as they are, and nothing else that is a row; only with [`ReadRequest::wire`], and then at least once: where there is no row,
     /// with none.
     Wire {

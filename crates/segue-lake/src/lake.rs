@@ -266,6 +266,7 @@ impl Sink for Lake {
                 version: 0,
                 schema: None,
                 table: None,
+                is_foreign: false,
             });
         };
         let n = table.last(target.asset).await?;
@@ -275,6 +276,7 @@ impl Sink for Lake {
             version: table.version(),
             schema: Some(table.schema()?),
             table: table.id(),
+            is_foreign: false,
         })
     }
 

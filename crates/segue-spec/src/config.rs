@@ -232,6 +232,10 @@ pub(crate) struct IntoFile {
     /// The table's name there.
     #[schemars(length(min = 1))]
     pub table: String,
+    /// Whether a table that another program made may be taken on. Its columns, keys, rights and triggers stay as they are, and it is never
+    /// altered or dropped; its rows are the asset's from then on: `replace` deletes those that it has.
+    #[serde(default)]
+    pub adopt: bool,
 }
 
 /// A statement about the rows that must hold: exactly one of the keys up to `row_count`.

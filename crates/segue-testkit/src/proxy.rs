@@ -13,8 +13,12 @@ pub enum Trouble {
     CutAfterSent(u64),
     /// Every connection is cut once so many bytes came from the server.
     CutAfterReceived(u64),
-    /// Nothing moves once so many bytes went to the server, and nobody is told.
+    /// Nothing moves to the server once so many bytes went there, and nobody is told.
     StallAfterSent(u64),
+    /// Nothing moves from the server once so many bytes came from it, and nobody is told.
+    StallAfterReceived(u64),
+    /// Each 16 KiB, or what comes at once, waits for so many milliseconds, both ways.
+    Slow(u64),
 }
 
 /// A port on this machine that leads to another one.
@@ -30,6 +34,8 @@ struct Road {
     cut_sent: AtomicU64,
     cut_received: AtomicU64,
     stall_sent: AtomicU64,
+    stall_received: AtomicU64,
+    slow: AtomicU64,
     closed: AtomicBool,
 }
 
@@ -71,15 +77,25 @@ impl Proxy {
             Trouble::CutAfterSent(after) => (&self.road.cut_sent, after),
             Trouble::CutAfterReceived(after) => (&self.road.cut_received, after),
             Trouble::StallAfterSent(after) => (&self.road.stall_sent, after),
+            Trouble::StallAfterReceived(after) => (&self.road.stall_received, after),
+            Trouble::Slow(wait) => (&self.road.slow, wait),
         };
         limit.store(after, Ordering::SeqCst);
     }
 
     /// Nothing goes wrong any more; what was cut stays so.
     pub fn heal(&self) {
-        for limit in [&self.road.cut_sent, &self.road.cut_received, &self.road.stall_sent] {
+        let Road {
+            cut_sent,
+            cut_received,
+            stall_sent,
+            stall_received,
+            ..
+        } = &*self.road;
+        for limit in [cut_sent, cut_received, stall_sent, stall_received] {
             limit.store(u64::MAX, Ordering::SeqCst);
         }
+        self.road.slow.store(0, Ordering::SeqCst);
         self.road.sent.store(0, Ordering::SeqCst);
         self.road.received.store(0, Ordering::SeqCst);
     }
@@ -112,15 +128,16 @@ fn lead(road: &Arc<Road>, client: TcpStream, server: TcpStream) {
 
 fn move_bytes(road: &Road, mut from: TcpStream, mut to: TcpStream, to_server: bool) {
     let mut buffer = [0_u8; 16 << 10];
-    let (count, cut) = match to_server {
-        true => (&road.sent, &road.cut_sent),
-        false => (&road.received, &road.cut_received),
+    let (count, cut, stall) = match to_server {
+        true => (&road.sent, &road.cut_sent, &road.stall_sent),
+        false => (&road.received, &road.cut_received, &road.stall_received),
     };
     while let Ok(many @ 1..) = from.read(&mut buffer) {
         let before = count.fetch_add(many as u64, Ordering::SeqCst);
-        while to_server && before >= road.stall_sent.load(Ordering::SeqCst) {
+        while before >= stall.load(Ordering::SeqCst) {
             std::thread::sleep(Duration::from_millis(10));
         }
+        std::thread::sleep(Duration::from_millis(road.slow.load(Ordering::SeqCst)));
         let left = cut.load(Ordering::SeqCst).saturating_sub(before);
         let goes = usize::try_from(left).unwrap_or(usize::MAX).min(many);
         if to.write_all(&buffer[..goes]).is_err() || goes < many {

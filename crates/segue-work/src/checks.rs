@@ -163,6 +163,11 @@ pub fn bad_rows(checks: &[&Check], table: &TableKey) -> String {
     )
 }
 
+/// A row for one that offends any of these checks; none where no row does.
+pub fn any_bad_row(checks: &[&Check], table: &TableKey) -> String {
+    format!("select 1 as bad from {table} where {} limit 1", any_offends(checks))
+}
+
 fn any_offends(checks: &[&Check]) -> String {
     let all: Vec<String> = checks
         .iter()

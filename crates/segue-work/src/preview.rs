@@ -272,7 +272,7 @@ async fn from_source(
                 first_rejected = first_rejected.or(Some(only_reason(reason)));
             }
             Read::Note(note) => Met::says(&mut met.lock().notes, note),
-            Read::Page { .. } | Read::Position(_) | Read::Reached { .. } | Read::Done { .. } => {}
+            Read::Unique | Read::Page { .. } | Read::Position(_) | Read::Reached { .. } | Read::Done { .. } => {}
         }
     }
     match (found.is_empty(), first_error, first_rejected) {

@@ -28,6 +28,7 @@ pub(crate) mod slices;
 pub mod survey;
 mod take;
 mod tell;
+mod watch;
 mod work;
 
 pub use grains::grains;

@@ -35,6 +35,9 @@ pub struct Args {
     /// Results and errors as JSON, one value a line.
     #[arg(long, global = true)]
     pub json: bool,
+    /// The most memory that what keeps rows may hold, in each step or query, such as 512MiB; a copy holds a quarter of it. 1GiB if not given.
+    #[arg(long, global = true, value_name = "SIZE")]
+    pub memory: Option<String>,
     #[command(subcommand)]
     pub verb: Verb,
 }
@@ -377,9 +380,6 @@ pub struct Sql {
     /// Write the answer into this file, in one step and in the place of one that is there.
     #[arg(short, long, value_name = "FILE", required_if_eq("format", "parquet"))]
     pub out: Option<PathBuf>,
-    /// The most memory, such as 512MiB.
-    #[arg(long, value_name = "SIZE")]
-    pub memory: Option<String>,
     /// A parameter of the statement: NAME=VALUE. May be given several times. A whole number of 64 bits, a number with a point or an
     /// exponent (a double), true, false and null are what they look like; all else is text, and so is what stands in double quotes.
     #[arg(long = "param", value_name = "NAME=VALUE")]

@@ -39,6 +39,7 @@ fn main() -> ExitCode {
             |f| std::path::absolute(&f).unwrap_or(f),
         ),
         clock: clock::of_this_machine(),
+        memory: None,
     };
     verbs::fault::arm(&surroundings);
     // The first of two providers that the tree holds; without this line the choice would be made by a panic.

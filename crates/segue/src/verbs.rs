@@ -37,7 +37,16 @@ use std::time::Duration;
 /// # Errors
 /// Whatever ended it otherwise.
 pub fn run(args: Args, surroundings: Surroundings, out: &Out) -> Result<u8> {
-    let Args { environment, verb, .. } = args;
+    let Args {
+        environment,
+        verb,
+        memory,
+        ..
+    } = args;
+    let surroundings = Surroundings {
+        memory: memory.as_deref().map(size).transpose()?.or(surroundings.memory),
+        ..surroundings
+    };
     match &verb {
         Verb::Init(init) => return init::run(init, &surroundings, out),
         Verb::Check => return check::run(&surroundings, environment.as_deref(), out),

@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::asked::words;
 use segue_core::durable::{Durability as _, Fsync};
 use segue_core::engine::{Answer, Engine, Param, Query};
-use segue_core::{Ctx, Error, Kind, Limits, Result};
+use segue_core::{Ctx, Error, Kind, Result};
 use segue_sql::format::{Form, Options, Written};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -19,8 +19,6 @@ pub struct Question {
     pub sql: String,
     /// The values of its parameters, as they were written: `NAME=VALUE`.
     pub params: Vec<String>,
-    /// The most memory, in bytes; the default where it is not said.
-    pub memory: Option<u64>,
 }
 
 /// Answers a statement over the newest version of every table that it names. Dropping the answer ends the query.
@@ -28,10 +26,6 @@ pub struct Question {
 /// # Errors
 /// `Invalid` with the place for what is wrong in the statement; those of the tables.
 pub async fn sql(app: &App, question: &Question, ctx: &Ctx) -> Result<Answer> {
-    let mut ctx = ctx.clone();
-    if let Some(memory) = question.memory {
-        ctx.limits = Limits { memory, ..ctx.limits };
-    }
     let query = Query {
         sql: question.sql.clone(),
         params: params(&question.params)?
@@ -41,7 +35,7 @@ pub async fn sql(app: &App, question: &Question, ctx: &Ctx) -> Result<Answer> {
         tables: app.tables_of(&question.sql).await?,
         timezone: app.project.timezone.clone(),
     };
-    app.engine.run(&query, &ctx).await
+    app.engine.run(&query, ctx).await
 }
 
 /// Writes an answer into a file, in the place of one that is there: it holds the whole answer, or is as it was.

@@ -94,7 +94,7 @@ impl Prepared<'_> {
             matches!((&have, &column.of), (Type::List(of), Type::Vector(_)) if of.widens_to(&Type::Float64));
         if let (true, Type::Vector(many)) = (is_vector, &column.of) {
             let other = format!(
-                "is not null and (cardinality({0}) <> {many} or array_position({0}, null) is not null)",
+                "is not null and (pg_catalog.cardinality({0}) <> {many} or pg_catalog.array_position({0}, null) is not null)",
                 column.quoted
             );
             return match self.count(&values(&other)).await? {

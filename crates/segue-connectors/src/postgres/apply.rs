@@ -6,18 +6,21 @@
 use super::change::Prepared;
 use super::errors::sqlstate;
 use super::place::{Place, quoted};
-use super::session::LOCK;
-use super::target::{Table, declarations, run};
+use super::target::{Table, comparable, declarations, run};
 use crate::triggers::changed_by;
 use arrow_schema::Schema;
 use segue_core::sink::{CURRENT, Change, DELETED_AT, Missing, VALID_FROM, VALID_TO};
 use segue_core::{Error, Kind, Result, Type};
 use segue_diag as codes;
+use std::time::{Duration, Instant};
 
 const DOING: &str = "change the table";
 
 /// How long it is waited for that nobody reads a table which another could take the place of.
-const SOON: &str = if cfg!(test) { "300ms" } else { "2s" };
+const SOON: Duration = Duration::from_millis(if cfg!(test) { 300 } else { 2000 });
+
+/// How long it is until it is asked again.
+const AGAIN: Duration = Duration::from_millis(15);
 
 /// How rows come into a table that stays, once what goes is gone.
 pub(super) enum Coming<'t> {
@@ -41,10 +44,16 @@ impl Prepared<'_> {
         if *self.change == Change::ReplaceTable && self.created {
             // Only a staged table has rows that are seen by whoever began to read before: any other would be empty to them.
             if let Some(staged) = self.as_staged()?
-                && !table.has_followers(self.client, &self.before, &staged).await?
+                && !table
+                    .has_followers(self.client, &self.before, &self.made, &staged)
+                    .await?
                 && self.is_alone_with(table).await?
             {
-                return self.exchange(table).await;
+                let keeps_key = !table.key.is_empty() && self.are_keyed(&table.key).await?;
+                // A key that somebody put on it is a rule that these rows break.
+                if table.key.is_empty() || keeps_key || self.made.is_key(&table.key) {
+                    return self.exchange(table, keeps_key).await;
+                }
             }
         }
         self.change_rows(table).await
@@ -63,23 +72,26 @@ impl Prepared<'_> {
         }
     }
 
-    /// Whether nobody reads the table any more, soon: behind one who reads for long, everybody would wait with us.
+    /// Whether nobody reads the table any more, soon. It is asked again and again, and not waited for in the line of those who wait: behind us everybody
+    /// would, and one who reads and then writes would be told of a deadlock.
     async fn is_alone_with(&self, table: &Table) -> Result<bool> {
         let lock = format!(
-            "savepoint alone; set local lock_timeout = '{SOON}'; lock table {} in access exclusive mode",
+            "savepoint alone; lock table {} in access exclusive mode nowait",
             table.place.quoted()
         );
-        match self.run(&lock).await {
-            Ok(_) => {
-                self.run(&format!("set local lock_timeout = '{LOCK}'; release savepoint alone"))
-                    .await?;
-                Ok(true)
+        let begun = Instant::now();
+        loop {
+            match self.run(&lock).await {
+                Ok(_) => return self.run("release savepoint alone").await.map(|_| true),
+                Err(e) if sqlstate(&e) == Some("55P03") => {
+                    self.run("rollback to savepoint alone; release savepoint alone").await?;
+                }
+                Err(e) => return Err(e),
             }
-            Err(e) if sqlstate(&e) == Some("55P03") => {
-                self.run("rollback to savepoint alone").await?;
-                Ok(false)
+            if begun.elapsed() >= SOON {
+                return Ok(false);
             }
-            Err(e) => Err(e),
+            tokio::time::sleep(AGAIN).await;
         }
     }
 
@@ -103,9 +115,8 @@ impl Prepared<'_> {
         Ok(())
     }
 
-    /// Puts the staged table into this one's place.
-    async fn exchange(&self, table: &Table) -> Result<()> {
-        let keeps_key = !table.key.is_empty() && self.are_keyed(&table.key).await?;
+    /// Puts the staged table into this one's place; with its key, where the rows keep it.
+    async fn exchange(&self, table: &Table, keeps_key: bool) -> Result<()> {
         self.run(&format!("drop table {}", table.place.quoted())).await?;
         // Where its rows do not keep the key, it is no longer what it was.
         self.fill(if keeps_key { &table.key } else { &[] }).await
@@ -157,7 +168,14 @@ impl Prepared<'_> {
             }
         }
         let coming = self.take_away(table).await?;
-        self.bring(table, &coming, &self.incoming()?).await?;
+        if *self.change == Change::Append && !table.triggers.is_empty() && !self.has_rules(table).await? {
+            let other = self.insert_compared(&name).await?;
+            if other > 0 {
+                return Err(changed_by(&table.triggers, codes::POSTGRES_CONSTRAINT));
+            }
+        } else {
+            self.bring(table, &coming, &self.incoming()?).await?;
+        }
         if !table.triggers.is_empty() {
             let is_other = self.count(&all).await? != expected
                 || (*self.change != Change::Append
@@ -412,7 +430,7 @@ impl Prepared<'_> {
         set: &[(String, String)],
         rows: &str,
     ) -> Result<Option<String>> {
-        if !table.triggers.is_empty() || table.cascades {
+        if !table.triggers.is_empty() || table.cascades || table.watched {
             return Ok(None);
         }
         let other_keys = table.unique.iter().chain([&table.key]);
@@ -466,11 +484,50 @@ impl Prepared<'_> {
         )))
     }
 
+    /// Whether rules of the table, or of a part of it, say what becomes of rows that are added: then it does not tell what it added.
+    async fn has_rules(&self, table: &Table) -> Result<bool> {
+        let rules = format!(
+            "select count(*) from pg_rewrite where ev_type = '3' and ev_enabled <> 'D'
+                 and ev_class in (select {oid}::oid union select relid from pg_catalog.pg_partition_tree({oid}))",
+            oid = table.oid
+        );
+        Ok(self.count(&rules).await? > 0)
+    }
+
+    /// Adds the incoming rows; how many of them the table has otherwise than they came.
+    async fn insert_compared(&self, name: &str) -> Result<u64> {
+        let rows = self.incoming()?;
+        let Some(insert) = self.insertion(name, &rows, "") else {
+            return Ok(0);
+        };
+        let coming = || self.columns.iter().enumerate().filter(|(_, c)| c.comes);
+        let there = coming().map(|(at, c)| format!("{} as g{at}", comparable(&c.quoted, &c.declared)));
+        let come = coming().map(|(at, c)| comparable(&format!("i.c{at}"), &c.declared));
+        let grouped = coming().map(|(at, _)| format!("u.g{at}"));
+        self.count(&format!(
+            "with came as ({insert} returning {})
+             select count(*) from (select from (select 1 as w, came.* from came union all select -1, {} from {rows} i where not i.d) u
+                 group by {} having sum(u.w) <> 0) d",
+            there.collect::<Vec<_>>().join(", "),
+            come.collect::<Vec<_>>().join(", "),
+            grouped.collect::<Vec<_>>().join(", "),
+        ))
+        .await
+    }
+
     /// Adds those rows `i` that fit the condition. What does not come is as the table has it by default.
     async fn insert(&self, name: &str, rows: &str, and: &str) -> Result<()> {
+        match self.insertion(name, rows, and) {
+            Some(insert) => self.run(&insert).await.map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// The statement of [`Prepared::insert`]; none where no column comes.
+    fn insertion(&self, name: &str, rows: &str, and: &str) -> Option<String> {
         let coming: Vec<usize> = (0..self.columns.len()).filter(|at| self.columns[*at].comes).collect();
         if coming.is_empty() {
-            return Ok(());
+            return None;
         }
         let names: Vec<&str> = coming.iter().map(|at| self.columns[*at].quoted.as_str()).collect();
         let values: Vec<String> = coming.iter().map(|at| format!("i.c{at}")).collect();
@@ -483,13 +540,11 @@ impl Prepared<'_> {
         } else {
             ""
         };
-        self.run(&format!(
+        Some(format!(
             "insert into {name} ({}) {overriding} select {} from {rows} i where not i.d {and}",
             names.join(", "),
             values.join(", ")
         ))
-        .await?;
-        Ok(())
     }
 
     pub async fn run(&self, sql: &str) -> Result<u64> {

@@ -4,7 +4,7 @@
 use super::marks::{Mark, Marks};
 use super::place::{Place, literal, quoted};
 use super::staging::{self, DELETES, Piece};
-use super::target::{self, Table, TableColumn, comparable, read, recast};
+use super::target::{self, Made, Table, TableColumn, comparable, read, recast};
 use crate::columns::Builder;
 use crate::columns::written::{MICROS_A_DAY, date_text, instant_text};
 use crate::plan::Plan;
@@ -28,6 +28,8 @@ pub(super) struct Prepared<'a> {
     pub before: SchemaRef,
     /// Whether the table is ours to alter and to drop.
     pub created: bool,
+    /// What of it we made, and may take back.
+    pub made: Made,
     /// Whether the table may hold rows that share a key of the merge.
     pub doubles: bool,
 }
@@ -64,10 +66,12 @@ pub(super) async fn prepare<'a>(
         .as_ref()
         .is_none_or(|t| mark.as_ref().is_some_and(|m| m.made(t.oid)));
     let last = match &mark {
-        Some(mark) => last_schema(marks, mark).await?,
+        Some(mark) => marks.record(mark.asset, mark.n).await?,
         None => None,
     };
-    let before = found.as_ref().map(|t| t.schema(last.as_deref()));
+    let before = found
+        .as_ref()
+        .map(|t| t.schema(last.as_ref().map(|record| record.own().schema.as_ref())));
     let columns = columns(&plan.schema, found.as_ref(), created, &pieces)?;
     let doubles = match (&plan.change, &found) {
         (Change::Merge { key, .. }, Some(table)) => !table.keeps_apart(key),
@@ -83,6 +87,7 @@ pub(super) async fn prepare<'a>(
         found,
         before: before.unwrap_or_else(|| Schema::empty().into()),
         created,
+        made: last.as_ref().map(Made::by).unwrap_or_default(),
         doubles,
     };
     if check {
@@ -157,7 +162,7 @@ impl Prepared<'_> {
 
     /// The SQL that brings a table of ours to the schema; `drops`: also without columns that the schema lacks.
     pub fn fit(&self, table: &Table, drops: bool) -> Result<Vec<String>> {
-        target::fit(table, &self.schema, &self.declared(), &self.before, drops)
+        target::fit(table, &self.schema, &self.declared(), (&self.before, &self.made), drops)
     }
 
     /// The staged rows as a query: `c0`, `c1` … as the table takes them, `d`, true where the row deletes, and where the row lies: `piece`, `id`.
@@ -656,7 +661,11 @@ fn label(column: &Column, slice: &Labels) -> Result<String> {
         )
     })?;
     if column.of == Type::Binary {
-        return Ok(format!("decode({}, 'base64')::{}", literal(&text), column.declared));
+        return Ok(format!(
+            "pg_catalog.decode({}, 'base64')::{}",
+            literal(&text),
+            column.declared
+        ));
     }
     Ok(format!(
         "{}::{}::{}",

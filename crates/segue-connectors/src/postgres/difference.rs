@@ -135,7 +135,7 @@ impl Prepared<'_> {
     async fn are_same(&self) -> Result<bool> {
         let version = asked(
             self.client,
-            "select current_setting('server_version_num')::int4",
+            "select pg_catalog.current_setting('server_version_num')::int4",
             &[],
             "compare rows",
         )
@@ -149,8 +149,8 @@ impl Prepared<'_> {
                 .map(|at| comparable(&value(at), &self.columns[at].declared))
                 .collect();
             let hash = match by_rows {
-                true => format!("hash_record_extended(row({}), {seed})", each.join(", ")),
-                false => format!("hashtextextended(row({})::text, {seed})", each.join(", ")),
+                true => format!("pg_catalog.hash_record_extended(row({}), {seed})", each.join(", ")),
+                false => format!("pg_catalog.hashtextextended(row({})::text, {seed})", each.join(", ")),
             };
             format!("(select coalesce(sum({hash}), 0) from {from})")
         };
@@ -238,13 +238,13 @@ impl Prepared<'_> {
 fn number(value: &str, column: &Column) -> String {
     match column.of {
         Type::Date => format!(
-            "case when isfinite(({value})::date) then (({value})::date - date '1970-01-01')::int8 * 86400000000 end"
+            "case when pg_catalog.isfinite(({value})::date) then (({value})::date - date '1970-01-01')::int8 * 86400000000 end"
         ),
         Type::Timestamp | Type::LocalTimestamp => {
             let value = format!("({value})::{}", column.of.postgres());
             // In whole numbers: before version 14 the server gives an epoch as a number of 15 digits.
             format!(
-                "case when isfinite({value}) then extract(epoch from date_trunc('second', {value}))::int8 * 1000000
+                "case when pg_catalog.isfinite({value}) then extract(epoch from date_trunc('second', {value}))::int8 * 1000000
                     + extract(microseconds from {value})::int8 % 1000000 end"
             )
         }

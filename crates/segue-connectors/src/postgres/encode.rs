@@ -93,7 +93,8 @@ enum Values<'a> {
     Float32(&'a [f32]),
     Float64(&'a [f64]),
     Decimal(&'a [i128], u32),
-    Text(&'a StringArray),
+    /// Texts, and whether there is a NUL in any of them.
+    Text(&'a StringArray, bool),
     Bytes(&'a BinaryArray),
     Uuid(&'a StringArray),
     Date(&'a [i32]),
@@ -117,7 +118,7 @@ impl<'a> Column<'a> {
             Type::Decimal(_, scale) => {
                 Values::Decimal(array.as_primitive::<Decimal128Type>().values(), u32::from(*scale))
             }
-            Type::String | Type::Json => Values::Text(array.as_string()),
+            Type::String | Type::Json => texts(array.as_string()),
             Type::Binary => Values::Bytes(array.as_binary()),
             Type::Uuid => Values::Uuid(array.as_string()),
             Type::Date => Values::Date(array.as_primitive::<Date32Type>().values()),
@@ -154,7 +155,8 @@ impl<'a> Column<'a> {
             Values::Float32(v) => fixed(out, v[row].to_be_bytes()),
             Values::Float64(v) => fixed(out, v[row].to_be_bytes()),
             Values::Decimal(v, scale) => decimal(out, v[row], *scale),
-            Values::Text(v) => text(out, v.value(row))?,
+            Values::Text(v, false) => bytes(out, v.value(row).as_bytes())?,
+            Values::Text(v, true) => text(out, v.value(row))?,
             Values::Bytes(v) => bytes(out, v.value(row))?,
             Values::Uuid(v) => {
                 let text = v.value(row);
@@ -221,9 +223,19 @@ fn has_negative_zero(of: &Type, column: &ArrayRef, row: usize) -> bool {
     }
 }
 
+/// Texts, looked through once for what the server does not take.
+fn texts(array: &StringArray) -> Values<'_> {
+    let offsets = array.value_offsets();
+    let (from, to) = (offsets[0] as usize, offsets[array.len()] as usize);
+    Values::Text(array, array.value_data()[from..to].contains(&0))
+}
+
+/// A value of at most 16 bytes, in one piece with its length.
 fn fixed<const N: usize>(out: &mut BytesMut, value: [u8; N]) {
-    out.put_i32(N as i32);
-    out.put_slice(&value);
+    let mut both = [0; 20];
+    both[..4].copy_from_slice(&(N as i32).to_be_bytes());
+    both[4..4 + N].copy_from_slice(&value);
+    out.put_slice(&both[..4 + N]);
 }
 
 fn within(len: usize) -> Result<i32, String> {
@@ -296,41 +308,59 @@ fn decimal(out: &mut BytesMut, value: i128, scale: u32) {
     // 39 digits before the point and 40 after it are 20 groups at most.
     let mut groups = [0_u16; 24];
     let behind = scale.div_ceil(4) as usize;
-    // The value in units of the lowest group: one digit more than an i128 holds is possible, so the lowest group is split off first.
-    let surplus = 10_u128.pow(behind as u32 * 4 - scale);
-    let per_group = 10_000 / surplus;
-    let mut rest = value.unsigned_abs();
     let mut at = groups.len();
-    if behind > 0 {
+    let mut split = |group: u64| {
         at -= 1;
-        groups[at] = ((rest % per_group) * surplus) as u16;
+        groups[at] = group as u16;
+    };
+    // The value in units of the lowest group: one digit more than an i128 holds is possible, so the lowest group is split off first.
+    let surplus = SURPLUS[(scale % 4) as usize];
+    let mut rest = value.unsigned_abs();
+    if behind > 0 && rest > u128::from(u64::MAX) {
+        let per_group = u128::from(10_000 / surplus);
+        split((rest % per_group) as u64 * surplus);
         rest /= per_group;
+        while rest > u128::from(u64::MAX) {
+            split((rest % 10_000) as u64);
+            rest /= 10_000;
+        }
+    } else if behind > 0 {
+        // The usual number is small, and division of 64 bits is much faster.
+        let (small, per_group) = (rest as u64, 10_000 / surplus);
+        split(small % per_group * surplus);
+        rest = u128::from(small / per_group);
     }
-    while rest > 0 && rest > u128::from(u64::MAX) {
-        at -= 1;
-        groups[at] = (rest % 10_000) as u16;
+    while rest > u128::from(u64::MAX) {
+        split((rest % 10_000) as u64);
         rest /= 10_000;
     }
-    // The usual number is small, and division of 64 bits is much faster.
     let mut rest = rest as u64;
     while rest > 0 {
-        at -= 1;
-        groups[at] = (rest % 10_000) as u16;
+        split(rest % 10_000);
         rest /= 10_000;
     }
     let first = at + groups[at..].iter().take_while(|g| **g == 0).count();
     let last = groups.len() - groups[first..].iter().rev().take_while(|g| **g == 0).count();
     let digits = &groups[first..last];
-    let weight = (groups.len() - behind) as i16 - first as i16 - 1;
-    out.put_i32(8 + 2 * digits.len() as i32);
-    out.put_i16(digits.len() as i16);
-    out.put_i16(if digits.is_empty() { 0 } else { weight });
-    out.put_u16(if value < 0 { 0x4000 } else { 0 });
-    out.put_u16(scale as u16);
-    for digit in digits {
-        out.put_u16(*digit);
+    let weight = match digits.is_empty() {
+        true => 0,
+        false => (groups.len() - behind) as i16 - first as i16 - 1,
+    };
+    let sign: u16 = if value < 0 { 0x4000 } else { 0 };
+    let mut both = [0; 12 + 2 * 24];
+    both[..4].copy_from_slice(&(8 + 2 * digits.len() as i32).to_be_bytes());
+    both[4..6].copy_from_slice(&(digits.len() as i16).to_be_bytes());
+    both[6..8].copy_from_slice(&weight.to_be_bytes());
+    both[8..10].copy_from_slice(&sign.to_be_bytes());
+    both[10..12].copy_from_slice(&(scale as u16).to_be_bytes());
+    for (place, digit) in both[12..].chunks_exact_mut(2).zip(digits) {
+        place.copy_from_slice(&digit.to_be_bytes());
     }
+    out.put_slice(&both[..12 + 2 * digits.len()]);
 }
+
+/// By how much the lowest group counts more than the lowest digit, by how many digits of the scale stand in it.
+const SURPLUS: [u64; 4] = [1, 1000, 100, 10];
 
 #[cfg(test)]
 mod tests;

@@ -94,8 +94,11 @@ fn of_server(doing: &str, said: &DbError) -> Error {
         SqlState::INVALID_PASSWORD | SqlState::INVALID_AUTHORIZATION_SPECIFICATION => error(Kind::Unauthenticated)
             .code(codes::POSTGRES_LOGIN)
             .hint("look at `user:` and `password:` of the connection, and at the server's pg_hba.conf"),
+        SqlState::INSUFFICIENT_PRIVILEGE if said.routine() == Some("check_enable_rls") => error(Kind::Denied)
+            .code(codes::POSTGRES_DENIED)
+            .hint("policies hide rows of it from this user, and some rows are not to be taken for all: give the user BYPASSRLS, or read what it sees with `query: select …`"),
         SqlState::INSUFFICIENT_PRIVILEGE => error(Kind::Denied).code(codes::POSTGRES_DENIED).hint(
-            "to read, this user needs SELECT on the table and USAGE on its schema; to write, CREATE on the schema and the table's rights besides",
+            "to read, this user needs SELECT on the table and USAGE on its schema; to write, CREATE on the schema and the table's rights besides, and for some write modes TEMP on the database",
         ),
         SqlState::READ_ONLY_SQL_TRANSACTION => error(Kind::Denied)
             .code(codes::POSTGRES_DENIED)

@@ -56,37 +56,16 @@ impl<'a> Marks<'a> {
 
     /// Whether there are any.
     pub async fn exist(&self) -> Result<bool> {
-        let found = self.rows("select to_regclass($1) is not null", &[&self.heads]).await?;
+        let found = self
+            .rows("select pg_catalog.to_regclass($1) is not null", &[&self.heads])
+            .await?;
         Ok(found.first().is_some_and(|row| row.get(0)))
-    }
-
-    /// Makes the tables, if they are not there, and their schema.
-    ///
-    /// # Errors
-    /// `Denied` when this user may make none there.
-    pub async fn create(&self) -> Result<()> {
-        if self.exist().await? {
-            return Ok(());
-        }
-        // One at a time: `if not exists` alone fails for the second of two that come together.
-        let sql = format!(
-            "{ONE_AT_A_TIME};
-             create table if not exists {} (asset uuid primary key, table_id uuid not null, place text not null, created boolean not null,
-                 table_oid oid not null, n bigint not null, id uuid not null);
-             create table if not exists {} (asset uuid not null, n bigint not null, id uuid not null, predecessor bigint not null,
-                 record text not null, committed_at timestamptz not null, primary key (asset, n))",
-            self.heads, self.commits
-        );
-        self.client
-            .batch_execute(&sql)
-            .await
-            .map_err(failed("make the tables of the marks"))
     }
 
     /// Waits until nobody else commits for this asset, and nobody into this table, to the end of the transaction.
     pub async fn hold(&self, asset: AssetId, place: &str) -> Result<()> {
         for what in [&asset.to_string(), place] {
-            let lock = "select pg_advisory_xact_lock(hashtextextended('segue: ' || $1, 0))::text";
+            let lock = "select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('segue: ' || $1, 0))::text";
             self.rows(lock, &[what]).await?;
         }
         Ok(())
@@ -220,7 +199,8 @@ pub(super) async fn asked(client: &Client, sql: &str, texts: &[&str], doing: &st
 }
 
 /// Waits for others who make what may be there already.
-const ONE_AT_A_TIME: &str = "select pg_advisory_xact_lock(hashtextextended('segue: what all need', 0))";
+const ONE_AT_A_TIME: &str =
+    "select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('segue: what all need', 0))";
 
 /// Makes a schema, if it is not there, in a transaction of its own: what comes in it may take long.
 pub(super) async fn create_schema(sessions: &Sessions, schema: &str, ctx: &Ctx) -> Result<()> {
@@ -233,6 +213,34 @@ pub(super) async fn create_schema(sessions: &Sessions, schema: &str, ctx: &Ctx) 
     }
     let sql = format!("{ONE_AT_A_TIME}; create schema if not exists {}", quoted(schema));
     client.batch_execute(&sql).await.map_err(failed(&doing))?;
+    sessions.commit(client).await
+}
+
+/// Makes the tables of the marks, and their schema, if they are not there: in a transaction of its own, as [`create_schema`].
+///
+/// # Errors
+/// `Denied` when this user may make none there.
+pub(super) async fn create(sessions: &Sessions, schema: &str, ctx: &Ctx) -> Result<()> {
+    if schema != "public" {
+        create_schema(sessions, schema, ctx).await?;
+    }
+    let client = sessions.begin(Begin::ToWrite, ctx).await?;
+    let marks = Marks::new(&client, schema);
+    if marks.exist().await? {
+        sessions.roll_back(client).await;
+        return Ok(());
+    }
+    // One at a time: `if not exists` alone fails for the second of two that come together.
+    let sql = format!(
+        "{ONE_AT_A_TIME};
+         create table if not exists {} (asset uuid primary key, table_id uuid not null, place text not null, created boolean not null,
+             table_oid oid not null, n bigint not null, id uuid not null);
+         create table if not exists {} (asset uuid not null, n bigint not null, id uuid not null, predecessor bigint not null,
+             record text not null, committed_at timestamptz not null, primary key (asset, n))",
+        marks.heads, marks.commits
+    );
+    let made = client.batch_execute(&sql).await;
+    made.map_err(failed("make the tables of the marks"))?;
     sessions.commit(client).await
 }
 

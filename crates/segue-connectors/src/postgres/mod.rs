@@ -65,6 +65,7 @@ fn open_to_write(settings: ConnectionSettings, deps: Deps) -> Result<Arc<dyn Sin
         sessions: session::Sessions::new(door),
         schema: schema.to_string(),
         connection: deps.connection,
+        is_marked: Arc::default(),
     }))
 }
 

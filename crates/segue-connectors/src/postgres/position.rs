@@ -279,7 +279,7 @@ impl Column {
     async fn highest(&self, client: &Client, there: &Relation) -> Result<Option<String>> {
         let column = quoted(&self.place);
         let counts = match self.of {
-            "date" | "timestamp" | "timestamptz" => format!(" and isfinite({column})"),
+            "date" | "timestamp" | "timestamptz" => format!(" and pg_catalog.isfinite({column})"),
             _ => String::new(),
         };
         // Its text would be sorted by, if it had the column's name.

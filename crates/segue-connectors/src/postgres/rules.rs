@@ -1,6 +1,6 @@
 //! The rules of a table, as questions which of the incoming rows break them: each is asked of all rows at once, and answered by those rows.
 
-use super::change::Prepared;
+use super::change::{Column, Prepared};
 use super::marks::asked;
 use super::place::quoted;
 use super::target::Table;
@@ -53,9 +53,10 @@ impl Rules {
             others: !table.triggers.is_empty(),
             ..Rules::default()
         };
-        // Where the table is ours, columns that may be empty now become so.
-        let columns = prepared.columns.iter().enumerate().filter(|_| !prepared.created);
-        for (at, column) in columns.filter(|(_, c)| c.comes) {
+        // Where the table is ours, columns become so that may be empty now, and that we said may not.
+        let is_rule = |c: &Column| c.comes && !(prepared.created && prepared.made.requires(&c.name));
+        let columns = prepared.columns.iter().enumerate();
+        for (at, column) in columns.filter(|(_, c)| is_rule(c)) {
             if table.column(&column.name).is_some_and(|c| c.not_null) {
                 rules.asked.push(Rule {
                     name: None,
@@ -78,8 +79,9 @@ impl Rules {
             }
         }
         let found = asked(prepared.client, INDEXES, &[&oid], DOING).await?;
-        // The key of a table of ours goes where its rows do not keep it.
-        for row in found.iter().filter(|row| !(prepared.created && row.get(1))) {
+        // A key of ours goes where its rows do not keep it.
+        let is_ours = |row: &Row| prepared.created && row.get(1) && prepared.made.is_key(&table.key);
+        for row in found.iter().filter(|row| !is_ours(row)) {
             match prepared.is_unique(table, row)? {
                 Some(rule) => rules.asked.push(rule),
                 None => rules.others = true,
@@ -133,32 +135,32 @@ fn constraint(prepared: &Prepared<'_>, table: &Table, row: &Row) -> Result<Optio
 
 /// Constraints; of keys, which are indexes, those alone that wait. One that was not looked at before may be broken by rows that stay as they are. `pg_get_expr`
 /// names columns alone.
-const CONSTRAINTS: &str = "select c.conname::text, c.condeferrable, format('%I.%I', n.nspname, c.conname), c.contype::text,
-        coalesce(c.convalidated and c.contype in ('c', 'f') and c.confmatchtype <> 'f' and cardinality(c.conkey) > 0, false),
-        array(select a.attname::text from unnest(c.conkey) with ordinality k(n, at)
+const CONSTRAINTS: &str = "select c.conname::text, c.condeferrable, pg_catalog.format('%I.%I', n.nspname, c.conname), c.contype::text,
+        coalesce(c.convalidated and c.contype in ('c', 'f') and c.confmatchtype <> 'f' and pg_catalog.cardinality(c.conkey) > 0, false),
+        array(select a.attname::text from pg_catalog.unnest(c.conkey) with ordinality k(n, at)
             join pg_attribute a on a.attrelid = c.conrelid and a.attnum = k.n order by k.at),
-        pg_get_expr(c.conbin, c.conrelid),
-        (select format('%I.%I', pn.nspname, p.relname) from pg_class p join pg_namespace pn on pn.oid = p.relnamespace where p.oid = c.confrelid),
+        pg_catalog.pg_get_expr(c.conbin, c.conrelid),
+        (select pg_catalog.format('%I.%I', pn.nspname, p.relname) from pg_class p join pg_namespace pn on pn.oid = p.relnamespace where p.oid = c.confrelid),
         c.confrelid = c.conrelid,
-        array(select a.attname::text from unnest(c.confkey) with ordinality k(n, at)
+        array(select a.attname::text from pg_catalog.unnest(c.confkey) with ordinality k(n, at)
             join pg_attribute a on a.attrelid = c.confrelid and a.attnum = k.n order by k.at)
     from pg_constraint c join pg_namespace n on n.oid = c.connamespace
     where c.conrelid = $1::text::oid and c.contype in ('c', 'f', 'x', 'u', 'p', 't')
-        and coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true)
+        and coalesce((pg_catalog.to_jsonb(c) ->> 'conenforced')::boolean, true)
         and (c.contype not in ('u', 'p') or c.condeferrable)
     order by c.contype, c.conname";
 
 /// Unique indexes; whether two rows break one by having equal values, null being none, in columns as they stand. Parts of a table have their own.
 const INDEXES: &str = "select c.relname::text, i.indisprimary,
-        i.indpred is null and i.indexprs is null and not coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false)
-            and not exists (select from unnest(i.indcollation) u(c) join pg_collation l on l.oid = u.c
-                where not coalesce((to_jsonb(l) ->> 'collisdeterministic')::boolean, true)),
-        array(select a.attname::text from unnest(i.indkey) with ordinality k(n, at)
+        i.indpred is null and i.indexprs is null and not coalesce((pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false)
+            and not exists (select from pg_catalog.unnest(i.indcollation) u(c) join pg_collation l on l.oid = u.c
+                where not coalesce((pg_catalog.to_jsonb(l) ->> 'collisdeterministic')::boolean, true)),
+        array(select a.attname::text from pg_catalog.unnest(i.indkey) with ordinality k(n, at)
             join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.n where k.at <= i.indnkeyatts order by k.at)
     from pg_index i join pg_class c on c.oid = i.indexrelid
     where i.indrelid = $1::text::oid and i.indisunique and i.indisvalid
     union all
-    select c.relname::text, false, false, '{}' from pg_partition_tree($1::text::oid) p
+    select c.relname::text, false, false, '{}' from pg_catalog.pg_partition_tree($1::text::oid) p
         join pg_index i on i.indrelid = p.relid join pg_class c on c.oid = i.indexrelid
     where p.level > 0 and i.indisunique and not c.relispartition
     order by 1";

@@ -27,13 +27,19 @@ const SETTINGS: &str = "set local datestyle = 'ISO'; set local intervalstyle = '
 /// A limit that servers have from this version on.
 const WHOLE_LIMIT: (u32, &str) = (17, "; set local transaction_timeout = 0");
 
+/// All rows of a table, or an error: some of them that are taken for all would be deleted at the other end.
+const ALL_ROWS: &str = "set local row_security = off";
+
+/// Those that its author sees, for a query or a view.
+pub(super) const ROWS_OF_QUERY: &str = "set local row_security = on";
+
 /// What holds in a transaction of the sink's besides: a commit that is told of is on the disk, rows that somebody may not see are no reason to
-/// overlook them, and a lock that others hold is waited for so long.
+/// overlook them ([`ALL_ROWS`]), and a lock that others hold is waited for so long.
 const WRITING: &str = "set local row_security = off;
-    select set_config('synchronous_commit', 'on', true) where current_setting('synchronous_commit') = 'off'";
+    select pg_catalog.set_config('synchronous_commit', 'on', true) where pg_catalog.current_setting('synchronous_commit') = 'off'";
 /// First: a limit may be so short that it ends what lifts it.
 const SOON: &str = "set local statement_timeout = 0";
-pub(super) const LOCK: &str = if cfg!(test) { "2s" } else { "60s" };
+const LOCK: &str = if cfg!(test) { "2s" } else { "60s" };
 
 /// Connections to one database.
 #[derive(Clone)]
@@ -67,7 +73,7 @@ impl Begin<'_> {
                 let moment = moment.map_or(String::new(), |moment| {
                     format!("; set transaction snapshot {}", literal(moment))
                 });
-                format!("{LOOKING}{moment}; {SOON}; {settings}; set local lock_timeout = 0")
+                format!("{LOOKING}{moment}; {SOON}; {settings}; {ALL_ROWS}; set local lock_timeout = 0")
             }
             Begin::ToLook => format!("{LOOKING}; {SOON}; {settings}; {WRITING}; set local lock_timeout = 0"),
             Begin::ToWrite => format!(

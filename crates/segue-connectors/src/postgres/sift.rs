@@ -216,7 +216,7 @@ impl Sieve<'_> {
         prepared
             .run(&format!(
                 "create temp table _segue_numbered on commit drop as
-                     select row_number() over (order by i.piece, i.id) as n, i.* from {} i where not i.d;
+                     select pg_catalog.row_number() over (order by i.piece, i.id) as n, i.* from {} i where not i.d;
                  create unique index on pg_temp._segue_numbered (n); analyze pg_temp._segue_numbered; savepoint segue_halved",
                 prepared.incoming()?
             ))

@@ -5,7 +5,7 @@
 
 use super::change::{self, last_schema, prepare};
 use super::errors::{failed, sqlstate};
-use super::marks::{Marks, create_schema};
+use super::marks::{self, Marks};
 use super::place::{Place, quoted};
 use super::session::{Begin, Sessions};
 use super::sift::sift;
@@ -27,6 +27,7 @@ use segue_core::{Ctx, Error, Kind, Result, Type};
 use segue_diag as codes;
 use serde_json::Value;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio_postgres::Client;
 
 /// Tables in one database.
@@ -36,6 +37,8 @@ pub(super) struct Database {
     /// The schema of tables that name none, and of the marks.
     pub schema: String,
     pub connection: String,
+    /// Whether the tables of the marks were there when it was last looked.
+    pub is_marked: Arc<AtomicBool>,
 }
 
 impl Database {
@@ -112,7 +115,9 @@ impl Database {
         };
         let found = Table::find(client, &place).await?;
         let n = own.as_ref().map_or(0, |m| m.n);
+        let is_made = |t: &Table| of_place.as_ref().is_some_and(|m| m.made(t.oid));
         Ok(Head {
+            is_foreign: found.as_ref().is_some_and(|t| !is_made(t)),
             n,
             id: own.as_ref().map(|m| m.id),
             version: found.as_ref().map_or(0, |_| n),
@@ -128,7 +133,6 @@ impl Database {
             .ok_or_else(|| Error::bug(format!("{record} has no part {part}")))?;
         let (target, place, marks) = (&part.target, self.place(&part.target)?, self.marks(client));
         let removal = staging::removal(&staging::pieces(&part.staged)?)?;
-        marks.create().await?;
         marks.hold(record.asset, &place.quoted()).await?;
         if let Some(n) = marks.landed(record.asset, record.id).await? {
             run(client, &removal, "remove staged rows").await?;
@@ -437,16 +441,20 @@ impl Sink for Database {
     }
 
     async fn commit(&self, record: &CommitRecord, part: usize, ctx: &Ctx) -> Result<Committed> {
-        if self.schema != "public" {
-            create_schema(&self.sessions, &self.schema, ctx).await?;
-        }
-        let client = self.sessions.begin(Begin::ToWrite, ctx).await?;
         let about = |e| match record.parts.get(part) {
             Some(part) => self.about(&part.target, e),
             None => e,
         };
+        if !self.is_marked.load(Ordering::Relaxed) {
+            marks::create(&self.sessions, &self.schema, ctx).await.map_err(about)?;
+            self.is_marked.store(true, Ordering::Relaxed);
+        }
+        let client = self.sessions.begin(Begin::ToWrite, ctx).await?;
         // Not given up half-way: with the connection the transaction goes, and the next try finds what became of it.
-        match self.commit_in(&client, record, part, ctx).await.map_err(about)? {
+        match self.commit_in(&client, record, part, ctx).await.map_err(|e| {
+            self.is_marked.store(false, Ordering::Relaxed);
+            about(e)
+        })? {
             Decided::Keep(committed) => {
                 self.sessions.commit(client).await.map_err(about)?;
                 reach(Boundary::SqlCommitted);

@@ -32,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 pub(super) const REPLACED: &str = "select count(*) from pg_locks l left join pg_class c on c.oid = l.relation
     where l.pid = pg_backend_pid() and l.locktype = 'relation' and l.relation >= 16384
       and l.database = (select oid from pg_database where datname = current_database())
-      and (c.oid is null or (c.relkind in ('r', 'm') and c.relfilenode <> pg_relation_filenode(c.oid)))";
+      and (c.oid is null or (c.relkind in ('r', 'm') and c.relfilenode <> pg_catalog.pg_relation_filenode(c.oid)))";
 
 /// The blocks of a part of a table, at least: 32 MiB of 8 KiB each. A smaller table is read in one.
 const BLOCKS: u64 = 4096;
@@ -43,8 +43,8 @@ const PARTS: u64 = 4;
 /// From this version on the server reads a part of a table without looking at the rest.
 const RANGES_SINCE: u32 = 14;
 
-/// How often the largest row may have room in the memory of a step: so often it is there on its way.
-const ROWS_IN_MEMORY: u64 = 8;
+/// How often the largest row may have room in the memory of a copy: so often it is there on its way.
+const ROWS_IN_MEMORY: u64 = 2;
 
 /// How many tables are asked about at once, over one connection.
 const ASKED_AT_ONCE: usize = 16;
@@ -64,7 +64,7 @@ impl Source for Postgres {
     }
 
     async fn test(&self, ctx: &Ctx) -> Result<String> {
-        let who = "select current_setting('server_version'), current_user::text";
+        let who = "select pg_catalog.current_setting('server_version'), current_user::text";
         let asked = async |client: &Session| {
             let said = client.query_one(who, &[]).await;
             said.map_err(failed("ask the server who it is"))
@@ -139,6 +139,9 @@ impl Source for Postgres {
                     )
                     .hint("nothing of this read counts; the next one finds what is there then"));
                 }
+                // A read that goes on from another may hand a row out again.
+                let is_unique =
+                    !passes && before.is_none() && wire::is_unique(&client, &there, &shape, &request.key).await?;
                 let mut onward = match before {
                     Some(before) => {
                         let by = &request.merged_by;
@@ -160,14 +163,14 @@ impl Source for Postgres {
                         parts.map(|part| onward.piece(part)).collect()
                     }
                 };
-                Ok((there, shape, onward, pieces))
+                Ok((there, shape, onward, pieces, is_unique))
             })
             .await;
         if matches!(&looked, Err(error) if error.kind() == Kind::Cancelled) {
             // It may wait for a lock: then it goes on waiting, for nobody.
             self.sessions.door.cancel(&client).await;
         }
-        let (there, mut shape, onward, pieces) = looked?;
+        let (there, mut shape, onward, pieces, is_unique) = looked?;
         shape.notes.extend(onward.notes.iter().cloned());
         if passes {
             // What is not read is not asked for as something that could be.
@@ -189,6 +192,7 @@ impl Source for Postgres {
             position: onward.position,
             shape,
             passes,
+            is_unique,
             out,
             has_rows: AtomicBool::new(false),
             ctx: ctx.clone(),
@@ -213,7 +217,7 @@ impl Postgres {
 
 /// How large a row may be, where so much memory is there.
 fn most_bytes(ctx: &Ctx) -> Option<usize> {
-    Some(usize::try_from(ctx.limits.memory / ROWS_IN_MEMORY).unwrap_or(usize::MAX))
+    Some(usize::try_from(ctx.limits.copy() / ROWS_IN_MEMORY).unwrap_or(usize::MAX))
 }
 
 /// The conditions by which a table is read in parts; one without a condition, where it is read as a whole.
@@ -257,6 +261,8 @@ struct Reading {
     shape: Shape,
     /// Whether rows are handed out as they are.
     passes: bool,
+    /// Whether the server keeps two rows from having one key.
+    is_unique: bool,
     out: Sender<Read>,
     /// Whether a row was sent on.
     has_rows: AtomicBool,
@@ -294,10 +300,13 @@ async fn read_all(reading: Arc<Reading>, first: Session, streams: usize) -> Resu
     for note in &reading.shape.notes {
         send(&reading.out, Read::Note(note.clone())).await?;
     }
+    if reading.is_unique {
+        send(&reading.out, Read::Unique).await?;
+    }
     let mut others = JoinSet::new();
     if streams > 1 {
         let snapshot = first
-            .query_one("select pg_export_snapshot()", &[])
+            .query_one("select pg_catalog.pg_export_snapshot()", &[])
             .await
             .map_err(failed("share this moment with other connections"))?;
         let snapshot: String = snapshot.get(0);

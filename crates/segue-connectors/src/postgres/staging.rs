@@ -347,7 +347,7 @@ pub(super) async fn are_there(client: &Client, pieces: &[Piece]) -> Result<()> {
         let place = piece.place()?.quoted();
         let found = asked(
             client,
-            "select to_regclass($1) is not null",
+            "select pg_catalog.to_regclass($1) is not null",
             &[&place],
             "look for staged rows",
         )
@@ -374,7 +374,7 @@ pub(super) async fn left_over(client: &Client, asset: AssetId, named: &[Staged])
     let found = asked(
         client,
         "select n.nspname::text, c.relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
-         where c.relkind = 'r' and starts_with(c.relname::text, $1)",
+         where c.relkind = 'r' and pg_catalog.starts_with(c.relname::text, $1)",
         &[&prefix(asset)],
         "look for staged rows",
     )

@@ -3,6 +3,7 @@
 use super::errors::failed;
 use super::place::quoted;
 use super::rows::Source;
+use super::session::ROWS_OF_QUERY;
 use super::types::{Cast, Form, Reading, reading};
 use super::wire::Declared;
 use crate::columns::{self, named};
@@ -96,14 +97,14 @@ async fn table_of(client: &Client, table: &str) -> Result<Relation> {
     let found = client
         .query_typed(
             "select c.oid, n.nspname::text, c.relname::text, c.relkind::text,
-                case when c.relkind in ('r', 'm') then pg_relation_size(c.oid) / current_setting('block_size')::int8 end,
+                case when c.relkind in ('r', 'm') then pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::int8 end,
                 a.numbers, a.required, a.dimensions
              from pg_class c join pg_namespace n on n.oid = c.relnamespace
              cross join lateral (
-                 select coalesce(array_agg(attnum), '{}') as numbers, coalesce(array_agg(attnotnull), '{}') as required,
-                     coalesce(array_agg(attndims::int4), '{}') as dimensions
+                 select coalesce(pg_catalog.array_agg(attnum), '{}') as numbers, coalesce(pg_catalog.array_agg(attnotnull), '{}') as required,
+                     coalesce(pg_catalog.array_agg(attndims::int4), '{}') as dimensions
                  from pg_attribute where attrelid = c.oid and attnum > 0 and not attisdropped) a
-             where c.oid = to_regclass($1)",
+             where c.oid = pg_catalog.to_regclass($1)",
             &[(&table, PgType::TEXT)],
         )
         .await
@@ -121,6 +122,10 @@ async fn table_of(client: &Client, table: &str) -> Result<Relation> {
             format!("{table} is no table and no view"),
         ));
     }
+    let is_table = matches!(kind.as_str(), "r" | "p" | "m");
+    if !is_table {
+        as_its_author(client).await?;
+    }
     let blocks: Option<i64> = found.get(4);
     let from = format!("{}.{}", quoted(&schema), quoted(&name));
     let (numbers, required, dimensions): (Vec<i16>, Vec<bool>, Vec<i32>) = (found.get(5), found.get(6), found.get(7));
@@ -134,13 +139,20 @@ async fn table_of(client: &Client, table: &str) -> Result<Relation> {
         columns,
         declared,
         blocks: blocks.and_then(|blocks| u64::try_from(blocks).ok()),
-        is_table: matches!(kind.as_str(), "r" | "p" | "m"),
+        is_table,
     })
+}
+
+/// From here on a query gives the rows that this user sees, as [`ROWS_OF_QUERY`] says.
+async fn as_its_author(client: &Client) -> Result<()> {
+    let set = client.batch_execute(ROWS_OF_QUERY).await;
+    set.map_err(failed("begin to read"))
 }
 
 async fn query_of(client: &Client, query: &str) -> Result<Relation> {
     let query = query.trim().trim_end_matches(';');
     let from = format!("(\n{query}\n) as q");
+    as_its_author(client).await?;
     // By itself, so that what is wrong with it is told where it stands.
     let (columns, declared) = columns_of(client, query, "prepare the query", &HashMap::new()).await?;
     Ok(Relation {
@@ -190,13 +202,13 @@ async fn columns_of(
 pub(super) async fn offered(client: &Client) -> Result<Vec<(Offered, Vec<String>)>> {
     let rows = client
         .query(
-            "select quote_ident(n.nspname) || '.' || quote_ident(c.relname), n.nspname::text, c.relname::text, array(
+            "select pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname), n.nspname::text, c.relname::text, array(
                 select a.attname::text from pg_index i join pg_attribute a on a.attrelid = c.oid and a.attnum = any (i.indkey)
-                where i.indrelid = c.oid and i.indisprimary order by array_position(i.indkey::int2[], a.attnum))
+                where i.indrelid = c.oid and i.indisprimary order by pg_catalog.array_position(i.indkey::int2[], a.attnum))
              from pg_class c join pg_namespace n on n.oid = c.relnamespace
              where c.relkind in ('r', 'p', 'v', 'm', 'f') and not c.relispartition
-               and n.nspname <> 'information_schema' and n.nspname !~ '^pg_' and not starts_with(c.relname, '_segue_')
-               and has_table_privilege(c.oid, 'select') and has_schema_privilege(n.oid, 'usage')
+               and n.nspname <> 'information_schema' and n.nspname !~ '^pg_' and c.relname !~ '^_segue_(heads|commits|[0-9a-f]{32}_[0-9a-f]{16})$'
+               and pg_catalog.has_table_privilege(c.oid, 'select') and pg_catalog.has_schema_privilege(n.oid, 'usage')
              order by n.nspname, c.relname",
             &[],
         )

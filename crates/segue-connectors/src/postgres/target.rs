@@ -8,7 +8,7 @@ use super::types::{Cast, Listed, Reading, reading_by};
 use arrow_schema::{Field, Schema, SchemaRef};
 use segue_core::hash::sha256;
 use segue_core::sink::Change;
-use segue_core::{Error, Kind, Result, Type};
+use segue_core::{CommitRecord, Error, Kind, Result, Type};
 use segue_diag as codes;
 use std::sync::Arc;
 use tokio_postgres::{Client, Row};
@@ -29,6 +29,8 @@ pub(super) struct Table {
     pub triggers: Vec<String>,
     /// Whether a row that goes takes rows of other tables with it, or what they refer to.
     pub cascades: bool,
+    /// Whether what refers to it sees a row that goes and comes again in one statement: it forbids that at once, or follows its values.
+    pub watched: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -45,6 +47,37 @@ pub(super) struct TableColumn {
     pub always_identity: bool,
     pub generated: bool,
     reading: Reading,
+}
+
+/// What the last commit made of the table: what else there is of it somebody put on it, and it stays.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Made {
+    /// The columns that must have a value.
+    required: Vec<String>,
+    /// The key.
+    key: Vec<String>,
+}
+
+impl Made {
+    /// By this record, the table's last one.
+    pub fn by(record: &CommitRecord) -> Made {
+        let own = record.own();
+        let required = own.schema.fields().iter().filter(|f| !f.is_nullable());
+        Made {
+            required: required.map(|f| f.name().clone()).collect(),
+            key: own.change.key().to_vec(),
+        }
+    }
+
+    /// Whether we said that this column must have a value.
+    pub fn requires(&self, column: &str) -> bool {
+        self.required.iter().chain(&self.key).any(|c| c == column)
+    }
+
+    /// Whether this primary key is ours.
+    pub fn is_key(&self, key: &[String]) -> bool {
+        self.key.len() == key.len() && key.iter().all(|c| self.key.contains(c))
+    }
 }
 
 impl TableColumn {
@@ -85,7 +118,8 @@ impl Table {
             key: keys(client, &number, true).await?.pop().unwrap_or_default(),
             unique: keys(client, &number, false).await?,
             triggers: triggers(client, &number).await?,
-            cascades: cascades(client, &number).await?,
+            cascades: is_referred_to(client, &number, "confdeltype in ('c', 'n', 'd')").await?,
+            watched: is_referred_to(client, &number, "(confdeltype = 'r' or confupdtype in ('c', 'n', 'd'))").await?,
         }))
     }
 
@@ -139,12 +173,12 @@ impl Table {
     /// Whether something would be lost, or break, if another table took this one's place: views, references, rights, indexes, comments, columns
     /// that somebody added.
     /// `by` is the table that would take its place, whose rights are what somebody gets by default.
-    pub async fn has_followers(&self, client: &Client, ours: &Schema, by: &Place) -> Result<bool> {
-        if self
-            .columns
-            .iter()
-            .any(|c| ours.field_with_name(&c.name).is_err() || c.has_default || c.generated)
-        {
+    pub async fn has_followers(&self, client: &Client, ours: &Schema, made: &Made, by: &Place) -> Result<bool> {
+        let is_anothers = |c: &TableColumn| {
+            let is_required = c.not_null && !made.requires(&c.name) && !self.key.contains(&c.name);
+            ours.field_with_name(&c.name).is_err() || c.has_default || c.generated || is_required
+        };
+        if self.columns.iter().any(is_anothers) {
             return Ok(true);
         }
         let found = asked(
@@ -168,11 +202,28 @@ impl Table {
                 union all
                 select from pg_description where classoid = 'pg_class'::regclass and objoid = $1::text::oid
                 union all
+                select from pg_description d, pg_constraint k where d.classoid = 'pg_constraint'::regclass and d.objoid = k.oid
+                    and k.conrelid = $1::text::oid
+                union all
+                select from pg_seclabel where classoid = 'pg_class'::regclass and objoid = $1::text::oid
+                union all
+                select from pg_attribute a, pg_type t where a.attrelid = $1::text::oid and a.attnum > 0 and not a.attisdropped and t.oid = a.atttypid
+                    and (a.attstorage <> t.typstorage or coalesce(nullif(pg_catalog.to_jsonb(a) ->> 'attcompression', ''), '') <> '')
+                union all
+                select from pg_constraint k, pg_class c where k.conrelid = $1::text::oid and c.oid = k.conrelid and k.contype = 'p'
+                    and k.conname <> pg_catalog.left(c.relname, 58) || '_pkey'
+                union all
+                select from pg_class c join pg_class o on o.oid = c.reltoastrelid where c.oid = $1::text::oid and o.reloptions is not null
+                union all
+                select from pg_publication_tables p join pg_class c on c.relname = p.tablename
+                    join pg_namespace n on n.oid = c.relnamespace and n.nspname = p.schemaname where c.oid = $1::text::oid
+                    and exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary)
+                union all
                 select from pg_class c where c.oid = $1::text::oid
                     and (c.relkind <> 'r' or c.reloptions is not null or c.relrowsecurity or c.reltablespace <> 0
                         or c.relreplident <> 'd' or c.relpersistence <> 'p' or c.relispartition
                         or c.relowner <> (select oid from pg_roles where rolname = current_user)
-                        or c.relacl is distinct from (select relacl from pg_class where oid = to_regclass($2))))",
+                        or c.relacl is distinct from (select relacl from pg_class where oid = pg_catalog.to_regclass($2))))",
             &[&self.oid.to_string(), &by.quoted()],
             DOING,
         )
@@ -189,9 +240,9 @@ async fn columns(client: &Client, oid: &str) -> Result<Vec<TableColumn>> {
              select attnum, atttypid, atttypmod from pg_attribute where attrelid = $1::text::oid and attnum > 0 and not attisdropped
              union all
              select b.attnum, t.typbasetype, t.typtypmod from based b join pg_type t on t.oid = b.of where t.typtype = 'd')
-         select a.attname::text, format_type(a.atttypid, a.atttypmod), t.typcategory::text, a.attnotnull or t.typnotnull,
+         select a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod), t.typcategory::text, a.attnotnull or t.typnotnull,
              a.atthasdef or a.attidentity <> '', a.attidentity = 'a', a.attgenerated <> '', b.of, b.modifier, i.typname::text, i.typtype::text,
-             a.attndims::int4, format_type(b.of, -1), e.oid, e.typname::text, e.typtype::text
+             a.attndims::int4, pg_catalog.format_type(b.of, -1), e.oid, e.typname::text, e.typtype::text
          from pg_attribute a join pg_type t on t.oid = a.atttypid
              join based b on b.attnum = a.attnum join pg_type i on i.oid = b.of and i.typtype <> 'd'
              left join pg_type e on e.oid = i.typelem and i.typcategory = 'A'
@@ -226,7 +277,7 @@ async fn columns(client: &Client, oid: &str) -> Result<Vec<TableColumn>> {
 
 async fn keys(client: &Client, oid: &str, primary: bool) -> Result<Vec<Vec<String>>> {
     let sql = format!(
-        "select array(select a.attname::text from unnest(i.indkey) with ordinality k(n, at)
+        "select array(select a.attname::text from pg_catalog.unnest(i.indkey) with ordinality k(n, at)
              join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.n where k.at <= i.indnkeyatts order by k.at)
          from pg_index i where i.indrelid = $1::text::oid and i.indisunique and i.indisvalid and i.indimmediate
              and i.indpred is null and i.indexprs is null and i.indisprimary = {primary}"
@@ -238,7 +289,7 @@ async fn keys(client: &Client, oid: &str, primary: bool) -> Result<Vec<Vec<Strin
 async fn triggers(client: &Client, oid: &str) -> Result<Vec<String>> {
     let found = asked(
         client,
-        "with parts as (select $1::text::oid as part union select relid from pg_partition_tree($1::text::oid))
+        "with parts as (select $1::text::oid as part union select relid from pg_catalog.pg_partition_tree($1::text::oid))
          select tgname::text from pg_trigger join parts on tgrelid = part where not tgisinternal and tgenabled <> 'D'
          union select rulename::text from pg_rewrite join parts on ev_class = part where ev_enabled <> 'D' order by 1",
         &[oid],
@@ -248,14 +299,12 @@ async fn triggers(client: &Client, oid: &str) -> Result<Vec<String>> {
     Ok(found.iter().map(|row| row.get(0)).collect())
 }
 
-async fn cascades(client: &Client, oid: &str) -> Result<bool> {
-    let found = asked(
-        client,
-        "select exists (select from pg_constraint where contype = 'f' and confrelid = $1::text::oid and confdeltype in ('c', 'n', 'd'))",
-        &[oid],
-        DOING,
-    )
-    .await?;
+/// Whether a reference to the table is so.
+async fn is_referred_to(client: &Client, oid: &str, how: &str) -> Result<bool> {
+    let sql = format!(
+        "select exists (select from pg_constraint where contype = 'f' and confrelid = $1::text::oid and {how})"
+    );
+    let found = asked(client, &sql, &[oid], DOING).await?;
     Ok(found.first().is_none_or(|row| row.get(0)))
 }
 
@@ -279,13 +328,13 @@ pub(super) fn declarations(schema: &Schema, declared: &[String], key: &[String])
     }
 }
 
-/// The SQL that brings a table of ours to the schema, with these types: new columns, other types, columns that may be empty now; `drops`: and
-/// without those that the schema lacks. Empty where it fits already.
+/// The SQL that brings a table of ours to the schema, with these types: new columns, other types, columns that may be empty now, where we said that they
+/// may not; `drops`: and without those that the schema lacks. Empty where it fits already.
 pub(super) fn fit(
     table: &Table,
     schema: &Schema,
     declared: &[String],
-    ours: &Schema,
+    (ours, made): (&Schema, &Made),
     drops: bool,
 ) -> Result<Vec<String>> {
     let mut changes = Vec::new();
@@ -301,7 +350,8 @@ pub(super) fn fit(
                     let value = recast(&name, &column.declared, of, &Type::of(field)?);
                     changes.push(format!("alter column {name} type {of} using {value}"));
                 }
-                if column.not_null && field.is_nullable() && !table.key.contains(field.name()) {
+                let is_ours = made.requires(field.name()) && !table.key.contains(field.name());
+                if column.not_null && field.is_nullable() && is_ours {
                     changes.push(format!("alter column {name} drop not null"));
                 }
             }
@@ -361,6 +411,10 @@ pub(super) fn check_foreign(table: &Table, schema: &Schema, comes: impl Fn(&str)
             ));
         }
     }
+    // Where no row comes, none lacks a value.
+    if coming.clone().next().is_none() {
+        return Ok(());
+    }
     let is_filled = |c: &&TableColumn| coming.clone().any(|f| *f.name() == c.name);
     match table
         .columns
@@ -416,9 +470,10 @@ impl TableColumn {
             (Cast::Numerics, _) if *of == self.reading.of => format!("({value})::numeric[]::{declared}"),
             // An hstore, as it is written: there is no cast of JSON to it.
             (Cast::Json(_), 'U') if *of == Type::Json => {
-                let escaped = |text: &str| format!(r#"'"' || regexp_replace({text}, '(["\\])', '\\\1', 'g') || '"'"#);
+                let escaped =
+                    |text: &str| format!(r#"'"' || pg_catalog.regexp_replace({text}, '(["\\])', '\\\1', 'g') || '"'"#);
                 format!(
-                    "(case when {value} is not null then (select coalesce(string_agg({} || '=>' || coalesce({}, 'NULL'), ','), '')
+                    "(case when {value} is not null then (select coalesce(pg_catalog.string_agg({} || '=>' || coalesce({}, 'NULL'), ','), '')
                         from json_each_text({value})) end)::{declared}",
                     escaped("key"),
                     escaped("value")
@@ -442,8 +497,10 @@ impl TableColumn {
             _ if own == self.declared => value.to_string(),
             _ if self.is_vector() => format!("({value})::real[]::{own}"),
             // As what is nested is written down: numbers with digits after a point are words.
-            'A' if own == "jsonb" && is_of_words(of) => format!("to_jsonb(({})::text[])", self.reading.cast.of(value)),
-            'A' | 'C' if own == "jsonb" => format!("to_jsonb({value})"),
+            'A' if own == "jsonb" && is_of_words(of) => {
+                format!("pg_catalog.to_jsonb(({})::text[])", self.reading.cast.of(value))
+            }
+            'A' | 'C' if own == "jsonb" => format!("pg_catalog.to_jsonb({value})"),
             _ => format!("({})::{own}", self.reading.cast.of(&format!("({value})"))),
         }
     }

@@ -20,6 +20,7 @@ mod judge;
 mod position;
 mod sessions;
 mod values;
+mod whole;
 mod writes;
 
 /// A database of its own, and somebody who works in it beside Segue.

@@ -48,9 +48,11 @@ impl Cast {
             Cast::Numeric => format!("{name}::numeric"),
             Cast::Numerics => format!("{name}::numeric[]"),
             Cast::Json(of) => match is_told(name, of, Within::Nothing) {
-                None => format!("to_json({name})"),
+                None => format!("pg_catalog.to_json({name})"),
                 Some(told) => {
-                    format!("case when {told} then to_json({name})::text else chr({UNTOLD}) || {name}::text end")
+                    format!(
+                        "case when {told} then pg_catalog.to_json({name})::text else chr({UNTOLD}) || {name}::text end"
+                    )
                 }
             },
         }
@@ -261,11 +263,13 @@ fn is_told(value: &str, of: &PgType, within: Within) -> Option<String> {
                 Within::Array(depth) => depth + 1,
                 _ => 0,
             };
-            let begins = format!(r"coalesce(array_dims({value}) ~ '^(\[1:[0-9]+\])+$', true)");
+            let begins = format!(r"coalesce(pg_catalog.array_dims({value}) ~ '^(\[1:[0-9]+\])+$', true)");
             let item = format!("_segue_{depth}");
             Some(match is_told(&item, element, Within::Array(depth)) {
                 Some(told) => {
-                    format!("{begins} and not exists (select from unnest({value}) {item} where not ({told}))")
+                    format!(
+                        "{begins} and not exists (select from pg_catalog.unnest({value}) {item} where not ({told}))"
+                    )
                 }
                 None => begins,
             })

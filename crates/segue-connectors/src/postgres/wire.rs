@@ -6,6 +6,7 @@
 
 use super::errors::failed;
 use super::marks::asked;
+use super::place::literal;
 use super::rows::{SIGNATURE, broken, cut};
 use super::table::{Relation, Shape};
 use super::target::{Table, TableColumn};
@@ -97,8 +98,8 @@ pub(super) async fn offer(client: &Client, there: &Relation, shape: &Shape, key:
     let modifiers: Vec<i32> = asked.iter().map(|(.., d)| d.modifier).collect();
     let told = client
         .query_one(
-            "select array(select format_type(t.of, t.modifier)
-                 from unnest($1::oid[], $2::int4[]) with ordinality t(of, modifier, at) order by t.at)",
+            "select array(select pg_catalog.format_type(t.of, t.modifier)
+                 from rows from (pg_catalog.unnest($1::oid[]), pg_catalog.unnest($2::int4[])) with ordinality t(of, modifier, at) order by t.at)",
             &[&types, &modifiers],
         )
         .await
@@ -120,12 +121,27 @@ pub(super) async fn offer(client: &Client, there: &Relation, shape: &Shape, key:
     }))
 }
 
+/// Whether no two rows of a read are equal in these columns, because the server keeps them from it, and none is empty there. `shape` is what the
+/// read makes of the rows: each column of the key as it is found.
+pub(super) async fn is_unique(client: &Client, there: &Relation, shape: &Shape, key: &[String]) -> Result<bool> {
+    let as_found = |name: &String| {
+        let read = shape.columns.iter().find(|c| c.name == *name);
+        let field = shape.schema.field_with_name(name);
+        let (Some(read), Ok(field)) = (read, field) else {
+            return false;
+        };
+        let found = there.columns.iter().find(|c| c.place == read.place);
+        found.is_some_and(|found| found.name == *name && Type::of(field).is_ok_and(|of| of == found.reading.of))
+    };
+    Ok(!key.is_empty() && key.iter().all(as_found) && keeps(client, there, key).await?)
+}
+
 /// Whether the server itself keeps the rows from sharing a key, and from having none. It does not speak for rows of tables that inherit.
 async fn keeps(client: &Client, there: &Relation, key: &[String]) -> Result<bool> {
     let Some(oid) = there.oid else { return Ok(false) };
     let unique = client
         .query(
-            "select array(select a.attname::text from unnest(i.indkey::int2[]) with ordinality k(n, at)
+            "select array(select a.attname::text from pg_catalog.unnest(i.indkey::int2[]) with ordinality k(n, at)
                  join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.n where k.at <= i.indnkeyatts)
              from pg_index i join pg_class c on c.oid = i.indrelid
              where i.indrelid = $1 and (c.relkind = 'p' or not c.relhassubclass) and i.indisunique and i.indisvalid and i.indimmediate
@@ -153,6 +169,9 @@ pub(super) async fn refusal(
     table: Option<&Table>,
     is_ours: bool,
 ) -> Result<Option<String>> {
+    if let Some(why) = unknown(client, columns).await? {
+        return Ok(Some(why));
+    }
     for column in columns {
         if let Some(theirs) = &column.locale {
             let ours = locale(client).await?;
@@ -182,6 +201,36 @@ pub(super) async fn refusal(
     }
     Ok(None)
 }
+
+/// Why the server does not know all values of the columns' types: it may be older than the one that they come from.
+async fn unknown(client: &Client, columns: &[WireColumn]) -> Result<Option<String>> {
+    let Some(types) = columns
+        .iter()
+        .map(|c| format!("({})", literal(&c.of)))
+        .reduce(|a, b| format!("{a}, {b}"))
+    else {
+        return Ok(None);
+    };
+    let sql = format!(
+        "select t.of from (values {types}) t(of)
+         where pg_catalog.to_regtype(t.of) is null
+             or (pg_catalog.starts_with(t.of, 'numeric') and pg_catalog.current_setting('server_version_num')::int4 < {INFINITE_SINCE})"
+    );
+    let found = asked(client, &sql, &[], "ask for types").await?;
+    Ok(found.first().map(|row| {
+        let of: String = row.get(0);
+        let name = columns.iter().find(|c| c.of == of).map_or("", |c| &c.name);
+        match of.starts_with("numeric") {
+            true => format!(
+                "column `{name}` is {of}, and may be infinite where it comes from, which this server does not know"
+            ),
+            false => format!("column `{name}` is {of}, which this server does not have"),
+        }
+    }))
+}
+
+/// From this version on a `numeric` may be infinite.
+const INFINITE_SINCE: i32 = 140_000;
 
 /// What amounts of money mean where nobody says otherwise: a session of ours has said otherwise.
 async fn locale(client: &Client) -> Result<String> {

@@ -121,6 +121,7 @@ fn lines(read: &Result<Read>) -> Vec<String> {
             .collect(),
         Ok(Read::Page { slices, batch }) => vec![format!("page {slices:?} {}", rows(batch).join("; "))],
         Ok(Read::Position(position)) => vec![format!("position {position}")],
+        Ok(Read::Unique) => vec!["unique".to_string()],
         Ok(Read::Reached { slice }) => vec![format!("{slice} reached")],
         Ok(Read::Done { slice }) => vec![format!("{slice} done")],
         Ok(Read::Parked {

@@ -36,6 +36,8 @@ pub(super) struct Prepared<'a> {
     pub(super) lost: Option<u64>,
     /// Whether the table is ours to drop.
     pub(super) created: bool,
+    /// Whether its definition is the one that we gave it, or gives it now.
+    pub(super) is_made: bool,
     /// Whether the table may hold rows that share a key of the merge.
     pub(super) doubles: bool,
     pub(super) rows: u64,
@@ -75,6 +77,9 @@ pub(super) fn prepare<'a>(db: &'a Connection, dir: &Path, target: &Target, plan:
         altered: false,
         lost: None,
         created: is_ours,
+        is_made: found
+            .as_ref()
+            .is_none_or(|found| mark.as_ref().is_some_and(|m| m.made(found))),
         doubles: false,
         rows,
         comes,
@@ -87,7 +92,11 @@ pub(super) fn prepare<'a>(db: &'a Connection, dir: &Path, target: &Target, plan:
     prepared.check(target)?;
     match found {
         None => table::create(db, &prepared.quoted, schema, &key)?,
-        Some(found) if !is_ours => table::check_foreign(&found, &target.place, schema)?,
+        Some(found) if !is_ours => {
+            let comes = schema.fields().iter().zip(&prepared.comes).filter(|(_, comes)| **comes);
+            let comes = Schema::new(comes.map(|(field, _)| field.clone()).collect::<Vec<_>>());
+            table::check_foreign(&found, &target.place, &comes)?;
+        }
         Some(found) => prepared.fit(target, &found, mark.as_ref(), schema)?,
     }
     if let Some(table) = table::find(db, &target.place)? {
@@ -382,9 +391,11 @@ impl Prepared<'_> {
     fn fit(&mut self, target: &Target, found: &Table, mark: Option<&Mark>, schema: &SchemaRef) -> Result<()> {
         let old = found.schema(self.db, mark)?;
         let is_whole = *self.change == Change::ReplaceTable;
+        let is_made = self.is_made;
         let mut key = found.key();
-        let mut fit = table::fit(found, &old, schema, is_whole)?;
-        if is_whole && !key.is_empty() && self.breaks_key(&key)? {
+        let mut fit = table::fit(found, &old, schema, (is_whole, is_made))?;
+        // What somebody else said of it stays: rows that break it are told.
+        if is_whole && is_made && !key.is_empty() && self.breaks_key(&key)? {
             (fit, key) = (Fit::Convert, Vec::new());
         }
         match fit {
@@ -399,7 +410,7 @@ impl Prepared<'_> {
                     self.lost = Some(self.count(&format!("select count(*) from main.{}", self.quoted))?);
                 }
                 key.retain(|k| schema.field_with_name(k).is_ok());
-                table::convert(self.db, target, found, &old, schema, &key, !is_whole)?;
+                table::convert(self.db, target, found, &old, schema, &key, (!is_whole, is_made))?;
             }
         }
         self.altered = true;

@@ -1,6 +1,7 @@
 //! The marks of Segue in the database: which commit an asset's table holds, and the record of each.
 
 use super::errors::failed;
+use super::table::{self, Table};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use segue_core::sink::Target;
@@ -19,6 +20,15 @@ pub(super) struct Mark {
     pub created: bool,
     pub n: u64,
     pub id: CommitId,
+    /// What the table's definition was after the last commit, as a digest; `None` where an older program wrote the mark.
+    definition: Option<String>,
+}
+
+impl Mark {
+    /// Whether the table was made here, and its definition is still ours: else making it anew would lose what somebody said of it.
+    pub fn made(&self, table: &Table) -> bool {
+        self.created && self.definition.as_ref().is_none_or(|ours| *ours == table.definition())
+    }
 }
 
 /// Makes the tables of the marks.
@@ -29,7 +39,17 @@ pub(super) fn create(db: &Connection) -> Result<()> {
          create table if not exists _segue_commits (asset text not null, n integer not null, id text not null, predecessor integer not null,
              record text not null, committed_at text not null, primary key (asset, n)) without rowid;",
     )
+    .and_then(|()| match has_definitions(db)? {
+        true => Ok(()),
+        false => db.execute_batch("alter table _segue_heads add column definition text"),
+    })
     .map_err(failed("make the tables of the marks"))
+}
+
+/// Whether marks tell of definitions: those of older programs do not.
+fn has_definitions(db: &Connection) -> rusqlite::Result<bool> {
+    db.prepare("select 1 from pragma_table_info('_segue_heads', 'main') where name = 'definition'")?
+        .exists([])
 }
 
 /// Whether there are any.
@@ -42,32 +62,34 @@ pub(super) fn exist(db: &Connection) -> Result<bool> {
 
 /// The asset's mark.
 pub(super) fn of_asset(db: &Connection, asset: AssetId) -> Result<Option<Mark>> {
-    one(
-        db,
-        "select asset, table_id, place, created, n, id from _segue_heads where asset = $1",
-        &asset.to_string(),
-    )
+    one(db, "asset = $1", &asset.to_string())
 }
 
 /// The mark of whoever has this table.
 pub(super) fn of_place(db: &Connection, place: &str) -> Result<Option<Mark>> {
-    one(
-        db,
-        "select asset, table_id, place, created, n, id from _segue_heads where place = $1 collate nocase",
-        place,
-    )
+    one(db, "place = $1 collate nocase", place)
 }
 
 /// Every mark.
 pub(super) fn all(db: &Connection) -> Result<Vec<Mark>> {
-    let mut found = db
-        .prepare("select asset, table_id, place, created, n, id from _segue_heads order by place")
-        .map_err(failed(DOING))?;
+    let sql = format!("{} order by place", selection(db)?);
+    let mut found = db.prepare(&sql).map_err(failed(DOING))?;
     let rows = found.query_map([], columns).map_err(failed(DOING))?;
     rows.map(|row| mark(row.map_err(failed(DOING))?)).collect()
 }
 
-type Columns = (String, String, String, bool, i64, String);
+/// The query for all marks.
+fn selection(db: &Connection) -> Result<String> {
+    let definition = match has_definitions(db).map_err(failed(DOING))? {
+        true => "definition",
+        false => "null",
+    };
+    Ok(format!(
+        "select asset, table_id, place, created, n, id, {definition} from _segue_heads"
+    ))
+}
+
+type Columns = (String, String, String, bool, i64, String, Option<String>);
 
 fn columns(row: &rusqlite::Row<'_>) -> rusqlite::Result<Columns> {
     Ok((
@@ -77,15 +99,17 @@ fn columns(row: &rusqlite::Row<'_>) -> rusqlite::Result<Columns> {
         row.get(3)?,
         row.get(4)?,
         row.get(5)?,
+        row.get(6)?,
     ))
 }
 
-fn one(db: &Connection, sql: &str, key: &str) -> Result<Option<Mark>> {
-    let row = db.query_row(sql, [key], columns).optional().map_err(failed(DOING))?;
+fn one(db: &Connection, condition: &str, key: &str) -> Result<Option<Mark>> {
+    let sql = format!("{} where {condition}", selection(db)?);
+    let row = db.query_row(&sql, [key], columns).optional().map_err(failed(DOING))?;
     row.map(mark).transpose()
 }
 
-fn mark((asset, table, place, created, n, id): Columns) -> Result<Mark> {
+fn mark((asset, table, place, created, n, id, definition): Columns) -> Result<Mark> {
     Ok(Mark {
         asset: parsed(&asset)?,
         table: parsed(&table)?,
@@ -93,6 +117,7 @@ fn mark((asset, table, place, created, n, id): Columns) -> Result<Mark> {
         created,
         n: n as u64,
         id: parsed(&id)?,
+        definition,
     })
 }
 
@@ -148,26 +173,29 @@ pub(super) fn each_record(
     Ok(())
 }
 
-/// Moves the asset's mark to the record, and keeps the record.
+/// Moves the asset's mark to the record, and keeps the record. `created`: the table is ours; `is_made`: its definition is, too, and not somebody
+/// else's.
 pub(super) fn write(
     db: &Connection,
     target: &Target,
     record: &CommitRecord,
-    created: bool,
+    (created, is_made): (bool, bool),
     at: Timestamp,
 ) -> Result<()> {
     let doing = "mark the commit";
     let (asset, id) = (record.asset.to_string(), record.id.to_string());
     db.execute(
-        "insert into _segue_heads (asset, table_id, place, created, n, id) values ($1, $2, $3, $4, $5, $6)
-         on conflict (asset) do update set table_id = $2, place = $3, created = $4, n = $5, id = $6",
+        "insert into _segue_heads (asset, table_id, place, created, n, id, definition) values ($1, $2, $3, $4, $5, $6, $7)
+         on conflict (asset) do update set table_id = $2, place = $3, created = $4, n = $5, id = $6, definition = case when $8 then $7 else definition end",
         params![
             asset,
             target.table.to_string(),
             target.place,
             created,
             record.n as i64,
-            id
+            id,
+            table::find(db, &target.place)?.map(|t| t.definition()),
+            is_made
         ],
     )
     .map_err(failed(doing))?;

@@ -268,19 +268,25 @@ impl Prepared<'_> {
             }
         }
         self.run("rollback to segue_halved; release segue_halved".into())?;
+        let (before, mut on_its_way) = (refused.len(), None);
         for row in halves.refused() {
             let Some(why) = reasons.remove(&row) else { continue };
             let refusal = Refusal::of(&why);
-            // Who breaks these was asked of all rows at once: that one breaks it only on its way is no fault of the row's.
+            // Who breaks these was asked of all rows at once: that one breaks it only on its way is no fault of the row's, which may exchange
+            // a value with another one.
             let is_asked = |u: &&Unique| self.coming(u.columns.iter().map(|(name, _)| name)).is_some();
             let mut asked = self.unique.iter().filter(is_asked);
             if asked.any(|u| refusal.reason.ends_with(&u.said(place))) {
-                return Err(untold(why));
+                on_its_way = Some(why);
+                continue;
             }
             self.leave_out(row as i64)?;
             refused.insert(row as i64, refusal);
         }
-        Ok(())
+        match on_its_way {
+            Some(why) if refused.len() == before => Err(untold(why)),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -93,9 +93,11 @@ impl Sqlite {
             false => (None, None),
         };
         let found = table::find(db, &target.place)?;
+        let is_foreign = found.is_some() && !place.as_ref().is_some_and(|m| m.created);
         let schema = found.map(|t| t.schema(db, place.as_ref())).transpose()?;
         let n = own.as_ref().map_or(0, |m| m.n);
         Ok(Head {
+            is_foreign,
             n,
             id: own.as_ref().map(|m| m.id),
             version: n,
@@ -143,7 +145,7 @@ impl Sqlite {
         }
         let prepared = prepare(&tx, &self.staging.dir, target, &plan)?;
         prepared.apply()?;
-        marks::write(&tx, target, record, prepared.created, now)?;
+        marks::write(&tx, target, record, (prepared.created, prepared.is_made), now)?;
         drop(prepared);
         tx.commit().map_err(failed("commit"))?;
         reach(Boundary::SqlCommitted);
@@ -193,6 +195,7 @@ impl Sink for Sqlite {
                 version: 0,
                 schema: None,
                 table: None,
+                is_foreign: false,
             }),
         })
         .await
@@ -441,7 +444,7 @@ impl Sink for Sqlite {
                 let tx = immediate(&mut db)?;
                 let mark = change::mark(&tx, &about)?;
                 match (mark, table::find(&tx, &about.place)?) {
-                    (Some(mark), Some(table)) if mark.created => {
+                    (Some(mark), Some(table)) if mark.made(&table) => {
                         tx.execute_batch(&format!("drop table main.{}", table.quoted))
                             .map_err(failed("drop the table"))?;
                     }

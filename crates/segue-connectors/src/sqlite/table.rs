@@ -167,10 +167,15 @@ impl Unique {
 
 /// What a change of the table by somebody else would change.
 pub(super) fn fingerprint(table: Option<&Table>) -> Option<String> {
-    table.map(|t| sha256(&t.sql))
+    table.map(Table::definition)
 }
 
 impl Table {
+    /// Its definition, as a digest.
+    pub fn definition(&self) -> String {
+        sha256(&self.sql)
+    }
+
     fn column(&self, name: &str) -> Option<&TableColumn> {
         self.columns.iter().find(|c| c.name.eq_ignore_ascii_case(name))
     }
@@ -286,7 +291,8 @@ pub(super) enum Fit {
 }
 
 /// Compares a table of ours with the schema. `is_whole`: its rows are about to be replaced, and columns that the schema lacks go with them.
-pub(super) fn fit(table: &Table, old: &Schema, schema: &Schema, is_whole: bool) -> Result<Fit> {
+/// `is_made`: its definition is the one that we gave it; what somebody else said must have a value stays so.
+pub(super) fn fit(table: &Table, old: &Schema, schema: &Schema, (is_whole, is_made): (bool, bool)) -> Result<Fit> {
     let mut fit = Fit::Fits;
     for field in schema.fields() {
         let of = Type::of(field)?;
@@ -303,12 +309,24 @@ pub(super) fn fit(table: &Table, old: &Schema, schema: &Schema, is_whole: bool) 
                 || (was.sqlite() == of.sqlite()
                     && matches!(of, Type::Int8 | Type::Int16 | Type::Int32 | Type::Int64 | Type::Float64))
         });
-        if column.declared != of.sqlite() || !is_alike || (column.not_null && field.is_nullable() && !column.in_key) {
+        let may_be_empty_now = is_made && column.not_null && field.is_nullable() && !column.in_key;
+        if column.declared != of.sqlite() || !is_alike || may_be_empty_now {
             return Ok(Fit::Convert);
         }
     }
     let has_more = old.fields().iter().any(|f| schema.field_with_name(f.name()).is_err());
     Ok(if is_whole && has_more { Fit::Convert } else { fit })
+}
+
+/// The error where a table's columns have to change, and somebody has defined it otherwise since: made anew, it would lose what they said.
+fn made_otherwise(target: &Target) -> Error {
+    let what = format!(
+        "somebody has changed the definition of the table `{}`, and its columns have to change",
+        target.place
+    );
+    Error::new(Kind::BadData, what)
+        .code(codes::SQLITE_OTHER_TABLE)
+        .hint("SQLite changes columns by making a table anew: do it by hand, with what was said of the table; or write into another one")
 }
 
 /// Whether a column that both schemas have is of another type in the second.
@@ -339,7 +357,8 @@ pub(super) fn add_columns(db: &Connection, table: &Table, columns: &[Column]) ->
 /// put on it.
 ///
 /// # Errors
-/// `BadData` when somebody added a column to it that would be lost, or an index names a column that is no longer there.
+/// `BadData` when somebody added a column to it that would be lost, or has defined it otherwise since (it is not `is_made` as it is), or an index
+/// names a column that is no longer there.
 pub(super) fn convert(
     db: &Connection,
     target: &Target,
@@ -347,7 +366,7 @@ pub(super) fn convert(
     old: &SchemaRef,
     schema: &SchemaRef,
     key: &[String],
-    keep_rows: bool,
+    (keep_rows, is_made): (bool, bool),
 ) -> Result<()> {
     let is_known = |c: &&TableColumn| {
         [old, schema]
@@ -364,6 +383,9 @@ pub(super) fn convert(
         )
         .code(codes::SQLITE_OTHER_TABLE)
         .hint("move that column into a table of its own"));
+    }
+    if !is_made {
+        return Err(made_otherwise(target));
     }
     let doing = "change the table's columns";
     let extras: Vec<(String, String)> = {
@@ -435,6 +457,10 @@ pub(super) fn check_foreign(table: &Table, place: &str, schema: &Schema) -> Resu
                 column.name, column.declared
             ));
         }
+    }
+    // Where no row comes, none lacks a value.
+    if schema.fields().is_empty() {
+        return Ok(());
     }
     let is_filled = |c: &&TableColumn| schema.fields().iter().any(|f| f.name().eq_ignore_ascii_case(&c.name));
     match table

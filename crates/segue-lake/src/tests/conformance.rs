@@ -42,6 +42,7 @@ impl Harness for Folders {
             Ability::Sweeps,
             Ability::MergeLeavesOthers,
             Ability::Rules,
+            Ability::Passes,
         ]
     }
 }

@@ -230,12 +230,13 @@ fn for_each(draft: &Draft<'_>, file: ForEachFile) -> ForEach {
 }
 
 fn into(kind: &str, settings: Json) -> Result<IntoTarget, String> {
-    let own = own_keys(&settings, &["connection", "table"]);
+    let own = own_keys(&settings, &["connection", "table", "adopt"]);
     let file: IntoFile = typed(settings)?;
     Ok(IntoTarget {
         connection: file.connection,
         kind: kind.to_string(),
         table: file.table,
+        adopt: file.adopt,
         settings: own,
     })
 }

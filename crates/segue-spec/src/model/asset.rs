@@ -134,6 +134,9 @@ pub struct IntoTarget {
     pub kind: String,
     /// The table's name there.
     pub table: String,
-    /// The connector's own settings of the target, an object without `connection` and `table`.
+    /// Whether a table that another program made may be taken on.
+    #[serde(default)]
+    pub adopt: bool,
+    /// The connector's own settings of the target, an object without the keys above.
     pub settings: Value,
 }

@@ -33,6 +33,7 @@ use super::{Held, Report, judge_all, judged};
 use arrow_array::RecordBatch;
 use async_trait::async_trait;
 use segue_core::sink::{Change, Sink, Target};
+use segue_core::wire::{Wire, WireRows};
 use segue_core::{Result, Type};
 use std::sync::Arc;
 
@@ -57,6 +58,8 @@ pub enum Ability {
     MergeLeavesOthers,
     /// [`Place::forbid`] puts a rule on a table.
     Rules,
+    /// It takes rows as they are, and [`Place::in_wire`] gives some.
+    Passes,
 }
 
 /// A rule that another program puts on a table of things, whose rows keep it.
@@ -123,6 +126,11 @@ pub trait Place: Send + Sync {
     /// Puts a rule on the table as another program would. See [`Ability::Rules`].
     async fn forbid(&self, _target: &Target, _rule: Rule) -> Result<()> {
         Ok(())
+    }
+
+    /// The rows in the form that the sink takes as it is, as a source would send them. See [`Ability::Passes`].
+    fn in_wire(&self, _rows: &RecordBatch) -> Result<Option<(Wire, WireRows)>> {
+        Ok(None)
     }
 
     /// Adds rows to the table as another program would. See [`Ability::OtherPrograms`].

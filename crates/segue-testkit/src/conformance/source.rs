@@ -160,7 +160,7 @@ pub(crate) async fn told(mut reads: BoxStream<'static, Result<Read>>, slices: us
             }
             Ok(Read::Done { slice }) => told.ends[slice] += 1,
             Ok(Read::Rejected { rows, .. }) => return Err(Broken(format!("set aside: {rows:?}"))),
-            Ok(Read::Note(_) | Read::Position(_) | Read::Page { .. }) => {}
+            Ok(Read::Unique | Read::Note(_) | Read::Position(_) | Read::Page { .. }) => {}
             Ok(other) => return Err(Broken(format!("it told {other:?}"))),
             Err(error) => {
                 told.error = Some(error);

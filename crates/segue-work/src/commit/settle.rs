@@ -19,6 +19,8 @@ pub struct Settled {
     pub version: u64,
     /// Its schema; `None` where there is no table.
     pub schema: Option<SchemaRef>,
+    /// Whether another program made it.
+    pub is_foreign: bool,
 }
 
 /// Finishes what is still prepared for the asset, then compares the table's last commit with the state's.
@@ -49,6 +51,7 @@ pub async fn settle(protocol: &Protocol<'_>, lease: &Lease, own: &Target) -> Res
             id: head.id,
             version: head.version,
             schema: head.schema,
+            is_foreign: head.is_foreign,
         };
         if head.n > 0 && settled.schema.is_none() {
             // Its mark is there, and its rows are not.

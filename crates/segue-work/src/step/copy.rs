@@ -329,6 +329,7 @@ impl Doing<'_> {
             slice_columns: copy.slice.clone(),
             from,
             merged_by,
+            key: self.step.asset.write.key.clone(),
             keep_pages,
             replay,
             wire: None,

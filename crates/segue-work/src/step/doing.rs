@@ -9,12 +9,15 @@ use super::land::{Lander, Meets, micros, slice_columns};
 use super::read::{declared_schema, done_part};
 use super::shelf::Shelf;
 use super::survey::Survey;
+use super::watch::Watching;
 use crate::checks::{When, when};
 use crate::commit::Sinks;
+use crate::names::asset_name;
 use crate::nest::Nest;
 use crate::report::{Event, StepReport};
 use jiff::Timestamp;
 use segue_core::commit::{Outcome, Role};
+use segue_core::engine::TableKey;
 use segue_core::sink::{Grain, Staged};
 use segue_core::state::CommitState;
 use segue_core::{Labels, Result, Span};
@@ -147,7 +150,11 @@ impl<'a> Doing<'a> {
             begins: (mode == WriteMode::History && self.meets == Meets::Swap).then(|| micros(commit_ctx.clock.now())),
         };
         let (sink, key, run) = (deps.places.of(&own)?, &asset.write.key, commit_ctx.trace.run);
-        Ok(Gather::new(sink, own, pages, key, run, commit_ctx).meeting(meets))
+        let table = TableKey::from(&asset_name(&asset.name));
+        let watching = Watching::of(&deps.engine, &asset.checks, table, &deps.project.timezone);
+        Ok(Gather::new(sink, own, pages, key, run, commit_ctx)
+            .meeting(meets)
+            .watched(watching))
     }
 
     /// Commits a group, or puts it on the shelf for the step's only commit.

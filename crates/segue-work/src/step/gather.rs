@@ -3,6 +3,7 @@
 use super::aside::{Room, SetAside, cut, part_key};
 use super::distinct::{Distinct, with_keys};
 use super::group::{DonePart, Group};
+use super::watch::{Watch, Watching};
 use crate::nest::Nest;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{Field, Schema, SchemaRef};
@@ -54,6 +55,11 @@ pub struct Gather {
     page_rows: Vec<RecordBatch>,
     page_bytes: usize,
     room: Room,
+    /// What is asked of rows as they come.
+    watching: Option<Watching>,
+    watch: Option<Watch>,
+    /// Whether no row that came so far offends.
+    is_clear: bool,
 }
 
 /// How rows of one key meet, and what the write mode keeps beside them.
@@ -79,6 +85,8 @@ struct Open {
     passing: Option<Writer<WireRows>>,
     pieces: Vec<(Staged, SchemaRef)>,
     distinct: Distinct,
+    /// Whether no two rows of it have one key, as its source says.
+    is_unique: bool,
     aside: Vec<SetAside>,
 }
 
@@ -115,6 +123,19 @@ impl Gather {
             page_rows: Vec::new(),
             page_bytes: 0,
             room: room(ctx),
+            watching: None,
+            watch: None,
+            is_clear: true,
+        }
+    }
+
+    /// The same, which asks this of rows as they come.
+    pub fn watched(self, watching: Option<Watching>) -> Gather {
+        // Rows that are taken apart, or get columns of their own, are others once they are staged.
+        let is_plain = self.meets.nest.is_none() && self.meets.begins.is_none();
+        Gather {
+            watching: watching.filter(|_| is_plain),
+            ..self
         }
     }
 
@@ -149,7 +170,9 @@ impl Gather {
         } else {
             let (fresh, keyless) = match self.meets.several {
                 true => with_keys(&batch, &self.key)?,
-                false => open.distinct.take(&batch, &self.key, self.ctx.limits.memory / 4)?,
+                // The source says so.
+                false if open.is_unique => with_keys(&batch, &self.key)?,
+                false => open.distinct.take(&batch, &self.key, &self.ctx.limits)?,
             };
             if let Some(keyless) = keyless {
                 let now = self.ctx.clock.now();
@@ -170,6 +193,10 @@ impl Gather {
             )?,
             None => batch,
         };
+        self.look(&batch).await;
+        let Some(open) = self.open.get_mut(&part) else {
+            return Err(Error::bug("a part is gone while its rows come"));
+        };
         let size = size_of_rows(&batch);
         open.bytes += size;
         self.open_bytes += size;
@@ -185,6 +212,35 @@ impl Gather {
             self.stream(*largest).await?;
         }
         Ok(())
+    }
+
+    /// Asks of these rows what is asked of rows as they come.
+    async fn look(&mut self, batch: &RecordBatch) {
+        let Some(watching) = self.watching.as_ref().filter(|_| self.is_clear) else {
+            return;
+        };
+        if batch.num_rows() == 0 {
+            return;
+        }
+        let schema = batch.schema();
+        if let Some(before) = self.watch.take_if(|watch| !watch.is_of(&schema)) {
+            self.is_clear &= before.end().await;
+        }
+        let watch = self
+            .watch
+            .get_or_insert_with(|| Watch::begin(watching, schema, &self.ctx));
+        if !watch.look(batch).await {
+            self.is_clear = false;
+        }
+    }
+
+    /// No two rows of the part that follow have one key, as its source says.
+    pub fn unique(&mut self, part: usize, whose: &Whose) {
+        let open = self.open.entry(part).or_insert_with(|| Open {
+            whose: whose.clone(),
+            ..Open::default()
+        });
+        open.is_unique = true;
     }
 
     /// Sends what is held of a part on into a staged piece of its own.
@@ -276,7 +332,7 @@ impl Gather {
             if let Some(writer) = open.passing.take() {
                 open.pieces.push(writer.close().await?);
             }
-            if open.distinct.has_conflicts() {
+            if open.distinct.end(&self.ctx.limits)? {
                 self.set_conflicts_aside(&mut open).await?;
             }
             self.group.doubled += open.distinct.doubled;
@@ -383,6 +439,10 @@ impl Gather {
     pub async fn take(&mut self) -> Result<Group> {
         self.stage_ready().await?;
         self.stage_pages().await?;
+        if let Some(watch) = self.watch.take() {
+            self.is_clear &= watch.end().await;
+        }
+        self.group.is_clear = self.is_clear && self.watching.is_some();
         self.room = room(&self.ctx);
         for row in self.open.values().flat_map(|open| &open.aside) {
             self.room.take(row)?;
@@ -513,7 +573,7 @@ fn size_of_rows(batch: &RecordBatch) -> usize {
 
 /// Room for the rows that one commit sets aside.
 pub fn room(ctx: &Ctx) -> Room {
-    Room::of(ctx.limits.memory / 4)
+    Room::of(ctx.limits.copy() / 4)
 }
 
 /// The batches of many small parts as few: what each costs on its way to the sink is not paid a slice.

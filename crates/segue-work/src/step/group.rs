@@ -51,6 +51,9 @@ pub struct Group {
     pub bytes: u64,
     /// Rows that were equal to another of their read.
     pub doubled: u64,
+    /// Whether none of the rows offends a check that judges rows one by one, as was found when they came.
+    #[serde(skip)]
+    pub is_clear: bool,
     /// Where the source was read to, when this is all of what came before.
     pub position: Option<Value>,
 }
@@ -121,6 +124,7 @@ impl Group {
         if let Some(columns) = &other.columns {
             self.read(columns)?;
         }
+        self.is_clear = other.is_clear && (self.is_clear || self.staged.is_empty());
         self.parts.extend(other.parts);
         self.staged.extend(other.staged);
         self.aside.extend(other.aside);

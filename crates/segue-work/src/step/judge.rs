@@ -237,7 +237,8 @@ impl Judge<'_> {
             .map(|(range, _)| *range)
     }
 
-    /// Judges the table as it would be: every check that is not answered by setting rows aside.
+    /// Judges the table as it would be: every check that is not answered by setting rows aside, nor holds by what is known of its rows
+    /// (`is_clear`).
     ///
     /// # Errors
     /// Those of the engine, and of tables that a check names and that are not there.
@@ -245,9 +246,11 @@ impl Judge<'_> {
         &self,
         view: Arc<dyn Relation>,
         changed: Option<Arc<dyn Relation>>,
+        is_clear: impl Fn(&Check) -> bool,
     ) -> Result<Judgement> {
         let mut judgement = Judgement::default();
-        for check in self.asset.checks.iter().filter(|c| checks::when(c) != When::OnRows) {
+        let asked = |c: &&Check| checks::when(c) != When::OnRows && !is_clear(c);
+        for check in self.asset.checks.iter().filter(asked) {
             if check.scope == Scope::Changed && changed.is_none() && !matches!(check.kind, CheckKind::Sql(_)) {
                 continue;
             }

@@ -85,7 +85,8 @@ pub async fn new_row(deps: &Deps, asset: &Asset, ctx: &Ctx) -> Result<AssetRow> 
         source: None,
         dropped: false,
     };
-    refuse_foreign(deps, &row, ctx).await?;
+    let adopts = asset.into.as_ref().is_some_and(|into| into.adopt);
+    refuse_foreign(deps, &row, adopts, ctx).await?;
     Ok(row)
 }
 
@@ -136,14 +137,17 @@ pub async fn has_answer(store: &Store, row: &AssetRow) -> Result<bool> {
     Ok(landed.is_empty() || landed.iter().any(|l| !l.footprint.is_nothing()))
 }
 
-/// Fails when there is a table where a new one is to be.
-async fn refuse_foreign(deps: &Deps, row: &AssetRow, ctx: &Ctx) -> Result<()> {
+/// Fails when there is a table where a new one is to be, unless another program made it and the asset `adopts` it.
+async fn refuse_foreign(deps: &Deps, row: &AssetRow, adopts: bool, ctx: &Ctx) -> Result<()> {
     let own = own(row);
     let head = head(deps, row, ctx).await?;
     if head.version == 0 && head.n == 0 && head.schema.is_none() {
         return Ok(());
     }
     let ours = head.n > 0 || head.table.is_some();
+    if adopts && !ours {
+        return Ok(());
+    }
     let error = Error::new(
         Kind::Conflict,
         format!("there is a table at {} that this state does not know", own.place),
@@ -157,7 +161,12 @@ async fn refuse_foreign(deps: &Deps, row: &AssetRow, ctx: &Ctx) -> Result<()> {
     } else {
         error
             .code(FOREIGN_TABLE)
-            .hint("another program made it: name the asset otherwise, or move that table away")
+            .hint(match own.connection {
+                Some(_) => {
+                    "another program made it: write into another table, move that one away, or take it on as it is with `adopt: true` under `into:`"
+                }
+                None => "another program made it: name the asset otherwise, or move that table away",
+            })
     })
 }
 

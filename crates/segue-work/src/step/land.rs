@@ -8,6 +8,7 @@ use super::known;
 use super::missing::refuse_too_many;
 use super::shelf::Shelf;
 use super::sift::Violations;
+use super::watch::is_watched;
 use crate::commit::{Draft, DraftPart, Protocol, Recheck, Rules, Settled, Sinks, carry_out, settle};
 use crate::deps::Deps;
 use crate::names::{self, asset_name};
@@ -21,7 +22,7 @@ use segue_core::sink::{Change, Grain, MissingRows, Sink, Staged, Target, WorkedO
 use segue_core::source::Column;
 use segue_core::{Ctx, Error, Kind, Labels, Result, Span, Spans, Type, align};
 use segue_diag::{ALL_ASIDE, CAME_FIRST, EMPTY_REPLACE, SCHEMA_CLASH};
-use segue_spec::model::{Asset, How, WriteMode};
+use segue_spec::model::{Asset, Check, How, Scope, WriteMode};
 use segue_store::{AssetRow, LeaseGuard};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -123,7 +124,7 @@ impl Lander<'_> {
         let sink = self.deps.places.of(&own)?;
         let (change, schema) = loop {
             let change = self.change(group, meets, &settled)?;
-            let schema = schema_after(self.asset, &change, settled.schema.as_ref(), group.schema.as_ref())?;
+            let schema = schema_after(self.asset, &change, &settled, group.schema.as_ref())?;
             // Where a row is set aside, which ones are missing is no longer known, and that is another change.
             if !self.sift(group, &change, &schema, violations, &settled).await? {
                 break (change, schema);
@@ -183,7 +184,11 @@ impl Lander<'_> {
                 true => None,
                 false => Some(sink.staged(&own, &group.staged, self.ctx).await?),
             };
-            let judgement = self.judge(group)?.table_as_it_would_be(view, changed).await?;
+            // Of a table that is these rows, what holds of each of them holds.
+            let is_all = is_new || change == Change::ReplaceTable;
+            let is_clear =
+                |check: &Check| group.is_clear && is_watched(check) && (is_all || check.scope == Scope::Changed);
+            let judgement = self.judge(group)?.table_as_it_would_be(view, changed, is_clear).await?;
             for warning in judgement.warnings {
                 self.note(warning);
             }
@@ -532,14 +537,9 @@ fn with_own(asset: &Asset, schema: &SchemaRef) -> SchemaRef {
 }
 
 /// The table's schema after the change.
-fn schema_after(
-    asset: &Asset,
-    change: &Change,
-    before: Option<&SchemaRef>,
-    coming: Option<&SchemaRef>,
-) -> Result<SchemaRef> {
+fn schema_after(asset: &Asset, change: &Change, settled: &Settled, coming: Option<&SchemaRef>) -> Result<SchemaRef> {
     let coming = coming.map(|schema| with_own(asset, schema));
-    let before = before.map(|schema| match coming {
+    let before = settled.schema.as_ref().map(|schema| match coming {
         // What is common to both has them.
         Some(_) => schema.clone(),
         None => with_own(asset, schema),
@@ -548,6 +548,7 @@ fn schema_after(
         (None, Some(coming)) => coming.clone(),
         (Some(_), Some(coming)) if *change == Change::ReplaceTable => coming.clone(),
         (Some(before), None) => before.clone(),
+        (Some(before), Some(coming)) if settled.is_foreign => beside(before, coming),
         (Some(before), Some(coming)) => align::common(before, coming).map_err(|e| {
             Error::new(
                 Kind::BadData,
@@ -572,6 +573,15 @@ fn schema_after(
         }
     };
     Ok(schema)
+}
+
+/// The columns of another program's table, those that come as they come: it takes them as it is.
+fn beside(table: &SchemaRef, coming: &SchemaRef) -> SchemaRef {
+    let left = table.fields().iter();
+    let left = left.filter(|f| coming.field_with_name(f.name()).is_err());
+    Arc::new(Schema::new(
+        coming.fields().iter().chain(left).cloned().collect::<Vec<_>>(),
+    ))
 }
 
 /// Judges an asset's checks again on a table that moved between preparing and committing.
@@ -602,7 +612,7 @@ impl Recheck for Rejudge<'_> {
             ctx,
             ranges: Vec::new(),
         };
-        match judge.table_as_it_would_be(view, changed).await?.failure {
+        match judge.table_as_it_would_be(view, changed, |_| false).await?.failure {
             Some(failure) => Err(failure.error(self.asset, 0)),
             None => Ok(()),
         }

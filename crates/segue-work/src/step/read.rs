@@ -77,6 +77,8 @@ pub struct Reading<'a> {
     pub rows: u64,
     /// Whether answers are kept.
     pub keep_pages: bool,
+    /// Whether no two rows have one key, as the source says.
+    pub is_unique: bool,
     /// What rows that pass as they are hold.
     pub wire: Option<Wire>,
     /// What is worth saying.
@@ -129,6 +131,7 @@ impl Reading<'_> {
             said: None,
             rows: 0,
             keep_pages,
+            is_unique: false,
             wire: None,
             notes: Vec::new(),
             first_failure: None,
@@ -183,7 +186,14 @@ impl Reading<'_> {
             Read::Rows { slice, batch } => {
                 self.rows += batch.num_rows() as u64;
                 let whose = self.whose(slice)?;
+                if self.is_unique {
+                    gather.unique(slice, &whose);
+                }
                 gather.rows(slice, &whose, batch).await
+            }
+            Read::Unique => {
+                self.is_unique = true;
+                Ok(())
             }
             Read::Wire { slice, rows } => {
                 self.rows += rows.rows;

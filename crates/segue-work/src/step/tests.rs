@@ -459,6 +459,7 @@ mod cut;
 mod kept;
 mod modes;
 mod rebuilt;
+mod watched;
 
 #[tokio::test]
 async fn what_a_block_put_off_waits_for_as_long_as_the_block_holds() {

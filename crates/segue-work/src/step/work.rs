@@ -124,6 +124,7 @@ impl Step<'_> {
                     id: None,
                     version: head.version,
                     schema: None,
+                    is_foreign: false,
                 })
             }
             done => done,
@@ -148,7 +149,8 @@ impl Step<'_> {
     async fn freeze_as_found(&mut self, seen: &Survey, settled: &Settled) -> Result<()> {
         let copy = source_copy(self.asset);
         let nests = copy.is_some_and(|copy| copy.has_children());
-        let is_kept = nests || copy.is_some_and(|copy| names::are_inferred(&copy.columns));
+        // What another program's table has says nothing of what is read.
+        let is_kept = !settled.is_foreign && (nests || copy.is_some_and(|copy| names::are_inferred(&copy.columns)));
         if let (true, None, Action::Nothing, Some(schema)) =
             (is_kept, &self.row.schema, seen.change.action, &settled.schema)
         {

@@ -3,7 +3,7 @@
 use crate::args::{Format, Sql};
 use crate::out::Out;
 use crate::stop::{self, UnderWay};
-use crate::verbs::{check::count, size};
+use crate::verbs::check::count;
 use segue_app::format::{Form, Options};
 use segue_app::{App, Question};
 use segue_core::engine::Answer;
@@ -13,7 +13,6 @@ use std::io::{IsTerminal, Read};
 use std::path::Path;
 
 pub async fn run(app: &App, sql: &Sql, ctx: &Ctx, out: &Out) -> Result<u8> {
-    let memory = sql.memory.as_deref().map(size).transpose()?;
     let format = sql
         .format
         .or_else(|| sql.out.as_deref().and_then(by_name))
@@ -21,7 +20,6 @@ pub async fn run(app: &App, sql: &Sql, ctx: &Ctx, out: &Out) -> Result<u8> {
     let question = |sql_text: String| Question {
         sql: sql_text,
         params: sql.params.clone(),
-        memory,
     };
     if is_prompt(sql) {
         if sql.out.is_some() {

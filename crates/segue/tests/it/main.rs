@@ -1,5 +1,6 @@
 //! The product, as a person sees it: the real binary, real files, a real server on loopback.
 
+mod adopted;
 mod answers;
 mod api;
 mod attacks;

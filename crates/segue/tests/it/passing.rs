@@ -207,6 +207,59 @@ fn rows_are_added_and_merged_as_they_are() {
     other.same();
 }
 
+/// A first read whose rows pass is cut off, by a server that dies and by a program that is killed, and goes on from there.
+#[test]
+fn a_first_read_whose_rows_pass_goes_on_where_it_was_cut_off() {
+    const ROWS: u64 = 400_000;
+    let pair = Pair::new("passing_onwards");
+    pair.from(&format!(
+        "truncate things; insert into things (id, name, price, note)
+         select n, 'x', n, (select string_agg(sha512((n || '-' || k)::text::bytea)::text, '') from generate_series(1, 5) k)
+         from generate_series(1, {ROWS}) n"
+    ));
+    pair.says(
+        "table: things, position: { column: id, resume: key }",
+        "write: { mode: merge, key: [id] }\n",
+    );
+    pair.project.ok(&["check"]);
+    let mut run = pair.project.start(&["run"]);
+    let begun = std::time::Instant::now();
+    let there = || -> u64 {
+        let there = pair.to("select to_regclass('things') is not null");
+        match there.as_str() {
+            "t" => pair.to("select count(*) from things").parse().expect("a number"),
+            _ => 0,
+        }
+    };
+    while there() == 0 {
+        assert!(begun.elapsed().as_secs() < 240, "nothing is committed");
+        assert!(
+            run.try_wait().expect("it runs").is_none(),
+            "it ended before it was killed"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    run.kill().expect("it is killed");
+    run.wait().expect("it has ended");
+    let before = there();
+    assert!((1..ROWS).contains(&before), "{before} rows");
+    // What changes meanwhile, before and behind what is there.
+    pair.from(&format!(
+        "update things set flag = 'y' where id in (7, {ROWS}); insert into things (id, price) values (0, 1), ({ROWS} + 1, 1)"
+    ));
+    assert_eq!(pair.planned(), AS_THEY_ARE);
+    let done = pair.project.segue(&["run"]).ok().text();
+    assert!(done.contains("it goes on from there"), "{done}");
+    let digest = "select count(*), sum(hashtextextended(t::text, 0)) from things t";
+    assert_eq!(pair.to(digest), pair.from(digest));
+    assert_eq!(pair.types().0, pair.types().1);
+    let came = pair
+        .project
+        .sql("select rows_in from system.steps order by started_at desc limit 1");
+    let came: u64 = came.lines().last().expect("a count").parse().expect("a number");
+    assert!(came < ROWS, "{came} rows came, and {before} were there");
+}
+
 /// A table that an older program made of typed rows stays what it is.
 #[test]
 fn a_table_of_other_types_is_written_value_by_value() {

@@ -31,6 +31,7 @@ async fn app(folder: &TempDir) -> App {
         folder: folder.path().to_path_buf(),
         variables: BTreeMap::new(),
         clock: Arc::new(SystemClock::default()),
+        memory: None,
     };
     App::open(&surroundings, None)
         .await

@@ -50,14 +50,18 @@ impl Ended {
 
     /// The condition that a row's transaction is one of these. `seen` is the first of the future: no row that is seen has it.
     pub fn includes(&self, seen: u64) -> String {
-        self.unless_older("true", &format!("pg_visible_in_snapshot({}, '{self}')", xid8(seen)))
+        self.unless_older(
+            "true",
+            &format!("pg_catalog.pg_visible_in_snapshot({}, '{self}')", xid8(seen)),
+        )
     }
 
     /// The condition that a row's transaction is one of these, and none of an earlier set.
     pub fn includes_beyond(&self, earlier: &Ended, seen: u64) -> String {
         let xid = xid8(seen);
-        let both =
-            format!("not pg_visible_in_snapshot({xid}, '{earlier}') and pg_visible_in_snapshot({xid}, '{self}')");
+        let both = format!(
+            "not pg_catalog.pg_visible_in_snapshot({xid}, '{earlier}') and pg_catalog.pg_visible_in_snapshot({xid}, '{self}')"
+        );
         earlier.unless_older("false", &both)
     }
 

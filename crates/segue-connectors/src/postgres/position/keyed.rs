@@ -71,8 +71,8 @@ impl Key {
     async fn of(client: &Client, there: &Relation) -> Result<Key> {
         let rows = client
             .query(
-                "select a.attname::text, format_type(a.atttypid, a.atttypmod)
-                 from pg_index i cross join lateral unnest(i.indkey::int2[]) with ordinality as k(num, at)
+                "select a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod)
+                 from pg_index i cross join lateral pg_catalog.unnest(i.indkey::int2[]) with ordinality as k(num, at)
                      join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.num
                  where i.indrelid = $1 and i.indisprimary and k.at <= i.indnkeyatts order by k.at",
                 &[&there.oid.unwrap_or(0)],
@@ -92,7 +92,7 @@ impl Key {
             .query_one(
                 "with recursive every(oid) as (
                      select $1::oid union select i.inhrelid from pg_inherits i join every e on i.inhparent = e.oid)
-                 select coalesce(sum(pg_table_size(oid)), 0)::int8 from every",
+                 select coalesce(sum(pg_catalog.pg_table_size(oid)), 0)::int8 from every",
                 &[&there.oid.unwrap_or(0)],
             )
             .await

@@ -99,7 +99,7 @@ async fn asked(client: &Client, sql: &str) -> Result<Vec<Option<String>>, tokio_
 /// `Unsupported` for a standby, and for a server that does not say.
 pub(super) async fn now(client: &Client) -> Result<(Server, Ended, Vec<String>)> {
     let doing = "ask the server which transactions have ended";
-    let first = "select pg_snapshot_xmin(s), pg_snapshot_xmax(s), pg_is_in_recovery() from pg_current_snapshot() s";
+    let first = "select pg_catalog.pg_snapshot_xmin(s), pg_catalog.pg_snapshot_xmax(s), pg_catalog.pg_is_in_recovery() from pg_catalog.pg_current_snapshot() s";
     let said = match asked(client, first).await {
         Err(e) if e.code() == Some(&SqlState::UNDEFINED_FUNCTION) => {
             return Err(needs_lag(
@@ -131,8 +131,8 @@ pub(super) async fn now(client: &Client) -> Result<(Server, Ended, Vec<String>)>
     // Which have not ended, subtransactions among them. What is not committed may be open: all the same, only those that failed long
     // ago are left out, so that the list stays short.
     let list = format!(
-        "begin; set local statement_timeout = 0; select coalesce(string_agg(xid::text, ','), '') from (
-             select xid, pg_xact_status(xid::text::xid8) as status from generate_series({oldest}::int8, {until}::int8 - 1) xid offset 0
+        "begin; set local statement_timeout = 0; select coalesce(pg_catalog.string_agg(xid::text, ','), '') from (
+             select xid, pg_catalog.pg_xact_status(xid::text::xid8) as status from pg_catalog.generate_series({oldest}::int8, {until}::int8 - 1) xid offset 0
          ) s where status is distinct from 'committed' and (status is distinct from 'aborted' or xid >= {until}::int8 - {ABOUT_TO_BEGIN}); commit"
     );
     let said = asked(client, &list).await.map_err(failed(doing))?;
@@ -165,7 +165,10 @@ async fn told(client: &Client, sql: &str) -> Option<String> {
 pub(super) async fn seen_until(client: &Client) -> Result<u64> {
     let doing = "ask for the moment of the read";
     let row = client
-        .query_one("select pg_snapshot_xmax(pg_current_snapshot())::text", &[])
+        .query_one(
+            "select pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text",
+            &[],
+        )
         .await
         .map_err(failed(doing))?;
     let text: String = row.get(0);
@@ -186,7 +189,7 @@ pub(super) async fn tables(client: &Client, there: &Relation) -> Result<Tables> 
             "with recursive every(oid) as (
                  select $1::oid union select i.inhrelid from pg_inherits i join every e on i.inhparent = e.oid)
              select c.oid, c.oid::regclass::text, c.relkind::text, coalesce(a.amname::text, ''),
-                 coalesce(pg_relation_filenode(c.oid), 0::oid)
+                 coalesce(pg_catalog.pg_relation_filenode(c.oid), 0::oid)
              from every join pg_class c using (oid) left join pg_am a on a.oid = c.relam",
             &[&table],
         )

@@ -12,6 +12,7 @@ use segue_core::{AssetId, CommitId, CommitRecord, Footprint, LedgerChange, Table
 mod conformance;
 mod disk;
 mod faults;
+mod kept;
 mod modes;
 mod rules;
 mod sift;

@@ -14,7 +14,7 @@ impl Harness for Files {
     }
 
     fn lacks(&self) -> &'static [Ability] {
-        &[Ability::OldVersions, Ability::Companions]
+        &[Ability::OldVersions, Ability::Companions, Ability::Passes]
     }
 
     fn keeps(&self, of: &Type, value: &str) -> Keeps {

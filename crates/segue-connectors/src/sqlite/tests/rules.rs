@@ -392,3 +392,58 @@ async fn values_change_places_where_nobody_sees_the_rows_go() {
     let refused = w.sink.commit(&record, 0, &w.ctx).await.unwrap_err();
     assert_eq!(refused.error_code(), Some(segue_diag::SQLITE_CONSTRAINT));
 }
+
+/// Rows that exchange a value meet each other when they are tried one by one; that is no fault of theirs.
+#[tokio::test]
+async fn what_changes_places_beside_a_row_that_breaks_a_rule_is_not_refused() {
+    let made = "create table related (id integer primary key, name text unique constraint short check (length(name) < 3), day text);
+        insert into related values (1, 'a', null), (2, 'b', null), (4, 'd', null), (5, 'e', null)";
+    let rows = [row(1, "b", 1), row(2, "a", 1), row(3, "long", 1), row(6, "f", 1)];
+    assert_snapshot!(sifted(made, MERGE(), &rows).await, @r"
+    3 long 1970-01-02 short  the table refuses it: CHECK constraint failed: short
+    = 1 b 1970-01-02, 2 a 1970-01-02, 4 d , 5 e , 6 f 1970-01-02
+    ");
+    // One of them breaks the rule itself: the other one finds no room then.
+    let rows = [row(1, "b", 1), row(2, "longer", 1), row(4, "e", 1), row(5, "d", 1)];
+    assert_snapshot!(sifted(made, MERGE(), &rows).await, @r"
+    1 b 1970-01-02 unique (name) name it breaks `unique (name)` of the table: another row has the same value
+    2 longer 1970-01-02 short  the table refuses it: CHECK constraint failed: short
+    = 1 a , 2 b , 4 e 1970-01-02, 5 d 1970-01-02
+    ");
+}
+
+/// Adding a rule in SQLite means making the table anew: it is somebody's own work, and is never made anew without it.
+#[tokio::test]
+async fn a_table_that_somebody_defined_anew_keeps_what_they_said() {
+    let as_found = |w: &World| -> String {
+        let sql = "select sql from sqlite_master where name = 'related'";
+        Connection::open(w.path())
+            .unwrap()
+            .query_row(sql, [], |r| r.get(0))
+            .unwrap()
+    };
+    let t = target(1, "related");
+    for change in [Change::ReplaceTable, Change::Append, MERGE()] {
+        let mut w = World::new();
+        w.land(&t, Change::Append, batch(&ROWS[..2]), None).await.unwrap();
+        // As it was declared, with a rule besides.
+        let declared = as_found(&w).replacen("related", "anew", 1);
+        let ruled = declared.replacen("\"name\" TEXT", "\"name\" TEXT not null check (name <> 'x')", 1);
+        assert_ne!(ruled, declared);
+        w.sql(&format!(
+            "{ruled}; insert into anew select * from related; drop table related; alter table anew rename to related"
+        ));
+        let before = as_found(&w);
+        w.land(&t, change.clone(), batch(&ROWS[2..]), None).await.unwrap();
+        assert_eq!(as_found(&w), before, "{change:?}");
+        for broken in [row(7, "x", 1), (Some(7), None, Some(1))] {
+            let (record, _) = w.record(&t, change.clone(), batch(&[broken]), None).await.unwrap();
+            let refused = w.sink.commit(&record, 0, &w.ctx).await.unwrap_err();
+            assert_eq!(refused.error_code(), Some(segue_diag::SQLITE_CONSTRAINT), "{change:?}");
+        }
+        assert_eq!(as_found(&w), before, "{change:?}");
+        // Given up, it stays with its rows.
+        w.sink.drop_table(&t, &w.ctx).await.unwrap();
+        assert_eq!(as_found(&w), before, "{change:?}");
+    }
+}

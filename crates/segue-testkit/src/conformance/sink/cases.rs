@@ -6,6 +6,7 @@ mod commits;
 mod footprints;
 mod hidden;
 mod names;
+mod passing;
 mod refusals;
 mod rules;
 mod staged;
@@ -114,6 +115,10 @@ cases! {
         rows_that_break_a_condition_are_refused needs Rules,
         rows_that_break_nothing_are_not_refused needs Rules,
         rows_may_exchange_a_value_that_is_unique needs Rules;
+    passing:
+        rows_that_pass_land_as_values_do needs Passes,
+        rows_that_pass_and_are_not_whole_stage_nothing needs Passes,
+        rows_that_the_table_bends_do_not_pass needs Passes;
     types:
         values_return_as_they_went,
         null_returns_as_null_of_every_type,

@@ -6,12 +6,13 @@ mod rows;
 mod rules;
 mod wrong;
 
-use super::{Ability, Harness, Keeps, Place, Rule, all};
+use super::{Ability, Case, Harness, Keeps, Place, Rule, all};
 use crate::conformance::{Broken, Held, Report, judge_all, judged};
 use arrow_array::RecordBatch;
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 use segue_core::sink::{Change, Sink, Target};
+use segue_core::wire::{Wire, WireRows};
 use segue_core::{Result, Type};
 use std::sync::Arc;
 use wrong::{Shared, Wrong};
@@ -152,6 +153,12 @@ twins! {
     RefusesInSilence => rows_that_are_not_unique_are_refused;
     /// Lets no two rows change at once.
     ExchangesNothing => rows_may_exchange_a_value_that_is_unique;
+    /// Loses the last portion of rows that pass.
+    LosesTheLastPortion => rows_that_pass_land_as_values_do;
+    /// Takes the end of what passed for the end.
+    SwallowsWhatCutsRowsOff => rows_that_pass_and_are_not_whole_stage_nothing;
+    /// Lets everything pass.
+    LetsEverythingPass => rows_that_the_table_bends_do_not_pass;
     /// Keeps milliseconds.
     LosesMicroseconds => values_return_as_they_went;
     /// Takes an empty text for none.
@@ -190,9 +197,15 @@ twins! {
 
 /// Shows of every twin that the case which is meant for it catches it. Those whose case does not apply are told as left out.
 pub async fn check(harness: &dyn Harness) -> Report {
+    check_for(harness, |_| true).await
+}
+
+/// As [`check`], for the twins of these cases alone.
+pub async fn check_for(harness: &dyn Harness, is_it: impl Fn(&Case) -> bool) -> Report {
     let (mut report, mut applies, cases) = (Report::default(), Vec::new(), all());
+    let wanted = |name: &&&str| cases.iter().find(|case| case.name == **name).is_none_or(&is_it);
     for (fault, meant) in TWINS {
-        for name in *meant {
+        for name in meant.iter().filter(wanted) {
             let Some(case) = cases.iter().find(|case| case.name == *name) else {
                 report
                     .broken
@@ -286,6 +299,10 @@ impl Place for TwinPlace {
 
     async fn forbid(&self, target: &Target, rule: Rule) -> Result<()> {
         self.place.forbid(target, rule).await
+    }
+
+    fn in_wire(&self, rows: &RecordBatch) -> Result<Option<(Wire, WireRows)>> {
+        self.place.in_wire(rows)
     }
 
     async fn write(&self, target: &Target, rows: &RecordBatch) -> Result<()> {

@@ -2,7 +2,8 @@
 
 use super::*;
 use async_trait::async_trait;
-use segue_testkit::conformance::sink::{Ability, Harness, Keeps, Place, Rule, check};
+use segue_core::wire::{Wire, WireRows};
+use segue_testkit::conformance::sink::{Ability, Harness, Keeps, Place, Rule, check, twins};
 
 struct Databases;
 
@@ -74,6 +75,26 @@ impl Place for Database {
         Ok(())
     }
 
+    fn in_wire(&self, rows: &RecordBatch) -> Result<Option<(Wire, WireRows)>> {
+        let fields = rows.schema().fields().clone();
+        let columns = fields.iter().map(|field| {
+            let of = Type::of(field)?.postgres();
+            Ok(json!({ "name": field.name(), "type": of }))
+        });
+        let wire = Wire {
+            schema: rows.schema(),
+            columns: Value::Array(columns.collect::<Result<_>>()?),
+            key: Vec::new(),
+        };
+        let mut bytes = bytes::BytesMut::new();
+        encode::rows(rows, None, &mut bytes)?;
+        let rows = WireRows {
+            rows: rows.num_rows() as u64,
+            bytes: bytes.to_vec(),
+        };
+        Ok(Some((wire, rows)))
+    }
+
     async fn write(&self, target: &Target, rows: &RecordBatch) -> Result<()> {
         let place = place::Place::parse(&target.place, "public")?.quoted();
         let names: Vec<String> = rows.schema().fields().iter().map(|f| place::quoted(f.name())).collect();
@@ -92,4 +113,11 @@ impl Place for Database {
 #[tokio::test(flavor = "multi_thread")]
 async fn it_keeps_what_every_sink_promises() {
     check(&Databases).await.expect_held();
+}
+
+/// Of what the other sinks lack; the rest is shown with them.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_breaks_a_promise_of_passing_rows_is_caught() {
+    let of_passing = |case: &segue_testkit::conformance::sink::Case| case.needs.contains(&Ability::Passes);
+    twins::check_for(&Databases, of_passing).await.expect_held();
 }

@@ -104,6 +104,50 @@ async fn a_network_that_cuts_or_stalls_anywhere_leaves_a_commit_or_none() {
     for at in [0, 3, 5, 7] {
         reset(&mut w).await;
         through(&mut w, &proxy, Trouble::StallAfterSent(sent * at / 8)).await;
+        reset(&mut w).await;
+        through(&mut w, &proxy, Trouble::StallAfterReceived(received * at / 8)).await;
+    }
+    // One that is only slow does everything.
+    reset(&mut w).await;
+    through(&mut w, &proxy, Trouble::Slow(3)).await;
+}
+
+/// Each transaction in another session: nothing of one is needed in the next, or left behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn commits_go_through_a_pooler_in_transaction_mode() {
+    for sessions in [1, 3] {
+        let mut w = World::new("create table others (id int8); insert into others values (1)").await;
+        let pooler = tokio::task::block_in_place(|| segue_testkit::postgres::Pooler::start(&w.bed.server, sessions));
+        let mut settings = w.bed.settings();
+        settings["port"] = json!(pooler.port());
+        w.sink = sink(settings);
+        w.land(Change::ReplaceTable, rows(&[(1, Some("a"))])).await.unwrap();
+        w.land(Change::ReplaceTable, rows(&[(1, Some("a")), (2, Some("b"))]))
+            .await
+            .unwrap();
+        w.land(Change::merge(["id"]), rows(&[(2, Some("c")), (3, None)]))
+            .await
+            .unwrap();
+        w.land(
+            Change::DeleteInsert { key: vec!["id".into()] },
+            rows(&[(1, Some("z")), (1, Some("y"))]),
+        )
+        .await
+        .unwrap();
+        w.sql("create unique index one_name on things (name)");
+        let staged = vec![w.stage(rows(&[(9, Some("z")), (8, Some("new"))])).await.unwrap()];
+        let schema = rows(&[]).schema();
+        let sifted = w
+            .sink
+            .sift(&w.target, schema, &Change::Append, &staged, &w.bed.ctx)
+            .await
+            .unwrap();
+        assert_eq!(sifted.refused.iter().map(|s| s.rows).sum::<u64>(), 1);
+        assert_eq!(w.table(), "1|y\n1|z\n2|c\n3|");
+        for left in [&sifted.staged, &sifted.refused] {
+            w.sink.discard(&w.target, left, None, &w.bed.ctx).await.unwrap();
+        }
+        assert_eq!(w.staged_tables(), "0");
     }
 }
 
@@ -175,7 +219,7 @@ async fn rights_that_are_lost_are_named() {
     error[SG0363]: cannot lock the table: permission denied for table theirs
       sqlstate: 42501
       table: public.theirs
-      hint: to read, this user needs SELECT on the table and USAGE on its schema; to write, CREATE on the schema and the table's rights besides
+      hint: to read, this user needs SELECT on the table and USAGE on its schema; to write, CREATE on the schema and the table's rights besides, and for some write modes TEMP on the database
     ");
     w.sql("revoke insert on theirs from clerk");
     let why = w.land(Change::Append, rows(&[(2, None)])).await.unwrap_err();

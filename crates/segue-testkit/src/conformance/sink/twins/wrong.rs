@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use segue_core::commit::CommitRecord;
 use segue_core::engine::Relation;
 use segue_core::sink::*;
+use segue_core::wire::{Wire, WireRows};
 use segue_core::{AssetId, CommitId, Ctx, Error, Footprint, Kind, Labels, Result, Span, Spans};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -419,6 +420,34 @@ impl Sink for Wrong {
             place: json!({ "mind": mind.len() - 1 }),
             ..staged
         })
+    }
+
+    fn wire_form(&self) -> Option<&'static str> {
+        self.sink.wire_form()
+    }
+
+    async fn refuses(&self, target: &Target, wire: &Wire, anew: bool, ctx: &Ctx) -> Result<Option<String>> {
+        let why = self.sink.refuses(&self.seen(target), wire, anew, ctx).await?;
+        Ok(why.filter(|_| !self.is(Fault::LetsEverythingPass)))
+    }
+
+    async fn stage_wire(
+        &self,
+        target: &Target,
+        wire: Wire,
+        rows: BoxStream<'static, Result<WireRows>>,
+        ctx: &Ctx,
+    ) -> Result<Staged> {
+        let rows = match self.fault {
+            Fault::LosesTheLastPortion => {
+                let mut all: Vec<_> = rows.collect().await;
+                all.pop();
+                futures::stream::iter(all).boxed()
+            }
+            Fault::SwallowsWhatCutsRowsOff => rows.take_while(|r| futures::future::ready(r.is_ok())).boxed(),
+            _ => rows,
+        };
+        self.sink.stage_wire(&self.seen(target), wire, rows, ctx).await
     }
 
     async fn work_out(
