@@ -3,15 +3,25 @@
 //! The names and genres of `catalogue/artists.csv` are real. The ids are made by code, popularity and followers are
 //! rounded guesses, titles are generated, and features are drawn from a seed around the usual values of the artist's
 //! genres (`catalogue/genres.csv`). Whatever is simulated says so where it is served.
+//!
+//! There are two of them. [`Catalogue::embedded`] is the demo's. [`Catalogue::full`] begins with the same artists, whose tracks
+//! are the same, and goes on with those of `catalogue/more.csv`; it also has what is commonly known of each (`known.csv`): the
+//! name in its own script, other names, country, person or group, what tells homonyms apart, and whose member someone is.
 
+mod codes;
 mod csv;
 mod generate;
+mod known;
 mod read;
+mod related;
 mod search;
 mod titles;
+mod wide;
 
 pub use crate::numbers::id_of;
+pub use known::{Alias, ArtistKind, Known};
 pub use read::{ARTISTS_FILE, GENRES_FILE};
+pub(crate) use codes::{Codes, mbid_of};
 pub(crate) use titles::album as album_title;
 
 use read::Sheets;
@@ -19,6 +29,7 @@ use search::Index;
 use segue_diag::{Diagnostic, Error, Kind, Result, Text, render};
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::OnceLock;
 
 /// The seed that features, titles and faults are drawn from unless told otherwise.
 pub const SEED: u64 = 2026;
@@ -38,6 +49,16 @@ pub struct Artist {
     pub followers: u64,
     /// The top tracks: places in [`Catalogue::tracks`], most popular first, at most ten.
     pub tracks: Vec<usize>,
+    /// What else is known; nothing, outside of the full catalogue.
+    pub known: Known,
+}
+
+impl Artist {
+    /// The name, the name in its own script, and the aliases.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let aliases = self.known.aliases.iter().map(|alias| alias.name.as_str());
+        [self.name.as_str()].into_iter().chain(self.known.native.as_deref()).chain(aliases)
+    }
 }
 
 /// A track. Everything about it is simulated.
@@ -101,10 +122,12 @@ pub struct Catalogue {
     artist_by_id: HashMap<String, usize>,
     track_by_id: HashMap<String, usize>,
     index: Index,
+    /// Made when somebody asks for it.
+    codes: OnceLock<Codes>,
 }
 
 impl Catalogue {
-    /// The catalogue that is part of the program.
+    /// The demo's catalogue, which is part of the program.
     pub fn embedded() -> Catalogue {
         Catalogue::parse(
             include_str!("../catalogue/artists.csv"),
@@ -112,6 +135,21 @@ impl Catalogue {
             SEED,
         )
         .expect("a test reads the embedded catalogue")
+    }
+
+    /// Everyone: the demo's artists and more than as many others, two hundred and more of them Korean, with names in many
+    /// scripts, and homonyms.
+    pub fn full() -> Catalogue {
+        wide::read(
+            [
+                include_str!("../catalogue/artists.csv"),
+                include_str!("../catalogue/genres.csv"),
+                include_str!("../catalogue/known.csv"),
+                include_str!("../catalogue/more.csv"),
+            ],
+            SEED,
+        )
+        .expect("a test reads the full catalogue")
     }
 
     /// The catalogue of a folder, which holds `artists.csv` and `genres.csv` as the embedded one does.
@@ -135,14 +173,20 @@ impl Catalogue {
         let (artists, genres) = read::parse(artists, genres)?;
         let listed = artists.len();
         let (artists, tracks) = generate::all(artists, &genres, seed);
-        Ok(Catalogue {
+        Ok(Catalogue::new(artists, tracks, listed))
+    }
+
+    /// Of these artists the first `listed` are real.
+    fn new(artists: Vec<Artist>, tracks: Vec<Track>, listed: usize) -> Catalogue {
+        Catalogue {
             artist_by_id: artists.iter().enumerate().map(|(i, a)| (a.id.clone(), i)).collect(),
             track_by_id: tracks.iter().enumerate().map(|(i, t)| (t.id.clone(), i)).collect(),
             index: Index::new(&artists, listed),
             artists,
             tracks,
             listed,
-        })
+            codes: OnceLock::new(),
+        }
     }
 
     /// The artists of the list, in its order. Look-alikes, which only a search finds, are not among them.
@@ -165,12 +209,27 @@ impl Catalogue {
         &self.artists[place]
     }
 
+    /// The place of the artist or look-alike with this id.
+    pub fn place_of(&self, id: &str) -> Option<usize> {
+        self.artist_by_id.get(id).copied()
+    }
+
+    /// The artists of the list who are called exactly so: more than one, if they are homonyms.
+    pub fn named(&self, name: &str) -> Vec<&Artist> {
+        self.artists().iter().filter(|a| a.name == name).collect()
+    }
+
+    /// The codes by which other services name these artists and tracks.
+    pub(crate) fn codes(&self) -> &Codes {
+        self.codes.get_or_init(|| Codes::of(&self.artists, &self.tracks))
+    }
+
     /// The track with this id.
     pub fn track(&self, id: &str) -> Option<&Track> {
         self.track_by_id.get(id).map(|i| &self.tracks[*i])
     }
 
-    /// Everyone whose name is like `query`, best first. The exact name is not always the first.
+    /// Everyone who has a name like `query`, best first. The exact name is not always the first.
     pub fn search(&self, query: &str) -> Vec<&Artist> {
         self.index.search(query).into_iter().map(|i| &self.artists[i]).collect()
     }

@@ -4,7 +4,7 @@
 //! tracks have no features, single tracks without, tracks of two artists, and names that are nearly others.
 
 use super::read::{Genres, Listed, Usual};
-use super::{Artist, Features, Track, id_of, titles};
+use super::{Artist, Features, Known, Track, id_of, titles};
 use crate::numbers::{Dice, hash64};
 use std::collections::HashSet;
 
@@ -31,11 +31,33 @@ pub(super) fn all(listed: Vec<Listed>, genres: &Genres, seed: u64) -> (Vec<Artis
             popularity: artist.popularity,
             followers: artist.followers,
             tracks: (first..first + own.len()).collect(),
+            known: Known::default(),
         });
         tracks.extend(own);
     }
     collaborate(&mut artists, &mut tracks, no_features, seed);
     let look_alikes = look_alikes(&artists);
+    artists.extend(look_alikes);
+    (artists, tracks)
+}
+
+/// Two lists as one: the listed of both, of which the first has so many and the second so many, then the look-alikes of both.
+pub(super) fn join(
+    (mut artists, mut tracks): (Vec<Artist>, Vec<Track>),
+    listed: usize,
+    (mut more, mut more_tracks): (Vec<Artist>, Vec<Track>),
+    more_listed: usize,
+) -> (Vec<Artist>, Vec<Track>) {
+    let before = tracks.len();
+    more.iter_mut().flat_map(|a| &mut a.tracks).for_each(|t| *t += before);
+    more_tracks.iter_mut().flat_map(|t| &mut t.artists).for_each(|a| *a += listed);
+    tracks.extend(more_tracks);
+    let mut look_alikes = artists.split_off(listed);
+    look_alikes.extend(more.split_off(more_listed));
+    artists.extend(more);
+    let mut taken: HashSet<String> = artists.iter().map(|a| a.id.clone()).collect();
+    // A homonym may look like whom another already looks like.
+    look_alikes.retain(|a| taken.insert(a.id.clone()));
     artists.extend(look_alikes);
     (artists, tracks)
 }
@@ -54,7 +76,7 @@ fn bare(listed: &[Listed]) -> (Option<usize>, Option<usize>) {
 }
 
 fn top_tracks(artist: &Listed, place: usize, genres: &Genres, seed: u64) -> Vec<Track> {
-    let mut dice = Dice::new(seed, &format!("tracks:{}", artist.name));
+    let mut dice = Dice::new(seed, &format!("tracks:{}", artist.key));
     let count = match dice.below(12) {
         0 => 5 + dice.below(5),
         _ => 10,
@@ -201,6 +223,7 @@ fn look_alikes(artists: &[Artist]) -> Vec<Artist> {
             name,
             genres: Vec::new(),
             tracks: Vec::new(),
+            known: Known::default(),
         })
         .filter(|look_alike| !taken.contains(look_alike.id.as_str()))
         .collect()

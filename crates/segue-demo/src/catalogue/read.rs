@@ -43,6 +43,8 @@ pub(super) struct Sheets<'a> {
 pub(super) struct Listed {
     pub(super) id: String,
     pub(super) name: String,
+    /// What the tracks are drawn from: the name, unless another artist has the same one.
+    pub(super) key: String,
     pub(super) genres: Vec<String>,
     pub(super) popularity: u8,
     pub(super) followers: u64,
@@ -168,6 +170,7 @@ fn read_artists(text: &str, genres: &Genres, mistakes: &mut Mistakes) -> Vec<Lis
         let artist = Listed {
             id: checked_id(id, &name.text, mistakes),
             name: checked_name(name, mistakes),
+            key: name.text.clone(),
             genres: checked_genres(its_genres, genres, mistakes),
             popularity: whole(popularity, "popularity", 100, mistakes) as u8,
             followers: whole(followers, "number of followers", 10_000_000_000, mistakes),
@@ -207,7 +210,7 @@ fn checked_id(field: &Field, name: &str, mistakes: &mut Mistakes) -> String {
     }
 }
 
-fn checked_name(field: &Field, mistakes: &mut Mistakes) -> String {
+pub(super) fn checked_name(field: &Field, mistakes: &mut Mistakes) -> String {
     let name = &field.text;
     if name.is_empty() {
         mistakes.add(
@@ -226,7 +229,7 @@ fn checked_name(field: &Field, mistakes: &mut Mistakes) -> String {
     name.clone()
 }
 
-fn checked_genres(field: &Field, known: &Genres, mistakes: &mut Mistakes) -> Vec<String> {
+pub(super) fn checked_genres(field: &Field, known: &Genres, mistakes: &mut Mistakes) -> Vec<String> {
     let mut genres: Vec<String> = Vec::new();
     if field.text.trim().is_empty() {
         let hint = "write one to four genres of `genres.csv`, with `;` between them: `rap;trap`";
@@ -263,7 +266,7 @@ fn checked_genres(field: &Field, known: &Genres, mistakes: &mut Mistakes) -> Vec
     genres
 }
 
-fn whole(field: &Field, what: &str, most: u64, mistakes: &mut Mistakes) -> u64 {
+pub(super) fn whole(field: &Field, what: &str, most: u64, mistakes: &mut Mistakes) -> u64 {
     match field.text.trim().parse::<u64>() {
         Ok(value) if value <= most => value,
         _ => {
@@ -275,7 +278,7 @@ fn whole(field: &Field, what: &str, most: u64, mistakes: &mut Mistakes) -> u64 {
 }
 
 /// The records below the header, all with as many fields as it has columns.
-fn lines(text: &str, columns: &[&str], mistakes: &mut Mistakes) -> Vec<Record> {
+pub(super) fn lines(text: &str, columns: &[&str], mistakes: &mut Mistakes) -> Vec<Record> {
     let (found, broken) = records(text);
     for mistake in broken {
         let hint =
@@ -312,13 +315,14 @@ fn lines(text: &str, columns: &[&str], mistakes: &mut Mistakes) -> Vec<Record> {
     lines
 }
 
-struct Mistakes {
-    file: &'static str,
-    list: Vec<Diagnostic>,
+/// What is wrong with a file, as it is found.
+pub(super) struct Mistakes {
+    pub(super) file: &'static str,
+    pub(super) list: Vec<Diagnostic>,
 }
 
 impl Mistakes {
-    fn add(&mut self, bytes: &Range<usize>, message: String, hint: impl Into<String>) {
+    pub(super) fn add(&mut self, bytes: &Range<usize>, message: String, hint: impl Into<String>) {
         let span = self.span(bytes.clone());
         self.list
             .push(Diagnostic::error(DEMO_CATALOGUE, Some(span), message).hint(hint));

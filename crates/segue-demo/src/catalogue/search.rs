@@ -4,14 +4,14 @@
 
 use super::Artist;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Less alike than this is not found.
 const LEAST_LIKENESS: f64 = 0.18;
 /// A query longer than this is cut: nobody's name is.
 const MOST_CHARS: usize = 200;
 
-/// The names of a catalogue, prepared for searching.
+/// The names of a catalogue, aliases among them, prepared for searching.
 #[derive(Debug)]
 pub(super) struct Index {
     names: Vec<Name>,
@@ -21,6 +21,8 @@ pub(super) struct Index {
 
 #[derive(Debug)]
 struct Name {
+    /// Whose it is.
+    artist: usize,
     /// In plain letters, with a space at each end, so that whole words are found.
     spaced: String,
     pieces: usize,
@@ -32,24 +34,26 @@ impl Index {
     /// An index of these artists, of whom the first `listed` are real.
     pub(super) fn new(artists: &[Artist], listed: usize) -> Index {
         let mut with_piece: HashMap<[char; 3], Vec<usize>> = HashMap::new();
-        let names = artists.iter().enumerate().map(|(i, artist)| {
-            let plain = plain(&artist.name);
-            let pieces = pieces(&plain);
-            pieces.iter().for_each(|p| with_piece.entry(*p).or_default().push(i));
-            Name {
-                spaced: format!(" {plain} "),
-                pieces: pieces.len(),
-                popularity: artist.popularity,
-                listed: i < listed,
+        let mut names: Vec<Name> = Vec::new();
+        for (i, artist) in artists.iter().enumerate() {
+            for name in artist.names() {
+                let plain = plain(name);
+                let pieces = pieces(&plain);
+                let place = names.len();
+                pieces.iter().for_each(|p| with_piece.entry(*p).or_default().push(place));
+                names.push(Name {
+                    artist: i,
+                    spaced: format!(" {plain} "),
+                    pieces: pieces.len(),
+                    popularity: artist.popularity,
+                    listed: i < listed,
+                });
             }
-        });
-        Index {
-            names: names.collect(),
-            with_piece,
         }
+        Index { names, with_piece }
     }
 
-    /// Places of the names that are like the query, best first.
+    /// Places of the artists who have a name like the query, best first, each once.
     pub(super) fn search(&self, query: &str) -> Vec<usize> {
         let query = plain(&query.chars().take(MOST_CHARS).collect::<String>());
         let wanted = pieces(&query);
@@ -64,11 +68,13 @@ impl Index {
             let likeness = likeness(&query, wanted.len(), common, name);
             if likeness >= LEAST_LIKENESS {
                 let weight = likeness + f64::from(name.popularity) / 100.0;
-                found.push(((weight * 1e6) as u64, name.listed, place));
+                found.push(((weight * 1e6) as u64, name.listed, name.artist));
             }
         }
-        found.sort_by_key(|(weight, listed, place)| (Reverse(*weight), Reverse(*listed), *place));
-        found.into_iter().map(|(_, _, place)| place).collect()
+        found.sort_by_key(|(weight, listed, artist)| (Reverse(*weight), Reverse(*listed), *artist));
+        let mut seen = HashSet::new();
+        let artists = found.into_iter().map(|(_, _, artist)| artist);
+        artists.filter(|artist| seen.insert(*artist)).collect()
     }
 }
 

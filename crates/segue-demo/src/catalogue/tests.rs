@@ -434,3 +434,5 @@ fn quoted_values_come_back_as_they_were() {
         assert_eq!(records.len(), 2, "seed {seed}");
     }
 }
+
+mod full;
