@@ -8,6 +8,7 @@
 //! are the same, and goes on with those of `catalogue/more.csv`; it also has what is commonly known of each (`known.csv`): the
 //! name in its own script, other names, country, person or group, what tells homonyms apart, and whose member someone is.
 
+mod albums;
 mod codes;
 mod csv;
 mod generate;
@@ -19,17 +20,18 @@ mod titles;
 mod wide;
 
 pub use crate::numbers::id_of;
+pub(crate) use codes::{Codes, mbid_of};
 pub use known::{Alias, ArtistKind, Known};
 pub use read::{ARTISTS_FILE, GENRES_FILE};
-pub(crate) use codes::{Codes, mbid_of};
-pub(crate) use titles::album as album_title;
 
 use read::Sheets;
 use search::Index;
+pub(crate) use search::plain as plain_letters;
 use segue_diag::{Diagnostic, Error, Kind, Result, Text, render};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::OnceLock;
+use titles::album as album_title;
 
 /// The seed that features, titles and faults are drawn from unless told otherwise.
 pub const SEED: u64 = 2026;
@@ -57,7 +59,10 @@ impl Artist {
     /// The name, the name in its own script, and the aliases.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let aliases = self.known.aliases.iter().map(|alias| alias.name.as_str());
-        [self.name.as_str()].into_iter().chain(self.known.native.as_deref()).chain(aliases)
+        [self.name.as_str()]
+            .into_iter()
+            .chain(self.known.native.as_deref())
+            .chain(aliases)
     }
 }
 

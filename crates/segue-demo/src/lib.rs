@@ -1,8 +1,9 @@
-//! The reference project, embedded, with a stand-in for Spotify.
+//! The reference project, embedded, with stand-ins for the services it talks to.
 //!
 //! In reading order:
 //! [`catalogue`]: who there is: real artists and their genres; their tracks and audio features are simulated from a seed.
-//! [`standin`]: a server on loopback that answers as Spotify's Web API does, with its limits and, when told, its troubles.
+//! [`standin`]: servers on loopback that answer as Spotify, MusicBrainz, Deezer, ReccoBeats and ListenBrainz do, with their limits
+//! and, when told, their troubles.
 //! [`project`]: the music project's files, to be copied into a folder and run.
 //! [`oracle`]: the similar artists worked out once more, in plain Rust, for tests to compare with.
 
@@ -13,4 +14,4 @@ pub mod project;
 pub mod standin;
 
 pub use catalogue::Catalogue;
-pub use standin::{Fault, FaultKind, Limits, Options, Standin, Stats, serve};
+pub use standin::{Fault, FaultKind, Limits, Options, Service, Standin, Stats, serve};

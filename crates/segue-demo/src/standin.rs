@@ -1,38 +1,46 @@
-//! A server on loopback that answers as Spotify's Web API does, with its limits and, when told, its troubles.
+//! Servers on loopback that answer as the services of the music project do, with their limits and, when told, their troubles.
 //!
-//! | Path | Is |
-//! |---|---|
-//! | `POST /api/token` | a token for client credentials |
-//! | `GET /v1/…` | search, artists, top tracks, audio features, albums, in the shapes that Spotify documents |
-//! | `GET /bench/pages/{small\|large}` | a million records, made as fast as they can be sent; needs no token |
-//! | `/_control/…` | stats, recent requests, faults, reset; not counted, never limited |
+//! A stand-in is of one [`Service`]; each says at the head of its file what it offers and where that is written down:
+//! [`spotify`], [`musicbrainz`], [`deezer`], [`reccobeats`], [`listenbrainz`]. The rest is the same for all: requests pass the
+//! [`gate`], which counts them and keeps to the limits ([`window`]); [`faults`] says what can go wrong, [`board`] whom it meets,
+//! [`spoil`] what becomes of an answer. Every one has `/_control/…` ([`control`]): stats, recent requests, faults, reset; these
+//! are not counted and never limited. Spotify's also has `/bench/pages/{small|large}`: a million records, made as fast as they
+//! can be sent, without a token.
 //!
-//! Everything that it answers follows from the catalogue, the seed and the requests; [`answer`](api) decides, as
-//! ordinary code, and only [`http`] awaits.
+//! Everything that they answer follows from the catalogue, the seed and the requests, as ordinary code; only [`http`] awaits.
 
-mod api;
 mod bench;
 mod board;
+mod class;
 mod control;
+mod deezer;
 mod faults;
 mod gate;
 mod http;
+mod listenbrainz;
+mod musicbrainz;
 mod options;
+mod reccobeats;
+mod reply;
 mod request;
-mod shapes;
+mod service;
 mod spoil;
+mod spotify;
 mod stats;
-mod tokens;
 mod window;
 
+pub use class::Class;
 pub use faults::{Fault, FaultKind, Pattern};
 pub use options::{CLIENT_ID, CLIENT_SECRET, Clock, Limits, Options};
-pub use request::Class;
+pub use service::Service;
 pub use stats::Stats;
 
-use gate::Gate;
+use gate::{Gate, Verdict};
 use parking_lot::Mutex;
+use reply::Reply;
+use request::Request;
 use segue_diag::{Error, Kind, Result};
+use service::Api;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -43,7 +51,7 @@ use tokio::task::JoinHandle;
 ///
 /// Errors: the port is taken or may not be used (`Unavailable`, `Denied`).
 pub async fn serve(options: Options, ready: impl FnOnce(SocketAddr)) -> Result<()> {
-    let (listener, address) = listen(options.port).await?;
+    let (listener, address) = listen(&options).await?;
     let server = Arc::new(Server::new(options, address));
     ready(address);
     http::serve(listener, server, std::future::pending()).await
@@ -60,7 +68,7 @@ pub struct Standin {
 impl Standin {
     /// Starts one in a task of its own; when this returns, requests are answered.
     pub async fn start(options: Options) -> Result<Standin> {
-        let (listener, address) = listen(options.port).await?;
+        let (listener, address) = listen(&options).await?;
         let server = Arc::new(Server::new(options, address));
         let (stop, stopped) = oneshot::channel();
         // A dropped sender stops it as well.
@@ -79,12 +87,12 @@ impl Standin {
         format!("http://{}", self.address)
     }
 
-    /// What `SPOTIFY_API_URL` is to be.
+    /// What stands before the paths that a client names: what `SPOTIFY_API_URL` is to be, of Spotify's.
     pub fn api_url(&self) -> String {
-        format!("{}/v1", self.url())
+        format!("{}{}", self.url(), self.server.options.service.root())
     }
 
-    /// What `SPOTIFY_TOKEN_URL` is to be.
+    /// What `SPOTIFY_TOKEN_URL` is to be, of Spotify's.
     pub fn token_url(&self) -> String {
         format!("{}/api/token", self.url())
     }
@@ -128,6 +136,7 @@ struct Server {
     options: Options,
     base: String,
     bench: bench::Bench,
+    api: &'static dyn Api,
     gate: Mutex<Gate>,
 }
 
@@ -136,14 +145,41 @@ impl Server {
         let base = format!("http://{address}");
         Server {
             bench: bench::Bench::new(options.bench_records, &base),
+            api: options.service.api(),
             gate: Mutex::new(Gate::new(&options)),
             base,
             options,
         }
     }
+
+    /// Answers a request.
+    fn answer(&self, request: &Request<'_>) -> Reply {
+        if let Some(what) = request.control() {
+            return self.control(&what, request);
+        }
+        let class = self.api.class(request);
+        let now = self.options.clock.now();
+        let (verdict, left) = {
+            let mut gate = self.gate.lock();
+            (gate.judge(class, request, now, self.api), gate.left(now))
+        };
+        let mut reply = match verdict {
+            Verdict::Refused(reply) => reply,
+            Verdict::Admitted(trouble) => {
+                let (reply, in_vain) = trouble.spoil(self.api.answer(self, request));
+                if let Some(kind) = in_vain {
+                    self.gate.lock().faults.take_back(kind);
+                }
+                reply
+            }
+        };
+        self.api.finish(&mut reply, left, now);
+        reply
+    }
 }
 
-async fn listen(port: u16) -> Result<(TcpListener, SocketAddr)> {
+async fn listen(options: &Options) -> Result<(TcpListener, SocketAddr)> {
+    let (port, title) = (options.port, options.service.title());
     let failed = |e: std::io::Error| {
         let kind = match e.kind() {
             std::io::ErrorKind::PermissionDenied => Kind::Denied,
@@ -151,7 +187,7 @@ async fn listen(port: u16) -> Result<(TcpListener, SocketAddr)> {
         };
         Error::new(
             kind,
-            format!("the stand-in for Spotify cannot listen on 127.0.0.1:{port}"),
+            format!("the stand-in for {title} cannot listen on 127.0.0.1:{port}"),
         )
         .hint("stop what uses this port, or give another one (0 takes any free one)")
         .caused_by(e)

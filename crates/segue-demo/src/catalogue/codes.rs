@@ -20,6 +20,7 @@ const TRIES: u64 = 64;
 pub(crate) struct Codes {
     artist_by_mbid: HashMap<String, usize>,
     track_by_mbid: HashMap<String, usize>,
+    track_by_recco: HashMap<String, usize>,
     artist_by_number: HashMap<u64, usize>,
     track_by_number: HashMap<u64, usize>,
     track_by_isrc: HashMap<String, usize>,
@@ -56,6 +57,7 @@ impl Codes {
         Codes {
             artist_by_mbid: artist_ids().map(|(i, id)| (mbid_of("artist", id), i)).collect(),
             track_by_mbid: track_ids().map(|(i, id)| (mbid_of("recording", id), i)).collect(),
+            track_by_recco: track_ids().map(|(i, id)| (mbid_of("recco", id), i)).collect(),
             artist_by_number: artist_ids().map(|(i, id)| (Codes::number("artist", id), i)).collect(),
             track_by_number: track_ids().map(|(i, id)| (Codes::number("track", id), i)).collect(),
             track_by_isrc,
@@ -71,6 +73,11 @@ impl Codes {
     /// The place of the track whose recording has this MBID, in lower case.
     pub(crate) fn track_of_mbid(&self, mbid: &str) -> Option<usize> {
         self.track_by_mbid.get(mbid).copied()
+    }
+
+    /// The place of the track that has this id at ReccoBeats, in lower case.
+    pub(crate) fn track_of_recco(&self, id: &str) -> Option<usize> {
+        self.track_by_recco.get(id).copied()
     }
 
     /// The place of the artist with this number.
@@ -105,5 +112,6 @@ fn free_isrc(track_id: &str, taken: &HashMap<String, usize>) -> String {
     let codes = (first..first + TRIES).map(|code| format!("ZZSEG26{:05}", code % ISRCS));
     let mut free = codes.filter(|code| !taken.contains_key(code));
     // A catalogue that is nearly full of codes goes on with longer ones.
-    free.next().unwrap_or_else(|| format!("ZZSEG26{:07}", hash64(track_id) % 10_000_000))
+    free.next()
+        .unwrap_or_else(|| format!("ZZSEG26{:07}", hash64(track_id) % 10_000_000))
 }

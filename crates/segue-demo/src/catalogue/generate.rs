@@ -50,7 +50,10 @@ pub(super) fn join(
 ) -> (Vec<Artist>, Vec<Track>) {
     let before = tracks.len();
     more.iter_mut().flat_map(|a| &mut a.tracks).for_each(|t| *t += before);
-    more_tracks.iter_mut().flat_map(|t| &mut t.artists).for_each(|a| *a += listed);
+    more_tracks
+        .iter_mut()
+        .flat_map(|t| &mut t.artists)
+        .for_each(|a| *a += listed);
     tracks.extend(more_tracks);
     let mut look_alikes = artists.split_off(listed);
     look_alikes.extend(more.split_off(more_listed));

@@ -40,7 +40,9 @@ impl Index {
                 let plain = plain(name);
                 let pieces = pieces(&plain);
                 let place = names.len();
-                pieces.iter().for_each(|p| with_piece.entry(*p).or_default().push(place));
+                pieces
+                    .iter()
+                    .for_each(|p| with_piece.entry(*p).or_default().push(place));
                 names.push(Name {
                     artist: i,
                     spaced: format!(" {plain} "),
@@ -93,7 +95,7 @@ fn likeness(query: &str, wanted: usize, common: usize, name: &Name) -> f64 {
 }
 
 /// Lower case, single spaces, without the marks of Latin letters.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let lower: String = text.to_lowercase().chars().map(unmarked).collect();
     lower.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -127,7 +127,7 @@ pub(super) fn track(dice: &mut Dice) -> String {
 }
 
 /// A title of an album.
-pub(crate) fn album(dice: &mut Dice) -> String {
+pub(super) fn album(dice: &mut Dice) -> String {
     let (first, second) = (FIRST[dice.below(FIRST.len())], SECOND[dice.below(SECOND.len())]);
     match dice.below(3) {
         0 => format!("The {first} {second}"),

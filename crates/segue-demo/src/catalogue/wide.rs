@@ -87,7 +87,17 @@ fn read_more(text: &str, before: &[Listed], genres: &Genres, mistakes: &mut Mist
     let mut taken: HashSet<String> = before.iter().map(|a| a.id.clone()).collect();
     let mut artists = Vec::new();
     for record in read::lines(text, &MORE_COLUMNS, mistakes) {
-        let [name, native, note, country, kind, its_genres, popularity, aliases, member_of] = fields(&record);
+        let [
+            name,
+            native,
+            note,
+            country,
+            kind,
+            its_genres,
+            popularity,
+            aliases,
+            member_of,
+        ] = fields(&record);
         let known = known([native, note, country, kind, aliases, member_of], mistakes);
         let mut key = name.text.clone();
         if taken.contains(&id_of("artist", &key)) {
@@ -129,7 +139,11 @@ fn known([native, note, country, kind, aliases, member_of]: [&Field; 6], mistake
         "person" => Some(ArtistKind::Person),
         "group" => Some(ArtistKind::Group),
         other => {
-            mistakes.add(&kind.bytes, format!("`{other}` is no kind of artist"), "write person or group");
+            mistakes.add(
+                &kind.bytes,
+                format!("`{other}` is no kind of artist"),
+                "write person or group",
+            );
             None
         }
     };
@@ -138,7 +152,9 @@ fn known([native, note, country, kind, aliases, member_of]: [&Field; 6], mistake
         note: note.text.clone(),
         country: Some(country.text.clone()),
         kind,
-        aliases: parts(aliases).filter_map(|part| alias(part, aliases, mistakes)).collect(),
+        aliases: parts(aliases)
+            .filter_map(|part| alias(part, aliases, mistakes))
+            .collect(),
         member_of: parts(member_of).map(str::to_string).collect(),
     }
 }

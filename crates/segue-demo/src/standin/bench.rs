@@ -3,8 +3,9 @@
 //! A record is a fixed text with fixed places for digits, so a page is one copy a record and a few bytes written over it:
 //! nothing is formatted, nothing is kept, and page 9,999 costs what page 0 costs. The same offset always gives the same bytes.
 
+use super::reply::Reply;
 use super::request::Pairs;
-use super::shapes::{Reply, api_error};
+use super::spotify::shapes::api_error;
 use crate::numbers::mix;
 
 /// The longest page.

@@ -1,7 +1,8 @@
 //! The switchboard: which faults are on, and which of them meets a request.
 
+use super::class::Class;
 use super::faults::{Fault, FaultKind, Pattern};
-use super::request::{Class, Request};
+use super::request::Request;
 use super::spoil::{Spoil, Trouble};
 use super::window::until;
 use crate::numbers::{hash64, mix, unit};
@@ -44,12 +45,19 @@ struct Try {
 /// What a fault makes of a request before it is answered.
 #[derive(Debug, PartialEq)]
 pub(super) enum Refusal {
-    Blocked { seconds: u64 },
+    Blocked {
+        seconds: u64,
+    },
     Forbidden,
-    RateLimited { seconds: u64 },
+    RateLimited {
+        seconds: u64,
+    },
     RateLimitedUntil(Timestamp),
+    /// Too many, and what it says of when to come again is not so.
+    Lie(String),
     ExpiredToken,
     ServerError(u16),
+    ErrorInBody,
     NotJson,
 }
 
@@ -113,7 +121,7 @@ impl Board {
         Some(life)
     }
 
-    /// A block or a closed door that this request meets. It comes before limits and before anything transient.
+    /// A block, a closed door or an outage that this request meets. It comes before limits and before anything transient.
     pub(super) fn shut(&mut self, class: Class, now: Timestamp) -> Option<Refusal> {
         for kind in [FaultKind::BlockedAccount, FaultKind::BlockedPath] {
             let Some(active) = self.on.get_mut(&kind).filter(|a| a.aims_at(class)) else {
@@ -124,13 +132,22 @@ impl Board {
                 return Some(Refusal::Blocked { seconds });
             }
         }
-        let active = self.on.get_mut(&FaultKind::Forbidden).filter(|a| a.aims_at(class))?;
-        active.seen += 1;
-        if active.seen <= active.fault.after {
-            return None;
+        for kind in [FaultKind::Forbidden, FaultKind::Outage] {
+            let Some(active) = self.on.get_mut(&kind).filter(|a| a.aims_at(class)) else {
+                continue;
+            };
+            active.seen += 1;
+            if !active.may_fire() {
+                continue;
+            }
+            let status = active.fault.status.unwrap_or(500);
+            self.count(kind);
+            return Some(match kind {
+                FaultKind::Forbidden => Refusal::Forbidden,
+                _ => Refusal::ServerError(status),
+            });
         }
-        self.count(FaultKind::Forbidden);
-        Some(Refusal::Forbidden)
+        None
     }
 
     /// What happens to a request that is admitted: a refusal, or trouble with its answer.
@@ -180,6 +197,8 @@ impl Board {
                 ));
             }
             FaultKind::NotJson => return Err(Refusal::NotJson),
+            FaultKind::ErrorInBody => return Err(Refusal::ErrorInBody),
+            FaultKind::LyingRetryAfter => return Err(Refusal::Lie(lie(fault.seconds, roll))),
             FaultKind::Slow => trouble.delay = Duration::from_millis(fault.ms.unwrap_or(300)),
             FaultKind::CutBody => trouble.spoil = Some(Spoil::Cut),
             FaultKind::TruncatedJson => trouble.spoil = Some(Spoil::Truncate),
@@ -190,10 +209,10 @@ impl Board {
         Ok(trouble)
     }
 
-    /// The transient fault of this try, if any: never two at once, never at two tries in a row.
+    /// The fault that comes and goes and is due at this try, if any: never two at once, never at two tries in a row.
     fn transient(&mut self, class: Class, key: u64, before: Try, with_token: bool) -> Option<Fault> {
         let mut chosen = None;
-        for kind in FaultKind::TRANSIENT {
+        for kind in FaultKind::PASSING {
             let Some(active) = self.on.get_mut(&kind).filter(|a| a.aims_at(class)) else {
                 continue;
             };
@@ -296,17 +315,27 @@ impl Active {
     }
 }
 
+/// What a server says that has no idea when to come again: so many seconds, or one of what is seen in the wild. The next try is
+/// admitted whatever it was.
+fn lie(seconds: Option<u64>, roll: u64) -> String {
+    const LIES: [&str; 6] = ["0", "86400", "-1", "soon", "1.5", "Thu, 01 Jan 1970 00:00:00 GMT"];
+    seconds.map_or_else(|| LIES[(roll % 6) as usize].to_string(), |s| s.to_string())
+}
+
 /// So many seconds, rounded up.
 pub(super) fn whole_seconds(length: Duration) -> u64 {
     length.as_secs() + u64::from(length.subsec_nanos() > 0)
 }
 
+/// The first whole second that is not before this moment.
+pub(super) fn whole_second(moment: Timestamp) -> i64 {
+    moment
+        .as_second()
+        .saturating_add(i64::from(moment.subsec_nanosecond() > 0))
+}
+
 /// At least so many seconds later, on a whole second, because a date in a header has no finer ones.
 fn later(now: Timestamp, seconds: u64) -> Timestamp {
-    let up = i64::from(now.subsec_nanosecond() > 0);
-    let then = now
-        .as_second()
-        .saturating_add(up)
-        .saturating_add(i64::try_from(seconds).unwrap_or(i64::MAX));
+    let then = whole_second(now).saturating_add(i64::try_from(seconds).unwrap_or(i64::MAX));
     Timestamp::from_second(then).unwrap_or(Timestamp::MAX)
 }

@@ -1,7 +1,7 @@
 //! The stand-in's own controls: stats, recent requests, faults, reset. They are not counted and never limited.
 
+use super::reply::Reply;
 use super::request::Request;
-use super::shapes::Reply;
 use super::{Fault, FaultKind, Server};
 use segue_diag::{Error, Kind};
 use serde_json::{Value, json};

@@ -40,11 +40,17 @@ pub enum FaultKind {
     Forbidden,
     /// 200 with a page of HTML.
     NotJson,
+    /// 500 (or `status`) for every request, retries too: for so many in a row as `times` says, or until it is turned off.
+    Outage,
+    /// 200, and in the body the service's own error that it is busy.
+    ErrorInBody,
+    /// Too many requests, with a `Retry-After` that is not so: `seconds`, or 0, a day, a date that is past, no number at all.
+    LyingRetryAfter,
 }
 
 impl FaultKind {
     /// Every kind.
-    pub const ALL: [FaultKind; 14] = [
+    pub const ALL: [FaultKind; 17] = [
         FaultKind::RateLimitSeconds,
         FaultKind::RateLimitDate,
         FaultKind::BlockedAccount,
@@ -59,6 +65,9 @@ impl FaultKind {
         FaultKind::DuplicatedPage,
         FaultKind::Forbidden,
         FaultKind::NotJson,
+        FaultKind::Outage,
+        FaultKind::ErrorInBody,
+        FaultKind::LyingRetryAfter,
     ];
 
     /// The kinds that never cost a record: the next try of the same request is answered rightly, or nothing needs to be
@@ -73,6 +82,22 @@ impl FaultKind {
         FaultKind::NotJson,
         FaultKind::Slow,
         FaultKind::DuplicatedPage,
+    ];
+
+    /// The kinds that are decided anew at each try: the transient ones, and two that a retry mends as well, but only where a client
+    /// knows the service's words (`error_in_body`) or does not believe all that it says (`lying_retry_after`).
+    pub(super) const PASSING: [FaultKind; 11] = [
+        FaultKind::RateLimitSeconds,
+        FaultKind::RateLimitDate,
+        FaultKind::ExpiredToken,
+        FaultKind::ServerError,
+        FaultKind::CutBody,
+        FaultKind::TruncatedJson,
+        FaultKind::NotJson,
+        FaultKind::Slow,
+        FaultKind::DuplicatedPage,
+        FaultKind::ErrorInBody,
+        FaultKind::LyingRetryAfter,
     ];
 
     /// The kind as it is written.
@@ -92,6 +117,9 @@ impl FaultKind {
             FaultKind::DuplicatedPage => "duplicated_page",
             FaultKind::Forbidden => "forbidden",
             FaultKind::NotJson => "not_json",
+            FaultKind::Outage => "outage",
+            FaultKind::ErrorInBody => "error_in_body",
+            FaultKind::LyingRetryAfter => "lying_retry_after",
         }
     }
 
@@ -99,14 +127,15 @@ impl FaultKind {
     fn takes(self, setting: &str) -> bool {
         use FaultKind::*;
         match setting {
-            "every" | "chance" | "times" => !matches!(self, BlockedAccount | BlockedPath | Forbidden),
+            "every" | "chance" => !matches!(self, BlockedAccount | BlockedPath | Forbidden | Outage),
+            "times" => !matches!(self, BlockedAccount | BlockedPath | Forbidden),
             "path" => !matches!(self, BlockedAccount | ShortToken),
             "seconds" => matches!(
                 self,
-                RateLimitSeconds | RateLimitDate | BlockedAccount | BlockedPath | ShortToken
+                RateLimitSeconds | RateLimitDate | BlockedAccount | BlockedPath | ShortToken | LyingRetryAfter
             ),
             "ms" => self == Slow,
-            "status" => self == ServerError,
+            "status" => matches!(self, ServerError | Outage),
             _ => true,
         }
     }
@@ -177,9 +206,9 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// The fault as it is with nothing said: transient ones and wrong types with a chance of 0.1, the others always.
+    /// The fault as it is with nothing said: passing ones and wrong types with a chance of 0.1, the others always.
     pub fn of(kind: FaultKind) -> Fault {
-        let rare = FaultKind::TRANSIENT.contains(&kind) || kind == FaultKind::WrongType;
+        let rare = FaultKind::PASSING.contains(&kind) || kind == FaultKind::WrongType;
         Fault {
             kind,
             pattern: if rare { Pattern::Chance(0.1) } else { Pattern::Always },

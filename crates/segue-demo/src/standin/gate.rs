@@ -1,15 +1,16 @@
 //! The gate that every request passes: counted, identified, blocked, limited, troubled, in this order.
 
 use super::board::{Board, Refusal, whole_seconds};
-use super::request::{Class, Request};
-use super::shapes::{Reply, api_error};
+use super::class::Class;
+use super::reply::Reply;
+use super::request::Request;
+use super::service::{Api, Refused};
 use super::spoil::Trouble;
-use super::tokens::{Tokens, Worth};
-use super::window::{Peak, Window};
+use super::spotify::tokens::Tokens;
+use super::window::{Left, Peak, Window, admit};
 use super::{Options, Stats};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
-use serde_json::json;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ const MOST_RECENT: usize = 1000;
 pub(super) struct Gate {
     pub(super) faults: Board,
     pub(super) tokens: Tokens,
-    window: Option<Window>,
+    windows: Vec<Window>,
     peak: Peak,
     /// When the first and the last request came.
     span: Option<(Timestamp, Timestamp)>,
@@ -39,7 +40,7 @@ impl Gate {
         Gate {
             faults: Board::new(options.seed, &options.faults),
             tokens: Tokens::default(),
-            window: options.limits.window().map(|(most, length)| Window::new(most, length)),
+            windows: options.limits.windows(options.service),
             peak: Peak::default(),
             span: None,
             asked: [0; Class::ALL.len()],
@@ -48,20 +49,27 @@ impl Gate {
         }
     }
 
-    pub(super) fn judge(&mut self, class: Class, request: &Request<'_>, now: Timestamp) -> Verdict {
+    pub(super) fn judge(&mut self, class: Class, request: &Request<'_>, now: Timestamp, api: &dyn Api) -> Verdict {
         self.count(class, request, now);
         let refusal = match class {
             Class::Token | Class::Other => None,
-            Class::Bench => self.refuse(class, now),
-            _ => self.stranger(request, now).or_else(|| self.refuse(class, now)),
+            Class::Bench => self.refuse(class, now, api),
+            _ => api
+                .stranger(request, &self.tokens, now)
+                .or_else(|| self.refuse(class, now, api)),
         };
         if let Some(reply) = refusal {
             return Verdict::Refused(reply);
         }
         match self.faults.meet(class, request, now) {
             Ok(trouble) => Verdict::Admitted(trouble),
-            Err(refusal) => Verdict::Refused(reply(refusal)),
+            Err(refusal) => Verdict::Refused(reply(refusal, api)),
         }
+    }
+
+    /// What the first limit has left; `None` without limits.
+    pub(super) fn left(&mut self, now: Timestamp) -> Option<Left> {
+        Some(self.windows.first_mut()?.left(now))
     }
 
     pub(super) fn stats(&self) -> Stats {
@@ -92,9 +100,7 @@ impl Gate {
         self.asked = [0; Class::ALL.len()];
         self.refused = 0;
         self.recent.clear();
-        if let Some(window) = &mut self.window {
-            window.clear();
-        }
+        self.windows.iter_mut().for_each(Window::clear);
     }
 
     fn count(&mut self, class: Class, request: &Request<'_>, now: Timestamp) {
@@ -112,57 +118,40 @@ impl Gate {
         }
     }
 
-    /// Whoever comes without a good token.
-    fn stranger(&self, request: &Request<'_>, now: Timestamp) -> Option<Reply> {
-        match request.bearer() {
-            None if request.authorization.is_some() => {
-                Some(api_error(400, "Only valid bearer authentication supported"))
-            }
-            None | Some("") => Some(api_error(401, "No token provided")),
-            Some(token) => match self.tokens.worth(token, now) {
-                Worth::Good => None,
-                Worth::Expired => Some(api_error(401, "The access token expired")),
-                Worth::Unknown => Some(api_error(401, "Invalid access token")),
-            },
-        }
-    }
-
     /// Blocks, closed doors, limits.
-    fn refuse(&mut self, class: Class, now: Timestamp) -> Option<Reply> {
+    fn refuse(&mut self, class: Class, now: Timestamp, api: &dyn Api) -> Option<Reply> {
         if let Some(refusal) = self.faults.shut(class, now) {
-            return Some(reply(refusal));
+            return Some(reply(refusal, api));
         }
-        let wait = self.window.as_mut()?.admit(now).err()?;
+        let full = admit(&mut self.windows, now).err()?;
         self.refused += 1;
-        Some(too_many(whole_seconds(wait).max(1).to_string()))
+        let refused = api.refuse(if full.is_quota {
+            Refused::Quota
+        } else {
+            Refused::TooMany
+        });
+        Some(match api.says_when() {
+            true => refused.retry_after(whole_seconds(full.wait).max(1).to_string()),
+            false => refused,
+        })
     }
 }
 
-/// What a refused request is told.
-fn reply(refusal: Refusal) -> Reply {
+/// What a request is told that a fault refuses.
+fn reply(refusal: Refusal, api: &dyn Api) -> Reply {
     match refusal {
-        Refusal::Blocked { seconds } => Reply {
-            retry_after: Some(seconds.to_string()),
-            ..Reply::json(
-                429,
-                &json!({ "error": { "status": 429, "message": "API rate limit exceeded", "reason": "QUOTA_EXCEEDED" } }),
-            )
-        },
-        Refusal::Forbidden => api_error(403, "Forbidden"),
-        Refusal::RateLimited { seconds } => too_many(seconds.to_string()),
-        Refusal::RateLimitedUntil(then) => match DateTimePrinter::new().timestamp_to_rfc9110_string(&then) {
-            Ok(date) => too_many(date),
-            Err(_) => too_many("1".into()),
-        },
-        Refusal::ExpiredToken => api_error(401, "The access token expired"),
-        Refusal::ServerError(status) => api_error(
-            status,
-            match status {
-                502 => "Bad gateway.",
-                503 => "Service temporarily unavailable",
-                _ => "Internal server error",
-            },
-        ),
+        Refusal::Blocked { seconds } => api.refuse(Refused::Quota).retry_after(seconds.to_string()),
+        Refusal::Forbidden => api.refuse(Refused::Forbidden),
+        Refusal::RateLimited { seconds } => api.refuse(Refused::TooMany).retry_after(seconds.to_string()),
+        Refusal::RateLimitedUntil(then) => {
+            let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&then);
+            api.refuse(Refused::TooMany)
+                .retry_after(date.unwrap_or_else(|_| "1".into()))
+        }
+        Refusal::Lie(when) => api.refuse(Refused::TooMany).retry_after(when),
+        Refusal::ExpiredToken => api.refuse(Refused::ExpiredToken),
+        Refusal::ServerError(status) => api.refuse(Refused::Server(status)),
+        Refusal::ErrorInBody => api.refuse(Refused::InBody),
         Refusal::NotJson => Reply {
             content_type: "text/html; charset=utf-8",
             ..Reply::bytes(
@@ -170,12 +159,5 @@ fn reply(refusal: Refusal) -> Reply {
                 "<!DOCTYPE html>\n<html><body><h1>We will be right back</h1></body></html>\n",
             )
         },
-    }
-}
-
-fn too_many(retry_after: String) -> Reply {
-    Reply {
-        retry_after: Some(retry_after),
-        ..api_error(429, "API rate limit exceeded")
     }
 }

@@ -1,12 +1,12 @@
 //! The one place that awaits: HTTP in, HTTP out.
 
 use super::Server;
+use super::reply::Reply;
 use super::request::Request;
-use super::shapes::Reply;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, RETRY_AFTER, USER_AGENT};
 use axum::http::{HeaderValue, StatusCode, request::Parts};
 use axum::response::{IntoResponse, Response};
 use axum::serve::ListenerExt;
@@ -26,6 +26,7 @@ pub(super) async fn serve(
     server: Arc<Server>,
     until: impl Future<Output = ()> + Send + 'static,
 ) -> Result<()> {
+    let title = server.options.service.title();
     let app = Router::new().fallback(handle).with_state(server);
     // Without this a small answer waits for the client's delayed acknowledgement, 40 ms.
     let listener = listener.tap_io(|io| {
@@ -33,7 +34,7 @@ pub(super) async fn serve(
             tracing::debug!(%error, "cannot turn off Nagle's algorithm");
         }
     });
-    let failed = |e| Error::new(Kind::Unavailable, "the stand-in for Spotify stopped serving").caused_by(e);
+    let failed = |e| Error::new(Kind::Unavailable, format!("the stand-in for {title} stopped serving")).caused_by(e);
     axum::serve(listener, app)
         .with_graceful_shutdown(until)
         .await
@@ -44,11 +45,14 @@ async fn handle(State(server): State<Arc<Server>>, parts: Parts, body: Body) -> 
     let Ok(body) = axum::body::to_bytes(body, LONGEST_BODY).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
+    let header = |name: HeaderName| parts.headers.get(name).map(|v| v.to_str().unwrap_or_default());
     let request = Request {
         method: parts.method.as_str(),
         path: parts.uri.path(),
         query: parts.uri.query().unwrap_or_default(),
-        authorization: parts.headers.get(AUTHORIZATION).map(|v| v.to_str().unwrap_or_default()),
+        authorization: header(AUTHORIZATION),
+        user_agent: header(USER_AGENT),
+        accept: header(ACCEPT),
         body: &body,
     };
     let reply = server.answer(&request);
@@ -71,6 +75,11 @@ fn response(reply: Reply) -> Response {
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     if let Some(value) = reply.retry_after.and_then(|text| HeaderValue::from_str(&text).ok()) {
         headers.insert(RETRY_AFTER, value);
+    }
+    for (name, value) in reply.headers {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
     }
     response
 }

@@ -1,6 +1,7 @@
 //! How a stand-in behaves from its start.
 
-use super::Fault;
+use super::window::Window;
+use super::{Fault, Service};
 use crate::catalogue::{Catalogue, SEED};
 use jiff::Timestamp;
 use segue_diag::{Error, Kind};
@@ -17,6 +18,8 @@ pub const CLIENT_SECRET: &str = "segue-demo-secret";
 /// Everything that a stand-in is started with.
 #[derive(Clone)]
 pub struct Options {
+    /// Whom it stands in for.
+    pub service: Service,
     /// The port on 127.0.0.1; 0 takes any free one.
     pub port: u16,
     /// How many requests are admitted.
@@ -38,9 +41,10 @@ pub struct Options {
 }
 
 impl Options {
-    /// The usual options with this catalogue: any free port, no limits, no faults.
+    /// The usual options with this catalogue: Spotify, any free port, no limits, no faults.
     pub fn new(catalogue: Arc<Catalogue>) -> Options {
         Options {
+            service: Service::Spotify,
             port: 0,
             limits: Limits::Fast,
             faults: Vec::new(),
@@ -60,25 +64,27 @@ impl Default for Options {
     }
 }
 
-/// How many requests are admitted. One that is refused gets 429 and is counted; it does not fill the window.
+/// How many requests are admitted. One that is refused is told so in the service's way (429, mostly) and counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Limits {
     /// As many as come.
     #[default]
     Fast,
-    /// As Spotify does: a rolling window of 30 seconds. Its number is unpublished; here it is 180.
+    /// As the service does. Spotify: a rolling window of 30 seconds, whose number is unpublished, here 180; in development mode
+    /// also 600 a day. MusicBrainz: one a second, and whoever goes on asking stays refused. Deezer: 50 in any 5 seconds.
+    /// ReccoBeats: unpublished, here 60 in any 30 seconds. ListenBrainz: unpublished, here 30 in each 10 seconds by the clock.
     Real,
     /// At most so many in any second.
     PerSecond(u32),
 }
 
 impl Limits {
-    /// The most requests in any window of this length.
-    pub(super) fn window(self) -> Option<(usize, Duration)> {
+    /// The windows of these limits for a service.
+    pub(super) fn windows(self, service: Service) -> Vec<Window> {
         match self {
-            Limits::Fast => None,
-            Limits::Real => Some((180, Duration::from_secs(30))),
-            Limits::PerSecond(n) => Some((n as usize, Duration::from_secs(1))),
+            Limits::Fast => Vec::new(),
+            Limits::Real => service.api().limits(),
+            Limits::PerSecond(n) => vec![Window::new(n as usize, Duration::from_secs(1))],
         }
     }
 }
@@ -94,7 +100,7 @@ impl FromStr for Limits {
             "real" => Ok(Limits::Real),
             _ => rate().map(Limits::PerSecond).ok_or_else(|| {
                 Error::new(Kind::Invalid, format!("`{text}` is no limit of the stand-in"))
-                    .hint("write `fast` (none), `real` (180 in 30 s) or a rate like `200/s`")
+                    .hint("write `fast` (none), `real` (the service's own) or a rate like `200/s`")
             }),
         }
     }

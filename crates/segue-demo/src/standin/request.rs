@@ -1,83 +1,6 @@
-//! A request, taken apart: what it asks for, and which class of paths it belongs to.
+//! A request, taken apart: its path, its query, who sent it.
 
-use segue_diag::{Error, Kind, closest};
 use std::borrow::Cow;
-use std::fmt;
-use std::str::FromStr;
-
-/// A class of paths, by which requests are counted and faults are aimed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Class {
-    /// `/api/token`
-    Token,
-    /// `/v1/search`
-    Search,
-    /// `/v1/artists/{id}`
-    Artist,
-    /// `/v1/artists?ids=`
-    Artists,
-    /// `/v1/artists/{id}/top-tracks`
-    TopTracks,
-    /// `/v1/artists/{id}/albums`
-    Albums,
-    /// `/v1/audio-features`
-    AudioFeatures,
-    /// `/bench/pages/{kind}`
-    Bench,
-    /// Anything else.
-    Other,
-}
-
-impl Class {
-    /// Every class, in the order in which they are counted.
-    pub const ALL: [Class; 9] = [
-        Class::Token,
-        Class::Search,
-        Class::Artist,
-        Class::Artists,
-        Class::TopTracks,
-        Class::Albums,
-        Class::AudioFeatures,
-        Class::Bench,
-        Class::Other,
-    ];
-
-    /// The class as it is written in stats and faults.
-    pub fn name(self) -> &'static str {
-        match self {
-            Class::Token => "token",
-            Class::Search => "search",
-            Class::Artist => "artist",
-            Class::Artists => "artists",
-            Class::TopTracks => "top_tracks",
-            Class::Albums => "albums",
-            Class::AudioFeatures => "audio_features",
-            Class::Bench => "bench",
-            Class::Other => "other",
-        }
-    }
-}
-
-impl fmt::Display for Class {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Class {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Class, Error> {
-        Class::ALL.into_iter().find(|c| c.name() == text).ok_or_else(|| {
-            let names = Class::ALL.map(Class::name);
-            let hint = match closest(text, names) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("the classes are {}", names.join(", ")),
-            };
-            Error::new(Kind::Invalid, format!("there is no class of paths `{text}`")).hint(hint)
-        })
-    }
-}
 
 /// A request as the answering code sees it.
 pub(super) struct Request<'a> {
@@ -85,61 +8,23 @@ pub(super) struct Request<'a> {
     pub(super) path: &'a str,
     pub(super) query: &'a str,
     pub(super) authorization: Option<&'a str>,
+    pub(super) user_agent: Option<&'a str>,
+    pub(super) accept: Option<&'a str>,
     pub(super) body: &'a [u8],
 }
 
-/// What a request asks for.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Call {
-    Token,
-    Search,
-    Artist(String),
-    Artists,
-    TopTracks(String),
-    Albums(String),
-    AudioFeatures,
-    AudioFeature(String),
-    Bench(String),
-    Control(String),
-    Unknown,
-}
-
-impl Call {
-    /// The class that it is counted in; `None` is not counted at all.
-    pub(super) fn class(&self) -> Option<Class> {
-        Some(match self {
-            Call::Token => Class::Token,
-            Call::Search => Class::Search,
-            Call::Artist(_) => Class::Artist,
-            Call::Artists => Class::Artists,
-            Call::TopTracks(_) => Class::TopTracks,
-            Call::Albums(_) => Class::Albums,
-            Call::AudioFeatures | Call::AudioFeature(_) => Class::AudioFeatures,
-            Call::Bench(_) => Class::Bench,
-            Call::Unknown => Class::Other,
-            Call::Control(_) => return None,
-        })
-    }
-}
-
 impl Request<'_> {
-    /// What it asks for. A slash at the end makes no difference.
-    pub(super) fn call(&self) -> Call {
+    /// The parts of the path. A slash at the end makes no difference.
+    pub(super) fn parts(&self) -> Vec<&str> {
         let path = self.path.strip_suffix('/').unwrap_or(self.path);
-        let parts: Vec<&str> = path.split('/').skip(1).collect();
-        let text = |part: &str| decode(part, false).into_owned();
-        match parts[..] {
-            ["api", "token"] => Call::Token,
-            ["v1", "search"] => Call::Search,
-            ["v1", "artists"] => Call::Artists,
-            ["v1", "artists", id] => Call::Artist(text(id)),
-            ["v1", "artists", id, "top-tracks"] => Call::TopTracks(text(id)),
-            ["v1", "artists", id, "albums"] => Call::Albums(text(id)),
-            ["v1", "audio-features"] => Call::AudioFeatures,
-            ["v1", "audio-features", id] => Call::AudioFeature(text(id)),
-            ["bench", "pages", kind] => Call::Bench(text(kind)),
-            ["_control", what] => Call::Control(text(what)),
-            _ => Call::Unknown,
+        path.split('/').skip(1).collect()
+    }
+
+    /// What it asks the stand-in itself for: `stats` of `/_control/stats`.
+    pub(super) fn control(&self) -> Option<String> {
+        match self.parts()[..] {
+            ["_control", what] => Some(decode(what, false).into_owned()),
+            _ => None,
         }
     }
 
@@ -172,12 +57,22 @@ impl Pairs {
 
     /// The first value of this name.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+        self.all(name).next()
+    }
+
+    /// Every value of this name.
+    pub(super) fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(n, _)| n == name).map(|(_, v)| v.as_str())
+    }
+
+    /// The whole number of this name: `usual` if it is not given, `None` if it is none.
+    pub(super) fn number(&self, name: &str, usual: usize) -> Option<usize> {
+        self.get(name).map_or(Some(usual), |text| text.parse().ok())
     }
 }
 
 /// Undoes percent encoding, and `+` for a space where `plus`. What is no valid escape stays; what is no UTF-8 becomes U+FFFD.
-fn decode(text: &str, plus: bool) -> Cow<'_, str> {
+pub(super) fn decode(text: &str, plus: bool) -> Cow<'_, str> {
     let escaped = text.contains('%') || (plus && text.contains('+'));
     if !escaped {
         return Cow::Borrowed(text);

@@ -1,7 +1,7 @@
 //! Right answers, made wrong.
 
 use super::faults::FaultKind;
-use super::shapes::Reply;
+use super::reply::Reply;
 use crate::numbers::mix;
 use axum::body::Bytes;
 use serde_json::{Value, json};
@@ -95,9 +95,20 @@ fn wrong_type(value: &mut Value, bits: u64) -> bool {
     true
 }
 
-/// The list of records in an answer: of a page, of a search, or of many by id.
+/// The list of records in an answer: of a page, of a search, of many by id, or the answer itself.
 fn records(value: &mut Value) -> Option<&mut Vec<Value>> {
-    const LISTS: [&str; 4] = ["items", "tracks", "artists", "audio_features"];
+    const LISTS: [&str; 7] = [
+        "items",
+        "tracks",
+        "artists",
+        "audio_features",
+        "data",
+        "content",
+        "recordings",
+    ];
+    if value.is_array() {
+        return value.as_array_mut();
+    }
     let fields = value.as_object_mut()?;
     let name = LISTS.into_iter().find(|name| fields.contains_key(*name))?;
     match fields.get_mut(name)? {

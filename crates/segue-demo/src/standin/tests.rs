@@ -2,20 +2,28 @@ use super::*;
 use crate::catalogue::{Catalogue, id_of};
 use insta::assert_snapshot;
 use jiff::Timestamp;
-use request::Request;
 use serde_json::Value;
-use shapes::Reply;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 mod api;
+mod deezer;
+mod development;
 mod faults;
 mod gate;
 mod hostile;
+mod listenbrainz;
+mod musicbrainz;
+mod reccobeats;
 mod socket;
+mod troubles;
 
 static EMBEDDED: LazyLock<Arc<Catalogue>> = LazyLock::new(|| Arc::new(Catalogue::embedded()));
+static FULL: LazyLock<Arc<Catalogue>> = LazyLock::new(|| Arc::new(Catalogue::full()));
+
+/// A client that says who it is and how to reach it.
+const AGENT: &str = "segue-tests/1 (tests@example.org)";
 
 /// A stand-in without a socket, at 12:00 on the first of May, and a clock that moves when told.
 struct Bare {
@@ -52,6 +60,16 @@ impl Bare {
         Bare::new(|options| options.faults = faults.to_vec())
     }
 
+    /// Of another service, with the full catalogue.
+    fn of(service: Service, limits: Limits, faults: &[Fault]) -> Bare {
+        Bare::new(|options| {
+            options.service = service;
+            options.catalogue = FULL.clone();
+            options.limits = limits;
+            options.faults = faults.to_vec();
+        })
+    }
+
     fn wait(&self, length: Duration) {
         self.millis.fetch_add(length.as_millis() as i64, Ordering::Relaxed);
     }
@@ -63,8 +81,29 @@ impl Bare {
             path,
             query,
             authorization,
+            user_agent: Some(AGENT),
+            accept: None,
             body: body.as_bytes(),
         })
+    }
+
+    /// A GET without a token, as this client and wanting this.
+    fn ask_as(&self, target: &str, user_agent: Option<&str>, accept: Option<&str>) -> Reply {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        self.server.answer(&Request {
+            method: "GET",
+            path,
+            query,
+            authorization: None,
+            user_agent,
+            accept,
+            body: b"",
+        })
+    }
+
+    /// A GET without a token.
+    fn ask(&self, target: &str) -> Reply {
+        self.ask_as(target, Some(AGENT), None)
     }
 
     /// A header with a new token.
@@ -115,6 +154,23 @@ fn line(reply: &Reply) -> String {
         reply.status,
         String::from_utf8_lossy(&reply.body).trim()
     )
+}
+
+/// The artist of the full catalogue who is called so.
+fn artist(name: &str) -> &'static crate::catalogue::Artist {
+    FULL.named(name).first().copied().unwrap_or_else(|| panic!("no {name}"))
+}
+
+/// The names of an object's fields, in order of the alphabet.
+fn fields(value: &Value) -> String {
+    let mut names: Vec<&str> = value
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, _)| name.as_str())
+        .collect();
+    names.sort_unstable();
+    names.join(" ")
 }
 
 fn radiohead() -> String {

@@ -16,7 +16,10 @@ fn with(letters: std::ops::RangeInclusive<char>) -> usize {
 }
 
 fn artist(name: &str) -> &'static Artist {
-    FULL.artists().iter().find(|a| a.name == name).unwrap_or_else(|| panic!("no {name}"))
+    FULL.artists()
+        .iter()
+        .find(|a| a.name == name)
+        .unwrap_or_else(|| panic!("no {name}"))
 }
 
 #[test]
@@ -39,11 +42,22 @@ fn the_demos_catalogue_is_its_beginning_with_the_same_tracks() {
 fn there_are_more_than_six_hundred_and_two_hundred_of_them_korean_with_hangul() {
     let artists = FULL.artists();
     assert!(artists.len() >= 600, "{}", artists.len());
-    let korean: Vec<&Artist> = artists.iter().filter(|a| a.known.country.as_deref() == Some("KR")).collect();
+    let korean: Vec<&Artist> = artists
+        .iter()
+        .filter(|a| a.known.country.as_deref() == Some("KR"))
+        .collect();
     assert!(korean.len() >= 200, "{}", korean.len());
     for artist in &korean {
-        assert!(artist.names().any(|n| has(n, '가'..='힣')), "{} has no Hangul", artist.name);
-        assert!(artist.names().any(|n| n.is_ascii()), "{} is in Hangul only", artist.name);
+        assert!(
+            artist.names().any(|n| has(n, '가'..='힣')),
+            "{} has no Hangul",
+            artist.name
+        );
+        assert!(
+            artist.names().any(|n| n.is_ascii()),
+            "{} is in Hangul only",
+            artist.name
+        );
     }
     assert_snapshot!(format!(
         "{} artists, {} Korean; tracks {}; names {}; kana {}, Han {}, Cyrillic {}, Greek {}, Arabic {}, Hebrew {}, Devanagari {}, Thai {}, accents {}",
@@ -64,11 +78,23 @@ fn each_is_whole_and_every_id_is_its_own() {
     for (place, artist) in catalogue.artists().iter().enumerate() {
         assert!((1..=4).contains(&artist.genres.len()), "{}", artist.name);
         assert!(artist.followers > 0 && artist.known.kind.is_some(), "{}", artist.name);
-        assert!(artist.known.country.as_deref().is_some_and(|c| c.len() == 2), "{}", artist.name);
+        assert!(
+            artist.known.country.as_deref().is_some_and(|c| c.len() == 2),
+            "{}",
+            artist.name
+        );
         let aliases: Vec<&Alias> = artist.known.aliases.iter().collect();
-        assert!(aliases.iter().all(|a| a.name.trim() == a.name && a.name != artist.name), "{}", artist.name);
+        assert!(
+            aliases.iter().all(|a| a.name.trim() == a.name && a.name != artist.name),
+            "{}",
+            artist.name
+        );
         for group in &artist.known.member_of {
-            assert!(names.contains(group.as_str()), "{} is in {group}, which is not there", artist.name);
+            assert!(
+                names.contains(group.as_str()),
+                "{} is in {group}, which is not there",
+                artist.name
+            );
         }
         for track in &artist.tracks {
             assert!(catalogue.tracks()[*track].artists.contains(&place), "{}", artist.name);
@@ -83,11 +109,20 @@ fn homonyms_are_two_with_a_note_each() {
         by_name.entry(&artist.name).or_default().push(&artist.known.note);
     }
     let homonyms = by_name.into_iter().filter(|(_, notes)| notes.len() > 1);
-    let shown: Vec<String> = homonyms.map(|(name, notes)| format!("{name}: {}", notes.join(" | "))).collect();
+    let shown: Vec<String> = homonyms
+        .map(|(name, notes)| format!("{name}: {}", notes.join(" | ")))
+        .collect();
     assert_snapshot!(shown.join("\n"), @"");
     assert_eq!(FULL.named("Nirvana").len(), 2);
-    let [one, other] = FULL.named("Nirvana")[..] else { panic!() };
-    let titles = |a: &Artist| a.tracks.iter().map(|t| FULL.tracks()[*t].name.clone()).collect::<Vec<_>>();
+    let [one, other] = FULL.named("Nirvana")[..] else {
+        panic!()
+    };
+    let titles = |a: &Artist| {
+        a.tracks
+            .iter()
+            .map(|t| FULL.tracks()[*t].name.clone())
+            .collect::<Vec<_>>()
+    };
     assert_ne!(titles(one), titles(other));
 }
 
@@ -104,12 +139,28 @@ fn names_have_the_corners_of_real_ones() {
 
 #[test]
 fn what_is_known_is_shown() {
-    let shown = ["IU", "aespa", "Björk", "Kino", "Vangelis", "G-DRAGON", "Guns N' Roses", "Bill Evans"].map(|name| {
+    let shown = [
+        "IU",
+        "aespa",
+        "Björk",
+        "Kino",
+        "Vangelis",
+        "G-DRAGON",
+        "Guns N' Roses",
+        "Bill Evans",
+    ]
+    .map(|name| {
         let known = &artist(name).known;
         let aliases: Vec<String> = known
             .aliases
             .iter()
-            .map(|a| format!("{}{}", a.locale.as_ref().map(|l| format!("{l}:")).unwrap_or_default(), a.name))
+            .map(|a| {
+                format!(
+                    "{}{}",
+                    a.locale.as_ref().map(|l| format!("{l}:")).unwrap_or_default(),
+                    a.name
+                )
+            })
             .collect();
         format!(
             "{name} = {:?} {:?} {:?} {:?} {aliases:?} {:?}",
@@ -153,9 +204,17 @@ fn related_artists_share_a_genre_and_are_related_from_both_sides() {
     for (other, nearness) in &related {
         assert!(*other != place && (0.0..=1.0).contains(nearness));
         let other_artist = FULL.artist_at(*other);
-        assert!(other_artist.genres.iter().any(|g| artist("aespa").genres.contains(g)), "{}", other_artist.name);
+        assert!(
+            other_artist.genres.iter().any(|g| artist("aespa").genres.contains(g)),
+            "{}",
+            other_artist.name
+        );
     }
-    let names: Vec<&str> = related.iter().take(5).map(|(i, _)| FULL.artist_at(*i).name.as_str()).collect();
+    let names: Vec<&str> = related
+        .iter()
+        .take(5)
+        .map(|(i, _)| FULL.artist_at(*i).name.as_str())
+        .collect();
     assert_snapshot!(names.join(", "), @"");
     let back = FULL.related(related[0].0, 1000).into_iter().find(|(i, _)| *i == place);
     assert!(back.is_some_and(|(_, other)| (other - related[0].1).abs() < 1e-12));

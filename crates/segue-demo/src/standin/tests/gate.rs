@@ -96,11 +96,11 @@ fn limits_are_written_as_words_or_rates() {
     fast
     real
     200/s
-    `0/s` is no limit of the stand-in (write `fast` (none), `real` (180 in 30 s) or a rate like `200/s`)
-    `-1/s` is no limit of the stand-in (write `fast` (none), `real` (180 in 30 s) or a rate like `200/s`)
-    `200` is no limit of the stand-in (write `fast` (none), `real` (180 in 30 s) or a rate like `200/s`)
-    `Fast` is no limit of the stand-in (write `fast` (none), `real` (180 in 30 s) or a rate like `200/s`)
-    `` is no limit of the stand-in (write `fast` (none), `real` (180 in 30 s) or a rate like `200/s`)
+    `0/s` is no limit of the stand-in (write `fast` (none), `real` (the service's own) or a rate like `200/s`)
+    `-1/s` is no limit of the stand-in (write `fast` (none), `real` (the service's own) or a rate like `200/s`)
+    `200` is no limit of the stand-in (write `fast` (none), `real` (the service's own) or a rate like `200/s`)
+    `Fast` is no limit of the stand-in (write `fast` (none), `real` (the service's own) or a rate like `200/s`)
+    `` is no limit of the stand-in (write `fast` (none), `real` (the service's own) or a rate like `200/s`)
     ");
 }
 

@@ -13,7 +13,7 @@ async fn exchange(standin: &Standin, bytes: &[u8]) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-async fn get(standin: &Standin, target: &str, token: &str) -> String {
+pub(super) async fn get(standin: &Standin, target: &str, token: &str) -> String {
     let request =
         format!("GET {target} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n");
     exchange(standin, request.as_bytes()).await

@@ -1,41 +1,13 @@
 //! The JSON that Spotify documents, with `"simulated": true` on what no one played.
 
+use super::Mode;
 use crate::catalogue::{Artist, Catalogue, Features, Track};
 use crate::numbers::{hash64, id_of};
-use axum::body::Bytes;
+use crate::standin::reply::Reply;
 use serde_json::{Value, json};
-use std::time::Duration;
-
-/// An answer, before it is sent.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Reply {
-    pub(super) status: u16,
-    pub(super) content_type: &'static str,
-    pub(super) retry_after: Option<String>,
-    pub(super) body: Bytes,
-    /// Waits so long before it is sent.
-    pub(super) delay: Duration,
-    /// Ends the connection in the middle of the body.
-    pub(super) cut: bool,
-}
-
-impl Reply {
-    pub(super) fn bytes(status: u16, body: impl Into<Bytes>) -> Reply {
-        Reply {
-            status,
-            content_type: "application/json; charset=utf-8",
-            body: body.into(),
-            ..Reply::default()
-        }
-    }
-
-    pub(super) fn json(status: u16, value: &Value) -> Reply {
-        Reply::bytes(status, value.to_string())
-    }
-}
 
 /// An error of the Web API.
-pub(super) fn api_error(status: u16, message: &str) -> Reply {
+pub(in crate::standin) fn api_error(status: u16, message: &str) -> Reply {
     Reply::json(status, &json!({ "error": { "status": status, "message": message } }))
 }
 
@@ -48,11 +20,12 @@ pub(super) fn oauth_error(status: u16, error: &str, description: &str) -> Reply 
 pub(super) struct Shapes<'a> {
     pub(super) catalogue: &'a Catalogue,
     pub(super) base: &'a str,
+    pub(super) mode: Mode,
 }
 
 impl Shapes<'_> {
     pub(super) fn artist(&self, artist: &Artist) -> Value {
-        json!({
+        let whole = json!({
             "external_urls": links("artist", &artist.id),
             "followers": { "href": null, "total": artist.followers },
             "genres": artist.genres,
@@ -63,7 +36,16 @@ impl Shapes<'_> {
             "popularity": artist.popularity,
             "type": "artist",
             "uri": format!("spotify:artist:{}", artist.id),
-        })
+        });
+        self.without(&["followers", "popularity"], whole)
+    }
+
+    /// The object, in development mode without these fields.
+    fn without(&self, fields: &[&str], mut object: Value) -> Value {
+        if let (Mode::Development, Some(object)) = (self.mode, object.as_object_mut()) {
+            object.retain(|name, _| !fields.contains(&name.as_str()));
+        }
+        object
     }
 
     /// An artist inside another object.
@@ -80,8 +62,8 @@ impl Shapes<'_> {
 
     pub(super) fn track(&self, track: &Track) -> Value {
         let artists: Vec<&Artist> = track.artists.iter().map(|a| self.catalogue.artist_at(*a)).collect();
-        let isrc = format!("ZZSEG26{:05}", hash64(&track.id) % 100_000);
-        json!({
+        let isrc = self.catalogue.codes().isrc(&track.id);
+        let whole = json!({
             "album": self.album(artists[0], &track.album),
             "artists": artists.iter().map(|a| self.artist_in_short(a)).collect::<Vec<_>>(),
             "disc_number": 1,
@@ -100,7 +82,8 @@ impl Shapes<'_> {
             "type": "track",
             "uri": format!("spotify:track:{}", track.id),
             "simulated": true,
-        })
+        });
+        self.without(&["popularity"], whole)
     }
 
     pub(super) fn album(&self, artist: &Artist, title: &str) -> Value {

@@ -1,9 +1,10 @@
 //! Tokens: handed out for client credentials, good for a while.
 
-use super::request::{Pairs, Request};
-use super::shapes::{Reply, oauth_error};
-use super::{Options, Server};
+use super::shapes::oauth_error;
 use crate::numbers::id_of;
+use crate::standin::reply::Reply;
+use crate::standin::request::{Pairs, Request};
+use crate::standin::{Options, Server};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
@@ -12,20 +13,20 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 /// How long a token is good for.
-pub(super) const LIFE: Duration = Duration::from_secs(3600);
+pub(in crate::standin) const LIFE: Duration = Duration::from_secs(3600);
 /// So many tokens are remembered at most; then those that are over are forgotten.
 const MOST: usize = 10_000;
 
 /// The tokens that were handed out, with their ends.
 #[derive(Default)]
-pub(super) struct Tokens {
+pub(in crate::standin) struct Tokens {
     ends: HashMap<String, Timestamp>,
-    pub(super) issued: u64,
+    pub(in crate::standin) issued: u64,
 }
 
 /// What a token is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Worth {
+pub(in crate::standin) enum Worth {
     Good,
     Expired,
     Unknown,
@@ -44,7 +45,7 @@ impl Tokens {
         token
     }
 
-    pub(super) fn worth(&self, token: &str, now: Timestamp) -> Worth {
+    pub(in crate::standin) fn worth(&self, token: &str, now: Timestamp) -> Worth {
         match self.ends.get(token) {
             Some(end) if *end > now => Worth::Good,
             Some(_) => Worth::Expired,
@@ -55,7 +56,7 @@ impl Tokens {
 
 impl Server {
     /// Answers `POST /api/token`.
-    pub(super) fn token(&self, request: &Request<'_>) -> Reply {
+    pub(in crate::standin) fn token(&self, request: &Request<'_>) -> Reply {
         if request.method != "POST" {
             return oauth_error(405, "invalid_request", "use POST");
         }
