@@ -12,6 +12,7 @@ mod albums;
 mod codes;
 mod csv;
 mod generate;
+mod isrcs;
 mod known;
 mod read;
 mod related;
@@ -24,6 +25,7 @@ pub(crate) use codes::{Codes, mbid_of};
 pub use known::{Alias, ArtistKind, Known};
 pub use read::{ARTISTS_FILE, GENRES_FILE};
 
+use isrcs::Isrcs;
 use read::Sheets;
 use search::Index;
 pub(crate) use search::plain as plain_letters;
@@ -127,8 +129,9 @@ pub struct Catalogue {
     artist_by_id: HashMap<String, usize>,
     track_by_id: HashMap<String, usize>,
     index: Index,
-    /// Made when somebody asks for it.
+    /// These are made when somebody asks for them.
     codes: OnceLock<Codes>,
+    isrcs: OnceLock<Isrcs>,
 }
 
 impl Catalogue {
@@ -191,6 +194,7 @@ impl Catalogue {
             tracks,
             listed,
             codes: OnceLock::new(),
+            isrcs: OnceLock::new(),
         }
     }
 

@@ -1,7 +1,7 @@
-//! The codes by which other services name the same artists and tracks: MBIDs, ISRCs, Deezer's numbers.
+//! The codes by which other services name the same artists and tracks: MBIDs, ReccoBeats's ids, Deezer's numbers.
 //!
-//! They are made from hashes and are no codes of theirs: the UUIDs belong to nobody, the ISRCs have a country that does not exist,
-//! and the numbers are larger than any that Deezer has given.
+//! They are made from hashes and are no codes of theirs: the UUIDs belong to nobody, and the numbers are larger than any that
+//! Deezer has given.
 
 use super::{Artist, Track};
 use crate::numbers::{hash64, hash128, mix};
@@ -10,10 +10,6 @@ use std::collections::HashMap;
 /// Where Deezer's numbers begin.
 const FIRST_NUMBER: u64 = 9_000_000_000;
 const NUMBERS: u64 = 900_000_000;
-/// So many ISRCs are there.
-const ISRCS: u64 = 100_000;
-/// So many neighbours of a code are looked at.
-const TRIES: u64 = 64;
 
 /// The codes of a catalogue, and who has them.
 #[derive(Debug)]
@@ -23,8 +19,6 @@ pub(crate) struct Codes {
     track_by_recco: HashMap<String, usize>,
     artist_by_number: HashMap<u64, usize>,
     track_by_number: HashMap<u64, usize>,
-    track_by_isrc: HashMap<String, usize>,
-    isrc_by_track: HashMap<String, String>,
 }
 
 /// A UUID of version 4 for this. The kinds are MusicBrainz's (`artist`, `recording`, `area`, …) and ReccoBeats's `recco`.
@@ -45,13 +39,6 @@ pub(crate) fn mbid_of(kind: &str, id: &str) -> String {
 
 impl Codes {
     pub(super) fn of(artists: &[Artist], tracks: &[Track]) -> Codes {
-        let mut isrc_by_track = HashMap::with_capacity(tracks.len());
-        let mut track_by_isrc = HashMap::with_capacity(tracks.len());
-        for (place, track) in tracks.iter().enumerate() {
-            let isrc = free_isrc(&track.id, &track_by_isrc);
-            track_by_isrc.insert(isrc.clone(), place);
-            isrc_by_track.insert(track.id.clone(), isrc);
-        }
         let artist_ids = || artists.iter().map(|a| a.id.as_str()).enumerate();
         let track_ids = || tracks.iter().map(|t| t.id.as_str()).enumerate();
         Codes {
@@ -60,8 +47,6 @@ impl Codes {
             track_by_recco: track_ids().map(|(i, id)| (mbid_of("recco", id), i)).collect(),
             artist_by_number: artist_ids().map(|(i, id)| (Codes::number("artist", id), i)).collect(),
             track_by_number: track_ids().map(|(i, id)| (Codes::number("track", id), i)).collect(),
-            track_by_isrc,
-            isrc_by_track,
         }
     }
 
@@ -90,28 +75,8 @@ impl Codes {
         self.track_by_number.get(&number).copied()
     }
 
-    /// The place of the track with this ISRC, in capitals.
-    pub(crate) fn track_of_isrc(&self, isrc: &str) -> Option<usize> {
-        self.track_by_isrc.get(isrc).copied()
-    }
-
-    /// The ISRC of the track with this id.
-    pub(crate) fn isrc(&self, track_id: &str) -> &str {
-        self.isrc_by_track.get(track_id).map_or("", String::as_str)
-    }
-
     /// Deezer's number of an `artist`, a `track` or an `album`.
     pub(crate) fn number(kind: &str, id: &str) -> u64 {
         FIRST_NUMBER + hash64(&format!("deezer:{kind}:{id}")) % NUMBERS
     }
-}
-
-/// An ISRC that nobody before has: two recordings with one would be taken for the same.
-fn free_isrc(track_id: &str, taken: &HashMap<String, usize>) -> String {
-    let first = hash64(track_id) % ISRCS;
-    let codes = (first..first + TRIES).map(|code| format!("ZZSEG26{:05}", code % ISRCS));
-    let mut free = codes.filter(|code| !taken.contains_key(code));
-    // A catalogue that is nearly full of codes goes on with longer ones.
-    free.next()
-        .unwrap_or_else(|| format!("ZZSEG26{:07}", hash64(track_id) % 10_000_000))
 }

@@ -188,10 +188,9 @@ impl<'a> Asked<'a> {
     }
 
     fn track(&self, id: &str) -> Result<Value, Reply> {
-        let codes = self.catalogue.codes();
         let place = match id.strip_prefix("isrc:") {
-            Some(isrc) => codes.track_of_isrc(&isrc.to_uppercase()),
-            None => id.parse().ok().and_then(|n| codes.track_of_number(n)),
+            Some(isrc) => self.catalogue.track_of_isrc(isrc),
+            None => id.parse().ok().and_then(|n| self.catalogue.codes().track_of_number(n)),
         };
         let track = place.map(|p| &self.catalogue.tracks()[p]);
         track.map(|t| self.shapes.track(t)).ok_or_else(no_data)

@@ -242,7 +242,7 @@ impl Asked<'_> {
         if isrc.len() != 12 || !isrc.bytes().all(|b| b.is_ascii_alphanumeric()) {
             return Err(error(400, "Invalid isrc."));
         }
-        let place = self.catalogue.codes().track_of_isrc(&isrc);
+        let place = self.catalogue.track_of_isrc(&isrc);
         let track = place.map(|p| &self.catalogue.tracks()[p]);
         let track = track.ok_or_else(|| error(404, "Not Found"))?;
         Ok(self.shapes.isrc(&isrc, track, &include))

@@ -102,7 +102,7 @@ struct Asked<'a> {
 /// A track as ReccoBeats keeps it. Of some recordings it has two.
 struct Record<'a> {
     track: &'a Track,
-    isrc: &'a str,
+    isrc: String,
     /// Its own id.
     id: String,
     /// Spotify's id.
@@ -140,11 +140,7 @@ impl<'a> Asked<'a> {
     /// What it has under this id: its own, Spotify's, or an ISRC.
     fn records(&self, id: &str) -> Vec<Record<'a>> {
         let codes = self.catalogue.codes();
-        let by_isrc = || {
-            codes
-                .track_of_isrc(&id.to_uppercase())
-                .map(|p| &self.catalogue.tracks()[p])
-        };
+        let by_isrc = || self.catalogue.track_of_isrc(id).map(|p| &self.catalogue.tracks()[p]);
         let by_own = || {
             codes
                 .track_of_recco(&id.to_lowercase())
@@ -167,7 +163,7 @@ impl<'a> Asked<'a> {
         let has = !hash64(&format!("reccobeats:has:{}", track.id)).is_multiple_of(23);
         has.then(|| Record {
             track,
-            isrc: self.catalogue.codes().isrc(&track.id),
+            isrc: self.catalogue.isrc(track),
             id: own_id(&track.id),
             spotify_id: track.id.clone(),
         })
@@ -180,7 +176,7 @@ impl<'a> Asked<'a> {
             let spotify_id = id_of("track", &format!("{}/again", track.id));
             Record {
                 track,
-                isrc: self.catalogue.codes().isrc(&track.id),
+                isrc: self.catalogue.isrc(track),
                 id: own_id(&spotify_id),
                 spotify_id,
             }

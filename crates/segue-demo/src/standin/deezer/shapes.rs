@@ -67,7 +67,7 @@ impl Shapes<'_> {
     pub(super) fn track(&self, track: &Track) -> Value {
         let mut object = self.listed_track(track);
         let features = track.features.as_ref();
-        object["isrc"] = json!(self.catalogue.codes().isrc(&track.id));
+        object["isrc"] = json!(self.catalogue.isrc(track));
         object["track_position"] = json!(track.track_number);
         object["disk_number"] = json!(1);
         // 0 where nobody has measured it.

@@ -85,10 +85,7 @@ impl<'a> Answers<'a> {
     /// The track with this ISRC (`isrc:ZZSEG2600001`), or those whose title has these words in it, the most popular first.
     fn found_tracks(&self, text: &str) -> Vec<&'a Track> {
         if let Some(isrc) = text.strip_prefix("isrc:") {
-            let place = self
-                .catalogue
-                .codes()
-                .track_of_isrc(&isrc.trim_matches('"').to_uppercase());
+            let place = self.catalogue.track_of_isrc(isrc.trim_matches('"'));
             return place.map(|p| &self.catalogue.tracks()[p]).into_iter().collect();
         }
         let text = text.to_lowercase();

@@ -62,7 +62,7 @@ impl Shapes<'_> {
 
     pub(super) fn track(&self, track: &Track) -> Value {
         let artists: Vec<&Artist> = track.artists.iter().map(|a| self.catalogue.artist_at(*a)).collect();
-        let isrc = self.catalogue.codes().isrc(&track.id);
+        let isrc = self.catalogue.isrc(track);
         let whole = json!({
             "album": self.album(artists[0], &track.album),
             "artists": artists.iter().map(|a| self.artist_in_short(a)).collect::<Vec<_>>(),

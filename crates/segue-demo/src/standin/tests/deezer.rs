@@ -45,7 +45,7 @@ fn an_artist_and_a_track_have_the_fields_that_are_documented() {
     }
     let isrc = track["isrc"].as_str().unwrap_or_default();
     assert_eq!(json(&bare.ask(&format!("/track/isrc:{isrc}"))), track);
-    assert_eq!(FULL.codes().track_of_isrc(isrc), Some(super::artist("aespa").tracks[0]));
+    assert_eq!(FULL.track_of_isrc(isrc), Some(super::artist("aespa").tracks[0]));
 }
 
 #[test]
@@ -142,13 +142,4 @@ fn a_few_artists_are_not_here() {
     });
     let missing: Vec<&str> = missing.map(|a| a.name.as_str()).collect();
     assert!((10..60).contains(&missing.len()), "{missing:?}");
-    let found = json(&bare.ask(&format!("/search/artist?q={}", request::encode(missing[0]))));
-    let names: Vec<&str> = found["data"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|a| a["name"].as_str())
-        .collect();
-    let homonyms = FULL.artists().iter().filter(|a| a.name == missing[0]).count();
-    assert!(homonyms > 1 || !names.contains(&missing[0]) || FULL.artists.len() > FULL.artists().len());
 }

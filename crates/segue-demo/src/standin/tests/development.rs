@@ -52,7 +52,7 @@ fn an_artist_has_no_followers_and_no_popularity_and_a_track_keeps_its_isrc() {
     let track = &FULL.tracks()[artist("Radiohead").tracks[0]];
     let shown = json(&bare.get(&format!("/v1/tracks/{}", track.id)));
     assert!(shown["popularity"].is_null());
-    assert_eq!(shown["external_ids"]["isrc"], FULL.codes().isrc(&track.id));
+    assert_eq!(shown["external_ids"]["isrc"], FULL.isrc(track));
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn a_track_is_found_by_its_isrc_and_by_its_title() {
     for service in [Service::Spotify, Service::SpotifyDevelopment] {
         let bare = Bare::of(service, Limits::Fast, &[]);
         let track = &FULL.tracks()[artist("aespa").tracks[0]];
-        let isrc = FULL.codes().isrc(&track.id);
+        let isrc = FULL.isrc(track);
         let found = json(&bare.get(&format!("/v1/search?q=isrc:{isrc}&type=track")));
         assert_eq!(
             (&found["tracks"]["total"], &found["tracks"]["items"][0]["id"]),

@@ -156,7 +156,7 @@ fn a_page_of_spotify_leads_to_the_artist_and_back() {
 #[test]
 fn recordings_of_an_isrc() {
     let track = FULL.tracks().iter().find(|t| t.artists.len() == 2).unwrap();
-    let isrc = FULL.codes().isrc(&track.id);
+    let isrc = FULL.isrc(track);
     let found = json(&bare().ask(&format!(
         "/ws/2/isrc/{}?inc=artist-credits&fmt=json",
         isrc.to_lowercase()

@@ -53,7 +53,7 @@ fn features_by_spotifys_ids_in_an_order_of_their_own() {
     for record in &records {
         let track = FULL.track(&spotify_id(record)).unwrap();
         assert_eq!(record["energy"].as_f64(), track.features.as_ref().map(|f| f.energy));
-        assert_eq!(record["isrc"], FULL.codes().isrc(&track.id));
+        assert_eq!(record["isrc"], FULL.isrc(track));
     }
 }
 
@@ -77,13 +77,10 @@ fn an_isrc_may_have_two_tracks_and_its_own_id_leads_to_one() {
     let bare = bare();
     let mut sizes = [0; 3];
     for track in FULL.tracks().iter().filter(|t| t.features.is_some()).step_by(11) {
-        let records = content(
-            &bare,
-            &format!("/v1/audio-features?ids={}", FULL.codes().isrc(&track.id)),
-        );
+        let records = content(&bare, &format!("/v1/audio-features?ids={}", FULL.isrc(track)));
         sizes[records.len()] += 1;
         for record in &records {
-            assert_eq!(record["isrc"], FULL.codes().isrc(&track.id));
+            assert_eq!(record["isrc"], FULL.isrc(track));
         }
         if records.len() == 2 {
             assert_ne!(spotify_id(&records[0]), spotify_id(&records[1]));
