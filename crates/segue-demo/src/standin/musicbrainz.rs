@@ -35,6 +35,8 @@ pub(super) struct MusicBrainz;
 /// The usual number of results, and the most.
 const USUAL_PAGE: usize = 25;
 const LONGEST_PAGE: usize = 100;
+/// Less is found by what somebody is not called, alone.
+const LEAST_WEIGHT: f64 = 1e-3;
 
 /// What clients are called whose authors did not say who they are.
 const ANONYMOUS: [&str; 8] = [
@@ -196,7 +198,7 @@ impl Asked<'_> {
             .artists()
             .iter()
             .map(|artist| (query.weight(artist), artist))
-            .filter(|(weight, _)| *weight > 0.0)
+            .filter(|(weight, _)| *weight > LEAST_WEIGHT)
             .collect();
         found.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.id.cmp(&b.1.id)));
         let best = found.first().map_or(1.0, |(weight, _)| *weight);

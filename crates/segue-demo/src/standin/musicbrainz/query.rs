@@ -1,6 +1,6 @@
 //! The part of Lucene's language that clients use: words, phrases, fields, `AND`, `OR`, `NOT`, brackets, a star at a word's end.
 //!
-//! Without an operator words are alternatives. Case, marks, width and punctuation make no difference, as in the service's index.
+//! Without an operator words are alternatives. Case, the marks of Latin letters and punctuation make no difference.
 //! A fuzzy word (`aespa~`) is looked for as it stands, and a boost (`^2`) is passed over.
 
 use crate::catalogue::Artist;

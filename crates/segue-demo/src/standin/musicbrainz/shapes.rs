@@ -56,11 +56,14 @@ pub(super) fn sort_name(artist: &Artist) -> String {
         return format!("{rest}, The");
     }
     let words: Vec<&str> = name.split(' ').collect();
-    // A surname comes first in Korea and in China, and last elsewhere.
-    let family_first = artist.known.native.is_some() && matches!(artist.known.country.as_deref(), Some("KR"));
+    // Korean names begin with the surname; what is not a name in Hangul is a stage name.
+    let is_korean = artist.known.country.as_deref() == Some("KR");
     match (artist.known.kind, words.as_slice()) {
-        (Some(ArtistKind::Person), [family, given @ ..]) if family_first && !given.is_empty() => {
-            format!("{family}, {}", given.join(" "))
+        (Some(ArtistKind::Person), [family, given @ ..]) if is_korean => {
+            match artist.known.native.is_some() && !given.is_empty() {
+                true => format!("{family}, {}", given.join(" ")),
+                false => name.to_string(),
+            }
         }
         (Some(ArtistKind::Person), [given @ .., family]) if !given.is_empty() && !name.contains(['.', '"']) => {
             format!("{family}, {}", given.join(" "))
