@@ -10,12 +10,12 @@ use std::str::FromStr;
 /// A kind of trouble. Each counts its firings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum FaultKind {
-    /// 429 with `Retry-After` in seconds (`seconds`, 1).
+    /// Too many requests (429, mostly) with `Retry-After` in seconds (`seconds`, 1).
     RateLimitSeconds,
-    /// 429 with `Retry-After` as a date (`seconds` ahead, 1).
+    /// The same with `Retry-After` as a date (`seconds` ahead, 1).
     RateLimitDate,
-    /// 429 with `Retry-After` of a day (`seconds`, 86,400) and the reason `QUOTA_EXCEEDED` for everything but tokens, until
-    /// that day has passed or the fault is turned off.
+    /// The same with `Retry-After` of a day (`seconds`, 86,400), and Spotify's reason `QUOTA_EXCEEDED`, for everything but tokens,
+    /// until that day has passed or the fault is turned off.
     BlockedAccount,
     /// The same for one class of paths (`path`, `top_tracks`).
     BlockedPath,
@@ -31,8 +31,8 @@ pub enum FaultKind {
     TruncatedJson,
     /// A right answer, late (`ms`, 300).
     Slow,
-    /// A popularity that is a string, or another number that is an object, in one record. The same request always gets the
-    /// same one.
+    /// A popularity that is a string, another number that is an object, or a name that is a number, in one record. The same
+    /// request always gets the same one.
     WrongType,
     /// Every record of the page twice.
     DuplicatedPage,

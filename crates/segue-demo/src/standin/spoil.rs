@@ -23,7 +23,7 @@ pub(super) enum Spoil {
     Truncate,
     /// Every record twice.
     Duplicate,
-    /// A number of one record is something else; which, these bits say.
+    /// A value of one record is of another type; which, these bits say.
     WrongType(u64),
 }
 
@@ -70,7 +70,7 @@ fn duplicate(value: &mut Value) -> bool {
     true
 }
 
-/// A popularity becomes a string; without one, any number becomes an object.
+/// A popularity becomes a string; without one, any number becomes an object; without any, the name becomes a number.
 fn wrong_type(value: &mut Value, bits: u64) -> bool {
     let Some(records) = records(value) else { return false };
     let mut objects: Vec<&mut Value> = records.iter_mut().filter(|r| r.is_object()).collect();
@@ -86,13 +86,19 @@ fn wrong_type(value: &mut Value, bits: u64) -> bool {
         return true;
     }
     let mut numbers: Vec<&mut Value> = fields.values_mut().filter(|v| v.is_number()).collect();
-    if numbers.is_empty() {
-        return false;
+    if !numbers.is_empty() {
+        let place = (mix(bits) % numbers.len() as u64) as usize;
+        let number = &mut *numbers[place];
+        *number = json!({ "value": number.clone() });
+        return true;
     }
-    let place = (mix(bits) % numbers.len() as u64) as usize;
-    let number = &mut *numbers[place];
-    *number = json!({ "value": number.clone() });
-    true
+    match fields.get_mut("name") {
+        Some(name) => {
+            *name = json!(bits % 1000);
+            true
+        }
+        None => false,
+    }
 }
 
 /// The list of records in an answer: of a page, of a search, of many by id, or the answer itself.

@@ -72,11 +72,11 @@ fn what_is_wrong_with_a_fault_is_said() {
     ];
     assert_snapshot!(texts.map(|t| format!("{t}\n  {}", read(t))).join("\n"), @"
 
-      the stand-in has no fault `` (the faults are rate_limit_seconds, rate_limit_date, blocked_account, blocked_path, expired_token, short_token, server_error, cut_body, truncated_json, slow, wrong_type, duplicated_page, forbidden, not_json, and `transient` for all that a retry mends)
+      the stand-in has no fault `` (the faults are rate_limit_seconds, rate_limit_date, blocked_account, blocked_path, expired_token, short_token, server_error, cut_body, truncated_json, slow, wrong_type, duplicated_page, forbidden, not_json, outage, error_in_body, lying_retry_after, and `transient` for all that a retry mends)
     slw
       the stand-in has no fault `slw` (did you mean `slow`?)
     lightning
-      the stand-in has no fault `lightning` (the faults are rate_limit_seconds, rate_limit_date, blocked_account, blocked_path, expired_token, short_token, server_error, cut_body, truncated_json, slow, wrong_type, duplicated_page, forbidden, not_json, and `transient` for all that a retry mends)
+      the stand-in has no fault `lightning` (the faults are rate_limit_seconds, rate_limit_date, blocked_account, blocked_path, expired_token, short_token, server_error, cut_body, truncated_json, slow, wrong_type, duplicated_page, forbidden, not_json, outage, error_in_body, lying_retry_after, and `transient` for all that a retry mends)
     slow=soon
       `soon` is no number for `every` (write digits, as in `slow=every:5,ms:20`)
     slow=every:0

@@ -11,5 +11,16 @@ fn a_service_is_written_as_a_word() {
         .map(Service::name)
         .into_iter()
         .chain(["deeezer", "Deezer", "napster", ""]);
-    assert_snapshot!(words.map(read).collect::<Vec<_>>().join("\n"), @"");
+    assert_snapshot!(words.map(read).collect::<Vec<_>>().join("\n"), @"
+    spotify: Spotify
+    spotify-development: Spotify
+    musicbrainz: MusicBrainz
+    deezer: Deezer
+    reccobeats: ReccoBeats
+    listenbrainz: ListenBrainz
+    there is no stand-in for `deeezer` (did you mean `deezer`?)
+    there is no stand-in for `Deezer` (did you mean `deezer`?)
+    there is no stand-in for `napster` (the services are spotify, spotify-development, musicbrainz, deezer, reccobeats, listenbrainz)
+    there is no stand-in for `` (the services are spotify, spotify-development, musicbrainz, deezer, reccobeats, listenbrainz)
+    ");
 }

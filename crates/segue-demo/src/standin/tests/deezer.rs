@@ -14,7 +14,30 @@ fn number(name: &str) -> u64 {
 #[test]
 fn a_search_for_artists() {
     let reply = bare().ask("/search/artist?q=Radiohead&limit=1");
-    assert_snapshot!(show(&reply), @"");
+    assert_snapshot!(show(&reply), @r#"
+    200
+    {
+      "data": [
+        {
+          "id": 9896575573,
+          "name": "Radiohead",
+          "link": "https://www.deezer.com/artist/9896575573",
+          "picture": "https://api.deezer.com/artist/9896575573/image",
+          "picture_small": "https://cdn-images.invalid/images/picture/9896575573/56x56-000000-80-0-0.jpg",
+          "picture_medium": "https://cdn-images.invalid/images/picture/9896575573/250x250-000000-80-0-0.jpg",
+          "picture_big": "https://cdn-images.invalid/images/picture/9896575573/500x500-000000-80-0-0.jpg",
+          "picture_xl": "https://cdn-images.invalid/images/picture/9896575573/1000x1000-000000-80-0-0.jpg",
+          "nb_album": 9,
+          "nb_fan": 3080036,
+          "radio": true,
+          "tracklist": "https://api.deezer.com/artist/9896575573/top?limit=50",
+          "type": "artist"
+        }
+      ],
+      "total": 6,
+      "next": "http://127.0.0.1:4567/search/artist?q=Radiohead&limit=1&index=1"
+    }
+    "#);
 }
 
 #[test]
@@ -87,7 +110,7 @@ fn related_artists_are_others_of_the_same_kind() {
         .flatten()
         .map(|a| a["name"].to_string())
         .collect();
-    assert_snapshot!(names.join(", "), @"");
+    assert_snapshot!(names.join(", "), @r#""Slayer", "Queensrÿche", "Mötley Crüe", "Iron Maiden", "Scorpions""#);
 }
 
 #[test]
@@ -108,7 +131,32 @@ fn errors_are_two_hundreds() {
         "/nowhere",
     ];
     let answers = asked.map(|target| format!("{target}\n  {}", line(&bare.ask(target))));
-    assert_snapshot!(answers.join("\n"), @"");
+    assert_snapshot!(answers.join("\n"), @r#"
+    /artist/0
+      200 {"error":{"type":"DataException","message":"no data","code":800}}
+    /artist/x
+      200 {"error":{"type":"DataException","message":"no data","code":800}}
+    /artist/18446744073709551616
+      200 {"error":{"type":"DataException","message":"no data","code":800}}
+    /artist/27/top
+      200 {"error":{"type":"DataException","message":"no data","code":800}}
+    /artist/27/related
+      200 {"error":{"type":"DataException","message":"no data","code":800}}
+    /track/0
+      200 {"error":{"type":"DataException","message":"no data","code":800}}
+    /track/isrc:XX
+      200 {"error":{"type":"DataException","message":"no data","code":800}}
+    /search/artist
+      200 {"error":{"type":"MissingParameterException","message":"Missing parameters: q","code":501}}
+    /search/artist?q=
+      200 {"error":{"type":"ParameterException","message":"Wrong parameter: q","code":500}}
+    /search/artist?q=a&limit=x
+      200 {"error":{"type":"ParameterException","message":"Wrong parameter: limit","code":500}}
+    /search/artist?q=a&index=-1
+      200 {"error":{"type":"ParameterException","message":"Wrong parameter: index","code":500}}
+    /nowhere
+      200 {"error":{"type":"InvalidQueryException","message":"Unknown path components : /nowhere","code":600}}
+    "#);
     assert_eq!(bare.send("DELETE", "/artist/27", None, "").status, 200);
 }
 
@@ -123,7 +171,7 @@ fn fifty_requests_in_any_five_seconds_and_then_code_four_inside_a_200() {
     }
     let refused = ask();
     assert_eq!((refused.status, refused.retry_after.clone()), (200, None));
-    assert_snapshot!(line(&refused), @"");
+    assert_snapshot!(line(&refused), @r#"200 {"error":{"type":"Exception","message":"Quota limit exceeded","code":4}}"#);
     // The first of the fifty leaves the window five seconds after it came.
     bare.wait(Duration::from_millis(3_999));
     assert!(is_full());

@@ -26,7 +26,26 @@ fn popularity_comes_in_the_order_that_was_asked_with_null_for_who_is_not_there()
         mbid("Taylor Swift"),
         mbid("YB")
     );
-    assert_snapshot!(show(&bare().send("POST", "/1/popularity/artist", None, &body)), @"");
+    assert_snapshot!(show(&bare().send("POST", "/1/popularity/artist", None, &body)), @r#"
+    200
+    [
+      {
+        "artist_mbid": "db913273-108e-41ad-ace6-91604df10bc4",
+        "total_listen_count": 10996824,
+        "total_user_count": 161718
+      },
+      {
+        "artist_mbid": "9443b7b9-cb5e-4271-93d8-1f84ab66a38b",
+        "total_listen_count": null,
+        "total_user_count": null
+      },
+      {
+        "artist_mbid": "630533fa-9320-453f-87b9-0506667883a9",
+        "total_listen_count": 675048,
+        "total_user_count": 15342
+      }
+    ]
+    "#);
     let track = &FULL.tracks()[artist("aespa").tracks[0]];
     let recording = mbid_of("recording", &track.id);
     let body = format!(r#"{{"recording_mbids":["{recording}"]}}"#);
@@ -110,7 +129,7 @@ fn radio_has_recordings_of_the_artist_and_of_similar_ones() {
 #[test]
 fn top_recordings_are_disabled() {
     let target = format!("/1/popularity/top-recordings-for-artist/{}", mbid("BTS"));
-    assert_snapshot!(line(&bare().ask(&target)), @"");
+    assert_snapshot!(line(&bare().ask(&target)), @r#"500 {"code":500,"error":"This endpoint has been disabled due to high load."}"#);
 }
 
 #[test]
@@ -136,7 +155,7 @@ fn every_answer_says_what_is_left_and_over_the_limit_when_there_is_more() {
     let refused = bare.ask(&target);
     assert_eq!(shown(&refused), format!("429 30 0 7 {}", NOON / 1000 + 10));
     assert_eq!(refused.retry_after, None);
-    assert_snapshot!(line(&refused), @"");
+    assert_snapshot!(line(&refused), @r#"429 {"code":429,"error":"You have exceeded your rate limit. See the X-RateLimit-* response headers for more information on your current rate limit."}"#);
     bare.wait(Duration::from_millis(6_599));
     assert_eq!(bare.ask(&target).status, 429);
     bare.wait(Duration::from_millis(1));
@@ -190,5 +209,23 @@ fn wrong_questions_get_the_services_words() {
             .map(|target| format!("{}: {}", target.replace(&bts, "BTS"), line(&bare.ask(target)))),
     );
     rows.push(line(&bare.send("POST", "/similar-artists/json", None, "{}")));
-    assert_snapshot!(rows.join("\n"), @"");
+    assert_snapshot!(rows.join("\n"), @r#"
+    : 400 {"code":400,"error":"artist_mbids JSON element must be present and contain a list of artist_mbids"}
+    {: 400 {"code":400,"error":"artist_mbids JSON element must be present and contain a list of artist_mbids"}
+    []: 400 {"code":400,"error":"artist_mbids JSON element must be present and contain a list of artist_mbids"}
+    {"artist_mbids":7}: 400 {"code":400,"error":"artist_mbids JSON element must be present and contain a list of artist_mbids"}
+    {"artist_mbids":[]}: 400 {"code":400,"error":"At least one valid artist_mbid must be present."}
+    {"artist_mbids":["x"]}: 400 {"code":400,"error":"artist_mbid x is not valid."}
+    400 {"code":400,"error":"Maximum number of artist_mbids that can be fetched at once is 1000"}
+    /1/popularity/artist: 405 {"code":405,"error":"The method is not allowed for the requested URL."}
+    /1/popularity/top-recordings-for-artist/x: 400 {"code":400,"error":"artist_mbid: 'x' is not a valid uuid"}
+    /similar-artists/json: 400 {"code":400,"error":"artist_mbids: value is not a valid uuid"}
+    /similar-artists/json?artist_mbids=BTS: 400 {"code":400,"error":"algorithm: value is not a valid enumeration member; permitted: session_based_days_7500_session_300_contribution_5_threshold_10_limit_100_filter_True_skip_30, session_based_days_9000_session_300_contribution_5_threshold_15_limit_50_skip_30"}
+    /similar-artists/json?artist_mbids=BTS&algorithm=best: 400 {"code":400,"error":"algorithm: value is not a valid enumeration member; permitted: session_based_days_7500_session_300_contribution_5_threshold_10_limit_100_filter_True_skip_30, session_based_days_9000_session_300_contribution_5_threshold_15_limit_50_skip_30"}
+    /1/lb-radio/artist/BTS: 400 {"code":400,"error":"Argument max_similar_artists must be specified."}
+    /1/lb-radio/artist/BTS?max_similar_artists=1&max_recordings_per_artist=1&mode=wild: 400 {"code":400,"error":"mode must be one of: easy, medium or hard."}
+    /1/lb-radio/artist/BTS?max_similar_artists=1&max_recordings_per_artist=1&mode=easy&pop_begin=0&pop_end=101: 400 {"code":400,"error":"pop_end should be between the range: 0 to 100"}
+    /1/nowhere: 404 {"code":404,"error":"The requested URL was not found on the server."}
+    400 {"code":400,"error":"JSON document must be a list of objects"}
+    "#);
 }

@@ -98,7 +98,31 @@ fn an_isrc_may_have_two_tracks_and_its_own_id_leads_to_one() {
 fn tracks_with_title_artists_and_length() {
     let track = artist("Radiohead").tracks[0];
     let track = &FULL.tracks()[track];
-    assert_snapshot!(show(&bare().ask(&format!("/v1/track?ids={}", track.id))), @"");
+    assert_snapshot!(show(&bare().ask(&format!("/v1/track?ids={}", track.id))), @r#"
+    200
+    {
+      "content": [
+        {
+          "id": "ee0d7d46-27d3-40dc-a518-02d4c89b7ca6",
+          "trackTitle": "Empty Umbrella",
+          "artists": [
+            {
+              "id": "ce53aee9-2aae-4c0f-ae2f-301fdd60b140",
+              "name": "Radiohead",
+              "href": "https://open.spotify.com/artist/2JWdrKPEqXVnj5TksT6z8P"
+            }
+          ],
+          "durationMs": 160988,
+          "isrc": "ZZSEG2680668",
+          "ean": null,
+          "upc": null,
+          "href": "https://open.spotify.com/track/4ow5ObmrvJRvCOnlMzhNzQ",
+          "availableCountries": "DE,FR,GB,JP,KR,US",
+          "popularity": 81
+        }
+      ]
+    }
+    "#);
 }
 
 #[test]
@@ -118,7 +142,15 @@ fn wrong_questions_have_codes() {
         let reply = bare.ask(&target);
         format!("{} {}", reply.status, String::from_utf8_lossy(&reply.body))
     });
-    assert_snapshot!(codes.join("\n"), @"");
+    assert_snapshot!(codes.join("\n"), @r#"
+    400 {"error":4001,"errors":["Required parameter 'ids' is missing"]}
+    400 {"error":4001,"errors":["Required parameter 'ids' is missing"]}
+    400 {"error":4001,"errors":["Required parameter 'ids' is missing"]}
+    200 {"content":[]}
+    400 {"error":4004,"errors":["ids: size must be between 1 and 40"]}
+    404 {"error":4041,"errors":["Resource not found"]}
+    404 {"error":4042,"errors":["Path not found"]}
+    "#);
 }
 
 #[test]
@@ -128,7 +160,7 @@ fn over_its_limit_it_says_when_to_come_again() {
     let ask = || bare.ask(&target);
     assert!((0..60).all(|_| ask().status == 200));
     bare.wait(Duration::from_millis(1_500));
-    assert_snapshot!(line(&ask()), @"");
+    assert_snapshot!(line(&ask()), @r#"429 (29) {"error":4291,"errors":["Too many requests"]}"#);
     bare.wait(Duration::from_secs(29));
     assert_eq!(ask().status, 200);
 }

@@ -77,7 +77,44 @@ fn each_fault_in_each_services_words() {
             ));
         }
     }
-    assert_snapshot!(rows.join("\n"), @"");
+    assert_snapshot!(rows.join("\n"), @r#"
+    spotify rate_limit_seconds: application/json; charset=utf-8 429 (1) {"error":{"status":429,"message":"API rate limit exceeded"}}
+    spotify blocked_account: application/json; charset=utf-8 429 (86400) {"error":{"status":429,"message":"API rate limit exceeded","reason":"QUOTA_EXCEEDED"}}
+    spotify server_error: application/json; charset=utf-8 503 {"error":{"status":503,"message":"Service temporarily unavailable"}}
+    spotify outage: application/json; charset=utf-8 500 {"error":{"status":500,"message":"Internal server error"}}
+    spotify error_in_body: application/json; charset=utf-8 200 {"error":{"status":503,"message":"Service temporarily unavailable"}}
+    spotify not_json: text/html; charset=utf-8 200 <!DOCTYPE html> <html><body><h1>We will be right back</h1></body></html>
+    spotify-development rate_limit_seconds: application/json; charset=utf-8 429 (1) {"error":{"status":429,"message":"API rate limit exceeded"}}
+    spotify-development blocked_account: application/json; charset=utf-8 429 (86400) {"error":{"status":429,"message":"API rate limit exceeded","reason":"QUOTA_EXCEEDED"}}
+    spotify-development server_error: application/json; charset=utf-8 503 {"error":{"status":503,"message":"Service temporarily unavailable"}}
+    spotify-development outage: application/json; charset=utf-8 500 {"error":{"status":500,"message":"Internal server error"}}
+    spotify-development error_in_body: application/json; charset=utf-8 200 {"error":{"status":503,"message":"Service temporarily unavailable"}}
+    spotify-development not_json: text/html; charset=utf-8 200 <!DOCTYPE html> <html><body><h1>We will be right back</h1></body></html>
+    musicbrainz rate_limit_seconds: application/json; charset=utf-8 503 (1) {"error":"Your requests are exceeding the allowable rate limit. Please see http://wiki.musicbrainz.org/XMLWebService for more information.","help":"For usage, please see: https://musicbrainz.org/development/mmd"}
+    musicbrainz blocked_account: application/json; charset=utf-8 503 (86400) {"error":"Your requests are exceeding the allowable rate limit. Please see http://wiki.musicbrainz.org/XMLWebService for more information.","help":"For usage, please see: https://musicbrainz.org/development/mmd"}
+    musicbrainz server_error: application/json; charset=utf-8 503 {"error":"The MusicBrainz web server is currently busy. Please try again later.","help":"For usage, please see: https://musicbrainz.org/development/mmd"}
+    musicbrainz outage: application/json; charset=utf-8 500 {"error":"Internal server error","help":"For usage, please see: https://musicbrainz.org/development/mmd"}
+    musicbrainz error_in_body: application/json; charset=utf-8 200 {"error":"The MusicBrainz web server is currently busy. Please try again later."}
+    musicbrainz not_json: text/html; charset=utf-8 200 <!DOCTYPE html> <html><body><h1>We will be right back</h1></body></html>
+    deezer rate_limit_seconds: application/json; charset=utf-8 200 (1) {"error":{"type":"Exception","message":"Quota limit exceeded","code":4}}
+    deezer blocked_account: application/json; charset=utf-8 200 (86400) {"error":{"type":"Exception","message":"Quota limit exceeded","code":4}}
+    deezer server_error: text/html; charset=utf-8 503 <html><body><h1>An error occurred</h1></body></html>
+    deezer outage: text/html; charset=utf-8 500 <html><body><h1>An error occurred</h1></body></html>
+    deezer error_in_body: application/json; charset=utf-8 200 {"error":{"type":"Exception","message":"Service busy","code":700}}
+    deezer not_json: text/html; charset=utf-8 200 <!DOCTYPE html> <html><body><h1>We will be right back</h1></body></html>
+    reccobeats rate_limit_seconds: application/json; charset=utf-8 429 (1) {"error":4291,"errors":["Too many requests"]}
+    reccobeats blocked_account: application/json; charset=utf-8 429 (86400) {"error":4291,"errors":["Too many requests"]}
+    reccobeats server_error: application/json; charset=utf-8 503 {"error":5001,"errors":["An unexpected error occurred"]}
+    reccobeats outage: application/json; charset=utf-8 500 {"error":5001,"errors":["An unexpected error occurred"]}
+    reccobeats error_in_body: application/json; charset=utf-8 200 {"error":5001,"errors":["An unexpected error occurred"]}
+    reccobeats not_json: text/html; charset=utf-8 200 <!DOCTYPE html> <html><body><h1>We will be right back</h1></body></html>
+    listenbrainz rate_limit_seconds: application/json; charset=utf-8 429 (1) {"code":429,"error":"You have exceeded your rate limit. See the X-RateLimit-* response headers for more information on your current rate limit."}
+    listenbrainz blocked_account: application/json; charset=utf-8 429 (86400) {"code":429,"error":"You have exceeded your rate limit. See the X-RateLimit-* response headers for more information on your current rate limit."}
+    listenbrainz server_error: application/json; charset=utf-8 503 {"code":503,"error":"An unknown error occured."}
+    listenbrainz outage: application/json; charset=utf-8 500 {"code":500,"error":"An unknown error occured."}
+    listenbrainz error_in_body: application/json; charset=utf-8 200 {"code":503,"error":"Service temporarily unavailable."}
+    listenbrainz not_json: text/html; charset=utf-8 200 <!DOCTYPE html> <html><body><h1>We will be right back</h1></body></html>
+    "#);
 }
 
 #[test]
@@ -138,7 +175,7 @@ fn a_retry_after_is_a_lie_and_the_next_try_succeeds() {
             );
         }
     }
-    assert_snapshot!(told.into_iter().collect::<Vec<_>>().join(" | "), @"");
+    assert_snapshot!(told.into_iter().collect::<Vec<_>>().join(" | "), @"-1 | 0 | 1.5 | 86400 | Thu, 01 Jan 1970 00:00:00 GMT | soon");
     let fault = Fault::of(FaultKind::LyingRetryAfter).every(1).seconds(86_400);
     let bare = Bare::of(Service::ReccoBeats, Limits::Fast, &[fault]);
     assert_eq!(again(&bare, Service::ReccoBeats).retry_after.as_deref(), Some("86400"));
@@ -191,7 +228,14 @@ fn requests_are_counted_by_what_they_ask_for() {
         bare.ask("/nowhere");
         rows.push(format!("{service}: {:?}", bare.stats().requests));
     }
-    assert_snapshot!(rows.join("\n"), @"");
+    assert_snapshot!(rows.join("\n"), @r#"
+    spotify: {"other": 1, "search": 1, "token": 1}
+    spotify-development: {"other": 1, "search": 1, "token": 1}
+    musicbrainz: {"other": 1, "search": 1}
+    deezer: {"other": 1, "search": 1}
+    reccobeats: {"audio_features": 1, "other": 1}
+    listenbrainz: {"other": 1, "popularity": 1}
+    "#);
 }
 
 #[tokio::test]

@@ -44,7 +44,27 @@ fn names_and_aliases_are_found_in_any_script() {
         "nosuchfield:x",
         r#"artist:"beatles"~2^4"#,
     ];
-    assert_snapshot!(asked.map(found).join("\n"), @"");
+    assert_snapshot!(asked.map(found).join("\n"), @r#"
+    artist:"에스파" OR alias:"에스파": aespa 1.00 of 1
+    artist:"아이유" OR alias:"아이유": IU 1.00 of 1
+    alias:"Lee Ji-eun": IU 1.00 of 1
+    artist:"bjork": Björk 1.00 of 1
+    artist:Кино: Kino 1.00 of 1
+    artist:"GUNS N ROSES": Guns N' Roses 1.00 of 1
+    alias:"레이디 가가": Lady Gaga 1.00 of 1
+    nirvana: Nirvana 1.00, Nirvana 1.00 of 2
+    artist:nirvana AND country:US: Nirvana 2.00 of 1
+    artist:nirvana AND NOT country:US: Nirvana 1.00 of 1
+    artist:(beatles OR kinks): The Beatles 0.70, The Kinks 0.70 of 2
+    artist:radioh*: Radiohead 1.00 of 1
+    artist:"AC/DC": AC/DC 1.00 of 1
+    artist:AC\/DC: AC/DC 1.00 of 1
+    artist:"!!!": !!! 1.00 of 1
+    sortname:"Yonezu, Kenshi": Kenshi Yonezu 1.00 of 1
+    tag:"k-pop" AND type:person AND artist:"IU":  of 0
+    nosuchfield:x:  of 0
+    artist:"beatles"~2^4: The Beatles 0.70 of 1
+    "#);
 }
 
 #[test]
