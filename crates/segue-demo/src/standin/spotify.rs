@@ -2,7 +2,8 @@
 //!
 //! In development mode (new applications since 11 February 2026) batches by id, top tracks, related artists, audio features and
 //! analysis, and everything to browse are closed with 403, recommendations with 404; artists come without followers and popularity,
-//! tracks without popularity; and the account has a quota beside the rate.
+//! half of them without genres, which are deprecated, and tracks without popularity; the account has a quota beside the rate; and
+//! who is forbidden something has no subscription.
 
 mod api;
 mod call;
@@ -91,7 +92,13 @@ impl Api for Spotify {
                 429,
                 &json!({ "error": { "status": 429, "message": "API rate limit exceeded", "reason": "QUOTA_EXCEEDED" } }),
             ),
-            Refused::Forbidden => api_error(403, "Forbidden"),
+            Refused::Forbidden => api_error(
+                403,
+                match self.0 {
+                    Mode::Extended => "Forbidden",
+                    Mode::Development => "Active premium subscription required for the owner of the app.",
+                },
+            ),
             Refused::ExpiredToken => api_error(401, "The access token expired"),
             Refused::Server(status) => api_error(
                 status,

@@ -153,3 +153,34 @@ fn the_rate_comes_before_the_quota() {
     assert!((0..180).all(|_| get().status == 200));
     assert_snapshot!(line(&get()), @r#"429 (30) {"error":{"status":429,"message":"API rate limit exceeded"}}"#);
 }
+
+#[test]
+fn half_of_the_artists_have_no_genres() {
+    let bare = bare();
+    let token = bare.token();
+    let all = FULL.artists().iter().step_by(5);
+    let genres = all.map(|artist| {
+        let shown = json(&bare.send("GET", &format!("/v1/artists/{}", artist.id), Some(&token), ""));
+        let genres = shown["genres"].as_array().cloned().unwrap_or_default();
+        assert!(
+            genres.is_empty() || genres.len() == artist.genres.len(),
+            "{}",
+            artist.name
+        );
+        genres.len()
+    });
+    let genres: Vec<usize> = genres.collect();
+    let without = genres.iter().filter(|n| **n == 0).count();
+    assert!(
+        (genres.len() / 3..genres.len() * 2 / 3).contains(&without),
+        "{without} of {}",
+        genres.len()
+    );
+}
+
+#[test]
+fn without_a_subscription_everything_is_forbidden() {
+    let fault = Fault::of(FaultKind::Forbidden).on(Class::Search);
+    let bare = Bare::of(Service::SpotifyDevelopment, Limits::Fast, &[fault]);
+    assert_snapshot!(line(&bare.get("/v1/search?q=a&type=artist")), @r#"403 {"error":{"status":403,"message":"Active premium subscription required for the owner of the app."}}"#);
+}
