@@ -6,7 +6,7 @@ mod dirty;
 mod noise;
 
 /// Entries of lines `id: name | alias | alias = popularity`.
-fn entries(lines: &str) -> Vec<Entry> {
+pub(crate) fn entries(lines: &str) -> Vec<Entry> {
     let lines = lines.lines().map(str::trim).filter(|line| !line.is_empty());
     lines.map(entry).collect()
 }
@@ -29,7 +29,7 @@ fn entry(line: &str) -> Entry {
 }
 
 /// What a person would see of an answer.
-fn shown(answer: &Answer) -> String {
+pub(crate) fn shown(answer: &Answer) -> String {
     let each = answer.candidates().iter().map(|c| {
         let alias = c.alias.as_ref().map(|a| format!(" ({a})")).unwrap_or_default();
         let errors = match c.reason {
@@ -328,7 +328,7 @@ fn a_name() -> impl Strategy<Value = String> {
     ]
 }
 
-fn an_entry() -> impl Strategy<Value = Entry> {
+pub(crate) fn an_entry() -> impl Strategy<Value = Entry> {
     let popularity = proptest::option::of(0.0..100.0_f64);
     ("[0-9]", a_name(), proptest::collection::vec(a_name(), 0..3), popularity).prop_map(
         |(id, name, aliases, popularity)| Entry {
