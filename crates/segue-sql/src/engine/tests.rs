@@ -92,11 +92,11 @@ async fn asked_with(bench: &Bench, query: &Query) -> String {
     }
 }
 
-async fn asked(sql: &str) -> String {
+pub(crate) async fn asked(sql: &str) -> String {
     asked_with(&bench(), &query(sql)).await
 }
 
-async fn refused(bench: &Bench, query: &Query) -> Error {
+pub(crate) async fn refused(bench: &Bench, query: &Query) -> Error {
     match bench.engine.run(query, &bench.ctx).await {
         Err(error) => error,
         Ok(answer) => match answer.rows.try_collect::<Vec<_>>().await {
