@@ -3,9 +3,9 @@
 use super::asset::Draft;
 use super::query::{Parsed, Role};
 use super::{All, in_parts};
-use crate::config::{AssetFile, CheckFile, CopyFile, ForEachFile, IntoFile, LakeCopyFile, OneOrMore};
+use crate::config::{AssetFile, CheckFile, CopyFile, FindFile, ForEachFile, IntoFile, LakeCopyFile, OneOrMore};
 use crate::model::{
-    Asset, Check, CheckKind, Copy, Family, ForEach, From, How, IntoTarget, LakeSource, Nested, OnSchemaChange, Place,
+    Asset, Check, CheckKind, Copy, Family, Find, ForEach, From, How, IntoTarget, LakeSource, Nested, OnSchemaChange, Place,
     SqlBody,
 };
 use crate::name::AssetName;
@@ -117,6 +117,7 @@ fn asset(draft: &Draft<'_>) -> Result<Option<Asset>, String> {
         into,
         write: file.write,
         checks: checks(file.checks),
+        find: file.find.map(find),
         reads: draft.reads.keys().cloned().collect(),
     }))
 }
@@ -238,6 +239,15 @@ fn into(kind: &str, settings: Json) -> Result<IntoTarget, String> {
         table: file.table,
         settings: own,
     })
+}
+
+fn find(file: FindFile) -> Find {
+    Find {
+        id: file.id,
+        name: file.name,
+        aliases: file.aliases.map(OneOrMore::into_vec).unwrap_or_default(),
+        popularity: file.popularity,
+    }
 }
 
 /// The checks, each with a name that no other has.

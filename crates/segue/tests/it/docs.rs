@@ -217,6 +217,11 @@ fn the_examples_of_command_line_errors_show_them() {
 }
 
 #[test]
+fn the_examples_of_errors_of_finding_by_name_show_them() {
+    examples("SG10");
+}
+
+#[test]
 fn what_is_not_run_has_a_page_and_a_reason() {
     let pages = segue_diag::pages();
     for (at, (code, why)) in NOT_RUN.iter().enumerate() {
