@@ -29,6 +29,11 @@ fn write_modes_are_as_the_guide_says() {
 }
 
 #[test]
+fn finding_by_name_is_as_the_guide_says() {
+    none(&Reader::new().follow(&text("docs/guide/finding-by-name.md")));
+}
+
+#[test]
 fn a_web_api_is_as_the_guide_says() {
     none(&Reader::new().follow(&text("docs/guide/web-api.md")));
 }
