@@ -196,15 +196,29 @@ impl Index {
         }
     }
 
-    /// Makes one segment of many, and of one of which much is gone.
+    /// Makes one segment of many small ones; and one of all where much is gone, or where the others are no longer small beside the largest.
     fn tidy(&mut self) {
         let gone: usize = self.segments.iter().map(|part| part.gone_count).sum();
-        if self.segments.len() <= MOST_SEGMENTS && gone * 4 <= self.places.len() + gone {
+        let is_much_gone = gone * 4 > self.places.len() + gone;
+        if self.segments.len() <= MOST_SEGMENTS && !is_much_gone {
             return;
         }
-        let entries: Vec<Entry> = self.entries().collect();
-        self.segments.clear();
+        let parts = std::mem::take(&mut self.segments);
+        let largest = parts.iter().map(Part::count).max().unwrap_or(0);
+        let others = self.places.len() - largest;
+        let stays = match is_much_gone || others * 2 > largest {
+            true => None,
+            false => parts.iter().position(|part| part.count() == largest),
+        };
+        let mut entries: Vec<Entry> = Vec::new();
         self.places.clear();
+        for (at, part) in parts.into_iter().enumerate() {
+            if Some(at) == stays {
+                self.add_part(part);
+            } else {
+                entries.extend(part.entries());
+            }
+        }
         self.add_segment(entries);
     }
 }
@@ -222,6 +236,12 @@ impl Part {
     /// How many of its entries count.
     fn count(&self) -> usize {
         self.gone.len() - self.gone_count
+    }
+
+    /// Those that count.
+    fn entries(&self) -> impl Iterator<Item = Entry> + '_ {
+        let counts = |entry: &u32| !self.gone[*entry as usize];
+        (0..self.segment.len()).filter(counts).map(|entry| self.segment.entry(entry))
     }
 
     fn found(&self, hits: Vec<Hit>) -> impl Iterator<Item = Found<'_>> {

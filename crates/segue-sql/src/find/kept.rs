@@ -105,11 +105,8 @@ impl Kept {
     /// Keeps this one, in the place of another. Best effort: where the disk refuses, or another process is at it, the next process makes it
     /// anew.
     pub fn write(&self, held: &Held) {
-        match self.try_write(held) {
-            Ok(()) => {}
-            Err(error) => {
-                tracing::warn!(file = %self.file().display(), %error, "an index of names is not kept: the next process makes it anew");
-            }
+        if let Err(error) = self.try_write(held) {
+            tracing::warn!(file = %self.file().display(), %error, "an index of names is not kept: the next process makes it anew");
         }
     }
 
