@@ -173,7 +173,10 @@ impl Resolver<'_> {
             if !matches!(found, Table::Missing) || (relation == Some(i) && names.len() == 2) {
                 self.read(&names, self.lines.bytes(bytes));
             }
-            if let (true, Some(1), Ok(table), Table::Lake(_)) = (is_resolve, Some(i), &table, &found) {
+            if is_resolve
+                && i == 1
+                && let (Ok(table), Table::Lake(_)) = (&table, &found)
+            {
                 self.found_by_name(table, self.lines.bytes(bytes));
             }
         }
