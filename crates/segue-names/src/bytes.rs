@@ -76,10 +76,7 @@ pub struct Reader<'r> {
 
 impl<'r> Reader<'r> {
     pub fn new(from: &'r mut dyn Read, size_bytes: u64) -> Reader<'r> {
-        Reader {
-            from,
-            left: size_bytes,
-        }
+        Reader { from, left: size_bytes }
     }
 
     pub fn u32(&mut self) -> io::Result<u32> {

@@ -241,7 +241,9 @@ impl Part {
     /// Those that count.
     fn entries(&self) -> impl Iterator<Item = Entry> + '_ {
         let counts = |entry: &u32| !self.gone[*entry as usize];
-        (0..self.segment.len()).filter(counts).map(|entry| self.segment.entry(entry))
+        (0..self.segment.len())
+            .filter(counts)
+            .map(|entry| self.segment.entry(entry))
     }
 
     fn found(&self, hits: Vec<Hit>) -> impl Iterator<Item = Found<'_>> {

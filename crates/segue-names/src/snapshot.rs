@@ -73,7 +73,11 @@ impl Segment {
             to.u32s(&table.starts)?;
             to.u32s(&table.numbers)?;
         }
-        to.u64s(self.words.iter().map(|(key, start)| (u64::from(*key) << 16) | u64::from(*start)))
+        to.u64s(
+            self.words
+                .iter()
+                .map(|(key, start)| (u64::from(*key) << 16) | u64::from(*start)),
+        )
     }
 
     fn read(from: &mut Reader<'_>) -> io::Result<Segment> {
@@ -141,9 +145,10 @@ impl Segment {
             && self.shape_key.iter().all(|key| ((key & !SYLLABLES) as usize) < keys)
             && is_rising(&self.unit_end)
             && self.unit_end.last().copied().unwrap_or(0) as usize == self.units.len()
-            && self.words.iter().all(|(key, start)| {
-                (*key as usize) < keys && self.keys.get(*key).is_char_boundary(usize::from(*start))
-            })
+            && self
+                .words
+                .iter()
+                .all(|(key, start)| (*key as usize) < keys && self.keys.get(*key).is_char_boundary(usize::from(*start)))
     }
 
     /// Whether the name that a key is of is one of its entry's.

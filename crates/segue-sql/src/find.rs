@@ -135,14 +135,15 @@ impl Indexes {
         };
         let slot = self.slot(pinned.table);
         let mut held = ctx.or_cancelled(async { Ok(slot.lock().await) }).await?;
-        let of = Of {
-            pinned,
-            by: by.clone(),
-        };
+        let of = Of { pinned, by: by.clone() };
         if let Some(index) = held.as_ref().and_then(|held| held.is_of(&of)) {
             return Ok(index);
         }
-        let kept = self.options.folder.as_ref().map(|folder| Kept::new(folder, of.pinned.table));
+        let kept = self
+            .options
+            .folder
+            .as_ref()
+            .map(|folder| Kept::new(folder, of.pinned.table));
         if let Some(read) = self.kept(kept.clone(), &of, held.is_none(), ctx).await? {
             let index = read.is_of(&of);
             *held = Some(read);
@@ -150,12 +151,18 @@ impl Indexes {
                 return Ok(index);
             }
         }
-        let before = held.as_ref().filter(|held| held.of.by == of.by).map(|held| held.index.clone());
+        let before = held
+            .as_ref()
+            .filter(|held| held.of.by == of.by)
+            .map(|held| held.index.clone());
         let entries = columns.read(rows, ctx).await?;
         let index = brought(before, of.pinned.version.to_string(), entries, ctx).await?;
         // What is asked of as it was is asked once; the newest version is asked for again, by this process and by the next.
         if !key.table.contains('@') {
-            let now = Held { of, index: index.clone() };
+            let now = Held {
+                of,
+                index: index.clone(),
+            };
             *held = Some(now.clone());
             if let Some(kept) = kept {
                 ctx.or_cancelled(blocking(ctx, move || Ok(kept.write(&now)))).await?;

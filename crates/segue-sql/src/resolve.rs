@@ -74,7 +74,11 @@ fn text(argument: &Expr, which: &str, what: &str) -> Result<Option<String>> {
     };
     match argument {
         Expr::Literal(value, _) if value.is_null() => Ok(None),
-        Expr::Literal(value, _) => value.try_as_str().flatten().map(|t| Some(t.to_string())).ok_or_else(wrong),
+        Expr::Literal(value, _) => value
+            .try_as_str()
+            .flatten()
+            .map(|t| Some(t.to_string()))
+            .ok_or_else(wrong),
         _ => Err(wrong()),
     }
 }
@@ -128,9 +132,13 @@ fn batch(candidates: &[Candidate], is_sure: bool, schema: &SchemaRef) -> Result<
     let ids = cast_with_options(&ids, schema.field(0).data_type(), &options);
     let columns: Vec<ArrayRef> = vec![
         ids.map_err(|e| Error::bug("an id that was found is none of its table").caused_by(e))?,
-        Arc::new(StringArray::from_iter_values(candidates.iter().map(|c| c.name.as_str()))),
+        Arc::new(StringArray::from_iter_values(
+            candidates.iter().map(|c| c.name.as_str()),
+        )),
         Arc::new(candidates.iter().map(|c| c.alias.as_deref()).collect::<StringArray>()),
-        Arc::new(StringArray::from_iter_values(candidates.iter().map(|c| c.reason.word()))),
+        Arc::new(StringArray::from_iter_values(
+            candidates.iter().map(|c| c.reason.word()),
+        )),
         Arc::new(Float64Array::from_iter_values(candidates.iter().map(|c| c.score))),
         Arc::new(candidates.iter().map(|c| c.popularity).collect::<Float64Array>()),
         Arc::new(BooleanArray::from(vec![is_sure; candidates.len()])),
@@ -146,7 +154,9 @@ struct Resolved {
 
 impl fmt::Debug for Resolved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Resolved").field("table", &self.call.key).finish_non_exhaustive()
+        f.debug_struct("Resolved")
+            .field("table", &self.call.key)
+            .finish_non_exhaustive()
     }
 }
 
@@ -192,7 +202,9 @@ struct Found {
 
 impl fmt::Debug for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Found").field("table", &self.call.key).finish_non_exhaustive()
+        f.debug_struct("Found")
+            .field("table", &self.call.key)
+            .finish_non_exhaustive()
     }
 }
 

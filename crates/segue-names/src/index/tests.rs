@@ -314,8 +314,15 @@ fn what_is_large_stays_while_little_changes() {
     for changed in 1..20 {
         let followed = index.follow(changed.to_string(), all(changed));
         assert_eq!((followed.changed, index.len()), (1, 100));
-        assert!(index.segments.len() <= super::MOST_SEGMENTS, "{} segments", index.segments.len());
-        assert!(std::sync::Arc::ptr_eq(&index.segments[0].segment, &large), "after {changed}");
+        assert!(
+            index.segments.len() <= super::MOST_SEGMENTS,
+            "{} segments",
+            index.segments.len()
+        );
+        assert!(
+            std::sync::Arc::ptr_eq(&index.segments[0].segment, &large),
+            "after {changed}"
+        );
     }
     assert_eq!(shown(&index.resolve("name 1007")), "one; 7 name 1007: same");
     // Half of it is another one: that is built anew.

@@ -30,7 +30,16 @@ fn it_answers_as_before() {
     index.remove("9", ["a6"]);
     let again = restored(&bytes(&index)).expect("it is whole");
     assert_eq!((again.version(), again.len()), ("9", index.len()));
-    for question in ["에스파", "beetles", "kyary pamyu pamyu", "кино", "pink and co", "자전거", "Nirvana", "x"] {
+    for question in [
+        "에스파",
+        "beetles",
+        "kyary pamyu pamyu",
+        "кино",
+        "pink and co",
+        "자전거",
+        "Nirvana",
+        "x",
+    ] {
         assert_eq!(again.resolve(question), index.resolve(question), "{question}");
     }
     // And it goes on from there.

@@ -40,10 +40,7 @@ const KEYS: [Key; 4] = [
 ];
 
 fn is_whole(of: &Type) -> bool {
-    matches!(
-        of,
-        Type::Int8 | Type::Int16 | Type::Int32 | Type::Int64 | Type::UInt64
-    )
+    matches!(of, Type::Int8 | Type::Int16 | Type::Int32 | Type::Int64 | Type::UInt64)
 }
 
 pub(super) fn rules(all: &mut All<'_>, i: usize) {

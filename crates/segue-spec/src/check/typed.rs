@@ -5,8 +5,8 @@ use super::query::{Parsed, Role};
 use super::{All, in_parts};
 use crate::config::{AssetFile, CheckFile, CopyFile, FindFile, ForEachFile, IntoFile, LakeCopyFile, OneOrMore};
 use crate::model::{
-    Asset, Check, CheckKind, Copy, Family, Find, ForEach, From, How, IntoTarget, LakeSource, Nested, OnSchemaChange, Place,
-    SqlBody,
+    Asset, Check, CheckKind, Copy, Family, Find, ForEach, From, How, IntoTarget, LakeSource, Nested, OnSchemaChange,
+    Place, SqlBody,
 };
 use crate::name::AssetName;
 use crate::tables::TablePattern;

@@ -65,7 +65,10 @@ impl Columns {
             None => None,
         };
         let only = match &by.only {
-            Some(Only::True(column)) => Some((find("only", column, |of| *of == Type::Bool, "it is a bool")?, Counts::True)),
+            Some(Only::True(column)) => Some((
+                find("only", column, |of| *of == Type::Bool, "it is a bool")?,
+                Counts::True,
+            )),
             Some(Only::Null(name)) => Some((column(table, schema, name)?.0, Counts::Null)),
             None => None,
         };
@@ -114,7 +117,9 @@ impl Columns {
     fn take(&self, batch: &RecordBatch, entries: &mut Vec<Entry>) -> Result<()> {
         let (ids, names) = (self.texts(batch, self.id)?, self.texts(batch, self.name)?);
         let aliases = self.aliases.iter().map(|at| Aliases::of(batch.column(*at)));
-        let aliases: Vec<Aliases> = aliases.collect::<Result<_>>().map_err(|e| e.with("table", &self.table))?;
+        let aliases: Vec<Aliases> = aliases
+            .collect::<Result<_>>()
+            .map_err(|e| e.with("table", &self.table))?;
         let popularity = self.popularity.map(|at| numbers(batch.column(at))).transpose()?;
         let only = self.only.map(|(at, counts)| (batch.column(at), counts));
         for row in 0..batch.num_rows() {
@@ -146,7 +151,10 @@ impl Columns {
 
     fn too_many(&self, ctx: &Ctx) -> Error {
         let most = crate::failure::size(ctx.limits.memory);
-        let message = format!("the names of `{}` need more memory than the {most} that they may use", self.table);
+        let message = format!(
+            "the names of `{}` need more memory than the {most} that they may use",
+            self.table
+        );
         Error::new(Kind::Invalid, message)
             .code(TOO_MANY_NAMES)
             .with("limit", "limits.memory")
@@ -201,7 +209,9 @@ impl Aliases {
             Aliases::Some(lists, _, texts) if lists.is_null(row) => (texts, 0..0),
             Aliases::Some(_, offsets, texts) => (texts, offsets[row]..offsets[row + 1]),
         };
-        range.filter(|at| texts.is_valid(*at)).map(|at| texts.value(at).to_string())
+        range
+            .filter(|at| texts.is_valid(*at))
+            .map(|at| texts.value(at).to_string())
     }
 }
 
@@ -243,7 +253,10 @@ fn column<'s>(table: &TableKey, schema: &'s SchemaRef, name: &str) -> Result<(us
 
 fn unfit(table: &TableKey, key: &str, field: &Field, wanted: &str) -> Error {
     let of = Type::of(field).map_or_else(|_| field.data_type().to_string(), |of| of.to_string());
-    let message = format!("`find` of `{table}` names the column `{}` as its `{key}`, which is of type {of}", field.name());
+    let message = format!(
+        "`find` of `{table}` names the column `{}` as its `{key}`, which is of type {of}",
+        field.name()
+    );
     Error::new(Kind::Invalid, message).code(FIND_COLUMN).hint(wanted)
 }
 
@@ -263,8 +276,5 @@ fn is_number(of: &Type) -> bool {
 }
 
 fn is_whole(of: &Type) -> bool {
-    matches!(
-        of,
-        Type::Int8 | Type::Int16 | Type::Int32 | Type::Int64 | Type::UInt64
-    )
+    matches!(of, Type::Int8 | Type::Int16 | Type::Int32 | Type::Int64 | Type::UInt64)
 }

@@ -157,7 +157,10 @@ const SECOND: &str = "
 #[tokio::test]
 async fn rows_are_found_by_their_columns() {
     let indexes = indexes(None, by());
-    let table = Version::of(rows("1 aespa | 에스파 = 80\n- Nobody\n2 -\n3 Nirvana = 30\n4 Nirvana = 82\n4 nirvana uk"), None);
+    let table = Version::of(
+        rows("1 aespa | 에스파 = 80\n- Nobody\n2 -\n3 Nirvana = 30\n4 Nirvana = 82\n4 nirvana uk"),
+        None,
+    );
     let mut all = Vec::new();
     for text in ["에스파", "AESPA", "nirvana", "Nirvana UK", "nobody", "-"] {
         all.push(format!("{text} -> {}", asked(&indexes, &table, text).await));
@@ -174,37 +177,67 @@ async fn only_rows_that_count_are_found() {
     let now: ArrayRef = Arc::new(BooleanArray::from(vec![Some(true), Some(false), None]));
     let gone: ArrayRef = Arc::new(StringArray::from(vec![Some("long ago"), None, None]));
     for (name, column) in [("current", now), ("gone", gone)] {
-        fields.push(Arc::new(arrow_schema::Field::new(name, column.data_type().clone(), true)));
+        fields.push(Arc::new(arrow_schema::Field::new(
+            name,
+            column.data_type().clone(),
+            true,
+        )));
         columns.push(column);
     }
     let rows = RecordBatch::try_new(Arc::new(arrow_schema::Schema::new(fields)), columns).unwrap();
     let table = Version::of(rows, None);
     let mut found = Vec::new();
     for only in [Only::True("current".into()), Only::Null("gone".into())] {
-        let indexes = indexes(None, FindBy { only: Some(only), ..by() });
+        let indexes = indexes(
+            None,
+            FindBy {
+                only: Some(only),
+                ..by()
+            },
+        );
         for text in ["aespa", "nirvana", "eminem"] {
             found.push(asked(&indexes, &table, text).await);
         }
     }
-    assert_eq!(found, ["one 1 aespa", "none", "none", "none", "one 2 Nirvana", "one 3 Eminem"]);
+    assert_eq!(
+        found,
+        ["one 1 aespa", "none", "none", "none", "one 2 Nirvana", "one 3 Eminem"]
+    );
 }
 
 #[tokio::test]
 async fn columns_that_do_not_fit_are_told() {
     let table = Version::of(rows(FIRST), pinned(1));
     let wrong = [
-        FindBy { name: "nam".into(), ..by() },
-        FindBy { id: "known".into(), ..by() },
-        FindBy { name: "id".into(), ..by() },
-        FindBy { aliases: vec!["name".into(), "id".into()], ..by() },
-        FindBy { popularity: Some("name".into()), ..by() },
+        FindBy {
+            name: "nam".into(),
+            ..by()
+        },
+        FindBy {
+            id: "known".into(),
+            ..by()
+        },
+        FindBy {
+            name: "id".into(),
+            ..by()
+        },
+        FindBy {
+            aliases: vec!["name".into(), "id".into()],
+            ..by()
+        },
+        FindBy {
+            popularity: Some("name".into()),
+            ..by()
+        },
     ];
     let mut all = Vec::new();
     for by in wrong {
         all.push(asked(&indexes(None, by), &table, "x").await);
     }
     let other: Arc<dyn Relation> = table.clone();
-    let without = indexes(None, by()).resolve(&TableKey::new("raw", "tracks"), &other, "x", &ctx()).await;
+    let without = indexes(None, by())
+        .resolve(&TableKey::new("raw", "tracks"), &other, "x", &ctx())
+        .await;
     all.extend(without.err().map(|e| e.to_text()));
     insta::assert_snapshot!(all.join("\n"), @"");
 }
@@ -214,7 +247,10 @@ async fn more_names_than_memory_is_allowed_for_are_refused() {
     let many: String = (0..1100).map(|n| format!("{n} name {n}\n")).collect();
     let table: Arc<dyn Relation> = Version::of(rows(&many), pinned(1));
     let mut ctx = ctx();
-    ctx.limits = Limits { memory: 1 << 20, ..ctx.limits };
+    ctx.limits = Limits {
+        memory: 1 << 20,
+        ..ctx.limits
+    };
     let refused = indexes(None, by()).resolve(&key(), &table, "name 7", &ctx).await;
     insta::assert_snapshot!(refused.err().map(|e| e.to_text()).unwrap_or_default(), @"");
 }
@@ -223,7 +259,10 @@ async fn more_names_than_memory_is_allowed_for_are_refused() {
 async fn the_next_process_reads_what_was_kept_and_follows_what_came() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("names");
-    let (first, second) = (Version::of(rows(FIRST), pinned(3)), Version::of(rows(SECOND), pinned(5)));
+    let (first, second) = (
+        Version::of(rows(FIRST), pinned(3)),
+        Version::of(rows(SECOND), pinned(5)),
+    );
     let one = indexes(Some(&path), by());
     assert_eq!(asked(&one, &first, "fab four").await, "one 2 The Beatles");
     assert_eq!(asked(&one, &first, "에스파").await, "one 1 aespa");
@@ -240,7 +279,10 @@ async fn the_next_process_reads_what_was_kept_and_follows_what_came() {
     assert_eq!(second.reads(), 1, "the disk has it");
     // Of the version before everything is as it was.
     assert_eq!(asked(&one, &first, "fab four").await, "one 2 The Beatles");
-    let names: Vec<String> = std::fs::read_dir(&path).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    let names: Vec<String> = std::fs::read_dir(&path)
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
     assert!(names.iter().all(|n| !n.contains("partial")), "{names:?}");
     two.forget(table_of(7));
     assert!(!file_of(&path).exists());
@@ -256,7 +298,9 @@ async fn what_a_table_was_is_asked_once_and_not_kept() {
     let before = Version::of(rows(FIRST), pinned(3));
     let relation: Arc<dyn Relation> = before.clone();
     for _ in 0..2 {
-        let found = indexes.resolve(&TableKey::new("raw", "artists@3"), &relation, "fab four", &ctx()).await;
+        let found = indexes
+            .resolve(&TableKey::new("raw", "artists@3"), &relation, "fab four", &ctx())
+            .await;
         assert_eq!(shown(&found.unwrap()), "one 2 The Beatles");
     }
     assert_eq!(before.reads(), 2);
@@ -269,9 +313,18 @@ async fn what_a_table_was_is_asked_once_and_not_kept() {
 async fn a_table_that_was_lost_and_made_anew_is_another() {
     let folder = tempfile::tempdir().unwrap();
     let first = Version::of(rows(FIRST), pinned(1));
-    assert_eq!(asked(&indexes(Some(folder.path()), by()), &first, "fab four").await, "one 2 The Beatles");
+    assert_eq!(
+        asked(&indexes(Some(folder.path()), by()), &first, "fab four").await,
+        "one 2 The Beatles"
+    );
     // The same table and version, by other files.
-    let again = Version::of(rows(SECOND), pinned(1).map(|p| Pinned { content: "others".into(), ..p }));
+    let again = Version::of(
+        rows(SECOND),
+        pinned(1).map(|p| Pinned {
+            content: "others".into(),
+            ..p
+        }),
+    );
     let indexes = indexes(Some(folder.path()), by());
     assert_eq!(asked(&indexes, &again, "fab four").await, "none");
     assert_eq!(asked(&indexes, &again, "eminem").await, "one 4 Eminem");
@@ -281,8 +334,17 @@ async fn a_table_that_was_lost_and_made_anew_is_another() {
 async fn an_index_of_other_columns_is_another() {
     let folder = tempfile::tempdir().unwrap();
     let table = Version::of(rows(FIRST), pinned(1));
-    assert_eq!(asked(&indexes(Some(folder.path()), by()), &table, "fab four").await, "one 2 The Beatles");
-    let plain = indexes(Some(folder.path()), FindBy { aliases: Vec::new(), ..by() });
+    assert_eq!(
+        asked(&indexes(Some(folder.path()), by()), &table, "fab four").await,
+        "one 2 The Beatles"
+    );
+    let plain = indexes(
+        Some(folder.path()),
+        FindBy {
+            aliases: Vec::new(),
+            ..by()
+        },
+    );
     assert_eq!(asked(&plain, &table, "fab four").await, "none");
     assert_eq!(asked(&plain, &table, "beatles").await, "one 2 The Beatles");
     assert_eq!(table.reads(), 2);
@@ -293,7 +355,10 @@ async fn an_index_of_other_columns_is_another() {
 async fn a_file_that_is_damaged_is_as_if_it_were_not_there() {
     let folder = tempfile::tempdir().unwrap();
     let first = Version::of(rows(FIRST), pinned(1));
-    assert_eq!(asked(&indexes(Some(folder.path()), by()), &first, "fab four").await, "one 2 The Beatles");
+    assert_eq!(
+        asked(&indexes(Some(folder.path()), by()), &first, "fab four").await,
+        "one 2 The Beatles"
+    );
     let file = file_of(folder.path());
     let whole = std::fs::read(&file).unwrap();
     let mut damaged: Vec<Vec<u8>> = vec![Vec::new(), b"no index".to_vec(), [&whole[..], b"more"].concat()];
@@ -320,18 +385,33 @@ async fn where_nothing_can_be_kept_names_are_found_all_the_same() {
     let taken = folder.path().join("names");
     std::fs::write(&taken, "a file stands where the folder would").unwrap();
     let table = Version::of(rows(FIRST), pinned(1));
-    assert_eq!(asked(&indexes(Some(&taken), by()), &table, "nirvana").await, "one 3 Nirvana");
+    assert_eq!(
+        asked(&indexes(Some(&taken), by()), &table, "nirvana").await,
+        "one 3 Nirvana"
+    );
 }
 
 #[tokio::test]
 async fn indexes_in_memory_are_few() {
     let indexes = indexes(None, by());
     for n in 0..10 {
-        let pinned = pinned(1).map(|p| Pinned { table: table_of(n), ..p });
+        let pinned = pinned(1).map(|p| Pinned {
+            table: table_of(n),
+            ..p
+        });
         let table = Version::of(rows(FIRST), pinned);
         assert_eq!(asked(&indexes, &table, "nirvana").await, "one 3 Nirvana");
     }
     assert_eq!(indexes.held.lock().len(), super::MOST_HELD);
+}
+
+#[tokio::test]
+async fn who_asks_at_the_same_time_waits_for_the_same_index() {
+    let indexes = indexes(None, by());
+    let table = Version::of(rows(FIRST), pinned(1));
+    let all = futures::future::join_all((0..8).map(|_| asked(&indexes, &table, "nirvana"))).await;
+    assert!(all.iter().all(|found| found == "one 3 Nirvana"), "{all:?}");
+    assert_eq!(table.reads(), 1);
 }
 
 #[tokio::test]

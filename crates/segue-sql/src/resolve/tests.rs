@@ -81,8 +81,17 @@ async fn it_says_what_it_reads_and_gives() {
         folder: None,
         tables: BTreeMap::from([(TableKey::new("raw", "artists"), by())]),
     });
-    let described = bench.engine.describe(&query("select * from resolve('x', 'raw.artists')"), &bench.ctx).await.unwrap();
+    let described = bench
+        .engine
+        .describe(&query("select * from resolve('x', 'raw.artists')"), &bench.ctx)
+        .await
+        .unwrap();
     assert_eq!(described.reads, [TableKey::new("raw", "artists")]);
-    let columns: Vec<String> = described.schema.fields().iter().map(|f| format!("{} {}", f.name(), f.data_type())).collect();
+    let columns: Vec<String> = described
+        .schema
+        .fields()
+        .iter()
+        .map(|f| format!("{} {}", f.name(), f.data_type()))
+        .collect();
     insta::assert_snapshot!(columns.join(", "), @"");
 }

@@ -41,7 +41,11 @@ fn told(project: &Project, text: &str) -> String {
     let said: Value = serde_json::from_str(&done.out).unwrap_or_else(|e| panic!("{e}: {}", done.text()));
     let answer = said["answer"].as_str().expect("an answer");
     assert_eq!(done.code, Some(if answer == "none" { 4 } else { 0 }), "{}", done.text());
-    let ids = said["candidates"].as_array().expect("a list").iter().map(|c| c["id"].as_str().expect("an id"));
+    let ids = said["candidates"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|c| c["id"].as_str().expect("an id"));
     std::iter::once(answer).chain(ids).collect::<Vec<_>>().join(" ")
 }
 
@@ -85,7 +89,9 @@ fn an_index_follows_its_table_and_is_never_believed_when_damaged() {
     let path = format!(".segue/names/{}", files[0]);
     let first = std::fs::read(project.file(&path)).expect("it is kept");
     // What comes, changes and goes is found, found otherwise, and not found.
-    let next = CATALOGUE.replace("a7,The Beatles,,85\n", "a8,Radiohead,라디오헤드,83\n").replace("aespa,,", "aespa,에스파,");
+    let next = CATALOGUE
+        .replace("a7,The Beatles,,85\n", "a8,Radiohead,라디오헤드,83\n")
+        .replace("aespa,,", "aespa,에스파,");
     project.write("data/artists.csv", &next);
     project.ok(&["run"]);
     assert_eq!(told(&project, "beatles"), "none");
@@ -121,17 +127,32 @@ fn sql_finds_by_name_in_questions_and_in_assets() {
     );
     project.ok(&["check"]);
     project.ok(&["run"]);
-    assert_eq!(project.sql("select * from music.asked"), "id,name,reason,sure\na4,Eminem,sound,true\n");
+    assert_eq!(
+        project.sql("select * from music.asked"),
+        "id,name,reason,sure\na4,Eminem,sound,true\n"
+    );
     // The table that is looked in is an input: what changes in it computes the asset anew.
     project.write("data/artists.csv", &CATALOGUE.replace("a4,Eminem", "a4,Eminem (US)"));
     project.ok(&["run"]);
     assert_eq!(project.sql("select name from music.asked"), "name\nEminem (US)\n");
     let before = "select count(*) as n from resolve('eminem us', 'raw.\"artists@0\"') where sure";
     assert_eq!(project.sql(before), "n\n0\n");
-    let asked = project.segue(&["sql", "--format", "csv", "--param", "text='; DROP TABLE artists; --", "select count(*) as n from resolve($text, 'raw.artists')"]).ok();
+    let asked = project
+        .segue(&[
+            "sql",
+            "--format",
+            "csv",
+            "--param",
+            "text='; DROP TABLE artists; --",
+            "select count(*) as n from resolve($text, 'raw.artists')",
+        ])
+        .ok();
     assert_eq!(asked.out.replace("\r\n", "\n"), "n\n0\n");
     // In the place of a column that is not there, of a table that says nothing, and of a call that cannot be meant, stands what is wrong.
-    project.write("assets/music/wrong.sql", "/* asset: music.wrong */\nselect r.nam from resolve('x', 'music.asked') r\n");
+    project.write(
+        "assets/music/wrong.sql",
+        "/* asset: music.wrong */\nselect r.nam from resolve('x', 'music.asked') r\n",
+    );
     let checked = project.segue(&["check"]).ended(2).text();
     for wanted in ["SG0204", "SG1003", "music.asked"] {
         assert!(checked.contains(wanted), "{checked}");
@@ -141,13 +162,19 @@ fn sql_finds_by_name_in_questions_and_in_assets() {
 #[test]
 fn what_was_and_what_is_gone_is_not_found() {
     let project = Project::with(&[("segue.yaml", SPEC), ("data/artists.csv", CATALOGUE)]);
-    let history = ARTISTS.replace("mode: merge, key: [id], delete_missing: hard, max_deleted: 100%", "mode: history, key: [id]");
+    let history = ARTISTS.replace(
+        "mode: merge, key: [id], delete_missing: hard, max_deleted: 100%",
+        "mode: history, key: [id]",
+    );
     project.write("assets/raw/artists.yaml", &history);
     project.ok(&["run"]);
     assert_eq!(told(&project, "eminem"), "one a4");
     project.write("data/artists.csv", &CATALOGUE.replace("Eminem", "Marshall Mathers"));
     project.ok(&["run"]);
-    assert_eq!(project.sql("select count(*) as n from raw.artists where id = 'a4'"), "n\n2\n");
+    assert_eq!(
+        project.sql("select count(*) as n from raw.artists where id = 'a4'"),
+        "n\n2\n"
+    );
     assert_eq!(told(&project, "marshall mathers"), "one a4");
     assert_eq!(told(&project, "eminem"), "none");
 
@@ -164,13 +191,20 @@ fn what_cannot_be_looked_in_is_told() {
     let project = project();
     let unknown = project.segue(&["resolve", "raw.artist", "x"]).ended(4).err;
     assert!(unknown.contains("did you mean `raw.artists`?"), "{unknown}");
-    project.edit("assets/raw/artists.yaml", "find: { id: id, name: name", "find: { id: id, name: popularity");
+    project.edit(
+        "assets/raw/artists.yaml",
+        "find: { id: id, name: name",
+        "find: { id: id, name: popularity",
+    );
     let wrong = project.segue(&["check"]).ended(2).text();
     assert!(wrong.contains("SG1001") && wrong.contains("a name is text"), "{wrong}");
     project.edit("assets/raw/artists.yaml", "find: {", "# {");
     let without = project.segue(&["resolve", "raw.artists", "eminem"]).ended(2).err;
     assert!(without.contains("SG1003"), "{without}");
-    project.write("assets/new.sql", "/* asset: music.new\n   find: { id: id, name: name } */\nselect 1 as id, 'x' as name\n");
+    project.write(
+        "assets/new.sql",
+        "/* asset: music.new\n   find: { id: id, name: name } */\nselect 1 as id, 'x' as name\n",
+    );
     let never = project.segue(&["resolve", "music.new", "x"]).ended(4).err;
     assert!(never.contains("segue run music.new"), "{never}");
 }

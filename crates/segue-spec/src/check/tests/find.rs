@@ -15,7 +15,13 @@ fn stores(columns: &str, more: &str) -> String {
 fn columns_that_names_are_found_by() {
     let columns = ", more: { type: list<string> }, known: { type: float64 }";
     assert_eq!(stores(columns, "find: { id: id, name: city }"), "");
-    assert_eq!(stores(columns, "find: { id: id, name: city, aliases: more, popularity: known }"), "");
+    assert_eq!(
+        stores(
+            columns,
+            "find: { id: id, name: city, aliases: more, popularity: known }"
+        ),
+        ""
+    );
     assert_eq!(stores(columns, "find: { id: id, name: city, aliases: [id, more] }"), "");
 }
 
@@ -46,11 +52,24 @@ fn sql_that_finds_by_name_wants_it_said_how() {
             *text = "asset: raw.stores\ncopy: { from: files, path: data/stores.csv, columns: { id: { type: string }, city: { type: string } } }\nfind: { id: id, name: city }\n";
         }
     }
-    files.push(("assets/x.sql", "/* asset: a.x */\nselect id, name, sure from resolve('seoul', 'raw.stores')"));
+    files.push((
+        "assets/x.sql",
+        "/* asset: a.x */\nselect id, name, sure from resolve('seoul', 'raw.stores')",
+    ));
     let (project, found, _) = run(&files);
     assert!(found.is_empty(), "{found:?}");
     let project = project.expect("it is right");
-    let reads = |name: &str| project.assets.iter().find(|(n, _)| n.as_str() == name).map(|(_, a)| a.reads.clone());
-    let reads: Vec<String> = reads("a.x").unwrap_or_default().iter().map(ToString::to_string).collect();
+    let reads = |name: &str| {
+        project
+            .assets
+            .iter()
+            .find(|(n, _)| n.as_str() == name)
+            .map(|(_, a)| a.reads.clone())
+    };
+    let reads: Vec<String> = reads("a.x")
+        .unwrap_or_default()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     assert_eq!(reads, ["raw.stores"]);
 }
