@@ -128,12 +128,8 @@ impl Columns {
                 continue;
             }
             let name = names.value(row).to_string();
-            let mut others: Vec<String> = Vec::new();
-            for alias in aliases.iter().flat_map(|aliases| aliases.of_row(row)) {
-                if !alias.trim().is_empty() && alias != name && others.iter().all(|other| *other != alias) {
-                    others.push(alias);
-                }
-            }
+            let others = aliases.iter().flat_map(|aliases| aliases.of_row(row));
+            let others = others.filter(|alias| !alias.trim().is_empty() && *alias != name).collect();
             let known = popularity.as_ref().filter(|known| known.is_valid(row));
             entries.push(Entry {
                 id: ids.value(row).to_string(),
