@@ -110,12 +110,24 @@ fn right_queries_say_what_they_read_and_answer() {
 
 #[test]
 fn what_is_found_by_name_is_read_and_has_columns() {
-    assert_snapshot!(report("select * from resolve($text, 'raw.artists')"), @"");
-    assert_snapshot!(report("select r.id, t.album from resolve('raw.tracks', raw.artists) as r join raw.tracks t on t.artist_id = r.id where sure"), @"");
-    assert_snapshot!(report("select r.nam from resolve('x', 'raw.artists') r"), @"");
-    assert_snapshot!(report("select name from resolve('x', 'raw.tracks')"), @"");
-    assert_snapshot!(report("select name from resolve('x', 'raw.artist')"), @"");
-    assert_snapshot!(report("select name from resolve('x', 'serving.related')"), @"");
+    assert_snapshot!(report("select * from resolve($text, 'raw.artists')"), @"reads raw.artists; columns id, name, alias, reason, score, popularity, sure");
+    assert_snapshot!(report("select r.id, t.album from resolve('raw.tracks', raw.artists) as r join raw.tracks t on t.artist_id = r.id where sure"), @"reads raw.artists, raw.tracks; columns id, album");
+    assert_snapshot!(report("select r.nam from resolve('x', 'raw.artists') r"), @r"
+    reads raw.artists; columns nam
+    SG0204 at `nam`: `r` has no column `nam` — did you mean `name`?
+    ");
+    assert_snapshot!(report("select name from resolve('x', 'raw.tracks')"), @r"
+    reads raw.tracks; columns name
+    SG1003 at `'raw.tracks'`: `raw.tracks` does not say how its rows are found by a name — write `find: { id: …, name: … }` into the file of `raw.tracks`, with its columns
+    ");
+    assert_snapshot!(report("select name from resolve('x', 'raw.artist')"), @r"
+    reads ; columns name
+    SG0203 at `'raw.artist'`: there is no table `raw.artist` — did you mean `raw.artists`?
+    ");
+    assert_snapshot!(report("select name from resolve('x', 'serving.related')"), @r"
+    reads ; columns name
+    SG0203 at `'serving.related'`: `serving.related` is not in the lake: it is written into `out` — read the asset that it is made from
+    ");
 }
 
 #[test]
