@@ -165,7 +165,14 @@ async fn rows_are_found_by_their_columns() {
     for text in ["에스파", "AESPA", "nirvana", "Nirvana UK", "nobody", "-"] {
         all.push(format!("{text} -> {}", asked(&indexes, &table, text).await));
     }
-    insta::assert_snapshot!(all.join("\n"), @"");
+    insta::assert_snapshot!(all.join("\n"), @r"
+    에스파 -> one 1 aespa
+    AESPA -> one 1 aespa
+    nirvana -> several 4 Nirvana 3 Nirvana
+    Nirvana UK -> one 4 Nirvana
+    nobody -> none
+    - -> none
+    ");
     assert_eq!(table.reads(), 6, "rows that are no version are read each time");
 }
 
@@ -239,7 +246,26 @@ async fn columns_that_do_not_fit_are_told() {
         .resolve(&TableKey::new("raw", "tracks"), &other, "x", &ctx())
         .await;
     all.extend(without.err().map(|e| e.to_text()));
-    insta::assert_snapshot!(all.join("\n"), @"");
+    insta::assert_snapshot!(all.join("\n"), @r"
+    error[SG1001]: `find` of `raw.artists` names the column `nam`, which its table does not have
+      hint: did you mean `name`?
+      more: segue explain SG1001
+    error[SG1001]: `find` of `raw.artists` names the column `known` as its `id`, which is of type float64
+      hint: an id is text, a UUID or a whole number
+      more: segue explain SG1001
+    error[SG1001]: `find` of `raw.artists` names the column `id` as its `name`, which is of type int64
+      hint: a name is text
+      more: segue explain SG1001
+    error[SG1001]: `find` of `raw.artists` names the column `id` as its `aliases`, which is of type int64
+      hint: an alias is text, or a list of text
+      more: segue explain SG1001
+    error[SG1001]: `find` of `raw.artists` names the column `name` as its `popularity`, which is of type string
+      hint: how well known something is, is a number
+      more: segue explain SG1001
+    error[SG1003]: `raw.tracks` does not say how its rows are found by a name
+      hint: write `find: { id: …, name: … }` into the file of `raw.tracks`, with its columns
+      more: segue explain SG1003
+    ");
 }
 
 #[tokio::test]
@@ -252,7 +278,12 @@ async fn more_names_than_memory_is_allowed_for_are_refused() {
         ..ctx.limits
     };
     let refused = indexes(None, by()).resolve(&key(), &table, "name 7", &ctx).await;
-    insta::assert_snapshot!(refused.err().map(|e| e.to_text()).unwrap_or_default(), @"");
+    insta::assert_snapshot!(refused.err().map(|e| e.to_text()).unwrap_or_default(), @r#"
+    error[SG1005]: the names of `raw.artists` need more memory than the 1 MiB that they may use
+      limit: limits.memory
+      hint: let `find:` stand at an asset with the rows that are asked for, or allow more: segue sql --memory 4GiB "select * from resolve('…', 'raw.artists')"
+      more: segue explain SG1005
+    "#);
 }
 
 #[tokio::test]

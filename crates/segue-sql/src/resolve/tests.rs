@@ -41,18 +41,49 @@ async fn asked(sql: &str) -> String {
 
 #[tokio::test]
 async fn names_are_looked_up_in_sql() {
-    insta::assert_snapshot!(asked("select * from resolve('에스파', 'raw.artists')").await, @"");
-    insta::assert_snapshot!(asked("select * from resolve('nirvana', 'raw.artists') order by score desc, popularity desc").await, @"");
-    insta::assert_snapshot!(asked("select id, name, reason, sure from resolve($text, $table)").await, @"");
-    insta::assert_snapshot!(asked("select count(*) as n from resolve('radiohead', 'raw.artists')").await, @"");
-    insta::assert_snapshot!(asked("select count(*) as n from resolve($nothing, 'raw.artists')").await, @"");
+    insta::assert_snapshot!(asked("select * from resolve('에스파', 'raw.artists')").await, @r"
+     id | name  | alias  | reason | score | popularity | sure
+    ----+-------+--------+--------+-------+------------+------
+      1 | aespa | 에스파 | same   |   1.0 |       80.0 | true
+    (1 row)
+    ");
+    insta::assert_snapshot!(asked("select * from resolve('nirvana', 'raw.artists') order by score desc, popularity desc").await, @r"
+     id | name    | alias | reason | score | popularity | sure
+    ----+---------+-------+--------+-------+------------+-------
+      3 | Nirvana | null  | same   |   1.0 |       82.0 | false
+      2 | Nirvana | null  | same   |   1.0 |       30.0 | false
+    (2 rows)
+    ");
+    insta::assert_snapshot!(asked("select id, name, reason, sure from resolve($text, $table)").await, @r"
+     id | name        | reason | sure
+    ----+-------------+--------+------
+      4 | The Beatles | sound  | true
+    (1 row)
+    ");
+    insta::assert_snapshot!(asked("select count(*) as n from resolve('radiohead', 'raw.artists')").await, @r"
+     n
+    ---
+     0
+    (1 row)
+    ");
+    insta::assert_snapshot!(asked("select count(*) as n from resolve($nothing, 'raw.artists')").await, @r"
+     n
+    ---
+     0
+    (1 row)
+    ");
 }
 
 #[tokio::test]
 async fn ids_are_of_the_tables_own_type() {
     insta::assert_snapshot!(
         asked("select a.name, r.id + 1 as next, r.sure from RESOLVE('비' || '틀즈', 'raw.artists') r join raw.artists a on a.id = r.id").await,
-        @""
+        @r"
+     name        | next | sure
+    -------------+------+------
+     The Beatles |    5 | true
+    (1 row)
+    "
     );
 }
 
@@ -72,7 +103,44 @@ async fn calls_that_cannot_be_meant_are_told() {
     ] {
         all.push(asked(&format!("select r.name from raw.songs a, {call} r")).await);
     }
-    insta::assert_snapshot!(all.join("\n"), @"");
+    insta::assert_snapshot!(all.join("\n"), @r"
+    error[SG1004]: resolve takes 2 arguments and not 1
+      at: line 1, column 33
+      hint: write resolve('text', 'schema.table'), or resolve($text, 'schema.table')
+      more: segue explain SG1004
+    error[SG1004]: resolve takes 2 arguments and not 3
+      at: line 1, column 33
+      hint: write resolve('text', 'schema.table'), or resolve($text, 'schema.table')
+      more: segue explain SG1004
+    error[SG1004]: the first argument of resolve is a text or a parameter, what is looked for
+      at: line 1, column 33
+      hint: write resolve('text', 'schema.table'), or resolve($text, 'schema.table')
+      more: segue explain SG1004
+    error[SG1004]: the first argument of resolve is a text or a parameter, what is looked for
+      at: line 1, column 33
+      hint: write resolve('text', 'schema.table'), or resolve($text, 'schema.table')
+      more: segue explain SG1004
+    error[SG1004]: the second argument of resolve is null, and not a table
+      at: line 1, column 33
+      hint: write resolve('text', 'schema.table'), or resolve($text, 'schema.table')
+      more: segue explain SG1004
+    error[SG1003]: `raw.songs` does not say how its rows are found by a name
+      at: line 1, column 33
+      hint: write `find: { id: …, name: … }` into the file of `raw.songs`, with its columns
+      more: segue explain SG1003
+    error[SG0203]: there is no table `raw.artist`
+      at: line 1, column 33
+      hint: did you mean `raw.artists`?
+      more: segue explain SG0203
+    error[SG0203]: there is no table `artists`
+      at: line 1, column 33
+      hint: did you mean `raw.artists`? A table is written with its schema
+      more: segue explain SG0203
+    error[SG0252]: there is no function `resolv` that gives a table
+      at: line 1, column 33
+      hint: did you mean `resolve`?
+      more: segue explain SG0252
+    ");
 }
 
 #[tokio::test]
@@ -93,5 +161,5 @@ async fn it_says_what_it_reads_and_gives() {
         .iter()
         .map(|f| format!("{} {}", f.name(), f.data_type()))
         .collect();
-    insta::assert_snapshot!(columns.join(", "), @"");
+    insta::assert_snapshot!(columns.join(", "), @"id Int64, name Utf8, alias Utf8, reason Utf8, score Float64, popularity Float64, sure Boolean");
 }
