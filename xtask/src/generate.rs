@@ -26,6 +26,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("05", "Plans, runs and commits"),
     ("06", "The state"),
     ("07", "The command line"),
+    ("10", "Finding by name"),
 ];
 
 /// The index of error pages, one table a layer.

@@ -1,5 +1,6 @@
 //! A running system, built from a project's files.
 
+use crate::finding::name_options;
 use crate::keeper::LakeKeeper;
 use crate::load::{Loaded, find, load};
 use crate::resolve::{References, redact};
@@ -135,6 +136,7 @@ impl App {
         let engine = Arc::new(LocalEngine::new(LocalOptions {
             spill: store.folder().join("spill"),
             partitions,
+            names: name_options(&project, store.folder().join("names")),
         }));
         let who = |name: &str| surroundings.variables.get(name).cloned().filter(|v| !v.is_empty());
         let user = who("USER")

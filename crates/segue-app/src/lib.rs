@@ -5,6 +5,7 @@ mod asked;
 mod choice;
 mod ends;
 mod families;
+mod finding;
 mod keeper;
 mod listing;
 mod load;
@@ -27,6 +28,11 @@ pub mod work {
     };
 }
 
+/// What comes of finding by name.
+pub mod names {
+    pub use segue_names::{Answer, Candidate, Reason};
+}
+
 pub use segue_sql::{format, is_complete, locate};
 pub use segue_work::plan::{Passes, Plan, Planned, Refusal};
 pub use segue_work::step::moment;
@@ -40,6 +46,7 @@ pub use use_cases::lake::{lake_compact, lake_history, lake_vacuum};
 pub use use_cases::plan::{PlanReport, PlannedFamily, accept_source, apply, plan};
 pub use use_cases::preview::preview;
 pub use use_cases::quarantine::{quarantine_list, quarantine_show};
+pub use use_cases::resolve::{Meant, resolve};
 pub use use_cases::restore::{AsOf, Position, RestoreRequest, Restored, lake_restore};
 pub use use_cases::run::{BackfillPart, RunRequest, backfill_dry_run, resume, run};
 pub use use_cases::runs::{logs, runs};

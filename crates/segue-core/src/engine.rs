@@ -1,6 +1,6 @@
 //! What answers SQL.
 
-use crate::{AssetName, Batches, Context, Ctx, Kind, Result};
+use crate::{AssetName, Batches, Context, Ctx, Kind, Result, TableId};
 use arrow_schema::SchemaRef;
 use async_trait::async_trait;
 use futures::StreamExt;
@@ -76,8 +76,25 @@ pub trait Relation: Send + Sync {
     /// All rows, of these columns (by index in the schema, in the order given) or of all.
     async fn scan(&self, columns: Option<&[usize]>) -> Result<Batches>;
 
+    /// Which version of which table it is, for what is made of the rows and kept; `None` for rows that are no version of a table, or where
+    /// nothing tells versions apart.
+    fn pinned(&self) -> Option<Pinned> {
+        None
+    }
+
     /// The concrete kind.
     fn as_any(&self) -> &dyn Any;
+}
+
+/// One version of one table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pinned {
+    /// The table.
+    pub table: TableId,
+    /// Its version.
+    pub version: u64,
+    /// A digest of what holds the rows. A table that was lost and made anew may have the same version again; it has another digest then.
+    pub content: String,
 }
 
 /// Rows that are all in memory, as a relation.

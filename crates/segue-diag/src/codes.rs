@@ -17,19 +17,21 @@ macro_rules! codes {
 mod app;
 mod connectors;
 mod lake;
+mod names;
 mod project;
 mod sql;
 mod store;
 mod work;
 
 #[allow(unused_imports, reason = "a list may be empty for a while")]
-pub use {app::*, connectors::*, lake::*, project::*, sql::*, store::*, work::*};
+pub use {app::*, connectors::*, lake::*, names::*, project::*, sql::*, store::*, work::*};
 
 pub(crate) fn all() -> Vec<(Code, &'static str)> {
     [
         app::all(),
         connectors::all(),
         lake::all(),
+        names::all(),
         project::all(),
         sql::all(),
         store::all(),

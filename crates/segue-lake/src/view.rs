@@ -9,9 +9,10 @@ use arrow_schema::{Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
 use object_store::ObjectStore;
-use segue_core::engine::Relation;
+use segue_core::engine::{Pinned, Relation};
+use segue_core::hash::sha256;
 use segue_core::sink::{Staged, Target};
-use segue_core::{Batches, Error, Kind, Result, align};
+use segue_core::{Batches, Error, Kind, Result, TableId, align};
 use segue_diag::VERSION_GONE;
 use serde_json::Value;
 use std::any::Any;
@@ -24,6 +25,7 @@ pub struct LakeView {
     store: Arc<dyn ObjectStore>,
     schema: SchemaRef,
     pub(crate) files: Arc<Vec<DataFile>>,
+    table: TableId,
     version: Option<u64>,
 }
 
@@ -75,6 +77,17 @@ impl Relation for LakeView {
         Ok(crate::read::files(self.store.clone(), self.files.to_vec(), schema))
     }
 
+    fn pinned(&self) -> Option<Pinned> {
+        // Data files are never changed, and no two have one path.
+        let mut paths: Vec<&str> = self.files.iter().map(|f| f.path.as_str()).collect();
+        paths.sort_unstable();
+        Some(Pinned {
+            table: self.table,
+            version: self.version?,
+            content: sha256(paths.join("\n")),
+        })
+    }
+
     fn as_any(&self) -> &dyn Any {
         self
     }
@@ -103,6 +116,7 @@ impl Lake {
         };
         Ok(Arc::new(LakeView {
             name: target.name.to_string(),
+            table: target.table,
             store: self.store_of(&target.place),
             schema: table.schema()?,
             files: Arc::new(table.files(&target.name.to_string())?),
@@ -121,6 +135,7 @@ impl Lake {
         files.extend(plan.adds.iter().cloned());
         Ok(Arc::new(LakeView {
             name: target.name.to_string(),
+            table: target.table,
             store: self.store_of(&target.place),
             schema: plan.schema(),
             files: Arc::new(files),
@@ -136,6 +151,7 @@ impl Lake {
         let schema = schemas.try_fold(first, |all, next| align::common(&all, &next))?;
         Ok(Arc::new(LakeView {
             name: target.name.to_string(),
+            table: target.table,
             store: self.store_of(&target.place),
             schema,
             files: Arc::new(places.into_iter().flat_map(|p| p.files).collect()),

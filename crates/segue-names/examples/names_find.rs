@@ -69,6 +69,15 @@ fn main() {
         start.elapsed().as_millis(),
         followed.changed
     );
+    let (start, mut bytes) = (Instant::now(), Vec::new());
+    if index.snapshot(&mut bytes).is_ok() {
+        println!("snapshot_ms {}", start.elapsed().as_millis());
+        println!("snapshot_mib {:.1}", bytes.len() as f64 / (1 << 20) as f64);
+        let start = Instant::now();
+        let again = Index::restore(&mut bytes.as_slice(), bytes.len() as u64);
+        println!("restore_ms {}", start.elapsed().as_millis());
+        println!("restored {}", again.map_or(0, |index| index.len()));
+    }
     println!("peak_mib {:.1}", status("VmHWM:") as f64 / 1024.0);
 }
 

@@ -4,8 +4,8 @@
 #[derive(Debug)]
 pub struct Buckets {
     /// Where the numbers of each place begin; one more than there are places.
-    starts: Vec<u32>,
-    numbers: Vec<u32>,
+    pub starts: Vec<u32>,
+    pub numbers: Vec<u32>,
 }
 
 impl Buckets {

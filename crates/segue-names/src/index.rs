@@ -5,6 +5,7 @@ use crate::decide::{self, Found};
 use crate::find::{Hit, Question};
 use crate::segment::Segment;
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// Segments beside each other before they are made one.
 const MOST_SEGMENTS: usize = 8;
@@ -12,7 +13,8 @@ const MOST_SEGMENTS: usize = 8;
 /// What is known, to be found by name.
 ///
 /// It is built of all entries of one version of a table, and follows the next version by what changed. Several rows of one id are one
-/// entry: the first one's name is its name, and the others' are aliases.
+/// entry: the first one's name is its name, and the others' are aliases. A clone shares what was built.
+#[derive(Clone)]
 pub struct Index {
     version: String,
     segments: Vec<Part>,
@@ -20,9 +22,10 @@ pub struct Index {
 }
 
 /// A segment, and which of its entries no longer count.
-struct Part {
-    segment: Segment,
-    gone: Vec<bool>,
+#[derive(Clone)]
+pub struct Part {
+    pub segment: Arc<Segment>,
+    pub gone: Vec<bool>,
     gone_count: usize,
 }
 
@@ -147,20 +150,42 @@ impl Index {
         decide::near(&near, is_complete)
     }
 
+    /// Its segments, in order.
+    pub(crate) fn parts(&self) -> &[Part] {
+        &self.segments
+    }
+
+    /// The index that has these segments; `None` where two of their entries count and have one id.
+    pub(crate) fn of_parts(version: String, parts: Vec<Part>) -> Option<Index> {
+        let mut index = Index {
+            version,
+            segments: Vec::new(),
+            places: HashMap::new(),
+        };
+        index.places.reserve(parts.iter().map(Part::count).sum());
+        parts.into_iter().all(|part| index.add_part(part)).then_some(index)
+    }
+
     fn add_segment(&mut self, entries: Vec<Entry>) {
         if entries.is_empty() {
             return;
         }
         let segment = Segment::of(entries);
-        let part = self.segments.len() as u32;
-        for entry in 0..segment.len() {
-            self.places.insert(segment.id(entry).into(), Place { part, entry });
+        let gone = vec![false; segment.len() as usize];
+        self.add_part(Part::new(segment, gone));
+    }
+
+    /// Adds a segment; `false` where one of its entries that count has an id that is known already.
+    fn add_part(&mut self, part: Part) -> bool {
+        let number = self.segments.len() as u32;
+        let before = self.places.len();
+        let count = part.count();
+        for entry in (0..part.segment.len()).filter(|entry| !part.gone[*entry as usize]) {
+            let place = Place { part: number, entry };
+            self.places.insert(part.segment.id(entry).into(), place);
         }
-        self.segments.push(Part {
-            gone: vec![false; segment.len() as usize],
-            gone_count: 0,
-            segment,
-        });
+        self.segments.push(part);
+        self.places.len() == before + count
     }
 
     fn forget(&mut self, id: &str) {
@@ -171,20 +196,56 @@ impl Index {
         }
     }
 
-    /// Makes one segment of many, and of one of which much is gone.
+    /// Makes one segment of many small ones; and one of all where much is gone, or where the others are no longer small beside the largest.
     fn tidy(&mut self) {
         let gone: usize = self.segments.iter().map(|part| part.gone_count).sum();
-        if self.segments.len() <= MOST_SEGMENTS && gone * 4 <= self.places.len() + gone {
+        let is_much_gone = gone * 4 > self.places.len() + gone;
+        if self.segments.len() <= MOST_SEGMENTS && !is_much_gone {
             return;
         }
-        let entries: Vec<Entry> = self.entries().collect();
-        self.segments.clear();
+        let parts = std::mem::take(&mut self.segments);
+        let largest = parts.iter().map(Part::count).max().unwrap_or(0);
+        let others = self.places.len() - largest;
+        let stays = match is_much_gone || others * 2 > largest {
+            true => None,
+            false => parts.iter().position(|part| part.count() == largest),
+        };
+        let mut entries: Vec<Entry> = Vec::new();
         self.places.clear();
+        for (at, part) in parts.into_iter().enumerate() {
+            if Some(at) == stays {
+                self.add_part(part);
+            } else {
+                entries.extend(part.entries());
+            }
+        }
         self.add_segment(entries);
     }
 }
 
 impl Part {
+    /// A segment, of which these are gone: one for each of its entries.
+    pub fn new(segment: Segment, gone: Vec<bool>) -> Part {
+        Part {
+            segment: Arc::new(segment),
+            gone_count: gone.iter().filter(|gone| **gone).count(),
+            gone,
+        }
+    }
+
+    /// How many of its entries count.
+    fn count(&self) -> usize {
+        self.gone.len() - self.gone_count
+    }
+
+    /// Those that count.
+    fn entries(&self) -> impl Iterator<Item = Entry> + '_ {
+        let counts = |entry: &u32| !self.gone[*entry as usize];
+        (0..self.segment.len())
+            .filter(counts)
+            .map(|entry| self.segment.entry(entry))
+    }
+
     fn found(&self, hits: Vec<Hit>) -> impl Iterator<Item = Found<'_>> {
         let still = hits.into_iter().filter(|hit| !self.gone[hit.entry as usize]);
         still.map(|hit| Found {
@@ -219,4 +280,4 @@ fn merged(entries: impl IntoIterator<Item = Entry>) -> Vec<Entry> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -27,24 +27,24 @@ pub fn allowed(letters: usize) -> usize {
 }
 
 pub struct Segment {
-    ids: Texts,
-    names: Texts,
-    aliases: Texts,
+    pub ids: Texts,
+    pub names: Texts,
+    pub aliases: Texts,
     /// The number of the first alias of each entry, and one more.
-    first_alias: Vec<u32>,
+    pub first_alias: Vec<u32>,
     /// NaN where it is not known.
-    popularity: Vec<f64>,
+    pub popularity: Vec<f64>,
     pub keys: Texts,
-    key_entry: Vec<u32>,
+    pub key_entry: Vec<u32>,
     /// 0 for the name, n for the nth alias.
-    key_name: Vec<u16>,
+    pub key_name: Vec<u16>,
     pub same: Buckets,
     /// The key of each shape; the highest bit says that its units are syllables, not keys of the keyboard.
-    shape_key: Vec<u32>,
+    pub shape_key: Vec<u32>,
     /// Which letters each shape has.
-    shape_letters: Vec<Letters>,
-    units: Vec<u16>,
-    unit_end: Vec<u32>,
+    pub shape_letters: Vec<Letters>,
+    pub units: Vec<u16>,
+    pub unit_end: Vec<u32>,
     pub short: Buckets,
     pub pieces: Buckets,
     /// Keys of Latin letters by the skeletons of their sound.
@@ -55,7 +55,8 @@ pub struct Segment {
     pub words: Vec<(u32, u16)>,
 }
 
-const SYLLABLES: u32 = 1 << 31;
+/// Of a shape's key: its units are syllables.
+pub const SYLLABLES: u32 = 1 << 31;
 
 const ARTICLE: &str = "the";
 
@@ -160,7 +161,7 @@ impl Segment {
 
 /// Which letters there are, each as one of 64.
 #[derive(Clone, Copy, Debug)]
-pub struct Letters(u64);
+pub struct Letters(pub u64);
 
 impl Letters {
     pub fn of(units: &[u16]) -> Letters {

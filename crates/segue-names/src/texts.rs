@@ -3,8 +3,9 @@
 /// Texts by their number.
 #[derive(Clone, Debug, Default)]
 pub struct Texts {
-    all: String,
-    ends: Vec<u32>,
+    pub all: String,
+    /// Where each ends.
+    pub ends: Vec<u32>,
 }
 
 impl Texts {

@@ -11,6 +11,7 @@ pub(crate) mod columns;
 mod connection;
 mod copy;
 mod family;
+mod find;
 mod fit;
 mod into;
 mod nested;

@@ -125,6 +125,8 @@ pub(crate) struct AssetFile {
     /// What must hold of its rows.
     #[serde(default)]
     pub checks: Vec<CheckFile>,
+    /// The columns by which its rows are found by a name: `segue resolve`, and `resolve(…)` in SQL.
+    pub find: Option<FindFile>,
 }
 
 fn asset_or_family(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
@@ -236,6 +238,25 @@ pub(crate) struct IntoFile {
     /// altered or dropped; its rows are the asset's from then on: `replace` deletes those that it has.
     #[serde(default)]
     pub adopt: bool,
+}
+
+/// The columns by which an asset's rows are found by a name.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FindFile {
+    /// The column that says which thing a row is: text, a UUID or a whole number. Rows of one id are one thing, with the names of them all.
+    #[schemars(extend("format" = "column-name"))]
+    pub id: String,
+    /// The column of its name: text. A row without an id or without a name is not found.
+    #[schemars(extend("format" = "column-name"))]
+    pub name: String,
+    /// The columns of what else it is called, in any script: text, or lists of text.
+    #[serde(default)]
+    #[schemars(schema_with = "one_or_more")]
+    pub aliases: Option<OneOrMore>,
+    /// The column of how well known it is: a number. Of names that are equally near, the best known stands first.
+    #[schemars(extend("format" = "column-name"))]
+    pub popularity: Option<String>,
 }
 
 /// A statement about the rows that must hold: exactly one of the keys up to `row_count`.

@@ -19,7 +19,7 @@ const MAPPING: [&str; 1] = ["records"];
 
 /// The hash of what decides the rows: the request or the SQL, columns, write mode, key, slice and grain.
 ///
-/// Not in it: the text of `for_each`, checks, description, owner, tags, `fresh`, `start`, `lag`, `lookback`, `inputs`, `on_…`, `max_parked`,
+/// Not in it: the text of `for_each`, checks, `find`, description, owner, tags, `fresh`, `start`, `lag`, `lookback`, `inputs`, `on_…`, `max_parked`,
 /// `keep_raw`, and the asset's name. SQL counts by its words: comments, space and the case of what is not quoted do not.
 pub fn data_hash(asset: &Asset) -> String {
     hash(&data(asset))

@@ -4,6 +4,7 @@ mod asset;
 mod check;
 mod copy;
 mod family;
+mod find;
 mod project;
 mod sql;
 
@@ -11,6 +12,7 @@ pub use asset::{Asset, How, IntoTarget, OnChange, OnPartial, Param, Place};
 pub use check::{Check, CheckKind, Name, Number, OnFailure, Scope};
 pub use copy::{Batch, Column, Columns, Copy, ForEach, From, LakeSource, Nested, OnSchemaChange, Position, ResumeBy};
 pub use family::{Family, FamilyName};
+pub use find::Find;
 pub use project::{Apply, Connection, Environment, Project};
 pub(crate) use sql::local_time;
 pub use sql::{By, InputRule, Range, RangeInput, SqlBody};

@@ -1,9 +1,11 @@
 //! The engine in this process.
 
 use crate::failure::{at, failure};
+use crate::find::{Indexes, NameOptions};
 use crate::functions::Planning;
 use crate::params::Params;
 use crate::place::Place;
+use crate::resolve::Finding;
 use crate::rows::{Rows, kept};
 use crate::session::{self, Ready};
 use crate::spill::Spill;
@@ -12,8 +14,8 @@ use crate::tables::Tables;
 use crate::{metering, planner};
 use async_trait::async_trait;
 use datafusion::execution::session_state::SessionState;
-use segue_core::Ctx;
-use segue_core::engine::{Answer, Described, Engine, Query, TableKey};
+use segue_core::engine::{Answer, Described, Engine, Query, Relation, TableKey};
+use segue_core::{Ctx, TableId};
 use segue_diag::{Context, Error, Kind, Result};
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -32,6 +34,8 @@ pub struct LocalOptions {
     pub spill: PathBuf,
     /// Into how many parts a query is cut: the number of cores.
     pub partitions: usize,
+    /// Which tables' rows are found by a name.
+    pub names: NameOptions,
 }
 
 /// Answers SQL with DataFusion, in this process.
@@ -42,6 +46,7 @@ pub struct LocalEngine {
     base: SessionState,
     partitions: usize,
     spill: Spill,
+    indexes: Arc<Indexes>,
 }
 
 impl LocalEngine {
@@ -53,7 +58,29 @@ impl LocalEngine {
             base: session::base(partitions),
             partitions,
             spill: Spill::below(options.spill),
+            indexes: Arc::new(Indexes::new(options.names)),
         }
+    }
+
+    /// What a text means among the rows of this table.
+    ///
+    /// # Errors
+    /// `Invalid` for a table that does not say how its rows are found by a name, or whose columns do not fit what it says, and for more names
+    /// than the context's memory allows; `Cancelled`, and those of reading the rows.
+    pub async fn resolve(
+        &self,
+        table: &TableKey,
+        rows: &Arc<dyn Relation>,
+        text: &str,
+        ctx: &Ctx,
+    ) -> Result<segue_names::Answer> {
+        ctx.go_on()?;
+        self.indexes.resolve(table, rows, text, ctx).await
+    }
+
+    /// Forgets the names of a table that is gone.
+    pub fn forget(&self, table: TableId) {
+        self.indexes.forget(table);
     }
 
     async fn prepare(&self, query: &Query, ctx: &Ctx) -> Result<Prepared> {
@@ -72,7 +99,11 @@ impl LocalEngine {
             runtime,
             &planning,
         );
-        let work = prepare(query.clone(), zone, state, ctx.clone());
+        let finding = Finding {
+            indexes: self.indexes.clone(),
+            ctx: ctx.clone(),
+        };
+        let work = prepare(query.clone(), zone, state, finding);
         let prepared = on_a_big_stack(work, ctx).await;
         planning.ends();
         prepared
@@ -112,13 +143,14 @@ struct Prepared {
 }
 
 /// Reads, plans and optimises a statement.
-async fn prepare(query: Query, zone: Arc<str>, state: SessionState, ctx: Ctx) -> Result<Prepared> {
+async fn prepare(query: Query, zone: Arc<str>, state: SessionState, finding: Finding) -> Result<Prepared> {
+    let ctx = &finding.ctx;
     let statement = Statement::read(&query.sql)?;
     let words = statement.words.clone();
     let params = Params::new(&statement.params, &query.params, &zone)?;
     let tables = Tables::new(query.tables, zone);
     let place = |e| placed(failure(e, &ctx.limits), &words);
-    let plan = planner::plan(statement, &params, &tables, &state).map_err(place)?;
+    let plan = planner::plan(statement, &params, &tables, &finding, &state).map_err(place)?;
     ctx.go_on()?;
     let plan = state.create_physical_plan(&plan).await.map_err(place)?;
     Ok(Prepared {

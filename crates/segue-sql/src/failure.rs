@@ -200,17 +200,8 @@ const NO_SIGNATURE: &str = "failed to match any signature";
 
 /// DataFusion says what it may not do in free text; what people meet often has words of its own.
 fn planning(text: &str) -> Error {
-    if text.contains(NO_SIGNATURE)
-        && let Some(name) = text
-            .split_once("Function '")
-            .and_then(|(_, rest)| Some(rest.split_once('\'')?.0))
-    {
-        return Error::new(
-            Kind::Invalid,
-            format!("the function `{name}` takes no arguments of these types"),
-        )
-        .code(segue_diag::SQL_PLAN)
-        .hint("cast what it is given: `cast(x as text)`");
+    if let Some(error) = misused(text) {
+        return error;
     }
     if let Some(rest) = text.strip_prefix("Invalid function '") {
         let (name, rest) = rest.split_once('\'').unwrap_or((rest, ""));
@@ -224,6 +215,24 @@ fn planning(text: &str) -> Error {
         );
     }
     Error::new(Kind::Invalid, lower_first(first_line(text))).code(segue_diag::SQL_PLAN)
+}
+
+/// A function that is given too much, too little, or something else than it takes.
+fn misused(text: &str) -> Option<Error> {
+    let (name, rest) = text.split_once("Function '")?.1.split_once('\'')?;
+    let error = |message: String| Error::new(Kind::Invalid, message).code(segue_diag::SQL_PLAN);
+    let counts = rest.strip_prefix(" expects ");
+    if let Some((wanted, given)) = counts.and_then(|rest| rest.split_once(" arguments but received ")) {
+        let given: String = given.chars().take_while(char::is_ascii_digit).collect();
+        return Some(error(format!(
+            "the function `{name}` takes {wanted} arguments and not {given}"
+        )));
+    }
+    let is_of_types = text.contains(NO_SIGNATURE) || rest.starts_with(" requires ");
+    is_of_types.then(|| {
+        let error = error(format!("the function `{name}` takes no arguments of these types"));
+        error.hint("cast what it is given: `cast(x as text)`")
+    })
 }
 
 fn running(text: &str) -> Error {

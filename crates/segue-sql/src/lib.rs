@@ -1,11 +1,12 @@
 //! Answer SQL in this process, over the lake and the connections.
 //!
 //! In reading order: the engine ([`LocalEngine`]), what may be asked (`statement`), how it becomes a plan (`planner`), what the tables
-//! of a session are (`tables`), under which limits it runs (`session`, `spill`, `rows`, `yielding`), our own functions and meanings (`functions`, `nearest`, `rules`, `zone`, `types`, `pattern`), what goes
-//! wrong and where (`failure`, [`place`]), and how answers are written down ([`format`]).
+//! of a session are (`tables`), under which limits it runs (`session`, `spill`, `rows`, `yielding`), our own functions and meanings (`functions`, `nearest`, `rules`, `zone`, `types`, `pattern`),
+//! how rows are found by a name (`find`, `resolve`), what goes wrong and where (`failure`, [`place`]), and how answers are written down ([`format`]).
 
 mod engine;
 mod failure;
+mod find;
 pub mod format;
 mod functions;
 mod metering;
@@ -14,6 +15,7 @@ mod params;
 mod pattern;
 pub mod place;
 mod planner;
+mod resolve;
 mod rows;
 mod rules;
 mod session;
@@ -25,6 +27,7 @@ mod yielding;
 mod zone;
 
 pub use engine::{LocalEngine, LocalOptions};
+pub use find::{FindBy, NameOptions, Only};
 pub use pattern::pattern_mistake;
 pub use place::locate;
 pub use statement::is_complete;

@@ -3,6 +3,7 @@
 use crate::failure::at;
 use crate::params::Params;
 use crate::place::Place;
+use crate::resolve::Finding;
 use crate::statement::Statement;
 use crate::tables::Tables;
 use arrow_schema::{DataType, SchemaRef};
@@ -24,11 +25,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The plan of a statement over these tables, not optimised yet, with its parameters in place.
-pub fn plan(statement: Statement, params: &Params, tables: &Tables, state: &SessionState) -> PlanResult<LogicalPlan> {
+pub fn plan(
+    statement: Statement,
+    params: &Params,
+    tables: &Tables,
+    finding: &Finding,
+    state: &SessionState,
+) -> PlanResult<LogicalPlan> {
     let words = statement.words;
     let names = Names {
         state,
         tables,
+        finding,
         params,
         words: &words,
     };
@@ -60,6 +68,7 @@ pub fn plan(statement: Statement, params: &Params, tables: &Tables, state: &Sess
 struct Names<'a> {
     state: &'a SessionState,
     tables: &'a Tables,
+    finding: &'a Finding,
     params: &'a Params,
     words: &'a BTreeMap<String, Place>,
 }
@@ -105,8 +114,13 @@ impl ContextProvider for Names<'_> {
             .into_iter()
             .map(|a| self.argument(a))
             .collect::<PlanResult<_>>()?;
-        if lower == "nearest" {
-            let table = crate::nearest::table(&arguments, self.tables).map_err(|error| self.placed(error, &lower))?;
+        let ours = match lower.as_str() {
+            "nearest" => Some(crate::nearest::table(&arguments, self.tables)),
+            "resolve" => Some(crate::resolve::table(&arguments, self.tables, self.finding)),
+            _ => None,
+        };
+        if let Some(table) = ours {
+            let table = table.map_err(|error| self.placed(error, &lower))?;
             return Ok(provider_as_source(table));
         }
         let function = self
@@ -182,7 +196,8 @@ fn unknown_function(state: &SessionState, name: &str) -> Error {
         format!("there is no function `{name}` that gives a table"),
     )
     .code(segue_diag::SQL_UNKNOWN_FUNCTION);
-    let known = state.table_functions().keys().map(String::as_str).chain(["nearest"]);
+    let known = state.table_functions().keys().map(String::as_str);
+    let known = known.chain(["nearest", "resolve"]);
     match closest(name, known) {
         Some(near) => error.hint(format!("did you mean `{near}`?")),
         None => error,

@@ -53,7 +53,7 @@ pub fn session(
 ) -> SessionState {
     let mut functions: Vec<_> = base.scalar_functions().values().cloned().collect();
     functions.extend(functions::bounded(base.scalar_functions().values(), limits, planning));
-    functions.extend(functions::all(zone, now));
+    functions.extend(functions::all(zone, now, limits));
     SessionStateBuilder::new_from_existing(base.clone())
         .with_config(config(zone, partitions, limits))
         .with_scalar_functions(functions)

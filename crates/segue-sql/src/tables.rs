@@ -52,6 +52,19 @@ impl Tables {
     /// # Errors
     /// `Invalid` with what was probably meant, when there is none.
     pub fn find(&self, name: &TableReference) -> Result<Arc<dyn TableProvider>> {
+        let (key, relation) = self.relation(name)?;
+        let rows = match relation.as_any().downcast_ref::<LakeView>() {
+            Some(view) => view.provider()?,
+            None => Arc::new(Streamed::new(relation.clone())),
+        };
+        Ok(Arc::new(Table::new(key, rows, self.zone.clone())))
+    }
+
+    /// The rows of the table of this name, as they were handed in: for what knows which version of it they are.
+    ///
+    /// # Errors
+    /// As [`Tables::find`].
+    pub fn relation(&self, name: &TableReference) -> Result<(TableKey, Arc<dyn Relation>)> {
         let key = match name {
             TableReference::Partial { schema, table } => TableKey::new(schema.as_ref(), table.as_ref()),
             TableReference::Bare { table } => return Err(self.unknown(table, None)),
@@ -61,12 +74,8 @@ impl Tables {
             .relations
             .get(&key)
             .ok_or_else(|| self.unknown(&key.to_string(), Some(&key)))?;
-        let rows = match relation.as_any().downcast_ref::<LakeView>() {
-            Some(view) => view.provider()?,
-            None => Arc::new(Streamed::new(relation.clone())),
-        };
         self.read.lock().insert(key.clone());
-        Ok(Arc::new(Table::new(key, rows, self.zone.clone())))
+        Ok((key, relation.clone()))
     }
 
     fn unknown(&self, name: &str, key: Option<&TableKey>) -> Error {

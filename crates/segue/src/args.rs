@@ -121,6 +121,16 @@ pub enum Verb {
     },
     /// Ask the lake.
     Sql(Sql),
+    /// What a name means among an asset's rows, however it is written, by the columns that the asset's `find:` names.
+    ///
+    /// It ends with 0 where something may be meant, one or several, and with 4 where nothing is known by that name; then the nearest are shown.
+    Resolve {
+        /// The asset.
+        asset: String,
+        /// The name, as somebody types it.
+        #[arg(allow_hyphen_values = true)]
+        text: String,
+    },
     /// Keep the lake in order.
     #[command(subcommand)]
     Lake(Lake),

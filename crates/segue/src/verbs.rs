@@ -15,6 +15,7 @@ mod plan;
 mod preview;
 mod quarantine;
 mod reference;
+mod resolve;
 mod runs;
 mod schema;
 mod sql;
@@ -89,7 +90,7 @@ pub fn run(args: Args, surroundings: Surroundings, out: &Out) -> Result<u8> {
 /// Whether a verb shows what is there and changes none of it, so that mistakes in the project's files are none of its business.
 fn only_looks(verb: &Verb) -> bool {
     match verb {
-        Verb::Runs { .. } | Verb::Logs { .. } | Verb::Sql(_) | Verb::Quarantine(_) => true,
+        Verb::Runs { .. } | Verb::Logs { .. } | Verb::Sql(_) | Verb::Resolve { .. } | Verb::Quarantine(_) => true,
         Verb::State(state) => matches!(state, State::Backup { .. }),
         Verb::Lake(lake) => matches!(lake, Lake::History { .. }),
         _ => false,
@@ -112,6 +113,7 @@ async fn with_project(app: &App, verb: &Verb, out: &Out) -> Result<u8> {
         Verb::Runs { limit } => runs::runs(app, *limit, out).await,
         Verb::Logs { run, asset } => runs::logs(app, run.as_deref(), asset.as_deref(), out).await,
         Verb::Sql(sql) => sql::run(app, sql, ctx, out).await,
+        Verb::Resolve { asset, text } => resolve::run(app, asset, text, ctx, out).await,
         Verb::Lake(verb) => lake::run(app, verb, ctx, out).await,
         Verb::Quarantine(verb) => quarantine::run(app, verb, ctx, out).await,
         Verb::State(verb) => state::run(app, verb, ctx, out).await,

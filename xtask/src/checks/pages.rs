@@ -15,6 +15,7 @@ const RANGES: &[(&str, &str)] = &[
     ("work", "05"),
     ("store", "06"),
     ("app", "07"),
+    ("names", "10"),
 ];
 
 const HEADINGS: [&str; 4] = ["## What happened", "## Why", "## How to fix it", "## Example"];

@@ -184,6 +184,7 @@ pub async fn asset_drop(app: &App, doomed: &Doomed, ctx: &Ctx) -> Result<Dropped
             None => left = row.connection.clone(),
         }
         forget_notes(&app.shelf(), &guard.lease).await?;
+        app.engine.forget(row.table);
         reach(Boundary::Dropped);
         if doomed.known.as_ref() == Some(row) {
             app.store.drop_asset(row.id).await?;

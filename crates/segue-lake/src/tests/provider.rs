@@ -4,6 +4,7 @@ use super::bed::{Bed, lines, merge, sales};
 use arrow_array::RecordBatch;
 use datafusion::prelude::SessionContext;
 use insta::assert_snapshot;
+use segue_core::engine::Relation;
 use segue_core::sink::Change;
 
 async fn ask(bed: &Bed, sql: &str) -> String {
@@ -140,4 +141,16 @@ async fn long_texts_and_fine_times_are_found_through_their_bounds() {
     2
     ");
     assert_snapshot!(ask(&bed, "select id from sales where amount > 5").await, @"1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_says_which_it_is_and_what_it_holds() {
+    let bed = three_files().await;
+    let pinned = bed.lake.view_at(&bed.target, None).await.unwrap().pinned().unwrap();
+    let again = bed.lake.view_at(&bed.target, Some(pinned.version)).await.unwrap();
+    assert_eq!(again.pinned().as_ref(), Some(&pinned));
+    let before = bed.lake.view_at(&bed.target, Some(pinned.version - 1)).await.unwrap();
+    let before = before.pinned().unwrap();
+    assert_eq!((before.table, before.version), (bed.target.table, pinned.version - 1));
+    assert_ne!(before.content, pinned.content);
 }

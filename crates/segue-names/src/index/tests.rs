@@ -6,7 +6,7 @@ mod dirty;
 mod noise;
 
 /// Entries of lines `id: name | alias | alias = popularity`.
-fn entries(lines: &str) -> Vec<Entry> {
+pub(crate) fn entries(lines: &str) -> Vec<Entry> {
     let lines = lines.lines().map(str::trim).filter(|line| !line.is_empty());
     lines.map(entry).collect()
 }
@@ -29,7 +29,7 @@ fn entry(line: &str) -> Entry {
 }
 
 /// What a person would see of an answer.
-fn shown(answer: &Answer) -> String {
+pub(crate) fn shown(answer: &Answer) -> String {
     let each = answer.candidates().iter().map(|c| {
         let alias = c.alias.as_ref().map(|a| format!(" ({a})")).unwrap_or_default();
         let errors = match c.reason {
@@ -302,6 +302,34 @@ fn it_follows_a_table_by_what_changed() {
     assert_eq!(shown(&index.resolve("Eminem")), "none");
 }
 
+/// A table that changes a little with each commit is never built anew for it.
+#[test]
+fn what_is_large_stays_while_little_changes() {
+    let all = |changed: usize| {
+        let entry = |id: usize| format!("{id}: name {}", if id < changed { id + 1000 } else { id });
+        entries(&(0..100).map(entry).collect::<Vec<_>>().join("\n"))
+    };
+    let mut index = Index::build("0", all(0));
+    let large = index.segments[0].segment.clone();
+    for changed in 1..20 {
+        let followed = index.follow(changed.to_string(), all(changed));
+        assert_eq!((followed.changed, index.len()), (1, 100));
+        assert!(
+            index.segments.len() <= super::MOST_SEGMENTS,
+            "{} segments",
+            index.segments.len()
+        );
+        assert!(
+            std::sync::Arc::ptr_eq(&index.segments[0].segment, &large),
+            "after {changed}"
+        );
+    }
+    assert_eq!(shown(&index.resolve("name 1007")), "one; 7 name 1007: same");
+    // Half of it is another one: that is built anew.
+    index.follow("50", all(50));
+    assert_eq!((index.segments.len(), index.len()), (1, 100));
+}
+
 /// Found by random entries: a name that fell beside a table's place was taken as seen, and was not heard where it belongs.
 #[test]
 fn a_name_is_heard_whatever_it_falls_beside() {
@@ -328,7 +356,7 @@ fn a_name() -> impl Strategy<Value = String> {
     ]
 }
 
-fn an_entry() -> impl Strategy<Value = Entry> {
+pub(crate) fn an_entry() -> impl Strategy<Value = Entry> {
     let popularity = proptest::option::of(0.0..100.0_f64);
     ("[0-9]", a_name(), proptest::collection::vec(a_name(), 0..3), popularity).prop_map(
         |(id, name, aliases, popularity)| Entry {

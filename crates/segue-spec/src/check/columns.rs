@@ -8,13 +8,15 @@ use crate::name::AssetName;
 use crate::sql::{Answer, Catalog, Columns, Table, Wanted, resolve_condition, resolve_query};
 use crate::yaml::Node;
 use segue_diag::Diagnostic;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The tables of a project, with the columns that are known so far.
 pub(crate) struct Tables {
     tables: HashMap<AssetName, Table>,
     /// Assets that may have child tables.
     parents: Vec<AssetName>,
+    /// Assets that do not say how their rows are found by a name.
+    without_find: HashSet<AssetName>,
     families: Vec<(FamilyName, Table)>,
     names: Vec<String>,
 }
@@ -43,8 +45,10 @@ impl Tables {
                 .map_or(Table::Lake(None), |c| Table::Elsewhere(c.to_string()));
             Some((draft.family.clone()?, table))
         });
+        let without_find = all.assets.iter().filter(|draft| draft.root.get("find").is_none());
         Tables {
             families: families.collect(),
+            without_find: without_find.filter_map(|draft| draft.name.clone()).collect(),
             parents: super::nested::parents(&all.assets).cloned().collect(),
             tables,
             names,
@@ -81,6 +85,10 @@ impl Catalog for Tables {
 
     fn names(&self) -> Vec<&str> {
         self.names.iter().map(String::as_str).collect()
+    }
+
+    fn is_found_by_name(&self, name: &AssetName) -> bool {
+        !self.without_find.contains(name)
     }
 }
 
@@ -208,6 +216,10 @@ impl Catalog for WithOwn<'_> {
 
     fn names(&self) -> Vec<&str> {
         self.tables.names()
+    }
+
+    fn is_found_by_name(&self, name: &AssetName) -> bool {
+        self.tables.is_found_by_name(name)
     }
 }
 

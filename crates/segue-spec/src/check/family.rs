@@ -93,9 +93,11 @@ fn rules(draft: &Draft<'_>, found: &mut Vec<Diagnostic>) {
             report(NOT_IN_THIS_VERSION, place, message, OWN_FILE);
         }
     }
-    if let Some(entry) = draft.root.entry("renamed_from") {
-        let message = "`renamed_from` of many assets is not acted on by this version".to_string();
-        report(NOT_IN_THIS_VERSION, draft.span(&entry.bytes), message, OWN_FILE);
+    for key in ["renamed_from", "find"] {
+        if let Some(entry) = draft.root.entry(key) {
+            let message = format!("`{key}` of many assets is not acted on by this version");
+            report(NOT_IN_THIS_VERSION, draft.span(&entry.bytes), message, OWN_FILE);
+        }
     }
     if let Some(table) = draft.root.at(&["into", "table"])
         && table.text().is_some_and(|t| t.matches('*').count() != 1)

@@ -26,6 +26,7 @@ pub(super) fn apply(all: &mut All<'_>) {
         renamed(all, i);
         checks::rules(all, i);
         fit::rules(all, i);
+        super::find::rules(all, i);
         files_path(all, i);
     }
 }
@@ -48,7 +49,7 @@ pub(super) fn known_column(all: &mut All<'_>, i: usize, place: &Node, column: &s
     .hint = Some(hint);
 }
 
-fn texts(node: Option<&Node>) -> Vec<(Node, String)> {
+pub(super) fn texts(node: Option<&Node>) -> Vec<(Node, String)> {
     let one = |n: &Node| n.text().map(|t| (n.clone(), t.to_string()));
     match node {
         Some(node) if node.scalar().is_some() => one(node).into_iter().collect(),
@@ -66,6 +67,9 @@ fn columns(all: &mut All<'_>, i: usize) {
     named.extend(texts(root.at(&["copy", "slice"])));
     named.extend(texts(root.at(&["copy", "position", "column"])));
     named.extend(texts(root.at(&["range", "output"])));
+    for key in ["id", "name", "aliases", "popularity"] {
+        named.extend(texts(root.at(&["find", key])));
+    }
     for check in root.get("checks").map_or(&[][..], Node::items) {
         named.extend(texts(check.get("not_null")));
         named.extend(texts(check.get("unique")));

@@ -4,6 +4,7 @@ use segue_diag::{Diagnostic, Text, render};
 use serde_json::json;
 
 mod family;
+mod find;
 mod fit;
 mod music;
 mod pages;

@@ -3,10 +3,10 @@
 use super::asset::Draft;
 use super::query::{Parsed, Role};
 use super::{All, in_parts};
-use crate::config::{AssetFile, CheckFile, CopyFile, ForEachFile, IntoFile, LakeCopyFile, OneOrMore};
+use crate::config::{AssetFile, CheckFile, CopyFile, FindFile, ForEachFile, IntoFile, LakeCopyFile, OneOrMore};
 use crate::model::{
-    Asset, Check, CheckKind, Copy, Family, ForEach, From, How, IntoTarget, LakeSource, Nested, OnSchemaChange, Place,
-    SqlBody,
+    Asset, Check, CheckKind, Copy, Family, Find, ForEach, From, How, IntoTarget, LakeSource, Nested, OnSchemaChange,
+    Place, SqlBody,
 };
 use crate::name::AssetName;
 use crate::tables::TablePattern;
@@ -117,6 +117,7 @@ fn asset(draft: &Draft<'_>) -> Result<Option<Asset>, String> {
         into,
         write: file.write,
         checks: checks(file.checks),
+        find: file.find.map(find),
         reads: draft.reads.keys().cloned().collect(),
     }))
 }
@@ -239,6 +240,15 @@ fn into(kind: &str, settings: Json) -> Result<IntoTarget, String> {
         adopt: file.adopt,
         settings: own,
     })
+}
+
+fn find(file: FindFile) -> Find {
+    Find {
+        id: file.id,
+        name: file.name,
+        aliases: file.aliases.map(OneOrMore::into_vec).unwrap_or_default(),
+        popularity: file.popularity,
+    }
 }
 
 /// The checks, each with a name that no other has.

@@ -142,6 +142,7 @@ fn what_decides_the_rows_of_a_copy() {
         report("description: d", "fresh: 1d"),
         report("description: d", "max_parked: 50%"),
         report("description: d", "checks: [ { not_null: id } ]"),
+        report("description: d", "find: { id: id, name: store }"),
         report("  records:", "  keep_raw: 30d\n  records:"),
         report("  records:", "  errors: [ { status: 403, then: closed } ]\n  records:"),
     ];
@@ -162,6 +163,7 @@ fn what_decides_the_rows_of_a_copy() {
     description: d -> fresh: 1d: metadata
     description: d -> max_parked: 50%: metadata
     description: d -> checks: [ { not_null: id } ]: metadata
+    description: d -> find: { id: id, name: store }: metadata
       records: ->   keep_raw: 30d
       records:: metadata
       records: ->   errors: [ { status: 403, then: closed } ]

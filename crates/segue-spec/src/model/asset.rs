@@ -1,6 +1,6 @@
 //! An asset: a named output and how it is made.
 
-use super::{Check, Copy, Range, SqlBody, Write};
+use super::{Check, Copy, Find, Range, SqlBody, Write};
 use crate::name::AssetName;
 use crate::types::Type;
 use crate::units::{Duration, Percent};
@@ -68,6 +68,9 @@ pub struct Asset {
     pub write: Write,
     /// What must hold of its rows.
     pub checks: Vec<Check>,
+    /// The columns by which its rows are found by a name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub find: Option<Find>,
     /// The lake tables that it is made from, each once, in order of their names.
     pub reads: Vec<AssetName>,
 }

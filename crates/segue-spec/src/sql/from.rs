@@ -7,12 +7,15 @@ use super::parse::mistake;
 use super::resolve::{Read, Resolver, Table};
 use super::scope::{Columns, Relation, Scope};
 use crate::name::{AssetName, RESERVED_SCHEMAS};
-use segue_diag::{SQL_UNBOUNDED_RANGE, SQL_UNKNOWN_COLUMN, SQL_UNKNOWN_TABLE, closest};
+use segue_diag::{NO_FIND, SQL_UNBOUNDED_RANGE, SQL_UNKNOWN_COLUMN, SQL_UNKNOWN_TABLE, closest};
 use sqlparser::ast::{
     Expr, FunctionArg, FunctionArgExpr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, Select, Spanned,
     TableAlias, TableFactor, TableWithJoins, Value,
 };
 use std::ops::Range;
+
+/// The columns of `resolve(…)`.
+const RESOLVED: [&str; 7] = ["id", "name", "alias", "reason", "score", "popularity", "sure"];
 
 impl Resolver<'_> {
     pub(super) fn table_with_joins<'q>(
@@ -136,15 +139,25 @@ impl Resolver<'_> {
         }
     }
 
-    /// A function in a `from`. The relation of `nearest` is its first argument; those of functions that are not known here
-    /// are arguments that have a table's name, written as a name or as text. Queries among the arguments are read as well.
+    /// A function in a `from`. The relation of `nearest` is its first argument, that of `resolve` its second; those of functions that are not
+    /// known here are arguments that have a table's name, written as a name or as text. Queries among the arguments are read as well.
     fn function(&mut self, name: &ObjectName, args: &[FunctionArg], alias: Option<&TableAlias>, scope: &mut Scope<'_>) {
-        let nearest = parts(name).is_some_and(|p| p == ["nearest"]);
+        let called = parts(name).map(|parts| parts.join("."));
+        let is_resolve = called.as_deref() == Some("resolve");
+        let relation = match called.as_deref() {
+            Some("nearest") => Some(0),
+            Some("resolve") => Some(1),
+            _ => None,
+        };
         for (i, arg) in args.iter().enumerate() {
             let (FunctionArg::Named { arg, .. } | FunctionArg::ExprNamed { arg, .. } | FunctionArg::Unnamed(arg)) = arg;
             let FunctionArgExpr::Expr(expr) = arg else { continue };
             if let Expr::Subquery(query) = expr {
                 self.query(query, Some(&*scope));
+                continue;
+            }
+            if is_resolve && i == 0 {
+                // What is asked for is no table, whatever it says.
                 continue;
             }
             let (names, bytes): (Vec<String>, _) = match expr {
@@ -156,14 +169,28 @@ impl Resolver<'_> {
                 _ => continue,
             };
             let table = names.join(".").parse::<AssetName>();
-            let exists = table
-                .as_ref()
-                .is_ok_and(|t| !matches!(self.catalog.table(t), Table::Missing));
-            if exists || (nearest && i == 0 && names.len() == 2) {
+            let found = table.as_ref().map_or(Table::Missing, |t| self.catalog.table(t));
+            if !matches!(found, Table::Missing) || (relation == Some(i) && names.len() == 2) {
                 self.read(&names, self.lines.bytes(bytes));
             }
+            if is_resolve
+                && i == 1
+                && let (Ok(table), Table::Lake(_)) = (&table, &found)
+            {
+                self.found_by_name(table, self.lines.bytes(bytes));
+            }
         }
-        scope.relations.push(aliased(None, alias));
+        let columns = is_resolve.then(|| RESOLVED.iter().map(ToString::to_string).collect());
+        scope.relations.push(aliased(columns, alias));
+    }
+
+    /// Names are found where an asset says by which columns.
+    fn found_by_name(&mut self, table: &AssetName, bytes: Range<usize>) {
+        if !self.catalog.is_found_by_name(table) {
+            let message = format!("`{table}` does not say how its rows are found by a name");
+            let hint = format!("write `find: {{ id: …, name: … }}` into the file of `{table}`, with its columns");
+            self.report(mistake(NO_FIND, bytes, message).hint(hint));
+        }
     }
 
     fn table(&mut self, name: &ObjectName, alias: Option<&TableAlias>) -> Relation {

@@ -28,6 +28,10 @@ pub trait Catalog {
     fn table(&self, name: &AssetName) -> Table;
     /// The names of all tables, for suggestions.
     fn names(&self) -> Vec<&str>;
+    /// Whether a table says how its rows are found by a name; true where that is not known.
+    fn is_found_by_name(&self, _: &AssetName) -> bool {
+        true
+    }
 }
 
 /// A table that a query reads, and where it says so.

@@ -28,6 +28,10 @@ impl Catalog for Shop {
     fn names(&self) -> Vec<&str> {
         TABLES.iter().map(|(n, _)| *n).collect()
     }
+
+    fn is_found_by_name(&self, name: &AssetName) -> bool {
+        name.as_str() != "raw.tracks"
+    }
 }
 
 fn mistakes(text: &str, found: &[Mistake], out: &mut String) {
@@ -102,6 +106,28 @@ fn right_queries_say_what_they_read_and_answer() {
     assert_snapshot!(report("select id, case when exists (select 1 from raw.tracks where artist_id = a.id) then 1 end as has from raw.artists a group by all"), @r#"reads raw.tracks, raw.artists; columns id, has"#);
     assert_snapshot!(report("select store, sum(amount) as amount from raw.orders group by rollup (store) having sum(amount) > 1 order by sum(amount)"), @r#"reads raw.orders; columns store, amount"#);
     assert_snapshot!(report("select id, lag(amount) over w as before from raw.orders window w as (partition by store order by created_at)"), @r#"reads raw.orders; columns id, before"#);
+}
+
+#[test]
+fn what_is_found_by_name_is_read_and_has_columns() {
+    assert_snapshot!(report("select * from resolve($text, 'raw.artists')"), @"reads raw.artists; columns id, name, alias, reason, score, popularity, sure");
+    assert_snapshot!(report("select r.id, t.album from resolve('raw.tracks', raw.artists) as r join raw.tracks t on t.artist_id = r.id where sure"), @"reads raw.artists, raw.tracks; columns id, album");
+    assert_snapshot!(report("select r.nam from resolve('x', 'raw.artists') r"), @r"
+    reads raw.artists; columns nam
+    SG0204 at `nam`: `r` has no column `nam` — did you mean `name`?
+    ");
+    assert_snapshot!(report("select name from resolve('x', 'raw.tracks')"), @r"
+    reads raw.tracks; columns name
+    SG1003 at `'raw.tracks'`: `raw.tracks` does not say how its rows are found by a name — write `find: { id: …, name: … }` into the file of `raw.tracks`, with its columns
+    ");
+    assert_snapshot!(report("select name from resolve('x', 'raw.artist')"), @r"
+    reads ; columns name
+    SG0203 at `'raw.artist'`: there is no table `raw.artist` — did you mean `raw.artists`?
+    ");
+    assert_snapshot!(report("select name from resolve('x', 'serving.related')"), @r"
+    reads ; columns name
+    SG0203 at `'serving.related'`: `serving.related` is not in the lake: it is written into `out` — read the asset that it is made from
+    ");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-use crate::{LocalEngine, LocalOptions, locate};
+use crate::{LocalEngine, LocalOptions, NameOptions, locate};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, TimestampMicrosecondType};
 use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
@@ -22,11 +22,16 @@ pub(crate) struct Bench {
 }
 
 pub(crate) fn bench() -> Bench {
+    bench_with(NameOptions::default())
+}
+
+pub(crate) fn bench_with(names: NameOptions) -> Bench {
     let spill = tempfile::tempdir().unwrap();
     Bench {
         engine: LocalEngine::new(LocalOptions {
             spill: spill.path().join("spill"),
             partitions: 2,
+            names,
         }),
         ctx: Ctx::new("dev", Arc::new(SystemClock::default())),
         spill,
@@ -80,7 +85,7 @@ pub(crate) fn query(sql: &str) -> Query {
 }
 
 /// What a person would see of a query.
-async fn asked_with(bench: &Bench, query: &Query) -> String {
+pub(crate) async fn asked_with(bench: &Bench, query: &Query) -> String {
     let answer = match bench.engine.run(query, &bench.ctx).await {
         Ok(answer) => answer,
         Err(error) => return error.to_text(),
@@ -92,11 +97,11 @@ async fn asked_with(bench: &Bench, query: &Query) -> String {
     }
 }
 
-async fn asked(sql: &str) -> String {
+pub(crate) async fn asked(sql: &str) -> String {
     asked_with(&bench(), &query(sql)).await
 }
 
-async fn refused(bench: &Bench, query: &Query) -> Error {
+pub(crate) async fn refused(bench: &Bench, query: &Query) -> Error {
     match bench.engine.run(query, &bench.ctx).await {
         Err(error) => error,
         Ok(answer) => match answer.rows.try_collect::<Vec<_>>().await {

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// One call may make so much of the query's memory, beside what operators hold: one part of so many.
-const PART: u64 = 4;
+pub(super) const PART: u64 = 4;
 
 /// How many rows a batch may have. What is made once while planning may stand in each of them.
 const BATCH: u64 = 8192;
@@ -105,23 +105,23 @@ impl Bounded {
             (0..args.number_rows).fold(0, |sum: u64, row| sum.saturating_add(of_row(row)))
         };
         if bytes > self.most {
-            Err(self.too_much())
+            Err(too_much(self.theirs.name(), self.most))
         } else {
             Ok(())
         }
     }
+}
 
-    fn too_much(&self) -> DataFusionError {
-        let name = self.theirs.name();
-        let most = crate::failure::size(self.most);
-        let message =
-            format!("`{name}` would make more than {most} at once, which is what the query's memory leaves for it");
-        let error = Error::new(Kind::Invalid, message)
-            .with("limit", "limits.memory")
-            .code(segue_diag::SQL_MEMORY_LIMIT)
-            .hint("let it make less, or allow more: segue sql --memory 2GiB");
-        DataFusionError::External(Box::new(error))
-    }
+/// What a call of this function is told that would make more than so many bytes.
+pub(super) fn too_much(name: &str, most: u64) -> DataFusionError {
+    let most = crate::failure::size(most);
+    let message =
+        format!("`{name}` would make more than {most} at once, which is what the query's memory leaves for it");
+    let error = Error::new(Kind::Invalid, message)
+        .with("limit", "limits.memory")
+        .code(segue_diag::SQL_MEMORY_LIMIT)
+        .hint("let it make less, or allow more: segue sql --memory 2GiB");
+    DataFusionError::External(Box::new(error))
 }
 
 /// How much a call makes of one row, in bytes, or nearly so.

@@ -29,6 +29,11 @@ fn write_modes_are_as_the_guide_says() {
 }
 
 #[test]
+fn finding_by_name_is_as_the_guide_says() {
+    none(&Reader::new().follow(&text("docs/guide/finding-by-name.md")));
+}
+
+#[test]
 fn a_web_api_is_as_the_guide_says() {
     none(&Reader::new().follow(&text("docs/guide/web-api.md")));
 }
@@ -218,6 +223,11 @@ fn the_examples_of_state_errors_show_them() {
 #[test]
 fn the_examples_of_command_line_errors_show_them() {
     examples("SG07");
+}
+
+#[test]
+fn the_examples_of_errors_of_finding_by_name_show_them() {
+    examples("SG10");
 }
 
 #[test]

@@ -40,6 +40,7 @@ fn every_verb_says_values() {
         (&["runs"], 0),
         (&["logs"], 0),
         (&["sql", "select * from hello.greetings"], 0),
+        (&["resolve", "raw.people", "Ada"], 2),
         (&["lake", "history", "raw.people"], 0),
         (&["lake", "compact"], 0),
         (&["lake", "vacuum", "--dry-run"], 0),

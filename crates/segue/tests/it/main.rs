@@ -20,6 +20,7 @@ mod limits;
 mod measures;
 mod memory;
 mod modes;
+mod names;
 mod nested;
 mod passing;
 mod postgres;

@@ -54,6 +54,12 @@ pub fn run(args: &[String]) -> Result<(), Failure> {
         middle("followed"),
         middle("follow_ms") / 1e3
     );
+    println!(
+        "Kept as {:.0} MiB: written in {:.2} s, read back in {:.2} s.",
+        middle("snapshot_mib"),
+        middle("snapshot_ms") / 1e3,
+        middle("restore_ms") / 1e3
+    );
     Ok(())
 }
 

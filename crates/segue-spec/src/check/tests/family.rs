@@ -76,7 +76,7 @@ fn what_cannot_be_meant_is_refused() {
         told("asset: raw.*\ncopy: { from: db, tables: \"public.*\", on_new_table: ask }\n"),
         told("asset: raw.x\ncopy: { from: db, table: a, except: b, on_new_table: freeze }\n"),
         told(
-            "asset: raw.*\ncopy: { from: db, tables: \"public.*\", table: a, columns: { id: {} } }\nrenamed_from: raw.y\n",
+            "asset: raw.*\ncopy: { from: db, tables: \"public.*\", table: a, columns: { id: {} } }\nrenamed_from: raw.y\nfind: { id: id, name: name }\n",
         ),
         told("asset: raw.*\ncopy: { from: db, tables: \"public.*\" }\ninto: { connection: out, table: x }\n"),
         told("asset: raw.*\ncopy: { from: files, path: x.csv, tables: \"*\" }\n"),
@@ -89,7 +89,7 @@ fn what_cannot_be_meant_is_refused() {
         )
         .1,
     ];
-    assert_snapshot!(all.join("\n"), @r##"
+    assert_snapshot!(all.join("\n"), @r#"
     SG0108 assets/many.yaml:1 `raw.*`: `raw.*` names many assets, and there is no `tables` — write `copy: { from: CONNECTION, tables: "public.*" }`, or name one asset
     SG0115 assets/many.yaml:1 `raw.many`: `raw.many` names one asset, and `tables` makes one of each table — write `*` for the table's name: `asset: raw.*`
     SG0115 assets/many.yaml:1 `raw.**`: `raw.**` is no name of many assets: it is `schema.*`, with one `*` for the table, and no other but for the schema
@@ -101,8 +101,10 @@ fn what_cannot_be_meant_is_refused() {
     SG0120 assets/many.yaml:2 `table`: `tables` and `table` cannot stand beside each other — write one of them
     SG0129 assets/many.yaml:2 `columns`: `columns` beside `tables` is not acted on by this version: it is one table's — give the table that needs it a file of its own, which is taken instead of this one
     SG0129 assets/many.yaml:3 `renamed_from`: `renamed_from` of many assets is not acted on by this version — give the table that needs it a file of its own, which is taken instead of this one
+    SG0129 assets/many.yaml:4 `find`: `find` of many assets is not acted on by this version — give the table that needs it a file of its own, which is taken instead of this one
+    SG0130 assets/many.yaml:4 `name`: the asset has no column `name` — there are: `id`
     SG0115 assets/many.yaml:3 `x`: every one of many assets would write into this table — write one `*` for the table's name: `table: "*"`
     SG0107 assets/many.yaml:2 `tables`: `copy` has no key `tables` — the keys here are: `from`, `for_each`, `slice`, `columns`, `keep_raw`, `position`, `on_new_column`, `on_type_change`, `path`, `format`, `header`, `delimiter`, `quote`
     SG0123 assets/more.yaml:1 `raw.*`: `raw.*` is there twice — put the tables of both into one file, or write `raw.shop_*`
-    "##);
+    "#);
 }

@@ -10,7 +10,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
     ("Outside systems", &["connection", "discover", "preview"]),
     ("Run", &["plan", "apply", "run", "copy", "backfill", "resume"]),
     ("Look", &["status", "why", "runs", "logs"]),
-    ("Ask", &["sql", "quarantine"]),
+    ("Ask", &["sql", "resolve", "quarantine"]),
     ("Keep", &["lake", "state", "asset"]),
     ("More", &[]),
 ];
