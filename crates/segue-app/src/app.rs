@@ -233,6 +233,7 @@ impl App {
             segue_connectors::Deps {
                 connection: String::new(),
                 gate: Arc::new(self.store.clone()),
+                notes: Arc::new(self.store.clone()),
                 clock: self.ctx.clock.clone(),
                 project_dir: self.folder.clone(),
                 staging_dir: self.store.folder().join("staged"),

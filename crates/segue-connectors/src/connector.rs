@@ -2,6 +2,7 @@
 
 use futures::stream::{self, BoxStream, StreamExt};
 use segue_core::gate::Gate;
+use segue_core::notes::Notes;
 use segue_core::sink::Sink;
 use segue_core::source::{Read, Source};
 use segue_core::{Clock, Context, Error, Kind, Result};
@@ -54,6 +55,8 @@ pub struct Deps {
     pub connection: String,
     /// Rates and blocks that all processes share.
     pub gate: Arc<dyn Gate>,
+    /// What must outlast the process, such as a token that was renewed.
+    pub notes: Arc<dyn Notes>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// The project's folder: relative paths begin there.

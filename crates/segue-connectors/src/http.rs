@@ -5,6 +5,7 @@ mod pacer;
 mod redact;
 mod retry;
 mod send;
+pub mod sign;
 
 use crate::connector::Deps;
 use auth::Credentials;
@@ -12,8 +13,11 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use pacer::Pacer;
 pub use redact::Redactor;
+pub use reqwest::Method;
+use reqwest::header::HeaderMap;
 use segue_core::gate::{Block, Gate, Rate};
 use segue_core::{Clock, Ctx, Error, Kind, Result};
+pub use send::Content;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,10 +52,14 @@ pub struct HttpSettings {
 /// One thing to ask.
 #[derive(Clone, Debug)]
 pub struct Call {
+    /// How.
+    pub method: Method,
     /// What is asked, without credentials.
     pub url: Url,
     /// Headers of this request.
     pub headers: Vec<(String, String)>,
+    /// What it holds.
+    pub body: Option<Content>,
     /// Keys under which it may be blocked beside the connection's own, the narrowest last.
     pub keys: Vec<String>,
     /// The key that a long `Retry-After` blocks.
@@ -63,6 +71,8 @@ pub struct Call {
 pub struct Answer {
     /// The status.
     pub status: u16,
+    /// Its headers; none of an answer that was kept.
+    pub headers: HeaderMap,
     /// The body, unpacked.
     pub body: Bytes,
     /// When it was asked.
@@ -98,7 +108,7 @@ pub enum Got {
 /// A client for one connection. Its guarantees: credentials go to the base URL's origin alone; nothing that it says shows one; in no
 /// window more requests are sent than the rate allows, by all processes together; a body is never larger than the limit.
 pub struct Http {
-    settings: HttpSettings,
+    settings: Arc<HttpSettings>,
     credentials: auth::Provider,
     pacer: Option<Pacer>,
     permits: Semaphore,
@@ -130,7 +140,7 @@ impl Http {
         send::headers(&settings.headers)?;
         let redactor = Redactor::default();
         settings.credentials.hide(&redactor);
-        let credentials = auth::Provider::new(settings.credentials.clone(), redactor.clone());
+        let credentials = auth::Provider::new(settings.credentials.clone(), redactor.clone(), deps.notes.clone());
         let pacer = settings.rate.map(|rate| Pacer::new(&settings.identity, rate, deps));
         Ok(Http {
             credentials,
@@ -140,7 +150,7 @@ impl Http {
             clock: deps.clock.clone(),
             redactor,
             known: parking_lot::Mutex::default(),
-            settings,
+            settings: Arc::new(settings),
         })
     }
 
@@ -161,8 +171,11 @@ impl Http {
     pub fn line(&self) -> Result<Line> {
         let tls = |url: &Url| url.scheme() == "https";
         let tokens = match &self.settings.credentials {
-            Credentials::ClientCredentials { token_url, .. } => {
-                Some(send::client(&self.settings, &[], tls(token_url))?)
+            Credentials::Oauth2(oauth2) => Some(send::client(&self.settings, &[], tls(&oauth2.token_url))?),
+            Credentials::Login(login) => {
+                // A step may name a server of its own.
+                let elsewhere = login.steps.iter().any(|step| step.target.starts_with("https:"));
+                Some(send::client(&self.settings, &[], tls(&self.settings.base_url) || elsewhere)?)
             }
             _ => None,
         };
@@ -176,7 +189,7 @@ impl Http {
     /// # Errors
     /// `Cancelled`; `Unauthenticated` when no credentials can be had; what is wrong with the request itself. What may pass is
     /// [`Got::GaveUp`] or [`Got::Blocked`].
-    pub async fn get(
+    pub async fn ask(
         &self,
         line: &Line,
         call: &Call,

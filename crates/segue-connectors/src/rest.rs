@@ -1,6 +1,7 @@
 //! Web APIs that answer with JSON, described by data alone.
 
 pub mod copy;
+mod credentials;
 mod group;
 mod page;
 mod paginate;
@@ -13,14 +14,14 @@ pub mod settings;
 mod template;
 
 use crate::connector::{ConnectionSettings, Connector, Deps, schema_of};
-use crate::http::auth::Credentials;
-use crate::http::{Call, Got, Http, HttpSettings, Verdict};
+use crate::http::{Call, Got, Http, HttpSettings, Method, Verdict};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use segue_core::gate::Rate;
 use segue_core::source::{Discovered, Offered, Read, ReadRequest, Source, Wanted};
 use segue_core::{Ctx, Error, Kind, Result};
-use settings::{Auth, RestConnection};
+use credentials::credentials;
+use settings::RestConnection;
 use std::sync::Arc;
 use url::Url;
 
@@ -109,37 +110,6 @@ fn address(text: &str, key: &str) -> Result<Url> {
     Ok(url)
 }
 
-fn credentials(auth: Option<Auth>) -> Result<(Credentials, Option<String>)> {
-    Ok(match auth {
-        None => (Credentials::None, None),
-        Some(Auth::Bearer(bearer)) => (Credentials::Bearer(bearer.token), None),
-        Some(Auth::ApiKey(key)) => match (key.header, key.query) {
-            (Some(header), None) => (Credentials::Header(header, key.value), None),
-            (None, Some(query)) => (Credentials::Query(query, key.value), None),
-            _ => {
-                return Err(Error::new(
-                    Kind::Invalid,
-                    "`auth.api_key` wants exactly one of header and query",
-                ));
-            }
-        },
-        Some(Auth::Oauth2(oauth)) => {
-            let token_url = address(&oauth.token_url, "auth.oauth2.token_url")?;
-            let account = Some(oauth.client_id.clone());
-            let (client_id, client_secret, scopes) = (oauth.client_id, oauth.client_secret, oauth.scopes);
-            (
-                Credentials::ClientCredentials {
-                    token_url,
-                    client_id,
-                    client_secret,
-                    scopes,
-                },
-                account,
-            )
-        }
-    })
-}
-
 #[async_trait]
 impl Source for Rest {
     fn identity(&self) -> String {
@@ -150,8 +120,10 @@ impl Source for Rest {
         let settings = self.http.settings();
         let url = settings.base_url.clone();
         let call = Call {
+            method: Method::GET,
             url,
             headers: Vec::new(),
+            body: None,
             keys: Vec::new(),
             blocks: settings.identity.clone(),
         };
@@ -159,7 +131,7 @@ impl Source for Rest {
             429 | 500.. => Verdict::Retry(crate::http::status_error(answer.status)),
             _ => Verdict::Accept,
         };
-        match self.http.get(&self.http.line()?, &call, &judge, ctx).await? {
+        match self.http.ask(&self.http.line()?, &call, &judge, ctx).await? {
             Got::Answer(answer) if answer.status == 401 => Err(crate::http::status_error(401)
                 .code(segue_diag::REST_UNAUTHENTICATED)
                 .hint("look at the connection's `auth`")),

@@ -28,6 +28,7 @@ async fn read_files(
     let deps = Deps {
         connection: "files".into(),
         gate: Arc::new(MemoryGate::new(clock.clone())),
+        notes: Arc::new(segue_testkit::notes::MemoryNotes::new(clock.clone())),
         clock: clock.clone(),
         project_dir: folder.path().to_path_buf(),
         staging_dir: folder.path().to_path_buf(),

@@ -80,6 +80,7 @@ fn deps(clock: &Arc<ManualClock>, gate: &Arc<MemoryGate>) -> Deps {
     Deps {
         connection: "c".into(),
         gate: gate.clone(),
+        notes: Arc::new(segue_testkit::notes::MemoryNotes::new(clock.clone())),
         clock: clock.clone(),
         project_dir: "/".into(),
         staging_dir: "/".into(),
@@ -96,12 +97,15 @@ async fn a_token_that_was_refused_is_retold_with_what_is_left_of_its_delay() {
         identity: "k".into(),
         base_url: url.clone(),
         headers: Vec::new(),
-        credentials: Credentials::ClientCredentials {
+        credentials: Credentials::Oauth2(Arc::new(auth::Oauth2 {
+            grant: auth::Grant::ClientCredentials,
             token_url: url.join("/token").unwrap(),
             client_id: "me".into(),
-            client_secret: Secret::new("hush-hush"),
+            client_secret: Some(Secret::new("hush-hush")),
+            client_auth: auth::ClientAuth::Basic,
             scopes: Vec::new(),
-        },
+            params: Vec::new(),
+        })),
         rate: None,
         concurrency: 1,
         max_wait: Duration::from_secs(30),

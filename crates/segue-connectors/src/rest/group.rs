@@ -155,7 +155,7 @@ impl Reading {
         let found = Mutex::new(None);
         let got = self
             .http
-            .get(
+            .ask(
                 &self.line,
                 &call,
                 &|answer| page::judge(&self.plan, answer, &mut found.lock()),

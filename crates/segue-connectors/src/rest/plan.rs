@@ -3,7 +3,7 @@
 use super::copy::{ErrorRule, FullRecords, Missing, Pick, Records, RestCopy, Then};
 use super::paginate::Paginator;
 use super::template::{Common, Expression, Templates, Words};
-use crate::http::Call;
+use crate::http::{Call, Method};
 use crate::json::Path;
 use segue_core::gate::key_below;
 use segue_core::hash::sha256;
@@ -98,8 +98,10 @@ impl Plan {
             Blocks::Slice => slice.clone(),
         };
         Ok(Call {
+            method: Method::GET,
             url,
             headers,
+            body: None,
             keys: vec![endpoint, slice],
             blocks,
         })

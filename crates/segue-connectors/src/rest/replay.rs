@@ -202,6 +202,7 @@ fn kept(batch: &RecordBatch, row: usize, reading: &Reading) -> Result<Option<Kep
         .ok_or_else(|| wrong("asked_at"))?;
     let answer = Answer {
         status: u16::try_from(status).unwrap_or(0),
+        headers: Default::default(),
         body,
         asked_at,
         retry_after: None,

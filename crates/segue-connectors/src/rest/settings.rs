@@ -1,10 +1,14 @@
 //! What a REST connection's file says.
 
+mod auth;
+
+pub use auth::*;
+
 use crate::connector::ConnectionSettings;
 use schemars::JsonSchema;
-use segue_core::{Result, Secret};
+use segue_core::Result;
 use segue_spec::units::{Duration, Rate, Size};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// A web API.
@@ -34,73 +38,6 @@ pub struct RestConnection {
     /// The largest answer that is read, unpacked.
     #[serde(default = "max_body")]
     pub max_body: Size,
-}
-
-/// Who asks; exactly one of them.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Auth {
-    /// OAuth 2: a token for client credentials, renewed by itself.
-    Oauth2(Oauth2),
-    /// A token that does not change, as `Authorization: Bearer`.
-    Bearer(Bearer),
-    /// A key in a header or in the query.
-    ApiKey(ApiKey),
-}
-
-/// OAuth 2.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Oauth2 {
-    /// How the token is had.
-    pub grant: Grant,
-    /// Where the token is had.
-    #[schemars(extend("format" = "url"))]
-    pub token_url: String,
-    /// The application's id.
-    pub client_id: String,
-    /// The application's secret.
-    #[serde(deserialize_with = "secret")]
-    #[schemars(with = "String", extend("x-secret" = true))]
-    pub client_secret: Secret,
-    /// What is asked for.
-    #[serde(default)]
-    pub scopes: Vec<String>,
-}
-
-/// How a token is had.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Grant {
-    /// For the application itself.
-    ClientCredentials,
-}
-
-/// A fixed token.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Bearer {
-    /// The token.
-    #[serde(deserialize_with = "secret")]
-    #[schemars(with = "String", extend("x-secret" = true))]
-    pub token: Secret,
-}
-
-/// A key; exactly one of `header` and `query` says where it goes.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(extend("oneOf" = [{ "required": ["header"] }, { "required": ["query"] }]))]
-pub struct ApiKey {
-    /// The header that carries it.
-    #[serde(default)]
-    pub header: Option<String>,
-    /// The query parameter that carries it.
-    #[serde(default)]
-    pub query: Option<String>,
-    /// The key.
-    #[serde(deserialize_with = "secret")]
-    #[schemars(with = "String", extend("x-secret" = true))]
-    pub value: Secret,
 }
 
 /// How much may be asked.
@@ -143,10 +80,6 @@ impl RestConnection {
     pub fn read(settings: ConnectionSettings, connection: &str) -> Result<RestConnection> {
         settings.read(connection)
     }
-}
-
-fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
-    String::deserialize(deserializer).map(Secret::new)
 }
 
 const TIMEOUT: &str = "30s";

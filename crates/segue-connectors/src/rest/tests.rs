@@ -1,6 +1,7 @@
 //! Reads against a server that does what the test says. `read` turns a read into text.
 
 mod answers;
+mod auth;
 mod batches;
 mod conformance;
 mod limits;
@@ -19,6 +20,7 @@ use segue_core::{Clock, Ctx, Labels, Result, Slice};
 use segue_testkit::clock::ManualClock;
 use segue_testkit::gate::MemoryGate;
 use segue_testkit::http::{Asked, Reply, Server};
+use segue_testkit::notes::MemoryNotes;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -27,6 +29,7 @@ struct Fixture {
     server: Server,
     clock: Arc<ManualClock>,
     gate: Arc<MemoryGate>,
+    notes: Arc<MemoryNotes>,
     ctx: Ctx,
     settings: Value,
 }
@@ -40,6 +43,7 @@ impl Fixture {
         Fixture {
             server,
             gate: Arc::new(MemoryGate::new(clock.clone())),
+            notes: Arc::new(MemoryNotes::new(clock.clone())),
             ctx: Ctx::new("dev", clock.clone()),
             clock,
             settings,
@@ -56,6 +60,7 @@ impl Fixture {
         Deps {
             connection: "api".into(),
             gate: self.gate.clone(),
+            notes: self.notes.clone(),
             clock: self.clock.clone(),
             project_dir: "/nowhere".into(),
             staging_dir: "/nowhere".into(),

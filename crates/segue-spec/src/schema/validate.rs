@@ -3,10 +3,11 @@
 use super::alternatives::required_only;
 use super::formats::{expected_format, format_mistake};
 use crate::reference::{has_reference, reference_mistakes};
+use crate::template::template;
 use crate::yaml::{Entry, Node, Value, short};
 use segue_diag::{
-    Code, Diagnostic, LITERAL_SECRET, MISSING_KEY, NOT_IN_THIS_VERSION, OUT_OF_BOUNDS, Span, UNKNOWN_KEY, UNKNOWN_WORD,
-    WRONG_TYPE, closest,
+    Code, Diagnostic, LITERAL_SECRET, MISSING_KEY, NOT_IN_THIS_VERSION, OUT_OF_BOUNDS, Span, TEMPLATE_VARIABLE,
+    UNKNOWN_KEY, UNKNOWN_WORD, WRONG_TYPE, closest,
 };
 use serde_json::Value as Json;
 use std::ops::Range;
@@ -305,6 +306,33 @@ impl<'a> Validator<'a> {
         let format = schema.get("format").and_then(Json::as_str);
         if let Some((code, message, hint)) = format.and_then(|format| format_mistake(format, text)) {
             self.report(code, node, owner, message).hint = hint;
+        }
+        if let Some(names) = schema.get("x-names").and_then(Json::as_array) {
+            let names: Vec<&str> = names.iter().filter_map(Json::as_str).collect();
+            self.template_names(node, text, &names);
+        }
+    }
+
+    /// What a template names beside these.
+    fn template_names(&mut self, node: &Node, text: &str, names: &[&str]) {
+        // One that cannot be read has been reported.
+        let Ok(used) = template(text) else { return };
+        for name in used.iter() {
+            let root = name.split('.').next().unwrap_or(name);
+            if names.contains(&root) {
+                continue;
+            }
+            let hint = match closest(root, names.iter().copied()) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("there are `{}`", names.join("`, `")),
+            };
+            let place = match text.find(name.as_str()) {
+                Some(at) => node.part(self.file, at..at + name.len()),
+                None => node.span(self.file),
+            };
+            let message = format!("a template here knows no `{root}`");
+            self.found
+                .push(Diagnostic::error(TEMPLATE_VARIABLE, Some(place), message).hint(hint));
         }
     }
 

@@ -44,6 +44,7 @@ impl Folder {
         let deps = Deps {
             connection: "files".into(),
             gate: Arc::new(MemoryGate::new(clock.clone())),
+            notes: Arc::new(segue_testkit::notes::MemoryNotes::new(clock.clone())),
             clock,
             project_dir: folder.to_path_buf(),
             staging_dir: folder.to_path_buf(),
