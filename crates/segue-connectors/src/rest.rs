@@ -1,5 +1,6 @@
 //! Web APIs that answer with JSON, described by data alone.
 
+mod asked;
 pub mod copy;
 mod credentials;
 mod group;

@@ -111,7 +111,14 @@ impl Reading {
         if group.end.is_some() {
             return Ok(None);
         }
-        match self.next_page(group).await {
+        let turn = loop {
+            match self.next_page(group).await {
+                Ok(None) => {}
+                Ok(Some(turn)) => break Ok(turn),
+                Err(error) => break Err(error),
+            }
+        };
+        match turn {
             Ok(Ok(mut fetched)) => {
                 if fetched.last {
                     group.end = Some(fetched.end.take().unwrap_or(End::Complete));
@@ -130,46 +137,38 @@ impl Reading {
         }
     }
 
-    async fn next_page(&self, group: &mut Group) -> Result<std::result::Result<Fetched, End>> {
+    /// One request; `None`: it is to be asked otherwise.
+    async fn next_page(&self, group: &mut Group) -> Result<Option<std::result::Result<Fetched, End>>> {
         if group.run.is_none() {
             let members: Vec<&Slice> = group.slices.iter().map(|i| &self.slices[*i]).collect();
             let settings = self.http.settings();
-            let call = self.plan.call(&settings.base_url, &settings.identity, &members)?;
-            let hash = self.plan.request_hash(&call);
-            let paging = self.plan.paginator.start(call.url.clone());
+            let (call, asked) = self.plan.call(&settings.base_url, &settings.identity, &members)?;
+            let hash = self.plan.request_hash(&call, &asked);
+            let paging = self.plan.paginator.start(asked);
             group.run = Some(Run { call, hash, paging });
         }
         let Some(run) = &mut group.run else {
             return Err(Error::bug("a group has no request"));
         };
         if self.is_down() {
-            return Ok(Err(Parked::because(
+            return Ok(Some(Err(Parked::because(
                 "not asked: the server did not answer the requests before",
-            )));
+            ))));
         }
-        let url = run.paging.url(&self.plan.paginator)?;
-        let call = Call {
-            url: url.clone(),
-            ..run.call.clone()
-        };
+        let asked = run.paging.asked(&self.plan.paginator)?;
+        let call = asked.call(&run.call)?;
+        let url = asked.url;
         let found = Mutex::new(None);
-        let got = self
-            .http
-            .ask(
-                &self.line,
-                &call,
-                &|answer| page::judge(&self.plan, answer, &mut found.lock()),
-                &self.ctx,
-            )
-            .await?;
+        let judge = |answer: &Answer| page::judge(&self.plan, &run.paging, answer, &mut found.lock());
+        let got = self.http.ask(&self.line, &call, &judge, &self.ctx).await?;
         let answer = match got {
             Got::Answer(answer) => answer,
             Got::Blocked(block) => {
-                return Ok(Err(End::Parked(Parked {
+                return Ok(Some(Err(End::Parked(Parked {
                     until: Some(block.until),
                     block: Some(block.key),
                     reason: block.reason,
-                })));
+                }))));
             }
             Got::GaveUp { error, status } => {
                 // A server that says no to what it was asked is there: only one that has trouble, or says nothing, may be down.
@@ -180,22 +179,26 @@ impl Reading {
                     }
                 }
                 if !error.kind().is_transient() {
-                    return Ok(Err(End::Failed(error)));
+                    return Ok(Some(Err(End::Failed(error))));
                 }
-                return Ok(Err(End::Parked(Parked {
+                return Ok(Some(Err(End::Parked(Parked {
                     until: error.delay().and_then(|d| self.ctx.clock.now().checked_add(d).ok()),
                     block: None,
                     reason: error.to_string(),
-                })));
+                }))));
             }
         };
         self.down.store(0, Ordering::Relaxed);
+        if self.plan.paginator.complains(answer.status, &answer.body) && run.paging.can_shrink(&self.plan.paginator) {
+            run.paging.shrink(&self.plan.paginator);
+            return Ok(None);
+        }
         match self.meaning(&answer)? {
             None => {}
-            Some(end @ (End::Parked(_) | End::Failed(_))) => return Ok(Err(end)),
+            Some(end @ (End::Parked(_) | End::Failed(_))) => return Ok(Some(Err(end))),
             // It is kept like a page: what is computed from kept answers asks for nothing then.
             Some(end) => {
-                return Ok(Ok(Fetched {
+                return Ok(Some(Ok(Fetched {
                     number: run.paging.pages,
                     hash: run.hash.clone(),
                     page: Page {
@@ -207,7 +210,7 @@ impl Reading {
                     url,
                     end: Some(end),
                     short: None,
-                }));
+                })));
             }
         }
         let found = match found.into_inner().transpose() {
@@ -215,7 +218,7 @@ impl Reading {
             Err(error) => return Err(error.with("answer", self.shown(&answer.body))),
         };
         let number = run.paging.pages;
-        let next = run.paging.advance(&self.plan.paginator, &url, &answer.body, &found)?;
+        let next = run.paging.advance(&self.plan.paginator, &url, &answer, &found)?;
         if next == Next::Stopped {
             let note = format!(
                 "reading stopped after {} pages, as max_pages says; there are more",
@@ -227,7 +230,7 @@ impl Reading {
         let hash = run.hash.clone();
         let counts = next == Next::End && self.plan.paginator.ends_by_count();
         let short = counts.then(|| run.paging.says_more(&answer.body, &found)).flatten();
-        Ok(Ok(Fetched {
+        Ok(Some(Ok(Fetched {
             page: Page { answer, found },
             number,
             last,
@@ -236,7 +239,7 @@ impl Reading {
             hash,
             end: None,
             short,
-        }))
+        })))
     }
 
     /// The beginning of an answer, without secrets: they are taken out before it is cut, so that no part of one is left.
@@ -279,7 +282,11 @@ impl Reading {
         }
         match status {
             204 => Ok(Some(End::Complete)),
-            200..300 => Ok(None),
+            200..300 => {
+                let said = self.plan.graphql_error(&answer.body);
+                // What is said may repeat what it was asked with.
+                Ok(said.map(|e| End::Failed(e.rewritten(|text| self.http.redactor().text(text)))))
+            }
             401 => Err(error()
                 .code(segue_diag::REST_UNAUTHENTICATED)
                 .hint("look at the connection's `auth`")),
@@ -324,7 +331,8 @@ impl Fetched {
     pub fn to_batch(&self, reading: &Reading, group: &Group, last: bool) -> Result<RecordBatch> {
         let keys: Vec<String> = group.slices.iter().map(|i| reading.slices[*i].labels.key()).collect();
         let slices = serde_json::to_string(&keys).map_err(|e| Error::bug("keys are no JSON").caused_by(e))?;
-        let request = format!("GET {}", reading.http.redactor().url(&self.url));
+        let method = reading.plan.method();
+        let request = format!("{method} {}", reading.http.redactor().url(&self.url));
         let columns: Vec<ArrayRef> = vec![
             Arc::new(StringArray::from(vec![slices])),
             Arc::new(Int64Array::from(vec![self.number as i64])),

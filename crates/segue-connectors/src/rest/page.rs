@@ -1,6 +1,7 @@
 //! One answer: its records found, picked, decoded, and told apart by slice.
 
 use super::copy::Missing;
+use super::paginate::Paging;
 use super::plan::Plan;
 use super::template::{Words, scalar};
 use crate::http::{Answer, Verdict, status_error};
@@ -139,9 +140,13 @@ fn unreadable(broken: Broken, body: &[u8]) -> Error {
 }
 
 /// What to do with an answer; with it its records, or why there are none where there should be.
-pub fn judge(plan: &Plan, answer: &Answer, found: &mut Option<Result<Found>>) -> Verdict {
+pub fn judge(plan: &Plan, paging: &Paging, answer: &Answer, found: &mut Option<Result<Found>>) -> Verdict {
     use super::copy::Then;
     *found = None;
+    // It is asked for with fewer records then.
+    if plan.paginator.complains(answer.status, &answer.body) && paging.can_shrink(&plan.paginator) {
+        return Verdict::Accept;
+    }
     match plan.rule(answer.status, &answer.body) {
         Some(Then::Retry) => return Verdict::Retry(retryable(status_error(answer.status))),
         Some(_) => return Verdict::Accept,
@@ -149,6 +154,7 @@ pub fn judge(plan: &Plan, answer: &Answer, found: &mut Option<Result<Found>>) ->
     }
     match answer.status {
         204 => Verdict::Accept,
+        200..300 if plan.graphql_error(&answer.body).is_some() => Verdict::Accept,
         200..300 => match find_records(plan, &answer.body) {
             // Cut off on its way, or a page of a proxy that has its bad moment: the next try may be right.
             Err(error) if error.error_code() != Some(segue_diag::REST_NO_RECORDS) => Verdict::Retry(error),

@@ -1,5 +1,6 @@
 //! A copy, read once: everything that is the same for all slices.
 
+use super::asked::Asked;
 use super::copy::{ErrorRule, FullRecords, Missing, Pick, Records, RestCopy, Then};
 use super::paginate::Paginator;
 use super::template::{Common, Expression, Templates, Words};
@@ -70,7 +71,7 @@ impl Plan {
             .transpose()?;
         Ok(Plan {
             templates: Templates::new(&copy.request)?,
-            paginator: Paginator::new(copy.paginate.as_ref())?,
+            paginator: Paginator::new(copy.paginate.as_ref(), copy.request.graphql.is_some())?,
             records,
             missing: full.missing,
             parents,
@@ -81,15 +82,15 @@ impl Plan {
         })
     }
 
-    /// The first request of these slices.
+    /// The first request of these slices: what of it pages differ in, and the rest.
     ///
     /// # Errors
     /// `Invalid` when a template cannot be filled in.
-    pub fn call(&self, base: &Url, identity: &str, slices: &[&Slice]) -> Result<Call> {
+    pub fn call(&self, base: &Url, identity: &str, slices: &[&Slice]) -> Result<(Call, Asked)> {
         use super::copy::Blocks;
         let words = Words::new(slices, self.batch.as_ref(), &self.common);
-        let (url, headers) = self.templates.request(base, &words)?;
-        let endpoint = key_below(identity, &self.copy.request.get);
+        let asked = self.templates.request(base, &words)?;
+        let endpoint = key_below(identity, self.copy.request.path());
         let labels: Vec<String> = slices.iter().map(|s| s.labels.key()).collect();
         let slice = format!("{endpoint} {}", sha256(labels.join("\n")));
         let blocks = match self.copy.retry_after.blocks {
@@ -97,22 +98,43 @@ impl Plan {
             Blocks::Endpoint => endpoint.clone(),
             Blocks::Slice => slice.clone(),
         };
-        Ok(Call {
-            method: Method::GET,
-            url,
-            headers,
+        let call = Call {
+            method: self.method(),
+            url: asked.url.clone(),
+            headers: Vec::new(),
             body: None,
             keys: vec![endpoint, slice],
             blocks,
-        })
+        };
+        Ok((call, asked))
+    }
+
+    /// How it is asked.
+    pub fn method(&self) -> Method {
+        match self.copy.request.post {
+            Some(_) => Method::POST,
+            None => Method::GET,
+        }
     }
 
     /// What identifies a request with its pages: two reads with equal ones would get the same answers.
-    pub fn request_hash(&self, call: &Call) -> String {
-        sha256(format!(
-            "GET {}\n{:?}\n{:?}",
-            call.url, call.headers, self.copy.paginate
-        ))
+    pub fn request_hash(&self, call: &Call, asked: &Asked) -> String {
+        sha256(format!("{} {}\n{:?}", call.method, asked.text(), self.copy.paginate))
+    }
+
+    /// What an answer to a query of GraphQL says went wrong, whatever its status.
+    pub fn graphql_error(&self, body: &[u8]) -> Option<Error> {
+        self.copy.request.graphql.as_ref()?;
+        let range = crate::json::find::fields(body, &["errors"]).ok()?.pop()??;
+        let errors: serde_json::Value = serde_json::from_slice(&body[range]).ok()?;
+        let first = errors.as_array()?.first()?;
+        let said = first.get("message").and_then(serde_json::Value::as_str);
+        let message = match said {
+            Some(said) => format!("the query of GraphQL failed: {}", crate::columns::short(said)),
+            None => "the query of GraphQL failed".to_string(),
+        };
+        let error = Error::new(Kind::BadData, message).code(segue_diag::REST_GRAPHQL);
+        Some(error.hint("look at `request.graphql`; what passes by itself is asked again where a rule says so: `errors: [ { status: 200, body: THROTTLED, then: retry } ]`"))
     }
 
     /// What the rules say of this answer, the first that fits.

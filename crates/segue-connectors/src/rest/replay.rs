@@ -96,17 +96,15 @@ impl Replay {
         }
         let wanted: Vec<&Slice> = members.iter().map(|i| &reading.slices[*i]).collect();
         let settings = reading.http.settings();
-        let call = reading
-            .plan
-            .call(&settings.base_url, &settings.identity, &wanted)
-            .ok()?;
-        (reading.plan.request_hash(&call) == kept.hash).then(|| Current {
+        let called = reading.plan.call(&settings.base_url, &settings.identity, &wanted);
+        let (call, asked) = called.ok()?;
+        (reading.plan.request_hash(&call, &asked) == kept.hash).then(|| Current {
             slices: kept.slices.clone(),
             hash: kept.hash.clone(),
             next: 0,
             group: Group::new(members),
             picked: Picked::default(),
-            paging: reading.plan.paginator.start(call.url.clone()),
+            paging: reading.plan.paginator.start(asked),
             url: call.url,
         })
     }
@@ -129,11 +127,13 @@ impl Replay {
         };
         // A pick that had enough left the pages behind it unread: with another condition it may want them.
         let is_picked = reading.plan.pick.is_some() && end.is_none();
-        let follows = match is_picked {
-            true => current
+        let follows = match (is_picked, reading.plan.paginator.is_told_by_header()) {
+            // What headers said was not kept.
+            (true, true) if kept.last => Ok(Next::More),
+            (true, _) => current
                 .paging
-                .advance(&reading.plan.paginator, &current.url, &kept.answer.body, &found),
-            false => Ok(Next::End),
+                .advance(&reading.plan.paginator, &current.url, &kept.answer, &found),
+            (false, _) => Ok(Next::End),
         };
         let page = Page {
             answer: kept.answer,

@@ -1,5 +1,6 @@
 //! Templates: what a request is filled in with, and what must not stand where.
 
+use super::asked::{Asked, Body};
 use super::copy::Request;
 use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value as Filled};
 use segue_core::source::{Column, ReadRequest, SliceBatch};
@@ -16,7 +17,26 @@ pub struct Templates {
     text: Environment<'static>,
     query: Vec<(String, Vec<String>)>,
     headers: Vec<(String, String)>,
+    body: Written,
     values: Vec<(usize, String)>,
+}
+
+/// A body as it is written.
+enum Written {
+    None,
+    Json(Tree),
+    Form(Vec<(String, String)>),
+}
+
+/// JSON whose texts may be templates.
+enum Tree {
+    Plain(Value),
+    /// The name of a template.
+    Text(String),
+    /// An expression whose value stands there as it is.
+    Value(String),
+    List(Vec<Tree>),
+    Object(Vec<(String, Tree)>),
 }
 
 impl Templates {
@@ -34,8 +54,8 @@ impl Templates {
             }
             Ok(out.write_str(&percent_encoded(&text))?)
         });
-        path.add_template_owned("path", request.get.clone())
-            .map_err(|e| unreadable(&request.get, e))?;
+        path.add_template_owned("path", request.path().to_string())
+            .map_err(|e| unreadable(request.path(), e))?;
         let mut text = environment();
         text.set_formatter(|out, _, value| Ok(out.write_str(&plain_text(value)?)?));
         let mut query = Vec::new();
@@ -58,11 +78,13 @@ impl Templates {
             add(&mut text, &template, value)?;
             headers.push((name.clone(), template));
         }
+        let body = body(request, &mut text)?;
         Ok(Templates {
             path,
             text,
             query,
             headers,
+            body,
             values: Vec::new(),
         })
     }
@@ -82,11 +104,11 @@ impl Templates {
         Ok(self)
     }
 
-    /// The URL and headers of the first request of these slices.
+    /// The first request of these slices.
     ///
     /// # Errors
     /// `Invalid` when a template names what is not there, or puts in what cannot stand in a URL.
-    pub fn request(&self, base: &Url, words: &Words) -> Result<(Url, Vec<(String, String)>)> {
+    pub fn request(&self, base: &Url, words: &Words) -> Result<Asked> {
         let path = render(&self.path, "path", words)?;
         let address = format!(
             "{}/{}",
@@ -108,7 +130,16 @@ impl Templates {
             .headers
             .iter()
             .map(|(name, template)| Ok((name.clone(), render(&self.text, template, words)?)));
-        Ok((url, headers.collect::<Result<_>>()?))
+        let headers = headers.collect::<Result<_>>()?;
+        let body = match &self.body {
+            Written::None => None,
+            Written::Json(tree) => Some(Body::Json(tree.filled(&self.text, words)?)),
+            Written::Form(pairs) => {
+                let pairs = pairs.iter().map(|(n, t)| Ok((n.clone(), render(&self.text, t, words)?)));
+                Some(Body::Form(pairs.collect::<Result<_>>()?))
+            }
+        };
+        Ok(Asked { url, headers, body })
     }
 
     /// The values of the columns that have a template, by the column's index.
@@ -120,6 +151,103 @@ impl Templates {
             .iter()
             .map(|(i, template)| Ok((*i, render(&self.text, template, words)?)))
             .collect()
+    }
+}
+
+/// The body that a request says; at most one.
+fn body(request: &Request, text: &mut Environment<'static>) -> Result<Written> {
+    let said = [request.json.is_some(), request.form.is_some(), request.graphql.is_some()];
+    if said.iter().filter(|s| **s).count() > 1 {
+        let what = "`request` wants at most one of json, form and graphql";
+        return Err(Error::new(Kind::Invalid, what));
+    }
+    if request.get.is_some() && said.contains(&true) {
+        let error = Error::new(Kind::Invalid, "a request with `get` has no body");
+        return Err(error.hint("write `post:` in place of `get:`"));
+    }
+    let mut count = 0;
+    if let Some(json) = &request.json {
+        return Ok(Written::Json(tree(json, text, &mut count)?));
+    }
+    if let Some(form) = &request.form {
+        let pairs = form.iter().map(|(name, value)| {
+            let template = format!("form {name}");
+            add(text, &template, &scalar(value))?;
+            Ok((name.clone(), template))
+        });
+        return Ok(Written::Form(pairs.collect::<Result<_>>()?));
+    }
+    let Some(graphql) = &request.graphql else {
+        return Ok(Written::None);
+    };
+    // A query is sent as it is written: what differs are its variables.
+    let mut fields = vec![("query".to_string(), Tree::Plain(graphql.query.as_str().into()))];
+    let variables = match &graphql.variables {
+        Some(variables) => tree(variables, text, &mut count)?,
+        None => Tree::Object(Vec::new()),
+    };
+    fields.push(("variables".to_string(), variables));
+    let operation = graphql.operation.as_deref();
+    fields.extend(operation.map(|name| ("operationName".to_string(), Tree::Plain(name.into()))));
+    Ok(Written::Json(Tree::Object(fields)))
+}
+
+fn tree(value: &Value, text: &mut Environment<'static>, count: &mut usize) -> Result<Tree> {
+    Ok(match value {
+        Value::String(written) if is_template(written) => match alone(written) {
+            Some(expression) => {
+                text.compile_expression(expression).map_err(|e| unreadable(expression, e))?;
+                Tree::Value(expression.to_string())
+            }
+            None => {
+                *count += 1;
+                let name = format!("body {count}");
+                add(text, &name, written)?;
+                Tree::Text(name)
+            }
+        },
+        Value::Array(items) => Tree::List(items.iter().map(|v| tree(v, text, count)).collect::<Result<_>>()?),
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(n, v)| Ok((n.clone(), tree(v, text, count)?)));
+            Tree::Object(fields.collect::<Result<_>>()?)
+        }
+        plain => Tree::Plain(plain.clone()),
+    })
+}
+
+fn is_template(text: &str) -> bool {
+    text.contains("{{") || text.contains("{%") || text.contains("{#")
+}
+
+/// The expression of a text that is one and nothing else.
+fn alone(text: &str) -> Option<&str> {
+    let inside = text.trim().strip_prefix("{{")?.strip_suffix("}}")?;
+    (!inside.contains("{{") && !inside.contains("}}")).then(|| inside.trim_matches('-').trim())
+}
+
+impl Tree {
+    fn filled(&self, text: &Environment<'static>, words: &Words) -> Result<Value> {
+        Ok(match self {
+            Tree::Plain(value) => value.clone(),
+            Tree::Text(name) => Value::String(render(text, name, words)?),
+            Tree::Value(expression) => {
+                let read = text.compile_expression(expression).map_err(|e| unreadable(expression, e))?;
+                let value = read.eval(&words.0).and_then(|value| match value.is_undefined() {
+                    true => Err(minijinja::Error::new(
+                        ErrorKind::UndefinedError,
+                        format!("`{expression}` is undefined"),
+                    )),
+                    false => Ok(value),
+                });
+                let value = value.map_err(|e| not_filled(&e, "body"))?;
+                serde_json::to_value(&value).map_err(|e| Error::bug("a value is no JSON").caused_by(e))?
+            }
+            Tree::List(items) => Value::Array(items.iter().map(|i| i.filled(text, words)).collect::<Result<_>>()?),
+            Tree::Object(fields) => {
+                let fields = fields.iter().map(|(n, f)| Ok((n.clone(), f.filled(text, words)?)));
+                Value::Object(fields.collect::<Result<_>>()?)
+            }
+        })
     }
 }
 
@@ -223,10 +351,14 @@ fn render(environment: &Environment<'static>, name: &str, words: &Words) -> Resu
         .map_err(|e| Error::bug("a template is gone").caused_by(e))?;
     template.render(&words.0).map_err(|e| {
         let at = name.split(' ').take(2).collect::<Vec<_>>().join(" ");
-        Error::new(Kind::Invalid, format!("the template cannot be filled in: {}", detail(&e)))
-            .with("template", at)
-            .hint("`each` has the columns of the for_each, `batch` the joined ones where `batch:` is set, `params` the run's parameters")
+        not_filled(&e, &at)
     })
+}
+
+fn not_filled(error: &minijinja::Error, at: &str) -> Error {
+    Error::new(Kind::Invalid, format!("the template cannot be filled in: {}", detail(error)))
+        .with("template", at)
+        .hint("`each` has the columns of the for_each, `batch` the joined ones where `batch:` is set, `params` the run's parameters")
 }
 
 fn unreadable(text: &str, error: minijinja::Error) -> Error {

@@ -8,6 +8,7 @@ mod limits;
 mod pages;
 mod records;
 mod replays;
+mod requests;
 mod schemas;
 
 use super::{Rest, settings::RestConnection};

@@ -37,4 +37,5 @@ codes! {
     POSTGRES_FULL = "SG0386",
     REST_REFRESH = "SG0388",
     REST_LOGIN = "SG0389",
+    REST_GRAPHQL = "SG0390",
 }
