@@ -6,6 +6,7 @@ mod redact;
 mod retry;
 mod send;
 pub mod sign;
+pub mod spool;
 
 use crate::connector::Deps;
 use auth::Credentials;
@@ -19,6 +20,7 @@ use segue_core::gate::{Block, Gate, Rate};
 use segue_core::{Clock, Ctx, Error, Kind, Result};
 pub use send::Content;
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -60,6 +62,8 @@ pub struct Call {
     pub headers: Vec<(String, String)>,
     /// What it holds.
     pub body: Option<Content>,
+    /// The answer is written to disk where it is a success, and has no more than so many bytes.
+    pub on_disk: Option<u64>,
     /// Keys under which it may be blocked beside the connection's own, the narrowest last.
     pub keys: Vec<String>,
     /// The key that a long `Retry-After` blocks.
@@ -73,8 +77,10 @@ pub struct Answer {
     pub status: u16,
     /// Its headers; none of an answer that was kept.
     pub headers: HeaderMap,
-    /// The body, unpacked.
+    /// The body, unpacked; of one on disk its beginning.
     pub body: Bytes,
+    /// The body on disk.
+    pub file: Option<Arc<spool::Spooled>>,
     /// When it was asked.
     pub asked_at: Timestamp,
     /// What is said in `Retry-After`.
@@ -115,6 +121,7 @@ pub struct Http {
     gate: Arc<dyn Gate>,
     clock: Arc<dyn Clock>,
     redactor: Redactor,
+    staging: PathBuf,
     known: parking_lot::Mutex<Known>,
 }
 
@@ -149,6 +156,7 @@ impl Http {
             gate: deps.gate.clone(),
             clock: deps.clock.clone(),
             redactor,
+            staging: deps.staging_dir.clone(),
             known: parking_lot::Mutex::default(),
             settings: Arc::new(settings),
         })

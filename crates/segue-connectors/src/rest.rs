@@ -3,6 +3,7 @@
 mod asked;
 pub mod copy;
 mod credentials;
+mod forms;
 mod group;
 mod page;
 mod paginate;
@@ -125,6 +126,7 @@ impl Source for Rest {
             url,
             headers: Vec::new(),
             body: None,
+            on_disk: None,
             keys: Vec::new(),
             blocks: settings.identity.clone(),
         };

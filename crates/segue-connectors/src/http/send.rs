@@ -1,6 +1,7 @@
 //! Sending one request: redirects, limits, and what an error means.
 
 use super::auth::Credential;
+use super::spool::Spooled;
 use super::{Answer, Call, Http, HttpSettings, Line, Redactor, Sent, retry};
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
@@ -8,12 +9,17 @@ use reqwest::{Client, Method, Response, redirect};
 use segue_core::meter::Meter;
 use segue_core::{Ctx, Error, Kind, Result};
 use serde_json::Value;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use url::Url;
 
 const MOST_REDIRECTS: usize = 5;
 const CONNECT: Duration = Duration::from_secs(10);
+/// The longest that a large answer may take.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+/// How much of an answer on disk is held to be looked at, in bytes.
+const BEGIN: usize = 64 << 10;
 
 /// The client below everything. Redirects are ours, so that no credential follows one elsewhere.
 pub(super) fn client(settings: &HttpSettings, defaults: &[(String, String)], tls: bool) -> Result<Client> {
@@ -159,6 +165,10 @@ impl Http {
             if let Some(content) = signed.body {
                 request = request.header(CONTENT_TYPE, content.media).body(content.bytes);
             }
+            if call.on_disk.is_some() {
+                // It may take as long as it takes, as long as something comes.
+                request = request.timeout(LONGEST);
+            }
             ctx.meter.calls.fetch_add(1, Ordering::Relaxed);
             let response = request.send().await.map_err(|e| failed(&self.redactor, e, &url))?;
             let status = response.status().as_u16();
@@ -175,16 +185,45 @@ impl Http {
             }
             let retry_after = retry::retry_after(response.headers(), self.clock.now());
             let fields = response.headers().clone();
-            let body = body(&self.redactor, &ctx.meter, response, &url, self.settings.max_body).await?;
+            let (body, file) = match call.on_disk.filter(|_| (200..300).contains(&status)) {
+                Some(most) => self.to_disk(response, &url, most, ctx).await?,
+                None => (body(&self.redactor, &ctx.meter, response, &url, self.settings.max_body).await?, None),
+            };
             return Ok(Sent::Answer(Answer {
                 status,
                 headers: fields,
                 body,
+                file,
                 asked_at,
                 retry_after,
             }));
         }
         Err(self.about("the server redirects in circles", Kind::Invalid, &call.url))
+    }
+
+    /// The body on disk, up to the limit, and its beginning.
+    async fn to_disk(
+        &self,
+        mut response: Response,
+        url: &Url,
+        most: u64,
+        ctx: &Ctx,
+    ) -> Result<(Bytes, Option<Arc<Spooled>>)> {
+        let mut file = Spooled::begin(&self.staging)?;
+        let mut begin = BytesMut::new();
+        while let Some(chunk) = response.chunk().await.map_err(|e| failed(&self.redactor, e, url))? {
+            ctx.meter.bytes_in.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+            if file.size() + chunk.len() as u64 > most {
+                return Err(self
+                    .about("the answer is larger than is read", Kind::BadData, url)
+                    .code(segue_diag::REST_UNPACK)
+                    .with("max_size", format!("{most} bytes"))
+                    .hint("raise `max_size` of `decoder`, or ask for less"));
+            }
+            begin.extend_from_slice(&chunk[..chunk.len().min(BEGIN - begin.len())]);
+            file.add(&chunk)?;
+        }
+        Ok((begin.freeze(), Some(Arc::new(file))))
     }
 
     fn about(&self, what: &str, kind: Kind, url: &Url) -> Error {

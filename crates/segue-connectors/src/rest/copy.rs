@@ -1,6 +1,7 @@
 //! What a `copy:` from a REST connection says, beside the keys that all copies have.
 
 use schemars::JsonSchema;
+use segue_spec::units::Size;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -15,6 +16,9 @@ pub struct RestCopy {
     /// How the next page is asked for. Without it there is one page a slice.
     #[serde(default)]
     pub paginate: Option<Paginate>,
+    /// What answers are written in; JSON without it. What is packed with gzip or zip is unpacked in any case.
+    #[serde(default)]
+    pub decoder: Option<Decoder>,
     /// Where the records stand in an answer.
     pub records: Records,
     /// What an answer other than success means; the first rule that fits decides.
@@ -80,6 +84,74 @@ pub struct Graphql {
     /// The operation, of a query that has several.
     #[serde(default)]
     pub operation: Option<String>,
+}
+
+/// What answers are written in.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Decoder {
+    /// Its name alone.
+    Format(Format),
+    /// With what else is to be known of it.
+    Full(DecoderSettings),
+}
+
+/// A way in which records are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// One JSON value.
+    #[default]
+    Json,
+    /// A JSON value a line: `records` begin at `$[*]`.
+    JsonLines,
+    /// A table, whose rows are objects of texts: `records: $[*]`. A value becomes what its column is; an empty field is null.
+    Csv,
+    /// XML, whose values are texts: an element is an object of its attributes (`@name`) and elements, or its text where it has nothing else.
+    /// Elements of one name beside each other are a list.
+    Xml,
+}
+
+/// What answers are written in, and how they are read.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DecoderSettings {
+    /// What it is.
+    #[serde(default)]
+    pub format: Format,
+    /// What stands between the fields of CSV.
+    #[serde(default = "comma")]
+    pub delimiter: String,
+    /// Whether the first line of CSV has the columns' names; without them, they are `column_1`, `column_2` and so on.
+    #[serde(default = "yes")]
+    pub header: bool,
+    /// Elements of XML that are a list also where there is one of them.
+    #[serde(default)]
+    pub lists: Vec<String>,
+    /// Which files of a zip are read: `*.csv`. Without it, all, one after the other.
+    #[serde(default)]
+    pub member: Option<String>,
+    /// Whether answers are too large for memory: they are written to disk as they come, and read part by part. The connection's `max_body` is
+    /// then what one record, and what stands around all of them, may have.
+    #[serde(default)]
+    pub stream: bool,
+    /// The most that an answer may have with `stream`, as it comes and unpacked.
+    #[serde(default = "max_size")]
+    pub max_size: Size,
+}
+
+impl Default for DecoderSettings {
+    fn default() -> DecoderSettings {
+        DecoderSettings {
+            format: Format::default(),
+            delimiter: comma(),
+            header: yes(),
+            lists: Vec::new(),
+            member: None,
+            stream: false,
+            max_size: max_size(),
+        }
+    }
 }
 
 /// How the next page is asked for; exactly one of `next_link`, `link_header`, `offset`, `page`, `cursor` and `last_record`.
@@ -429,6 +501,17 @@ pub enum Blocks {
     Slice,
 }
 
+const MAX_SIZE: &str = "16GiB";
+
+fn max_size() -> Size {
+    MAX_SIZE.parse().expect("a constant that is tested")
+}
+fn comma() -> String {
+    ",".into()
+}
+fn yes() -> bool {
+    true
+}
 fn one() -> u64 {
     1
 }

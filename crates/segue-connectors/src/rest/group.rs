@@ -1,7 +1,8 @@
 //! Slices that share their requests, and how they come by their pages.
 
 use super::copy::Then;
-use super::page::{self, Page, RAW, raw_text};
+use super::forms::{Came, Parts};
+use super::page::{self, Opened, Page, RAW, raw_text};
 use super::paginate::{Next, Paging, says_more};
 use super::read::Reading;
 use crate::http::{Answer, Call, Got, status_error};
@@ -33,6 +34,22 @@ struct Run {
     call: Call,
     hash: String,
     paging: Paging,
+    /// How many pages, and parts of large ones, were handed on.
+    number: u64,
+    /// The answer that is read now.
+    current: Option<Current>,
+}
+
+/// An answer that is read part by part.
+struct Current {
+    answer: Answer,
+    url: Url,
+    rest: Rest,
+}
+
+enum Rest {
+    Opened(Opened),
+    OnDisk(Parts),
 }
 
 /// How slices end.
@@ -145,11 +162,20 @@ impl Reading {
             let (call, asked) = self.plan.call(&settings.base_url, &settings.identity, &members)?;
             let hash = self.plan.request_hash(&call, &asked);
             let paging = self.plan.paginator.start(asked);
-            group.run = Some(Run { call, hash, paging });
+            group.run = Some(Run {
+                call,
+                hash,
+                paging,
+                number: 0,
+                current: None,
+            });
         }
         let Some(run) = &mut group.run else {
             return Err(Error::bug("a group has no request"));
         };
+        if run.current.is_some() {
+            return self.next_part(run).await.map(Some);
+        }
         if self.is_down() {
             return Ok(Some(Err(Parked::because(
                 "not asked: the server did not answer the requests before",
@@ -159,7 +185,8 @@ impl Reading {
         let call = asked.call(&run.call)?;
         let url = asked.url;
         let found = Mutex::new(None);
-        let judge = |answer: &Answer| page::judge(&self.plan, &run.paging, answer, &mut found.lock());
+        let most = self.http.settings().max_body;
+        let judge = |answer: &Answer| page::judge(&self.plan, &run.paging, answer, most, &mut found.lock());
         let got = self.http.ask(&self.line, &call, &judge, &self.ctx).await?;
         let answer = match got {
             Got::Answer(answer) => answer,
@@ -199,7 +226,7 @@ impl Reading {
             // It is kept like a page: what is computed from kept answers asks for nothing then.
             Some(end) => {
                 return Ok(Some(Ok(Fetched {
-                    number: run.paging.pages,
+                    number: run.number,
                     hash: run.hash.clone(),
                     page: Page {
                         answer,
@@ -213,11 +240,62 @@ impl Reading {
                 })));
             }
         }
-        let found = match found.into_inner().transpose() {
-            Ok(found) => found.unwrap_or_default(),
+        let opened = match found.into_inner().transpose() {
+            Ok(opened) => opened.unwrap_or_default(),
+            // What is packed says nothing to people.
+            Err(error) if error.error_code() == Some(segue_diag::REST_UNPACK) => return Err(error),
             Err(error) => return Err(error.with("answer", self.shown(&answer.body))),
         };
-        let number = run.paging.pages;
+        let rest = match &answer.file {
+            Some(file) => Rest::OnDisk(self.plan.form.parts(Came::OnDisk(file.clone()), most)?),
+            None => Rest::Opened(opened),
+        };
+        run.current = Some(Current { answer, url, rest });
+        self.next_part(run).await.map(Some)
+    }
+
+    /// The next part of the answer that is read now.
+    async fn next_part(&self, run: &mut Run) -> Result<std::result::Result<Fetched, End>> {
+        let part = run.current.as_mut().map(|current| match &mut current.rest {
+            Rest::Opened(opened) => Ok(opened.pop_front().map(|(body, found)| (body, found, opened.is_empty()))),
+            Rest::OnDisk(parts) => parts.next_part().and_then(|part| {
+                let Some((body, is_last)) = part else { return Ok(None) };
+                let found = page::find_records(&self.plan, &body)?;
+                Ok(Some((body, found, is_last)))
+            }),
+        });
+        let (body, found, is_last) = match part.transpose() {
+            Ok(part) => part.flatten().ok_or_else(|| Error::bug("an answer has no part"))?,
+            // What came of it does not count; the slice is asked anew by the next run.
+            Err(error) if error.kind().is_transient() => return Ok(Err(Parked::because(error.to_string()))),
+            Err(error) => return Err(error),
+        };
+        let number = run.number;
+        run.number += 1;
+        let hash = run.hash.clone();
+        let Some(current) = run.current.as_mut() else {
+            return Err(Error::bug("an answer is gone"));
+        };
+        let url = current.url.clone();
+        let answer = Answer {
+            body,
+            file: None,
+            ..current.answer.clone()
+        };
+        if !is_last {
+            run.paging.part(&found);
+            return Ok(Ok(Fetched {
+                page: Page { answer, found },
+                number,
+                last: false,
+                kept: false,
+                url,
+                hash,
+                end: None,
+                short: None,
+            }));
+        }
+        run.current = None;
         let next = run.paging.advance(&self.plan.paginator, &url, &answer, &found)?;
         if next == Next::Stopped {
             let note = format!(
@@ -226,20 +304,18 @@ impl Reading {
             );
             self.send(Read::Note(note)).await?;
         }
-        let last = next != Next::More;
-        let hash = run.hash.clone();
         let counts = next == Next::End && self.plan.paginator.ends_by_count();
         let short = counts.then(|| run.paging.says_more(&answer.body, &found)).flatten();
-        Ok(Some(Ok(Fetched {
+        Ok(Ok(Fetched {
             page: Page { answer, found },
             number,
-            last,
+            last: next != Next::More,
             kept: false,
             url,
             hash,
             end: None,
             short,
-        })))
+        }))
     }
 
     /// The beginning of an answer, without secrets: they are taken out before it is cut, so that no part of one is left.

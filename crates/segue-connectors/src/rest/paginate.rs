@@ -198,6 +198,7 @@ impl Paginator {
             after: None,
             seen: HashSet::new(),
             records: 0,
+            before: 0,
             last_records: None,
             last_body: None,
             repeated: 0,
@@ -227,6 +228,8 @@ pub struct Paging {
     seen: HashSet<[u8; 16]>,
     /// How many records they had.
     records: u64,
+    /// How many records the parts of the page had that came so far.
+    before: u64,
     last_records: Option<u64>,
     last_body: Option<u64>,
     /// How many pages in a row had the very records of the one before.
@@ -333,9 +336,10 @@ impl Paging {
     pub fn advance(&mut self, paginator: &Paginator, at: &Url, answer: &Answer, found: &Found) -> Result<Next> {
         let body = &answer.body[..];
         self.pages += 1;
-        let records = found.records.len() as u64;
+        let parted = std::mem::take(&mut self.before);
+        let records = found.records.len() as u64 + parted;
         self.records += records;
-        if !paginator.is_single() {
+        if !paginator.is_single() && (parted == 0 || !found.records.is_empty()) {
             self.go_on(paginator, body, found)?;
         }
         let is_full = |size: Option<u64>| size.map_or(records > 0, |size| records >= size);
@@ -347,7 +351,7 @@ impl Paging {
                 Some(other) => return Err(unusable("the link to the next page", "next_link", &other)),
             },
             Kinds::LinkHeader(relation) => related(answer, relation).map(|text| joined(at, &text)).transpose()?.map(Turn::Link),
-            Kinds::Offset(spec, total, cap) => self.offset(spec, total.as_ref(), cap.as_ref(), body, found)?,
+            Kinds::Offset(spec, total, cap) => self.offset(spec, total.as_ref(), cap.as_ref(), body, found, records)?,
             Kinds::Page(spec, total, more) => {
                 let Turn::Number(page) = self.turn else { return Ok(Next::End) };
                 let asked_for = self.size.or(spec.size);
@@ -390,6 +394,11 @@ impl Paging {
             Some(most) if self.pages >= most => Ok(Next::Stopped),
             _ => Ok(Next::More),
         }
+    }
+
+    /// After a part of a page that is not its last.
+    pub fn part(&mut self, found: &Found) {
+        self.before += found.records.len() as u64;
     }
 
     /// The value of the page's last record, after which the next page begins.
@@ -466,8 +475,8 @@ impl Paging {
         cap: Option<&Path>,
         body: &[u8],
         found: &Found,
+        records: u64,
     ) -> Result<Option<Turn>> {
-        let records = found.records.len() as u64;
         let Turn::Number(offset) = self.turn else {
             return Ok(None);
         };

@@ -2,6 +2,7 @@
 
 use super::asked::Asked;
 use super::copy::{ErrorRule, FullRecords, Missing, Pick, Records, RestCopy, Then};
+use super::forms::Form;
 use super::paginate::Paginator;
 use super::template::{Common, Expression, Templates, Words};
 use crate::http::{Call, Method};
@@ -10,6 +11,7 @@ use segue_core::gate::key_below;
 use segue_core::hash::sha256;
 use segue_core::source::{ReadRequest, SliceBatch};
 use segue_core::{Error, Kind, Result, Slice};
+use std::sync::Arc;
 use url::Url;
 
 /// What is asked of a connection, and how the answers are read.
@@ -20,6 +22,8 @@ pub struct Plan {
     pub templates: Templates,
     /// How it goes from page to page.
     pub paginator: Paginator,
+    /// What answers are written in.
+    pub form: Arc<Form>,
     /// Where the records stand.
     pub records: Path,
     /// What it means when nothing is there.
@@ -70,6 +74,7 @@ impl Plan {
             .map(|pick| Ok::<_, Error>((pick.clone(), Expression::new(&pick.condition)?)))
             .transpose()?;
         Ok(Plan {
+            form: Arc::new(Form::new(copy.decoder.as_ref(), &records, !parents.is_empty())?),
             templates: Templates::new(&copy.request)?,
             paginator: Paginator::new(copy.paginate.as_ref(), copy.request.graphql.is_some())?,
             records,
@@ -89,7 +94,12 @@ impl Plan {
     pub fn call(&self, base: &Url, identity: &str, slices: &[&Slice]) -> Result<(Call, Asked)> {
         use super::copy::Blocks;
         let words = Words::new(slices, self.batch.as_ref(), &self.common);
-        let asked = self.templates.request(base, &words)?;
+        let mut asked = self.templates.request(base, &words)?;
+        if let Some(accept) = self.form.accept()
+            && !asked.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("accept"))
+        {
+            asked.headers.push(("accept".into(), accept.into()));
+        }
         let endpoint = key_below(identity, self.copy.request.path());
         let labels: Vec<String> = slices.iter().map(|s| s.labels.key()).collect();
         let slice = format!("{endpoint} {}", sha256(labels.join("\n")));
@@ -103,6 +113,7 @@ impl Plan {
             url: asked.url.clone(),
             headers: Vec::new(),
             body: None,
+            on_disk: self.form.on_disk(),
             keys: vec![endpoint, slice],
             blocks,
         };
@@ -119,7 +130,8 @@ impl Plan {
 
     /// What identifies a request with its pages: two reads with equal ones would get the same answers.
     pub fn request_hash(&self, call: &Call, asked: &Asked) -> String {
-        sha256(format!("{} {}\n{:?}", call.method, asked.text(), self.copy.paginate))
+        let Plan { copy, .. } = self;
+        sha256(format!("{} {}\n{:?}\n{:?}", call.method, asked.text(), copy.paginate, copy.decoder))
     }
 
     /// What an answer to a query of GraphQL says went wrong, whatever its status.
@@ -135,6 +147,11 @@ impl Plan {
         };
         let error = Error::new(Kind::BadData, message).code(segue_diag::REST_GRAPHQL);
         Some(error.hint("look at `request.graphql`; what passes by itself is asked again where a rule says so: `errors: [ { status: 200, body: THROTTLED, then: retry } ]`"))
+    }
+
+    /// Whether kept answers themselves tell whether there are more.
+    pub fn is_followed_by_what_is_kept(&self) -> bool {
+        !self.paginator.is_told_by_header() && !self.form.has_parts()
     }
 
     /// What the rules say of this answer, the first that fits.

@@ -127,8 +127,8 @@ impl Replay {
         };
         // A pick that had enough left the pages behind it unread: with another condition it may want them.
         let is_picked = reading.plan.pick.is_some() && end.is_none();
-        let follows = match (is_picked, reading.plan.paginator.is_told_by_header()) {
-            // What headers said was not kept.
+        let follows = match (is_picked, !reading.plan.is_followed_by_what_is_kept()) {
+            // What headers said was not kept, and of a large answer which of its parts was the last.
             (true, true) if kept.last => Ok(Next::More),
             (true, _) => current
                 .paging
@@ -204,6 +204,7 @@ fn kept(batch: &RecordBatch, row: usize, reading: &Reading) -> Result<Option<Kep
         status: u16::try_from(status).unwrap_or(0),
         headers: Default::default(),
         body,
+        file: None,
         asked_at,
         retry_after: None,
     };

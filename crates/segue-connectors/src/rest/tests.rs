@@ -4,6 +4,7 @@ mod answers;
 mod auth;
 mod batches;
 mod conformance;
+mod decoders;
 mod limits;
 mod pages;
 mod records;
@@ -33,6 +34,7 @@ struct Fixture {
     notes: Arc<MemoryNotes>,
     ctx: Ctx,
     settings: Value,
+    folder: tempfile::TempDir,
 }
 
 impl Fixture {
@@ -48,6 +50,7 @@ impl Fixture {
             ctx: Ctx::new("dev", clock.clone()),
             clock,
             settings,
+            folder: tempfile::tempdir().unwrap(),
         }
     }
 
@@ -64,7 +67,7 @@ impl Fixture {
             notes: self.notes.clone(),
             clock: self.clock.clone(),
             project_dir: "/nowhere".into(),
-            staging_dir: "/nowhere".into(),
+            staging_dir: self.folder.path().to_path_buf(),
         }
     }
 

@@ -38,4 +38,6 @@ codes! {
     REST_REFRESH = "SG0388",
     REST_LOGIN = "SG0389",
     REST_GRAPHQL = "SG0390",
+    REST_UNPACK = "SG0391",
+    REST_FORM = "SG0392",
 }
