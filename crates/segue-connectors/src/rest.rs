@@ -3,17 +3,22 @@
 mod asked;
 pub mod copy;
 mod credentials;
+mod export;
 mod forms;
 mod group;
+mod onward;
 mod page;
 mod paginate;
 mod plan;
 mod read;
 mod replay;
 mod route;
+mod run;
 mod schema;
 pub mod settings;
 mod template;
+mod turns;
+mod windows;
 
 use crate::connector::{ConnectionSettings, Connector, Deps, schema_of};
 use crate::http::{Call, Got, Http, HttpSettings, Method, Verdict};

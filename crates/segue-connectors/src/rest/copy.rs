@@ -1,5 +1,10 @@
 //! What a `copy:` from a REST connection says, beside the keys that all copies have.
 
+mod stages;
+
+pub use stages::*;
+
+use super::onward::Written as Position;
 use schemars::JsonSchema;
 use segue_spec::units::Size;
 use serde::Deserialize;
@@ -9,7 +14,6 @@ use std::collections::BTreeMap;
 /// What is asked, and where the records stand in the answers.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("x-not-in-this-version" = ["position"]))]
 pub struct RestCopy {
     /// What is asked.
     pub request: Request,
@@ -27,6 +31,23 @@ pub struct RestCopy {
     /// What it covers when the server says to come back later than `max_wait`.
     #[serde(default)]
     pub retry_after: RetryAfter,
+    /// Requests whose records the requests of this copy are made for, the outermost first. All of it is one slice: where each parent is to be
+    /// remembered by itself, make the parents an asset, and use `for_each`.
+    #[serde(default)]
+    pub parents: Vec<ParentLevel>,
+    /// Stretches of time that are asked for one after the other.
+    #[serde(default)]
+    pub windows: Option<Windows>,
+    /// The server prepares an answer, which is looked after and downloaded.
+    #[serde(default)]
+    pub export: Option<Export>,
+    /// Whether the server gives the newest records first: with `position` no other page is asked for once all of one is known.
+    #[serde(default)]
+    pub newest_first: bool,
+    /// By which column it is read onwards. It is a key that all copies have.
+    #[serde(default)]
+    #[schemars(skip)]
+    pub position: Option<Position>,
 }
 
 /// What is asked; exactly one of `get` and `post` says how. All of it are templates with `each`, `batch` and `params`.
@@ -65,6 +86,19 @@ pub struct Request {
 }
 
 impl Request {
+    /// One that asks for this path and nothing else.
+    pub fn of_path(path: &str) -> Request {
+        Request {
+            get: Some(path.to_string()),
+            post: None,
+            query: BTreeMap::new(),
+            headers: BTreeMap::new(),
+            json: None,
+            form: None,
+            graphql: None,
+        }
+    }
+
     /// The path, whichever way it is asked.
     pub fn path(&self) -> &str {
         self.get.as_deref().or(self.post.as_deref()).unwrap_or_default()

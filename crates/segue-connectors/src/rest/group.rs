@@ -1,22 +1,19 @@
 //! Slices that share their requests, and how they come by their pages.
 
-use super::copy::Then;
-use super::forms::{Came, Parts};
-use super::page::{self, Opened, Page, RAW, raw_text};
-use super::paginate::{Next, Paging, says_more};
+use super::page::Page;
+use super::paginate::says_more;
 use super::read::Reading;
-use crate::http::{Answer, Call, Got, status_error};
-use crate::json::find::Found;
+use super::run::Run;
+use super::template::Extra;
+use super::turns::Turns;
 use arrow_array::{
     ArrayRef, BinaryArray, BooleanArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use jiff::Timestamp;
-use parking_lot::Mutex;
-use segue_core::source::{Read, Rejected, page_schema};
-use segue_core::{Error, Kind, Result, Slice};
+use segue_core::source::{Rejected, page_schema};
+use segue_core::{Error, Kind, Result};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use url::Url;
 
 /// Slices whose labels go into the same requests.
@@ -28,28 +25,9 @@ pub struct Group {
     /// How it ended; pages may still be held.
     pub end: Option<End>,
     run: Option<Run>,
-}
-
-struct Run {
-    call: Call,
-    hash: String,
-    paging: Paging,
+    turns: Option<Turns>,
     /// How many pages, and parts of large ones, were handed on.
     number: u64,
-    /// The answer that is read now.
-    current: Option<Current>,
-}
-
-/// An answer that is read part by part.
-struct Current {
-    answer: Answer,
-    url: Url,
-    rest: Rest,
-}
-
-enum Rest {
-    Opened(Opened),
-    OnDisk(Parts),
 }
 
 /// How slices end.
@@ -66,6 +44,19 @@ pub enum End {
     Aside(Rejected),
 }
 
+impl End {
+    /// A page ended the reading that looks as if it were not the last.
+    pub fn short(why: &str) -> End {
+        let error = Error::new(
+            Kind::BadData,
+            format!("a short page ended the reading, and there is more: {why}"),
+        );
+        End::Failed(error.hint(
+            "the server seems to give fewer records a page than it is asked for: lower `limit` or `size` in `paginate` to what it gives",
+        ))
+    }
+}
+
 /// Why slices go on later.
 pub struct Parked {
     /// When, if that is known.
@@ -78,7 +69,7 @@ pub struct Parked {
 
 impl Parked {
     /// Until the next run.
-    fn because(reason: impl Into<String>) -> End {
+    pub fn because(reason: impl Into<String>) -> End {
         End::Parked(Parked {
             until: None,
             block: None,
@@ -101,6 +92,8 @@ pub struct Fetched {
     pub url: Url,
     /// What identifies the request and its pages.
     pub hash: String,
+    /// What templates may name of it beside its slices.
+    pub extra: Extra,
     /// How its slices end with it, where the answer says so itself: it is no page of records.
     pub end: Option<End>,
     /// Why there should be more although nothing follows it, if it looks so.
@@ -115,6 +108,8 @@ impl Group {
             held: VecDeque::new(),
             end: None,
             run: None,
+            turns: None,
+            number: 0,
         }
     }
 }
@@ -135,6 +130,9 @@ impl Reading {
                 Err(error) => break Err(error),
             }
         };
+        if !matches!(turn, Ok(Ok(_))) {
+            self.leave(group).await?;
+        }
         match turn {
             Ok(Ok(mut fetched)) => {
                 if fetched.last {
@@ -157,220 +155,80 @@ impl Reading {
     /// One request; `None`: it is to be asked otherwise.
     async fn next_page(&self, group: &mut Group) -> Result<Option<std::result::Result<Fetched, End>>> {
         if group.run.is_none() {
-            let members: Vec<&Slice> = group.slices.iter().map(|i| &self.slices[*i]).collect();
-            let settings = self.http.settings();
-            let (call, asked) = self.plan.call(&settings.base_url, &settings.identity, &members)?;
-            let hash = self.plan.request_hash(&call, &asked);
-            let paging = self.plan.paginator.start(asked);
-            group.run = Some(Run {
-                call,
-                hash,
-                paging,
-                number: 0,
-                current: None,
-            });
+            match self.next_run(group).await? {
+                Ok(Some(run)) => group.run = Some(run),
+                Ok(None) => return Ok(Some(Err(End::Complete))),
+                Err(end) => return Ok(Some(Err(end))),
+            }
         }
         let Some(run) = &mut group.run else {
             return Err(Error::bug("a group has no request"));
         };
-        if run.current.is_some() {
-            return self.next_part(run).await.map(Some);
-        }
-        if self.is_down() {
-            return Ok(Some(Err(Parked::because(
-                "not asked: the server did not answer the requests before",
-            ))));
-        }
-        let asked = run.paging.asked(&self.plan.paginator)?;
-        let call = asked.call(&run.call)?;
-        let url = asked.url;
-        let found = Mutex::new(None);
-        let most = self.http.settings().max_body;
-        let judge = |answer: &Answer| page::judge(&self.plan, &run.paging, answer, most, &mut found.lock());
-        let got = self.http.ask(&self.line, &call, &judge, &self.ctx).await?;
-        let answer = match got {
-            Got::Answer(answer) => answer,
-            Got::Blocked(block) => {
-                return Ok(Some(Err(End::Parked(Parked {
-                    until: Some(block.until),
-                    block: Some(block.key),
-                    reason: block.reason,
-                }))));
+        let turn = self.turn(&self.plan, run).await?;
+        let turn = match turn {
+            Some(Ok(fetched)) => {
+                group.number += 1;
+                let number = group.number - 1;
+                Some(Ok(Fetched { number, ..fetched }))
             }
-            Got::GaveUp { error, status } => {
-                // A server that says no to what it was asked is there: only one that has trouble, or says nothing, may be down.
-                match status {
-                    Some(300..=407 | 409..=424 | 426..=428 | 430..=499) => self.down.store(0, Ordering::Relaxed),
-                    _ => {
-                        self.down.fetch_add(1, Ordering::Relaxed);
-                    }
-                }
-                if !error.kind().is_transient() {
-                    return Ok(Some(Err(End::Failed(error))));
-                }
-                return Ok(Some(Err(End::Parked(Parked {
-                    until: error.delay().and_then(|d| self.ctx.clock.now().checked_add(d).ok()),
-                    block: None,
-                    reason: error.to_string(),
-                }))));
+            other => other,
+        };
+        match turn {
+            // Something else may be asked for the same slices: whether it is, is seen then.
+            Some(Ok(fetched)) if fetched.last && self.plan.has_turns() => {
+                group.run = None;
+                // An answer that says that there is nothing says so of its own request.
+                let end = fetched.end.filter(|end| !matches!(end, End::Complete));
+                Ok(Some(Ok(Fetched {
+                    last: end.is_some(),
+                    end,
+                    ..fetched
+                })))
             }
-        };
-        self.down.store(0, Ordering::Relaxed);
-        if self.plan.paginator.complains(answer.status, &answer.body) && run.paging.can_shrink(&self.plan.paginator) {
-            run.paging.shrink(&self.plan.paginator);
-            return Ok(None);
-        }
-        match self.meaning(&answer)? {
-            None => {}
-            Some(end @ (End::Parked(_) | End::Failed(_))) => return Ok(Some(Err(end))),
-            // It is kept like a page: what is computed from kept answers asks for nothing then.
-            Some(end) => {
-                return Ok(Some(Ok(Fetched {
-                    number: run.number,
-                    hash: run.hash.clone(),
-                    page: Page {
-                        answer,
-                        found: Found::default(),
-                    },
-                    last: true,
-                    kept: false,
-                    url,
-                    end: Some(end),
-                    short: None,
-                })));
-            }
-        }
-        let opened = match found.into_inner().transpose() {
-            Ok(opened) => opened.unwrap_or_default(),
-            // What is packed says nothing to people.
-            Err(error) if error.error_code() == Some(segue_diag::REST_UNPACK) => return Err(error),
-            Err(error) => return Err(error.with("answer", self.shown(&answer.body))),
-        };
-        let rest = match &answer.file {
-            Some(file) => Rest::OnDisk(self.plan.form.parts(Came::OnDisk(file.clone()), most)?),
-            None => Rest::Opened(opened),
-        };
-        run.current = Some(Current { answer, url, rest });
-        self.next_part(run).await.map(Some)
-    }
-
-    /// The next part of the answer that is read now.
-    async fn next_part(&self, run: &mut Run) -> Result<std::result::Result<Fetched, End>> {
-        let part = run.current.as_mut().map(|current| match &mut current.rest {
-            Rest::Opened(opened) => Ok(opened.pop_front().map(|(body, found)| (body, found, opened.is_empty()))),
-            Rest::OnDisk(parts) => parts.next_part().and_then(|part| {
-                let Some((body, is_last)) = part else { return Ok(None) };
-                let found = page::find_records(&self.plan, &body)?;
-                Ok(Some((body, found, is_last)))
-            }),
-        });
-        let (body, found, is_last) = match part.transpose() {
-            Ok(part) => part.flatten().ok_or_else(|| Error::bug("an answer has no part"))?,
-            // What came of it does not count; the slice is asked anew by the next run.
-            Err(error) if error.kind().is_transient() => return Ok(Err(Parked::because(error.to_string()))),
-            Err(error) => return Err(error),
-        };
-        let number = run.number;
-        run.number += 1;
-        let hash = run.hash.clone();
-        let Some(current) = run.current.as_mut() else {
-            return Err(Error::bug("an answer is gone"));
-        };
-        let url = current.url.clone();
-        let answer = Answer {
-            body,
-            file: None,
-            ..current.answer.clone()
-        };
-        if !is_last {
-            run.paging.part(&found);
-            return Ok(Ok(Fetched {
-                page: Page { answer, found },
-                number,
-                last: false,
-                kept: false,
-                url,
-                hash,
-                end: None,
-                short: None,
-            }));
-        }
-        run.current = None;
-        let next = run.paging.advance(&self.plan.paginator, &url, &answer, &found)?;
-        if next == Next::Stopped {
-            let note = format!(
-                "reading stopped after {} pages, as max_pages says; there are more",
-                run.paging.pages
-            );
-            self.send(Read::Note(note)).await?;
-        }
-        let counts = next == Next::End && self.plan.paginator.ends_by_count();
-        let short = counts.then(|| run.paging.says_more(&answer.body, &found)).flatten();
-        Ok(Ok(Fetched {
-            page: Page { answer, found },
-            number,
-            last: next != Next::More,
-            kept: false,
-            url,
-            hash,
-            end: None,
-            short,
-        }))
-    }
-
-    /// The beginning of an answer, without secrets: they are taken out before it is cut, so that no part of one is left.
-    fn shown(&self, body: &[u8]) -> String {
-        let text = String::from_utf8_lossy(&body[..body.len().min(RAW)]);
-        let clean = self.http.redactor().text(&text);
-        match clean.char_indices().nth(200) {
-            Some((at, _)) => format!("{}…", &clean[..at]),
-            None => clean,
+            other => Ok(other),
         }
     }
 
-    /// What an answer that is no page means for its slices.
-    pub(super) fn meaning(&self, answer: &Answer) -> Result<Option<End>> {
-        let status = answer.status;
-        let error = || {
-            let error = status_error(status);
-            if answer.body.is_empty() {
-                error
-            } else {
-                error.with("answer", self.shown(&answer.body))
-            }
-        };
-        if let Some(then) = self.plan.rule(status, &answer.body) {
-            let by_rule = |what: &str| format!("{what}: status {status}");
-            return Ok(Some(match then {
-                Then::Closed => End::Closed(by_rule("not ours to read")),
-                Then::Ignore => End::Complete,
-                Then::Fail => End::Failed(error()),
-                Then::Park | Then::Retry => Parked::because(by_rule("to be asked again later")),
-                Then::Quarantine => {
-                    let raw = self.http.redactor().text(&raw_text(&answer.body));
-                    End::Aside(Rejected {
-                        reason: by_rule("the answer was set aside"),
-                        path: None,
-                        raw,
-                    })
-                }
-            }));
+    /// Ends what was begun for a group beside its requests.
+    ///
+    /// # Errors
+    /// What concerns the connection as a whole.
+    pub(super) async fn leave(&self, group: &mut Group) -> Result<()> {
+        match group.turns.as_mut().and_then(|turns| turns.job.take()) {
+            Some(job) => self.clean_up(job).await,
+            None => Ok(()),
         }
-        match status {
-            204 => Ok(Some(End::Complete)),
-            200..300 => {
-                let said = self.plan.graphql_error(&answer.body);
-                // What is said may repeat what it was asked with.
-                Ok(said.map(|e| End::Failed(e.rewritten(|text| self.http.redactor().text(text)))))
+    }
+
+    /// What is asked next for these slices; `None`: everything was asked.
+    async fn next_run(&self, group: &mut Group) -> Result<std::result::Result<Option<Run>, End>> {
+        if !self.plan.has_turns() {
+            return self.run_of(&self.plan, &group.slices, Extra::default()).map(|run| Ok(Some(run)));
+        }
+        if group.turns.is_none() {
+            group.turns = Some(Turns::new(&self.plan, self.ctx.clock.now())?);
+        }
+        let Some(turns) = &mut group.turns else {
+            return Err(Error::bug("a group has no turns"));
+        };
+        loop {
+            if let Some(run) = turns.pending.pop_front() {
+                return Ok(Ok(Some(run)));
             }
-            401 => Err(error()
-                .code(segue_diag::REST_UNAUTHENTICATED)
-                .hint("look at the connection's `auth`")),
-            403 => {
-                let hint = "if this is not yours to read, say `errors: [ { status: 403, then: closed } ]`";
-                Ok(Some(End::Failed(error().code(segue_diag::REST_DENIED).hint(hint))))
+            if let Some(job) = turns.job.take() {
+                self.clean_up(job).await?;
             }
-            _ => Ok(Some(End::Failed(error()))),
+            let extra = match self.next_turn(&group.slices, turns).await? {
+                Ok(Some(extra)) => extra,
+                Ok(None) => return Ok(Ok(None)),
+                Err(end) => return Ok(Err(end)),
+            };
+            if self.plan.export.is_none() {
+                return self.run_of(&self.plan, &group.slices, extra).map(|run| Ok(Some(run)));
+            }
+            if let Err(end) = self.export(&group.slices, turns, extra).await? {
+                return Ok(Err(end));
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::json::find::{self, Broken, Found, Lack};
 use crate::json::parse::Shape;
 use crate::json::path::Step;
 use crate::json::{self, Path};
-use arrow_array::RecordBatch;
+use arrow_array::{BooleanArray, RecordBatch};
 use bytes::Bytes;
 use segue_core::source::Rejected;
 use segue_core::{Error, Kind, Result};
@@ -238,6 +238,26 @@ pub struct PageRows {
     pub nulls: u64,
     /// What the slice has picked with them.
     pub picked: Picked,
+}
+
+impl PageRows {
+    /// Leaves out the rows that are not wanted.
+    ///
+    /// # Errors
+    /// `Bug` where they cannot be left out.
+    pub fn keep(&mut self, wanted: &BooleanArray) -> Result<()> {
+        if wanted.true_count() == self.batch.num_rows() {
+            return Ok(());
+        }
+        self.batch = arrow_select::filter::filter_record_batch(&self.batch, wanted)
+            .map_err(|e| Error::bug("rows cannot be left out").caused_by(e))?;
+        let mut row = 0;
+        self.records.retain(|_| {
+            row += 1;
+            wanted.value(row - 1)
+        });
+        Ok(())
+    }
 }
 
 /// What decoding a page led to.

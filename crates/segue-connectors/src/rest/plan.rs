@@ -2,9 +2,13 @@
 
 use super::asked::Asked;
 use super::copy::{ErrorRule, FullRecords, Missing, Pick, Records, RestCopy, Then};
+use super::export::Export;
 use super::forms::Form;
+use super::onward::Onward;
 use super::paginate::Paginator;
-use super::template::{Common, Expression, Templates, Words};
+use super::template::{Common, Expression, Extra, Templates, Words};
+use super::turns::Level;
+use super::windows::Windows;
 use crate::http::{Call, Method};
 use crate::json::Path;
 use segue_core::gate::key_below;
@@ -36,6 +40,14 @@ pub struct Plan {
     pub common: Common,
     /// How slices share requests.
     pub batch: Option<SliceBatch>,
+    /// The requests before this one, the outermost first.
+    pub levels: Vec<Level>,
+    /// The stretches of time that are asked for.
+    pub windows: Option<Windows>,
+    /// How an answer is prepared.
+    pub export: Option<Export>,
+    /// How far was read before.
+    pub onward: Option<Onward>,
 }
 
 impl Plan {
@@ -45,6 +57,23 @@ impl Plan {
     /// `Invalid`, saying what cannot be read or does not go together.
     pub fn new(request: &ReadRequest) -> Result<Plan> {
         let copy: RestCopy = crate::connector::read_copy(&request.copy)?;
+        let plan = Plan::of(copy, request)?;
+        if plan.copy.newest_first && plan.onward.is_none() {
+            return Err(Error::new(Kind::Invalid, "`newest_first` says something of a read by `position` only")
+                .hint("leave it out, or write `position: { column: … }`"));
+        }
+        if plan.copy.newest_first && plan.has_turns() {
+            return Err(Error::new(Kind::Invalid, "`newest_first` does not go with `parents`, `windows` or `export`")
+                .hint("leave it out: each of their requests has a newest record of its own"));
+        }
+        Ok(plan)
+    }
+
+    /// Of this copy.
+    ///
+    /// # Errors
+    /// As [`Plan::new`].
+    pub fn of(copy: RestCopy, request: &ReadRequest) -> Result<Plan> {
         let full = match copy.records.clone() {
             Records::Path(path) => FullRecords {
                 path,
@@ -73,7 +102,15 @@ impl Plan {
             .pick
             .map(|pick| Ok::<_, Error>((pick.clone(), Expression::new(&pick.condition)?)))
             .transpose()?;
+        let onward = copy.position.clone().map(|written| Onward::new(written, request.from.as_ref()));
+        let onward = onward.transpose()?;
+        let levels = copy.parents.iter().map(|level| Level::new(level, request));
         Ok(Plan {
+            levels: levels.collect::<Result<_>>()?,
+            windows: copy.windows.as_ref().map(Windows::new).transpose()?,
+            export: copy.export.as_ref().map(Export::new).transpose()?,
+            common: Common::new(request, onward.as_ref().and_then(|onward| onward.word())),
+            onward,
             form: Arc::new(Form::new(copy.decoder.as_ref(), &records, !parents.is_empty())?),
             templates: Templates::new(&copy.request)?,
             paginator: Paginator::new(copy.paginate.as_ref(), copy.request.graphql.is_some())?,
@@ -81,7 +118,6 @@ impl Plan {
             missing: full.missing,
             parents,
             pick,
-            common: Common::new(request),
             batch: request.batch.clone(),
             copy,
         })
@@ -91,9 +127,9 @@ impl Plan {
     ///
     /// # Errors
     /// `Invalid` when a template cannot be filled in.
-    pub fn call(&self, base: &Url, identity: &str, slices: &[&Slice]) -> Result<(Call, Asked)> {
+    pub fn call(&self, base: &Url, identity: &str, slices: &[&Slice], extra: &Extra) -> Result<(Call, Asked)> {
         use super::copy::Blocks;
-        let words = Words::new(slices, self.batch.as_ref(), &self.common);
+        let words = Words::new(slices, self.batch.as_ref(), &self.common, extra);
         let mut asked = self.templates.request(base, &words)?;
         if let Some(accept) = self.form.accept()
             && !asked.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("accept"))
@@ -118,6 +154,11 @@ impl Plan {
             blocks,
         };
         Ok((call, asked))
+    }
+
+    /// Whether the same slices are asked for in several ways.
+    pub fn has_turns(&self) -> bool {
+        !self.levels.is_empty() || self.windows.is_some() || self.export.is_some()
     }
 
     /// How it is asked.

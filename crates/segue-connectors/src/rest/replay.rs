@@ -4,6 +4,7 @@ use super::group::{End, Fetched, Group};
 use super::page::{self, Page, Picked};
 use super::paginate::{Next, Paging};
 use super::read::Reading;
+use super::template::Extra;
 use crate::http::Answer;
 use crate::json::find::Found;
 use arrow_array::cast::AsArray;
@@ -91,12 +92,15 @@ impl Replay {
     fn begin(&self, kept: &Kept, reading: &Reading) -> Option<Current> {
         let keys: Vec<String> = serde_json::from_str(&kept.slices).ok()?;
         let members: Vec<usize> = keys.iter().filter_map(|k| self.by_key.get(k).copied()).collect();
-        if members.is_empty() || members.len() != keys.len() || members.iter().any(|m| self.done.contains(m)) {
+        // Of what is asked in several turns nobody can tell which of them was the last.
+        if reading.plan.has_turns() || members.is_empty() || members.len() != keys.len() || members.iter().any(|m| self.done.contains(m)) {
             return None;
         }
         let wanted: Vec<&Slice> = members.iter().map(|i| &reading.slices[*i]).collect();
         let settings = reading.http.settings();
-        let called = reading.plan.call(&settings.base_url, &settings.identity, &wanted);
+        let called = reading
+            .plan
+            .call(&settings.base_url, &settings.identity, &wanted, &Extra::default());
         let (call, asked) = called.ok()?;
         (reading.plan.request_hash(&call, &asked) == kept.hash).then(|| Current {
             slices: kept.slices.clone(),
@@ -115,7 +119,7 @@ impl Replay {
             return Ok(false);
         }
         current.next += 1;
-        let (end, found) = match reading.meaning(&kept.answer) {
+        let (end, found) = match reading.meaning(&reading.plan, &kept.answer) {
             Ok(None) => match page::find_records(&reading.plan, &kept.answer.body) {
                 Ok(found) => (None, found),
                 Err(_) => return Ok(false),
@@ -147,6 +151,7 @@ impl Replay {
             kept: true,
             url: current.url.clone(),
             hash: kept.hash,
+            extra: Extra::default(),
             end: None,
             short: None,
         };

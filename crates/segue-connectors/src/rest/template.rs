@@ -6,6 +6,7 @@ use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value as Filled};
 use segue_core::source::{Column, ReadRequest, SliceBatch};
 use segue_core::{Error, Kind, Result, Slice};
 use serde_json::{Map, Value};
+use std::sync::Arc;
 use url::Url;
 
 /// How much work one template may be.
@@ -257,8 +258,9 @@ pub struct Words(Filled);
 
 impl Words {
     /// For these slices: `each` for one, `batch` where several go into one request; `params` always.
-    pub fn new(slices: &[&Slice], batch: Option<&SliceBatch>, common: &Common) -> Words {
+    pub fn new(slices: &[&Slice], batch: Option<&SliceBatch>, common: &Common, extra: &Extra) -> Words {
         let mut words = common.0.clone();
+        words.extend(Map::clone(&extra.0));
         match batch {
             None => {
                 let each = slices.first().map(|s| Map::clone(&s.values)).unwrap_or_default();
@@ -282,15 +284,35 @@ impl Words {
     }
 }
 
+/// What one request is filled in with beside its slices: the window, the parents, the export.
+#[derive(Clone, Debug, Default)]
+pub struct Extra(Arc<Map<String, Value>>);
+
+impl Extra {
+    /// These words.
+    pub fn new(words: Map<String, Value>) -> Extra {
+        Extra(Arc::new(words))
+    }
+
+    /// With one more.
+    pub fn with(&self, name: &str, value: Value) -> Extra {
+        let mut words = Map::clone(&self.0);
+        words.insert(name.to_string(), value);
+        Extra::new(words)
+    }
+}
+
 /// What is the same for all slices of a read.
 #[derive(Clone)]
 pub struct Common(Map<String, Value>);
 
 impl Common {
-    /// From the read's request.
-    pub fn new(request: &ReadRequest) -> Common {
+    /// From the read's request; `position`: from where it reads on.
+    pub fn new(request: &ReadRequest, position: Option<Value>) -> Common {
         let mut words = Map::new();
         words.insert("params".into(), Value::Object(request.params.clone()));
+        let value = position.map(|value| ("value".to_string(), value));
+        words.insert("position".into(), Value::Object(value.into_iter().collect()));
         Common(words)
     }
 }
@@ -358,7 +380,7 @@ fn render(environment: &Environment<'static>, name: &str, words: &Words) -> Resu
 fn not_filled(error: &minijinja::Error, at: &str) -> Error {
     Error::new(Kind::Invalid, format!("the template cannot be filled in: {}", detail(error)))
         .with("template", at)
-        .hint("`each` has the columns of the for_each, `batch` the joined ones where `batch:` is set, `params` the run's parameters")
+        .hint("`each` has the columns of the for_each, `batch` the joined ones where `batch:` is set, `params` the run's parameters; there are `parent`, `window`, `position` and `job` where the copy has them")
 }
 
 fn unreadable(text: &str, error: minijinja::Error) -> Error {

@@ -11,6 +11,7 @@ mod records;
 mod replays;
 mod requests;
 mod schemas;
+mod stages;
 
 use super::{Rest, settings::RestConnection};
 use crate::connector::{ConnectionSettings, Deps};

@@ -40,4 +40,5 @@ codes! {
     REST_GRAPHQL = "SG0390",
     REST_UNPACK = "SG0391",
     REST_FORM = "SG0392",
+    REST_EXPORT = "SG0393",
 }
