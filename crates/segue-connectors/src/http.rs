@@ -12,11 +12,11 @@ use crate::connector::Deps;
 use auth::Credentials;
 use bytes::Bytes;
 use jiff::Timestamp;
-use pacer::Pacer;
+use pacer::{Pacer, Place};
 pub use redact::Redactor;
 pub use reqwest::Method;
 use reqwest::header::HeaderMap;
-use segue_core::gate::{Block, Gate, Rate};
+use segue_core::gate::{Block, Gate, Rate, key_below};
 use segue_core::{Clock, Ctx, Error, Kind, Result};
 pub use send::Content;
 use std::collections::HashMap;
@@ -39,6 +39,10 @@ pub struct HttpSettings {
     pub credentials: Credentials,
     /// The most requests in any window, of all processes together.
     pub rate: Option<Rate>,
+    /// What else limits them, each on its own.
+    pub quotas: Vec<Quota>,
+    /// Servers beside the base URL's that may be asked, without credentials: hosts, `*.` in front for those below one, a port behind.
+    pub allowed_hosts: Vec<String>,
     /// The most requests at once.
     pub concurrency: usize,
     /// The longest that one request waits when it is told to.
@@ -49,6 +53,17 @@ pub struct HttpSettings {
     pub timeout: Duration,
     /// The largest answer, unpacked, in bytes.
     pub max_body: u64,
+}
+
+/// A limit that some requests share, whichever asset they are of.
+#[derive(Clone, Debug)]
+pub struct Quota {
+    /// Its name.
+    pub name: String,
+    /// The most requests in any window, of all processes together.
+    pub rate: Rate,
+    /// The paths below the base URL that it is of; all, if there are none.
+    pub paths: Vec<glob::Pattern>,
 }
 
 /// One thing to ask.
@@ -117,6 +132,7 @@ pub struct Http {
     settings: Arc<HttpSettings>,
     credentials: auth::Provider,
     pacer: Option<Pacer>,
+    quotas: Vec<(String, Pacer)>,
     permits: Semaphore,
     gate: Arc<dyn Gate>,
     clock: Arc<dyn Clock>,
@@ -128,6 +144,8 @@ pub struct Http {
 /// The sockets of one reader, so that the work on them is done where the reader's own is, and counted with it.
 pub struct Line {
     client: reqwest::Client,
+    /// For other servers, which get neither headers nor credentials.
+    elsewhere: Option<reqwest::Client>,
     tokens: Option<reqwest::Client>,
 }
 
@@ -149,9 +167,15 @@ impl Http {
         settings.credentials.hide(&redactor);
         let credentials = auth::Provider::new(settings.credentials.clone(), redactor.clone(), deps.notes.clone());
         let pacer = settings.rate.map(|rate| Pacer::new(&settings.identity, rate, deps));
+        let quota = |quota: &Quota| {
+            let key = key_below(&settings.identity, &format!("quota {}", quota.name));
+            let pacer = Pacer::new(&key, quota.rate, deps);
+            (key, pacer)
+        };
         Ok(Http {
             credentials,
             pacer,
+            quotas: settings.quotas.iter().map(quota).collect(),
             permits: Semaphore::new(settings.concurrency.max(1)),
             gate: deps.gate.clone(),
             clock: deps.clock.clone(),
@@ -188,7 +212,15 @@ impl Http {
             _ => None,
         };
         let client = send::client(&self.settings, &self.settings.headers, tls(&self.settings.base_url))?;
-        Ok(Line { client, tokens })
+        let elsewhere = match self.settings.allowed_hosts.is_empty() {
+            true => None,
+            false => Some(send::client(&self.settings, &[], true)?),
+        };
+        Ok(Line {
+            client,
+            elsewhere,
+            tokens,
+        })
     }
 
     /// Asks, and asks again while it makes sense. A token that cannot be had is not asked for again here: that is done where it is fetched,
@@ -304,6 +336,8 @@ impl Http {
     async fn admitted(&self, call: &Call) -> Result<Option<Block>> {
         let mut keys = call.keys.clone();
         keys.push(self.settings.identity.clone());
+        let quotas: Vec<usize> = (0..self.quotas.len()).filter(|at| self.is_of(*at, &call.url)).collect();
+        keys.extend(quotas.iter().map(|at| self.quotas[*at].0.clone()));
         loop {
             if let Some(block) = self.blocked(&keys).await? {
                 return Ok(Some(block));
@@ -321,13 +355,49 @@ impl Http {
                 self.wait(waited, "the server's Retry-After").await;
                 continue;
             }
-            let Some(pacer) = &self.pacer else { return Ok(None) };
-            if !pacer.place().await? {
+            let mut waited = false;
+            for at in &quotas {
+                let (key, pacer) = &self.quotas[*at];
+                match pacer.within(self.settings.max_wait).await? {
+                    Place::Now => {}
+                    Place::Waited => waited = true,
+                    Place::Later(then) => {
+                        let why = format!("the quota `{}` is used up", self.settings.quotas[*at].name);
+                        let delay = Duration::try_from(then.duration_since(self.clock.now())).unwrap_or_default();
+                        return self.block(key, delay, &Error::new(Kind::RateLimited, why)).await.map(Some);
+                    }
+                }
+            }
+            if let Some(pacer) = &self.pacer {
+                waited |= pacer.place().await?;
+            }
+            if !waited {
                 return Ok(None);
             }
             // It waited for its place: look again, a refusal may have come meanwhile. The place is used up if so.
             return self.blocked(&keys).await;
         }
+    }
+
+    /// Whether a request counts for this quota.
+    fn is_of(&self, at: usize, url: &Url) -> bool {
+        let paths = &self.settings.quotas[at].paths;
+        if url.origin() != self.settings.base_url.origin() {
+            return false;
+        }
+        let base = self.settings.base_url.path().trim_end_matches('/');
+        let path = url.path().strip_prefix(base).unwrap_or(url.path());
+        paths.is_empty() || paths.iter().any(|pattern| pattern.matches(path))
+    }
+
+    /// Whether another server than the base URL's may be asked. Nothing that is asked in secret is asked in the clear there.
+    fn is_allowed(&self, url: &Url) -> bool {
+        let base = &self.settings.base_url;
+        let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
+            return false;
+        };
+        let is_as_secret = url.scheme() == "https" || (url.scheme() == "http" && base.scheme() == "http");
+        is_as_secret && self.settings.allowed_hosts.iter().any(|allowed| is_host(allowed, host, port, url.port().is_none()))
     }
 
     async fn blocked(&self, keys: &[String]) -> Result<Option<Block>> {
@@ -369,6 +439,20 @@ impl Http {
         self.gate.block(block.clone()).await?;
         Ok(block)
     }
+}
+
+/// Whether a host is one that is allowed: `files.example.com`, `*.example.com`, `files.example.com:8443`.
+fn is_host(allowed: &str, host: &str, port: u16, is_usual: bool) -> bool {
+    let (name, wanted) = match allowed.rsplit_once(':') {
+        Some((name, wanted)) if wanted.bytes().all(|b| b.is_ascii_digit()) => (name, wanted.parse().ok()),
+        _ => (allowed, None),
+    };
+    let is_port = wanted.map_or(is_usual, |wanted: u16| wanted == port);
+    let is_name = match name.strip_prefix("*.") {
+        Some(above) => host.len() > above.len() + 1 && host.to_ascii_lowercase().ends_with(&format!(".{}", above.to_ascii_lowercase())),
+        None => name.eq_ignore_ascii_case(host),
+    };
+    is_port && is_name
 }
 
 /// What sending led to.

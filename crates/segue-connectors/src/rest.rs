@@ -21,7 +21,7 @@ mod turns;
 mod windows;
 
 use crate::connector::{ConnectionSettings, Connector, Deps, schema_of};
-use crate::http::{Call, Got, Http, HttpSettings, Method, Verdict};
+use crate::http::{Call, Got, Http, HttpSettings, Method, Quota, Verdict};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use segue_core::gate::Rate;
@@ -80,6 +80,8 @@ impl Rest {
                 count: r.count,
                 window: r.per,
             }),
+            quotas: quotas(&settings.limits.quotas)?,
+            allowed_hosts: hosts(settings.allowed_hosts)?,
             concurrency: settings.limits.concurrency,
             max_wait: settings.limits.max_wait.get(),
             tries: settings.limits.tries,
@@ -89,6 +91,36 @@ impl Rest {
         let http = Http::new(http, deps).map_err(|e| e.with("connection", &deps.connection))?;
         Ok(Rest { http: Arc::new(http) })
     }
+}
+
+fn quotas(written: &[settings::Quota]) -> Result<Vec<Quota>> {
+    let mut quotas: Vec<Quota> = Vec::new();
+    for quota in written {
+        if quotas.iter().any(|other| other.name == quota.name) {
+            return Err(Error::new(Kind::Invalid, format!("`limits.quotas` has `{}` twice", quota.name)));
+        }
+        let paths = quota.paths.iter().map(|path| glob::Pattern::new(path)).collect::<std::result::Result<_, _>>();
+        quotas.push(Quota {
+            name: quota.name.clone(),
+            rate: Rate {
+                count: quota.rate.count,
+                window: quota.rate.per,
+            },
+            paths: paths.map_err(|e| Error::new(Kind::Invalid, "a path of `limits.quotas` cannot be read").caused_by(e))?,
+        });
+    }
+    Ok(quotas)
+}
+
+fn hosts(written: Vec<String>) -> Result<Vec<String>> {
+    for host in &written {
+        let name = host.strip_prefix("*.").unwrap_or(host);
+        if name.is_empty() || name.contains(['/', '*', '@', ' ']) {
+            return Err(Error::new(Kind::Invalid, format!("`{host}` in `allowed_hosts` is no host"))
+                .hint("write `files.example.com`, `*.example.com` or `files.example.com:8443`"));
+        }
+    }
+    Ok(written)
 }
 
 /// Scheme, host, port and account: another one is another source.

@@ -146,25 +146,24 @@ impl Http {
             }
             let url = next.url.clone();
             let home = url.origin() == self.settings.base_url.origin();
-            if !home {
-                // The client's own headers would go along: another client would be needed to send none.
-                return Err(Error::new(
-                    Kind::Invalid,
-                    "the answer is at another server, and credentials do not go there",
-                )
-                .with("url", self.shown(&url))
-                .hint("put that server into the connection's base_url"));
-            }
             let asked_at = self.clock.now();
-            let mut signed = next.clone();
-            let secrets = credential.put(&mut signed, asked_at)?;
-            let mut request = line.client.request(signed.method, signed.url).headers(headers(&signed.headers)?);
-            for (name, value) in secrets {
-                request = request.header(name, value);
-            }
-            if let Some(content) = signed.body {
-                request = request.header(CONTENT_TYPE, content.media).body(content.bytes);
-            }
+            let mut request = match (&line.elsewhere, home) {
+                (_, true) => {
+                    let mut signed = next.clone();
+                    let secrets = credential.put(&mut signed, asked_at)?;
+                    let mut request = line.client.request(signed.method, signed.url).headers(headers(&signed.headers)?);
+                    for (name, value) in secrets {
+                        request = request.header(name, value);
+                    }
+                    match signed.body {
+                        Some(content) => request.header(CONTENT_TYPE, content.media).body(content.bytes),
+                        None => request,
+                    }
+                }
+                // What was meant for the API goes nowhere else: no credentials, no headers, no body.
+                (Some(client), false) if next.method == Method::GET && self.is_allowed(&url) => client.get(url.clone()),
+                _ => return Err(elsewhere(&self.redactor, &url)),
+            };
             if call.on_disk.is_some() {
                 // It may take as long as it takes, as long as something comes.
                 request = request.timeout(LONGEST);
@@ -234,6 +233,14 @@ impl Http {
     pub(super) fn shown(&self, url: &Url) -> String {
         shown(&self.redactor, url)
     }
+}
+
+fn elsewhere(redactor: &Redactor, url: &Url) -> Error {
+    let what = "the answer is at another server, and credentials do not go there";
+    Error::new(Kind::Invalid, what)
+        .code(segue_diag::REST_EGRESS)
+        .with("url", shown(redactor, url))
+        .hint("if it is meant, name it in the connection's `allowed_hosts`: it gets no credentials. If it is the API, put it into base_url")
 }
 
 /// The body, up to the limit.

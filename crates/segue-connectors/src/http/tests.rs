@@ -107,6 +107,8 @@ async fn a_token_that_was_refused_is_retold_with_what_is_left_of_its_delay() {
             params: Vec::new(),
         })),
         rate: None,
+        quotas: Vec::new(),
+        allowed_hosts: Vec::new(),
         concurrency: 1,
         max_wait: Duration::from_secs(30),
         tries: 1,
@@ -182,4 +184,19 @@ async fn those_who_wait_together_reserve_together() {
     }
     assert_eq!(gate.places("k").len(), 32);
     assert!(gate.reserves() <= 32);
+}
+
+#[test]
+fn hosts_are_allowed_by_name_by_what_is_above_and_by_port() {
+    let all = |allowed: &str, host: &str, port: u16| is_host(allowed, host, port, port == 443);
+    assert!(all("files.example.com", "files.example.com", 443));
+    assert!(all("FILES.example.com", "files.example.com", 443));
+    assert!(!all("files.example.com", "files.example.com", 8443));
+    assert!(all("files.example.com:8443", "files.example.com", 8443));
+    assert!(!all("files.example.com:8443", "files.example.com", 443));
+    assert!(all("*.example.com", "a.b.example.com", 443));
+    for other in ["example.com", "badexample.com", "example.com.evil.org", ".example.com"] {
+        assert!(!all("*.example.com", other, 443), "{other}");
+    }
+    assert!(!all("example.com", "example.com.evil.org", 443));
 }

@@ -563,6 +563,7 @@ fn joined(at: &Url, text: &str) -> Result<Url> {
             Kind::Invalid,
             "the next page is at another server, and credentials do not go there",
         )
+        .code(segue_diag::REST_EGRESS)
         .with("server", short(next.host_str().unwrap_or_default()))
         .hint("put that server into the connection's base_url"));
     }

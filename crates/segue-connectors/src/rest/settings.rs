@@ -32,6 +32,10 @@ pub struct RestConnection {
     /// How much may be asked.
     #[serde(default)]
     pub limits: Limits,
+    /// Servers beside that of `base_url` that answers may lead to: `files.example.com`, `*.example.com`, with a port where it is not the usual one.
+    /// They are asked without credentials and headers. No other server is asked, whatever an answer says.
+    #[serde(default)]
+    pub allowed_hosts: Vec<String>,
     /// How long a connection may say nothing. A whole answer may take ten times as long.
     #[serde(default = "timeout")]
     pub timeout: Duration,
@@ -47,6 +51,10 @@ pub struct Limits {
     /// The most requests in any stretch of that length, of all processes together: `10/s`, `600/m`. Without it there is no limit.
     #[serde(default)]
     pub rate: Option<Rate>,
+    /// Further limits, of some paths or of a longer time, which all assets of the connection share. A request must have room in each that it counts for.
+    /// One that is used up for longer than `max_wait` parks what it covers, for every process.
+    #[serde(default)]
+    pub quotas: Vec<Quota>,
     /// The most requests at once.
     #[serde(default = "concurrency")]
     #[schemars(range(min = 1, max = 256))]
@@ -61,10 +69,25 @@ pub struct Limits {
     pub tries: u32,
 }
 
+/// A limit that some requests share.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Quota {
+    /// Its name, for messages.
+    #[schemars(extend("format" = "name"))]
+    pub name: String,
+    /// The most requests in any stretch of that length: `1000/d`.
+    pub rate: Rate,
+    /// The paths below `base_url` that it is of, with `*` for anything: `/search*`. Without them, all.
+    #[serde(default)]
+    pub paths: Vec<String>,
+}
+
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
             rate: None,
+            quotas: Vec::new(),
             concurrency: concurrency(),
             max_wait: max_wait(),
             tries: tries(),

@@ -7,6 +7,7 @@ mod conformance;
 mod decoders;
 mod limits;
 mod pages;
+mod quotas;
 mod records;
 mod replays;
 mod requests;

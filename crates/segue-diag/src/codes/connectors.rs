@@ -41,4 +41,5 @@ codes! {
     REST_UNPACK = "SG0391",
     REST_FORM = "SG0392",
     REST_EXPORT = "SG0393",
+    REST_EGRESS = "SG0394",
 }

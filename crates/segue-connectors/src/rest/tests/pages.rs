@@ -29,7 +29,7 @@ async fn a_link_to_another_server_gets_no_credentials() {
         .await
         .with("auth", json!({ "bearer": { "token": "hush-hush" } }));
     let copy = json!({ "request": { "get": "/x" }, "paginate": { "next_link": "$.next" }, "records": "$.items[*]" });
-    insta::assert_snapshot!(f.read(request(copy, &["id int64"])).await, @"0 failed invalid: the next page is at another server, and credentials do not go there (server: localhost)");
+    insta::assert_snapshot!(f.read(request(copy, &["id int64"])).await, @"0 failed invalid[SG0394]: the next page is at another server, and credentials do not go there (server: localhost)");
 }
 
 #[tokio::test]
