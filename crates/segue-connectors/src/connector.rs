@@ -1,5 +1,6 @@
 //! What a connector says about itself, and what it is given.
 
+use crate::http::tape::Tape;
 use futures::stream::{self, BoxStream, StreamExt};
 use segue_core::gate::Gate;
 use segue_core::notes::Notes;
@@ -63,6 +64,8 @@ pub struct Deps {
     pub project_dir: PathBuf,
     /// Where what is staged for a target may lie; it outlives the process.
     pub staging_dir: PathBuf,
+    /// Where the answers of web APIs are kept, or come from.
+    pub tape: Option<Arc<Tape>>,
 }
 
 /// The keys of a connection file, without `connection` and `kind`, every `${…}` resolved. It never prints itself.

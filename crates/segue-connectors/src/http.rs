@@ -7,6 +7,7 @@ mod retry;
 mod send;
 pub mod sign;
 pub mod spool;
+pub mod tape;
 
 use crate::connector::Deps;
 use auth::Credentials;
@@ -23,6 +24,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tape::Tape;
 use tokio::sync::Semaphore;
 use url::Url;
 
@@ -138,6 +140,8 @@ pub struct Http {
     clock: Arc<dyn Clock>,
     redactor: Redactor,
     staging: PathBuf,
+    connection: String,
+    tape: Option<Arc<Tape>>,
     known: parking_lot::Mutex<Known>,
 }
 
@@ -181,6 +185,8 @@ impl Http {
             clock: deps.clock.clone(),
             redactor,
             staging: deps.staging_dir.clone(),
+            connection: deps.connection.clone(),
+            tape: deps.tape.clone(),
             known: parking_lot::Mutex::default(),
             settings: Arc::new(settings),
         })
@@ -236,7 +242,36 @@ impl Http {
         judge: &(dyn Fn(&Answer) -> Verdict + Sync),
         ctx: &Ctx,
     ) -> Result<Got> {
-        ctx.or_cancelled(self.attempts(line, call, judge, ctx)).await
+        let Some(tape) = &self.tape else {
+            return ctx.or_cancelled(self.attempts(line, call, judge, ctx)).await;
+        };
+        if !tape.is_replay() {
+            let got = ctx.or_cancelled(self.attempts(line, call, judge, ctx)).await?;
+            if let Got::Answer(answer) = &got {
+                tape.keep(&self.connection, call, answer, &self.redactor)?;
+            }
+            return Ok(got);
+        }
+        ctx.go_on()?;
+        let answer = tape.answer(&self.connection, call, &self.redactor, &self.staging)?;
+        Ok(match judge(&answer) {
+            Verdict::Accept => Got::Answer(answer),
+            Verdict::Retry(error) => Got::GaveUp {
+                error,
+                status: Some(answer.status),
+            },
+        })
+    }
+
+    /// Whether answers come from a record, so that waiting for them is of no use.
+    pub fn is_replay(&self) -> bool {
+        self.tape.as_ref().is_some_and(|tape| tape.is_replay())
+    }
+
+    /// What time it is; where answers are given from a record, when that was made.
+    pub fn now(&self) -> Timestamp {
+        let then = self.tape.as_ref().and_then(|tape| tape.now());
+        then.unwrap_or_else(|| self.clock.now())
     }
 
     async fn attempts(

@@ -163,6 +163,7 @@ impl World {
                 clock: clock.clone(),
                 project_dir: folder.path().to_path_buf(),
                 staging_dir: folder.path().join("staged"),
+                tape: None,
             },
         )
         .expect("a database");

@@ -32,6 +32,7 @@ async fn read_files(
         clock: clock.clone(),
         project_dir: folder.path().to_path_buf(),
         staging_dir: folder.path().to_path_buf(),
+        tape: None,
     };
     let source = (CONNECTOR.source.unwrap())(ConnectionSettings::default(), deps).unwrap();
     let columns: Vec<Column> = columns

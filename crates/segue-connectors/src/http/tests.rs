@@ -84,6 +84,7 @@ fn deps(clock: &Arc<ManualClock>, gate: &Arc<MemoryGate>) -> Deps {
         clock: clock.clone(),
         project_dir: "/".into(),
         staging_dir: "/".into(),
+        tape: None,
     }
 }
 

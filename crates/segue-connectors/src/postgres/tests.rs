@@ -88,6 +88,7 @@ fn source(settings: Value) -> Result<Arc<dyn Source>> {
         clock,
         project_dir: "/".into(),
         staging_dir: "/".into(),
+        tape: None,
     };
     open(ConnectionSettings::new(settings), deps)
 }

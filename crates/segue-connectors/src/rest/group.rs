@@ -206,7 +206,7 @@ impl Reading {
             return self.run_of(&self.plan, &group.slices, Extra::default()).map(|run| Ok(Some(run)));
         }
         if group.turns.is_none() {
-            group.turns = Some(Turns::new(&self.plan, self.ctx.clock.now())?);
+            group.turns = Some(Turns::new(&self.plan, self.http.now())?);
         }
         let Some(turns) = &mut group.turns else {
             return Err(Error::bug("a group has no turns"));

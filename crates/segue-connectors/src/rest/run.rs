@@ -115,7 +115,11 @@ impl Reading {
             Err(error) => return Err(error.with("answer", self.shown(&answer.body))),
         };
         let rest = match &answer.file {
-            Some(file) => Rest::OnDisk(plan.form.parts(Came::OnDisk(file.clone()), most)?),
+            Some(file) => match plan.form.parts(Came::OnDisk(file.clone()), most) {
+                Ok(parts) => Rest::OnDisk(parts),
+                Err(error) if error.kind().is_transient() => return Ok(Some(Err(Parked::because(error.to_string())))),
+                Err(error) => return Err(error),
+            },
             None => Rest::Opened(opened),
         };
         run.current = Some(Current { answer, url, rest });

@@ -5,6 +5,7 @@ mod auth;
 mod batches;
 mod conformance;
 mod decoders;
+mod fixtures;
 mod limits;
 mod pages;
 mod quotas;
@@ -16,6 +17,7 @@ mod stages;
 
 use super::{Rest, settings::RestConnection};
 use crate::connector::{ConnectionSettings, Deps};
+use crate::http::tape::Tape;
 use arrow_array::RecordBatch;
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use futures::StreamExt;
@@ -37,6 +39,7 @@ struct Fixture {
     ctx: Ctx,
     settings: Value,
     folder: tempfile::TempDir,
+    tape: Option<Arc<Tape>>,
 }
 
 impl Fixture {
@@ -53,6 +56,7 @@ impl Fixture {
             clock,
             settings,
             folder: tempfile::tempdir().unwrap(),
+            tape: None,
         }
     }
 
@@ -70,6 +74,7 @@ impl Fixture {
             clock: self.clock.clone(),
             project_dir: "/nowhere".into(),
             staging_dir: self.folder.path().to_path_buf(),
+            tape: self.tape.clone(),
         }
     }
 

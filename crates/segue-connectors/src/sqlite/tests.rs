@@ -60,6 +60,7 @@ fn deps(dir: &std::path::Path) -> Deps {
         clock: Arc::new(SystemClock::default()),
         project_dir: dir.to_path_buf(),
         staging_dir: dir.join("staging"),
+        tape: None,
     }
 }
 

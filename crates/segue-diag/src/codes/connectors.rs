@@ -42,4 +42,5 @@ codes! {
     REST_FORM = "SG0392",
     REST_EXPORT = "SG0393",
     REST_EGRESS = "SG0394",
+    REST_FIXTURE = "SG0395",
 }

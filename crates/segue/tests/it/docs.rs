@@ -154,6 +154,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("SG0392", "a server of tables; the connector's own tests have one"),
     ("SG0393", "a server that prepares exports; the connector's own tests have one"),
     ("SG0394", "two servers; the connector's own tests have them"),
+    ("SG0395", "a record of which something is gone; `replay` has one"),
     (
         "SG0607",
         "two processes at one moment; `crash` and the state's own tests have them",

@@ -48,6 +48,7 @@ impl Folder {
             clock,
             project_dir: folder.to_path_buf(),
             staging_dir: folder.to_path_buf(),
+            tape: None,
         };
         (CONNECTOR.source.unwrap())(ConnectionSettings::default(), deps)
     }

@@ -34,6 +34,7 @@ pub(super) fn sink(settings: Value) -> Arc<dyn Sink> {
         clock,
         project_dir: "/".into(),
         staging_dir: "/".into(),
+        tape: None,
     };
     open_to_write(ConnectionSettings::new(settings), deps).unwrap()
 }
