@@ -1,4 +1,4 @@
-//! Web APIs that answer with JSON, described by data alone.
+//! Web APIs, described by data alone.
 
 mod asked;
 pub mod copy;
@@ -35,7 +35,7 @@ use url::Url;
 /// The connector.
 pub static CONNECTOR: Connector = Connector {
     kind: "rest",
-    about: "Web APIs that answer with JSON.",
+    about: "Web APIs: JSON, JSON lines, CSV and XML.",
     connection_schema: schema_of::<RestConnection>,
     copy_schema: schema_of::<copy::RestCopy>,
     into_schema: None,
