@@ -14,6 +14,10 @@ use std::collections::BTreeMap;
 /// What is asked, and where the records stand in the answers.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend(
+    "dependentRequired" = { "newest_first": ["position"] },
+    "x-at-most-one" = [["newest_first", "parents"], ["newest_first", "windows"], ["newest_first", "export"]],
+))]
 pub struct RestCopy {
     /// What is asked.
     pub request: Request,
@@ -53,7 +57,10 @@ pub struct RestCopy {
 /// What is asked; exactly one of `get` and `post` says how. All of it are templates with `each`, `batch` and `params`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("oneOf" = [{ "required": ["get"] }, { "required": ["post"] }]))]
+#[schemars(extend(
+    "oneOf" = [{ "required": ["get"] }, { "required": ["post"] }],
+    "x-at-most-one" = [["json", "form", "graphql"], ["get", "json"], ["get", "form"], ["get", "graphql"]],
+))]
 pub struct Request {
     /// The path behind the connection's `base_url`. What a template puts into it is percent-encoded.
     #[serde(default)]

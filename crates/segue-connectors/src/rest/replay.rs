@@ -92,8 +92,9 @@ impl Replay {
     fn begin(&self, kept: &Kept, reading: &Reading) -> Option<Current> {
         let keys: Vec<String> = serde_json::from_str(&kept.slices).ok()?;
         let members: Vec<usize> = keys.iter().filter_map(|k| self.by_key.get(k).copied()).collect();
-        // Of what is asked in several turns nobody can tell which of them was the last.
-        if reading.plan.has_turns() || members.is_empty() || members.len() != keys.len() || members.iter().any(|m| self.done.contains(m)) {
+        // Of what is asked in several turns nobody can tell which of them was the last, and what was read onwards is not all there is.
+        let is_told = !reading.plan.has_turns() && reading.plan.onward.is_none();
+        if !is_told || members.is_empty() || members.len() != keys.len() || members.iter().any(|m| self.done.contains(m)) {
             return None;
         }
         let wanted: Vec<&Slice> = members.iter().map(|i| &reading.slices[*i]).collect();

@@ -14,6 +14,7 @@ mod replays;
 mod requests;
 mod schemas;
 mod stages;
+mod written;
 
 use super::{Rest, settings::RestConnection};
 use crate::connector::{ConnectionSettings, Deps};

@@ -36,12 +36,12 @@ pub fn to_json(bytes: &[u8], lists: &BTreeSet<String>) -> Result<Bytes> {
             not_of_its_form(what)
         })?;
         match event {
+            Event::Start(_) | Event::Empty(_) if open.is_empty() && !root.is_empty() => {
+                return Err(not_of_its_form("the answer has two roots, and is no XML"));
+            }
             Event::Start(start) => {
                 if open.len() >= MAX_DEPTH {
                     return Err(not_of_its_form(format!("the answer has more than {MAX_DEPTH} elements in each other")));
-                }
-                if open.is_empty() && !root.is_empty() {
-                    return Err(not_of_its_form("the answer has two roots, and is no XML"));
                 }
                 open.push(begun(&start)?);
             }

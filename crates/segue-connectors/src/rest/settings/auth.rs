@@ -152,6 +152,7 @@ pub struct ApiKey {
 /// `nonce` and `key_id`, and where the signature is sent `signature`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-at-least-one" = [["headers", "query"]]))]
 pub struct Hmac {
     /// The key's name, which is no secret.
     #[serde(default)]
@@ -258,6 +259,7 @@ pub struct AwsSigv4 {
 /// A session. Templates know `secret`, with the names under `secrets`, and `login`, with what the steps before took.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-at-least-one" = [["headers", "query", "cookies"]]))]
 pub struct Login {
     /// The requests that begin it, in order.
     #[schemars(extend("minItems" = 1))]
@@ -286,7 +288,10 @@ pub struct Login {
 /// A request of a login; exactly one of `get` and `post`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("oneOf" = [{ "required": ["get"] }, { "required": ["post"] }]))]
+#[schemars(extend(
+    "oneOf" = [{ "required": ["get"] }, { "required": ["post"] }],
+    "x-at-most-one" = [["json", "form"], ["get", "json"], ["get", "form"]],
+))]
 pub struct LoginStep {
     /// The path below `base_url`, or a URL.
     #[serde(default)]

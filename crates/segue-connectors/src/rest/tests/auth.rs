@@ -5,6 +5,7 @@ use crate::http::sign::{Algorithm, SigV4, Signed, hmac};
 use parking_lot::Mutex;
 use segue_core::Secret;
 use segue_core::hash::{hex, sha256};
+use segue_core::notes::Notes;
 use std::time::Duration;
 
 fn copy() -> Value {
@@ -195,11 +196,15 @@ async fn what_cannot_be_kept_is_not_used() {
 }
 
 #[tokio::test]
-async fn one_process_at_a_time_renews_a_token() {
+async fn who_renews_a_token_is_waited_for_until_it_must_be_gone() {
     let state = Arc::new(Mutex::new(Rotating::default()));
     let f = refreshing(&state).await;
-    let (one, two) = tokio::join!(read(&f, &["a"]), read(&f, &["b"]));
-    assert_eq!((one.as_str(), two.as_str()), ("0: 1\n0 done", "0: 1\n0 done"));
+    let url = f.server.url();
+    let key = format!("{url} as me\nthe refresh token of me at {url}/token");
+    f.notes.claim(&key, "dead", Duration::from_secs(60)).await.unwrap();
+    assert_eq!(read(&f, &["a"]).await, "0: 1\n0 done");
+    let waited: Duration = f.clock.slept().into_iter().sum();
+    assert!(waited >= Duration::from_secs(60) && waited < Duration::from_secs(62), "{waited:?}");
     assert_eq!(state.lock().given, 1);
 }
 

@@ -19,7 +19,7 @@ async fn texts_become_what_their_columns_are() {
     let columns = ["id int64!", "price decimal(8,2)", "at timestamp", "paid bool", "note string"];
     let text = f.read(request(copy, &columns)).await;
     let rows: Vec<&str> = text.lines().collect();
-    assert_eq!(rows[0], "0 rejected at $.id: expected int64, found \"x\" (not a whole number) <- {\"id\":\"x\",\"price\":\"1\",\"at\":null,\"paid\":null,\"note\":null}");
+    assert!(rows[0].starts_with("0 rejected at $.id: expected int64, found \"x\""), "{text}");
     assert_eq!(rows[1..], ["0: 1 12.50 2026-11-01T12:00:00Z true 007", "0: 2 - - - NA", "0 done"]);
     assert!(f.server.asked()[0].header("accept").is_some_and(|a| a.starts_with("text/csv")));
     // Columns that nobody declared are texts.
@@ -38,7 +38,7 @@ async fn a_row_or_a_line_that_cannot_be_read_is_set_aside_alone() {
         let copy = json!({ "request": { "get": "/x" }, "decoder": decoder, "records": "$[*]" });
         let text = f.read(request(copy, &["id int64", "name string"])).await;
         let rows: Vec<&str> = text.lines().collect();
-        assert!(rows[0].starts_with("0 rejected at $: expected an object, found a string"), "{text}");
+        assert!(rows[0].starts_with("0 rejected at $: expected an object"), "{text}");
         assert_eq!(rows[1..], ["0: 1 a", "0: 3 c", "0 done"], "{decoder}");
     }
 }
