@@ -213,7 +213,11 @@ impl Http {
             Credentials::Login(login) => {
                 // A step may name a server of its own.
                 let elsewhere = login.steps.iter().any(|step| step.target.starts_with("https:"));
-                Some(send::client(&self.settings, &[], tls(&self.settings.base_url) || elsewhere)?)
+                Some(send::client(
+                    &self.settings,
+                    &[],
+                    tls(&self.settings.base_url) || elsewhere,
+                )?)
             }
             _ => None,
         };
@@ -221,7 +225,9 @@ impl Http {
         let elsewhere = match self.settings.allowed_hosts.is_empty() {
             true => None,
             // A machine without certificates may ask other servers in the clear, where the API itself is asked so.
-            false => Some(send::client(&self.settings, &[], true).or_else(|_| send::client(&self.settings, &[], false))?),
+            false => {
+                Some(send::client(&self.settings, &[], true).or_else(|_| send::client(&self.settings, &[], false))?)
+            }
         };
         Ok(Line {
             client,
@@ -400,7 +406,10 @@ impl Http {
                     Place::Later(then) => {
                         let why = format!("the quota `{}` is used up", self.settings.quotas[*at].name);
                         let delay = Duration::try_from(then.duration_since(self.clock.now())).unwrap_or_default();
-                        return self.block(key, delay, &Error::new(Kind::RateLimited, why)).await.map(Some);
+                        return self
+                            .block(key, delay, &Error::new(Kind::RateLimited, why))
+                            .await
+                            .map(Some);
                     }
                 }
             }
@@ -433,7 +442,12 @@ impl Http {
             return false;
         };
         let is_as_secret = url.scheme() == "https" || (url.scheme() == "http" && base.scheme() == "http");
-        is_as_secret && self.settings.allowed_hosts.iter().any(|allowed| is_host(allowed, host, port, url.port().is_none()))
+        is_as_secret
+            && self
+                .settings
+                .allowed_hosts
+                .iter()
+                .any(|allowed| is_host(allowed, host, port, url.port().is_none()))
     }
 
     async fn blocked(&self, keys: &[String]) -> Result<Option<Block>> {
@@ -485,7 +499,12 @@ fn is_host(allowed: &str, host: &str, port: u16, is_usual: bool) -> bool {
     };
     let is_port = wanted.map_or(is_usual, |wanted: u16| wanted == port);
     let is_name = match name.strip_prefix("*.") {
-        Some(above) => host.len() > above.len() + 1 && host.to_ascii_lowercase().ends_with(&format!(".{}", above.to_ascii_lowercase())),
+        Some(above) => {
+            host.len() > above.len() + 1
+                && host
+                    .to_ascii_lowercase()
+                    .ends_with(&format!(".{}", above.to_ascii_lowercase()))
+        }
         None => name.eq_ignore_ascii_case(host),
     };
     is_port && is_name

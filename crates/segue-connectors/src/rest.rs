@@ -23,11 +23,11 @@ mod windows;
 use crate::connector::{ConnectionSettings, Connector, Deps, schema_of};
 use crate::http::{Call, Got, Http, HttpSettings, Method, Quota, Verdict};
 use async_trait::async_trait;
+use credentials::credentials;
 use futures::stream::BoxStream;
 use segue_core::gate::Rate;
 use segue_core::source::{Discovered, Offered, Read, ReadRequest, Source, Wanted};
 use segue_core::{Ctx, Error, Kind, Result};
-use credentials::credentials;
 use settings::RestConnection;
 use std::sync::Arc;
 use url::Url;
@@ -97,16 +97,24 @@ fn quotas(written: &[settings::Quota]) -> Result<Vec<Quota>> {
     let mut quotas: Vec<Quota> = Vec::new();
     for quota in written {
         if quotas.iter().any(|other| other.name == quota.name) {
-            return Err(Error::new(Kind::Invalid, format!("`limits.quotas` has `{}` twice", quota.name)));
+            return Err(Error::new(
+                Kind::Invalid,
+                format!("`limits.quotas` has `{}` twice", quota.name),
+            ));
         }
-        let paths = quota.paths.iter().map(|path| glob::Pattern::new(path)).collect::<std::result::Result<_, _>>();
+        let paths = quota
+            .paths
+            .iter()
+            .map(|path| glob::Pattern::new(path))
+            .collect::<std::result::Result<_, _>>();
         quotas.push(Quota {
             name: quota.name.clone(),
             rate: Rate {
                 count: quota.rate.count,
                 window: quota.rate.per,
             },
-            paths: paths.map_err(|e| Error::new(Kind::Invalid, "a path of `limits.quotas` cannot be read").caused_by(e))?,
+            paths: paths
+                .map_err(|e| Error::new(Kind::Invalid, "a path of `limits.quotas` cannot be read").caused_by(e))?,
         });
     }
     Ok(quotas)
@@ -116,8 +124,10 @@ fn hosts(written: Vec<String>) -> Result<Vec<String>> {
     for host in &written {
         let name = host.strip_prefix("*.").unwrap_or(host);
         if name.is_empty() || name.contains(['/', '*', '@', ' ']) {
-            return Err(Error::new(Kind::Invalid, format!("`{host}` in `allowed_hosts` is no host"))
-                .hint("write `files.example.com`, `*.example.com` or `files.example.com:8443`"));
+            return Err(
+                Error::new(Kind::Invalid, format!("`{host}` in `allowed_hosts` is no host"))
+                    .hint("write `files.example.com`, `*.example.com` or `files.example.com:8443`"),
+            );
         }
     }
     Ok(written)

@@ -36,7 +36,9 @@ impl MemoryNotes {
     /// What every note says, by its key.
     pub fn said(&self) -> Vec<(String, String)> {
         let notes = self.notes.lock();
-        let said = notes.iter().filter_map(|(k, n)| Some((k.clone(), n.value.as_ref()?.reveal().to_string())));
+        let said = notes
+            .iter()
+            .filter_map(|(k, n)| Some((k.clone(), n.value.as_ref()?.reveal().to_string())));
         let mut said: Vec<_> = said.collect();
         said.sort();
         said

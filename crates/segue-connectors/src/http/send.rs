@@ -107,19 +107,24 @@ impl Outgoing {
     /// `Invalid` where there is no body, or one that has no fields.
     pub fn add_to_body(&mut self, name: &str, value: &str) -> Result<()> {
         let bad = || {
-            Error::new(Kind::Invalid, "the credentials go into the body of a request that has none with fields")
-                .hint("give the request a body of JSON or a form, or send the key as a header")
+            Error::new(
+                Kind::Invalid,
+                "the credentials go into the body of a request that has none with fields",
+            )
+            .hint("give the request a body of JSON or a form, or send the key as a header")
         };
         let body = self.body.as_mut().ok_or_else(bad)?;
         match body.media.as_str() {
             "application/json" => {
                 let mut fields: Value = serde_json::from_slice(&body.bytes).map_err(|_| bad())?;
-                fields.as_object_mut().ok_or_else(bad)?.insert(name.into(), value.into());
+                fields
+                    .as_object_mut()
+                    .ok_or_else(bad)?
+                    .insert(name.into(), value.into());
                 *body = Content::json(&fields)?;
             }
             "application/x-www-form-urlencoded" => {
-                let mut pairs: Vec<(String, String)> =
-                    url::form_urlencoded::parse(&body.bytes).into_owned().collect();
+                let mut pairs: Vec<(String, String)> = url::form_urlencoded::parse(&body.bytes).into_owned().collect();
                 pairs.push((name.into(), value.into()));
                 *body = Content::form(&pairs);
             }
@@ -151,7 +156,10 @@ impl Http {
                 (_, true) => {
                     let mut signed = next.clone();
                     let secrets = credential.put(&mut signed, asked_at)?;
-                    let mut request = line.client.request(signed.method, signed.url).headers(headers(&signed.headers)?);
+                    let mut request = line
+                        .client
+                        .request(signed.method, signed.url)
+                        .headers(headers(&signed.headers)?);
                     for (name, value) in secrets {
                         request = request.header(name, value);
                     }
@@ -175,7 +183,8 @@ impl Http {
                 && let Some(place) = response.headers().get(LOCATION)
             {
                 let place = place.to_str().ok().and_then(|n| url.join(n).ok());
-                next.url = place.ok_or_else(|| self.about("the server redirects to what is no URL", Kind::Invalid, &url))?;
+                next.url =
+                    place.ok_or_else(|| self.about("the server redirects to what is no URL", Kind::Invalid, &url))?;
                 // What was posted is not posted again, unless the server says that it is to be.
                 if status <= 303 && next.method != Method::GET {
                     (next.method, next.body) = (Method::GET, None);
@@ -186,7 +195,10 @@ impl Http {
             let fields = response.headers().clone();
             let (body, file) = match call.on_disk.filter(|_| (200..300).contains(&status)) {
                 Some(most) => self.to_disk(response, &url, most, ctx).await?,
-                None => (body(&self.redactor, &ctx.meter, response, &url, self.settings.max_body).await?, None),
+                None => (
+                    body(&self.redactor, &ctx.meter, response, &url, self.settings.max_body).await?,
+                    None,
+                ),
             };
             return Ok(Sent::Answer(Answer {
                 status,
@@ -289,7 +301,9 @@ pub(super) fn failed(redactor: &Redactor, error: reqwest::Error, url: &Url) -> E
         (Kind::Unavailable, "the connection broke off")
     };
     let cause = redactor.text(&chain(&error.without_url()));
-    Error::new(kind, what).with("url", shown(redactor, url)).caused_by(cause)
+    Error::new(kind, what)
+        .with("url", shown(redactor, url))
+        .caused_by(cause)
 }
 
 /// Whether the answer ended before its length, which is an error of the same kind as one that cannot be unpacked: the cause of the

@@ -103,7 +103,10 @@ impl SigV4 {
             headers.insert("x-amz-security-token".into(), token.reveal().to_string());
         }
         let names = headers.keys().map(String::as_str).collect::<Vec<_>>().join(";");
-        let listed: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
+        let listed: String = headers
+            .iter()
+            .map(|(name, value)| format!("{name}:{value}\n"))
+            .collect();
         let canonical = format!(
             "{}\n{}\n{}\n{listed}\n{names}\n{digest}",
             request.method,

@@ -47,9 +47,12 @@ impl Spooled {
 }
 
 fn no_room(e: io::Error) -> Error {
-    Error::new(Kind::Unavailable, "a large answer cannot be kept on disk while it is read")
-        .caused_by(e)
-        .hint("make room where the state is kept")
+    Error::new(
+        Kind::Unavailable,
+        "a large answer cannot be kept on disk while it is read",
+    )
+    .caused_by(e)
+    .hint("make room where the state is kept")
 }
 
 /// Reads one from its beginning.

@@ -119,7 +119,10 @@ impl Tape {
     /// Where an exchange is, and what is asked in it, without secrets.
     fn place(&self, connection: &str, call: &Call, redactor: &Redactor) -> (PathBuf, String, Option<String>) {
         let request = format!("{} {}", call.method, redactor.url(&call.url));
-        let body = call.body.as_ref().map(|b| redactor.text(&String::from_utf8_lossy(&b.bytes)));
+        let body = call
+            .body
+            .as_ref()
+            .map(|b| redactor.text(&String::from_utf8_lossy(&b.bytes)));
         let hash = sha256(format!("{request}\n{}", body.as_deref().unwrap_or_default()));
         let tidy = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
         let name: String = call.url.path().chars().map(tidy).collect();

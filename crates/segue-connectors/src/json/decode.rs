@@ -367,7 +367,12 @@ impl Decoder {
         let of = &layout.columns[target];
         let is_found = layout.changes.nested.of(&of.name) == Nested::Struct;
         let sets_aside = matches!(layout.changes.type_change, OnChange::Quarantine | OnChange::Evolve);
-        let takes_text = |of: &Type| matches!(of, Type::String | Type::Json | Type::List(_) | Type::Struct(_) | Type::Vector(_));
+        let takes_text = |of: &Type| {
+            matches!(
+                of,
+                Type::String | Type::Json | Type::List(_) | Type::Struct(_) | Type::Vector(_)
+            )
+        };
         if layout.is_text && !takes_text(&of.of) && parser.peek()? == Shape::String {
             let written = parser.skip(true)?;
             let text = Parser::new(written).string()?;

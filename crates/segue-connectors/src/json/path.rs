@@ -85,7 +85,11 @@ fn collect<'v>(steps: &[Step], value: &'v serde_json::Value, found: &mut Vec<&'v
     match step {
         Step::Name(name) => value.get(name).into_iter().for_each(|v| collect(rest, v, found)),
         Step::Index(index) => value.get(*index).into_iter().for_each(|v| collect(rest, v, found)),
-        Step::All => value.as_array().into_iter().flatten().for_each(|v| collect(rest, v, found)),
+        Step::All => value
+            .as_array()
+            .into_iter()
+            .flatten()
+            .for_each(|v| collect(rest, v, found)),
     }
 }
 

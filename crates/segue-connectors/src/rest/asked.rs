@@ -68,7 +68,10 @@ impl Asked {
                 }
                 Some(Body::Json(tree)) => set_field(tree, name, value)?,
                 None => {
-                    let error = Error::new(Kind::Invalid, "`paginate` puts a parameter into the body, and there is none");
+                    let error = Error::new(
+                        Kind::Invalid,
+                        "`paginate` puts a parameter into the body, and there is none",
+                    );
                     return Err(error.hint("give the request `json`, `form` or `graphql`, or say `in: query`"));
                 }
             },
@@ -86,7 +89,10 @@ fn set_field(tree: &mut Value, name: &str, value: Value) -> Result<()> {
             *place = Value::Object(Map::new());
         }
         let fields = place.as_object_mut().ok_or_else(|| {
-            Error::new(Kind::Invalid, format!("`{name}` of the body is below something that is no object"))
+            Error::new(
+                Kind::Invalid,
+                format!("`{name}` of the body is below something that is no object"),
+            )
         })?;
         place = fields.entry(step.to_string()).or_insert(Value::Null);
     }

@@ -129,8 +129,10 @@ fn signer(hmac: Hmac) -> Result<auth::HmacSigner> {
             .collect(),
     };
     if signer.places.is_empty() {
-        return Err(Error::new(Kind::Invalid, "`auth.hmac` says nowhere where the signature goes")
-            .hint("write `headers: { X-Signature: \"{{ signature }}\" }`"));
+        return Err(
+            Error::new(Kind::Invalid, "`auth.hmac` says nowhere where the signature goes")
+                .hint("write `headers: { X-Signature: \"{{ signature }}\" }`"),
+        );
     }
     signer.check()?;
     Ok(signer)
@@ -142,8 +144,10 @@ fn session(login: Login) -> Result<auth::Login> {
         .chain(places(At::Cookie, login.cookies))
         .collect();
     if sends.is_empty() {
-        return Err(Error::new(Kind::Invalid, "`auth.login` says nowhere where the session goes")
-            .hint("write `headers: { X-Session: \"{{ login.token }}\" }`, `query` or `cookies`"));
+        return Err(
+            Error::new(Kind::Invalid, "`auth.login` says nowhere where the session goes")
+                .hint("write `headers: { X-Session: \"{{ login.token }}\" }`, `query` or `cookies`"),
+        );
     }
     Ok(auth::Login {
         steps: login.steps.into_iter().map(step).collect::<Result<_>>()?,

@@ -48,7 +48,10 @@ impl Export {
     /// # Errors
     /// `Invalid` for a template or a path that cannot be read.
     pub fn new(written: &Written) -> Result<Export> {
-        let job = written.job.iter().map(|(name, path)| Ok((name.clone(), Path::parse(path)?)));
+        let job = written
+            .job
+            .iter()
+            .map(|(name, path)| Ok((name.clone(), Path::parse(path)?)));
         let (links, download) = match (&written.download.links, &written.download.get) {
             (Some(links), None) => (Some(Path::parse(links)?), None),
             (None, Some(path)) => (None, Some(templates(path)?)),
@@ -100,7 +103,9 @@ impl Reading {
         };
         let members: Vec<&Slice> = slices.iter().map(|i| &self.slices[*i]).collect();
         let settings = self.http.settings();
-        let (call, asked) = self.plan.call(&settings.base_url, &settings.identity, &members, &extra)?;
+        let (call, asked) = self
+            .plan
+            .call(&settings.base_url, &settings.identity, &members, &extra)?;
         let in_memory = Call { on_disk: None, ..call };
         let submitted = match self.plain_answer(&asked.call(&in_memory)?).await? {
             Ok(answer) => answer,
@@ -129,7 +134,11 @@ impl Reading {
                 Err(end) => return Ok(Err(end)),
             };
             let status = export.status.value_in(&answer.body).ok().flatten().map(|v| scalar(&v));
-            let is = |words: &[String]| status.as_ref().is_some_and(|s| words.iter().any(|w| w.eq_ignore_ascii_case(s)));
+            let is = |words: &[String]| {
+                status
+                    .as_ref()
+                    .is_some_and(|s| words.iter().any(|w| w.eq_ignore_ascii_case(s)))
+            };
             if is(&export.done) {
                 break answer;
             }
@@ -141,7 +150,10 @@ impl Reading {
             let waited = self.ctx.clock.elapsed().saturating_sub(begun);
             if waited + export.every > export.longest {
                 let last = status.map_or("nothing".to_string(), |s| format!("`{}`", crate::columns::short(&s)));
-                let reason = format!("the export is not ready after {} s: its status is {last}", waited.as_secs());
+                let reason = format!(
+                    "the export is not ready after {} s: its status is {last}",
+                    waited.as_secs()
+                );
                 return Ok(Err(Parked::because(reason)));
             }
             let wait = async {
@@ -158,7 +170,9 @@ impl Reading {
                 on_disk: self.plan.form.on_disk(),
                 ..in_memory.clone()
             };
-            turns.pending.push_back(Run::new(&self.plan, call, asked, extra.clone()));
+            turns
+                .pending
+                .push_back(Run::new(&self.plan, call, asked, extra.clone()));
         }
         Ok(Ok(()))
     }
@@ -170,7 +184,9 @@ impl Reading {
             let words = Words::new(members, self.plan.batch.as_ref(), &self.plan.common, extra);
             return Ok(vec![download.request(base, &words)?]);
         }
-        let Some(path) = &export.links else { return Ok(Vec::new()) };
+        let Some(path) = &export.links else {
+            return Ok(Vec::new());
+        };
         let tree: Value = serde_json::from_slice(&ready.body).map_err(|_| {
             Error::new(Kind::BadData, "the answer that tells of the export is not JSON").code(segue_diag::REST_NOT_JSON)
         })?;
@@ -233,7 +249,9 @@ impl Reading {
         };
         let members: Vec<&Slice> = job.slices.iter().map(|i| &self.slices[*i]).collect();
         let settings = self.http.settings();
-        let (call, _) = self.plan.call(&settings.base_url, &settings.identity, &members, &job.extra)?;
+        let (call, _) = self
+            .plan
+            .call(&settings.base_url, &settings.identity, &members, &job.extra)?;
         let call = self.call_of(templates, method.clone(), &call, &members, &job.extra)?;
         let judge = |answer: &Answer| match answer.status {
             429 | 500.. => Verdict::Retry(Error::new(Kind::Unavailable, status_error(answer.status).message())),
@@ -247,7 +265,8 @@ impl Reading {
             Err(error) if error.kind() == Kind::Cancelled => return Err(error),
             Err(error) => error.message().to_string(),
         };
-        self.send(Read::Note(format!("an export may be left on the server: {why}"))).await
+        self.send(Read::Note(format!("an export may be left on the server: {why}")))
+            .await
     }
 }
 

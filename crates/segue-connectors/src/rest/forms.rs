@@ -63,13 +63,21 @@ impl Form {
         let invalid = |what: &str, hint: &str| Err(Error::new(Kind::Invalid, what).hint(hint));
         let delimiter = match settings.delimiter.as_bytes() {
             [one] => *one,
-            _ => return invalid("`decoder.delimiter` is not one character of ASCII", "write `;`, or \"\\t\" for a tabulator"),
+            _ => {
+                return invalid(
+                    "`decoder.delimiter` is not one character of ASCII",
+                    "write `;`, or \"\\t\" for a tabulator",
+                );
+            }
         };
         let steps = records.steps().unwrap_or_default();
         let split = match (settings.stream, settings.format) {
             (false, _) => None,
             (true, Format::Xml) => {
-                return invalid("`decoder.stream` does not go with `format: xml`", "raise the connection's max_body");
+                return invalid(
+                    "`decoder.stream` does not go with `format: xml`",
+                    "raise the connection's max_body",
+                );
             }
             (true, Format::Json) => {
                 let is_plain = matches!(steps.split_last(), Some((Step::All, way)) if way.iter().all(|s| matches!(s, Step::Name(_))));
@@ -227,7 +235,12 @@ impl Parts {
             (Format::Json, Some(way)) => Current::Split(Split::new(member, way.clone())),
             (Format::Json, None) => Current::Whole(member),
             (Format::JsonLines, _) => Current::Lines(Lines::new(member)),
-            (Format::Csv, _) => Current::Table(Box::new(Table::new(member, self.form.delimiter, self.form.has_header, self.most)?)),
+            (Format::Csv, _) => Current::Table(Box::new(Table::new(
+                member,
+                self.form.delimiter,
+                self.form.has_header,
+                self.most,
+            )?)),
             (Format::Xml, _) => Current::Xml(member),
         })
     }

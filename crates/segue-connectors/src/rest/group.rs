@@ -203,7 +203,9 @@ impl Reading {
     /// What is asked next for these slices; `None`: everything was asked.
     async fn next_run(&self, group: &mut Group) -> Result<std::result::Result<Option<Run>, End>> {
         if !self.plan.has_turns() {
-            return self.run_of(&self.plan, &group.slices, Extra::default()).map(|run| Ok(Some(run)));
+            return self
+                .run_of(&self.plan, &group.slices, Extra::default())
+                .map(|run| Ok(Some(run)));
         }
         if group.turns.is_none() {
             group.turns = Some(Turns::new(&self.plan, self.http.now())?);

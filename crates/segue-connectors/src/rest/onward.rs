@@ -64,8 +64,10 @@ impl Onward {
     /// `Unsupported` for what only other sources know; `Conflict` where the last position is another column's.
     pub fn new(written: Written, from: Option<&Value>) -> Result<Onward> {
         if written.resume.is_some() {
-            return Err(Error::new(Kind::Unsupported, "`position.resume` is not known of a web API")
-                .hint("leave it out: a read that was cut off begins again"));
+            return Err(
+                Error::new(Kind::Unsupported, "`position.resume` is not known of a web API")
+                    .hint("leave it out: a read that was cut off begins again"),
+            );
         }
         let position = from.map(|value| Position::deserialize(value).ok());
         let from = match position {
@@ -89,7 +91,10 @@ impl Onward {
 
     /// Where this read begins; `None`: at the beginning.
     pub fn begin(&self) -> Option<Mark> {
-        let lag = self.written.lag.map_or(0, |lag| i64::try_from(lag.get().as_micros()).unwrap_or(i64::MAX));
+        let lag = self
+            .written
+            .lag
+            .map_or(0, |lag| i64::try_from(lag.get().as_micros()).unwrap_or(i64::MAX));
         match &self.from {
             Some(Mark::Time(at)) => Some(Mark::Time(at.saturating_sub(lag))),
             other => other.clone(),
@@ -123,7 +128,10 @@ impl Onward {
         if let (Some(begin), Some(Some(mark))) = (&begin, marks.iter().find(|m| m.is_some()))
             && std::mem::discriminant(begin) != std::mem::discriminant(mark)
         {
-            let error = Error::new(Kind::Conflict, "the column of the position is of another type than at the last read");
+            let error = Error::new(
+                Kind::Conflict,
+                "the column of the position is of another type than at the last read",
+            );
             return Err(error.with("column", &self.written.column).hint("run it with --rebuild"));
         }
         let mut kept = Vec::with_capacity(marks.len());
@@ -131,7 +139,10 @@ impl Onward {
         for mark in &marks {
             let is_new = match (mark, &begin) {
                 (None, _) if !self.written.may_repeat => {
-                    let error = Error::new(Kind::BadData, "a record has no value in the column of the position, and would be there twice");
+                    let error = Error::new(
+                        Kind::BadData,
+                        "a record has no value in the column of the position, and would be there twice",
+                    );
                     let hint = "say `required: true` of the column to set such records aside, or merge by a key";
                     return Err(error.with("column", &self.written.column).hint(hint));
                 }
@@ -162,7 +173,11 @@ impl Onward {
 
 fn marks(batch: &RecordBatch, column: &str) -> Result<Vec<Option<Mark>>> {
     let array = batch.column_by_name(column).ok_or_else(|| {
-        Error::new(Kind::Invalid, format!("there is no column `{column}` to read onwards by")).hint("name another one in `position:`")
+        Error::new(
+            Kind::Invalid,
+            format!("there is no column `{column}` to read onwards by"),
+        )
+        .hint("name another one in `position:`")
     })?;
     let whole = |array: &ArrayRef, of: DataType| -> Result<Vec<Option<i64>>> {
         let cast_to = |array: &ArrayRef, of: &DataType| {
@@ -183,18 +198,22 @@ fn marks(batch: &RecordBatch, column: &str) -> Result<Vec<Option<Mark>>> {
             numbers.map(|n| n.map(Mark::Number)).collect()
         }
         DataType::Date32 => whole(array, micros)?.into_iter().map(|n| n.map(Mark::Time)).collect(),
-        DataType::Timestamp(TimeUnit::Microsecond, _) => {
-            whole(array, DataType::Int64)?.into_iter().map(|n| n.map(Mark::Time)).collect()
-        }
+        DataType::Timestamp(TimeUnit::Microsecond, _) => whole(array, DataType::Int64)?
+            .into_iter()
+            .map(|n| n.map(Mark::Time))
+            .collect(),
         DataType::Utf8 => {
-            let texts = array.as_string_opt::<i32>().ok_or_else(|| Error::bug("texts are none"))?;
+            let texts = array
+                .as_string_opt::<i32>()
+                .ok_or_else(|| Error::bug("texts are none"))?;
             (0..texts.len())
                 .map(|i| (!texts.is_null(i)).then(|| Mark::Text(texts.value(i).to_string())))
                 .collect()
         }
         _ => {
             let what = format!("nothing can be read onwards by `{column}`: its type has no order that is known");
-            return Err(Error::new(Kind::Invalid, what).hint("name a column of a time, a whole number or a text in `position:`"));
+            return Err(Error::new(Kind::Invalid, what)
+                .hint("name a column of a time, a whole number or a text in `position:`"));
         }
     };
     Ok(marks)

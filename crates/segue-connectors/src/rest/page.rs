@@ -192,7 +192,10 @@ pub fn judge(plan: &Plan, paging: &Paging, answer: &Answer, most: u64, found: &m
 
 fn may_pass(error: &Error) -> bool {
     let code = error.error_code();
-    error.kind().is_transient() || [segue_diag::REST_NOT_JSON, segue_diag::REST_FORM].map(Some).contains(&code)
+    error.kind().is_transient()
+        || [segue_diag::REST_NOT_JSON, segue_diag::REST_FORM]
+            .map(Some)
+            .contains(&code)
 }
 
 fn retryable(error: Error) -> Error {

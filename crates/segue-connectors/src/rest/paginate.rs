@@ -110,15 +110,27 @@ impl Paginator {
         }
         if let Some(page) = &spec.page {
             place = page.place;
-            kinds.push(Kinds::Page(page.clone(), path(&page.total_pages)?, path(&page.has_more)?));
+            kinds.push(Kinds::Page(
+                page.clone(),
+                path(&page.total_pages)?,
+                path(&page.has_more)?,
+            ));
         }
         if let Some(cursor) = &spec.cursor {
             place = cursor.place;
-            kinds.push(Kinds::Cursor(cursor.clone(), Told::new(&cursor.path)?, path(&cursor.has_more)?));
+            kinds.push(Kinds::Cursor(
+                cursor.clone(),
+                Told::new(&cursor.path)?,
+                path(&cursor.has_more)?,
+            ));
         }
         if let Some(last) = &spec.last_record {
             place = last.place;
-            kinds.push(Kinds::LastRecord(last.clone(), Path::parse(&last.path)?, path(&last.has_more)?));
+            kinds.push(Kinds::LastRecord(
+                last.clone(),
+                Path::parse(&last.path)?,
+                path(&last.has_more)?,
+            ));
         }
         let (Some(kind), true) = (kinds.pop(), kinds.is_empty()) else {
             return Err(Error::new(
@@ -131,11 +143,17 @@ impl Paginator {
             max_pages: spec.max_pages,
             reduce: spec.reduce.clone(),
             place: place.unwrap_or(if is_graphql { In::Body } else { In::Query }),
-            below: if is_graphql && place.is_none() { "variables." } else { "" },
+            below: if is_graphql && place.is_none() {
+                "variables."
+            } else {
+                ""
+            },
         };
         if paginator.reduce.is_some() && paginator.size().is_none() {
-            return Err(Error::new(Kind::Invalid, "`paginate.reduce` has no size that it could reduce")
-                .hint("give the size of a page: `limit` of `offset`, or `size_param` and `size`"));
+            return Err(
+                Error::new(Kind::Invalid, "`paginate.reduce` has no size that it could reduce")
+                    .hint("give the size of a page: `limit` of `offset`, or `size_param` and `size`"),
+            );
         }
         Ok(paginator)
     }
@@ -350,14 +368,23 @@ impl Paging {
                 Some(Value::String(text)) => Some(Turn::Link(joined(at, &text)?)),
                 Some(other) => return Err(unusable("the link to the next page", "next_link", &other)),
             },
-            Kinds::LinkHeader(relation) => related(answer, relation).map(|text| joined(at, &text)).transpose()?.map(Turn::Link),
+            Kinds::LinkHeader(relation) => related(answer, relation)
+                .map(|text| joined(at, &text))
+                .transpose()?
+                .map(Turn::Link),
             Kinds::Offset(spec, total, cap) => self.offset(spec, total.as_ref(), cap.as_ref(), body, found, records)?,
             Kinds::Page(spec, total, more) => {
-                let Turn::Number(page) = self.turn else { return Ok(Next::End) };
+                let Turn::Number(page) = self.turn else {
+                    return Ok(Next::End);
+                };
                 let asked_for = self.size.or(spec.size);
                 let goes_on = match (total, more) {
                     (Some(path), _) => {
-                        let total = number(value(path, body, &Probe::Unseen)?, "the number of all pages", "page.total_pages")?;
+                        let total = number(
+                            value(path, body, &Probe::Unseen)?,
+                            "the number of all pages",
+                            "page.total_pages",
+                        )?;
                         total.map_or(is_full(asked_for), |total| page + 1 < spec.start + total)
                     }
                     (None, Some(path)) => says_yes(path, body, "page.has_more")?,
@@ -536,7 +563,9 @@ fn related(answer: &Answer, relation: &str) -> Option<String> {
             // Its parameters end where the next link begins; a comma may stand in a quoted text.
             let end = after.find(", <").or_else(|| after.find(",<")).unwrap_or(after.len());
             let is_meant = after[..end].split(';').any(|parameter| {
-                let pair = parameter.split_once('=').map(|(n, v)| (n.trim(), v.trim().trim_matches('"')));
+                let pair = parameter
+                    .split_once('=')
+                    .map(|(n, v)| (n.trim(), v.trim().trim_matches('"')));
                 pair.is_some_and(|(name, value)| {
                     name.eq_ignore_ascii_case("rel") && value.split(' ').any(|r| r.eq_ignore_ascii_case(relation))
                 })

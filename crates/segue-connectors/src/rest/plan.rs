@@ -59,12 +59,18 @@ impl Plan {
         let copy: RestCopy = crate::connector::read_copy(&request.copy)?;
         let plan = Plan::of(copy, request)?;
         if plan.copy.newest_first && plan.onward.is_none() {
-            return Err(Error::new(Kind::Invalid, "`newest_first` says something of a read by `position` only")
-                .hint("leave it out, or write `position: { column: … }`"));
+            return Err(Error::new(
+                Kind::Invalid,
+                "`newest_first` says something of a read by `position` only",
+            )
+            .hint("leave it out, or write `position: { column: … }`"));
         }
         if plan.copy.newest_first && plan.has_turns() {
-            return Err(Error::new(Kind::Invalid, "`newest_first` does not go with `parents`, `windows` or `export`")
-                .hint("leave it out: each of their requests has a newest record of its own"));
+            return Err(Error::new(
+                Kind::Invalid,
+                "`newest_first` does not go with `parents`, `windows` or `export`",
+            )
+            .hint("leave it out: each of their requests has a newest record of its own"));
         }
         Ok(plan)
     }
@@ -102,7 +108,10 @@ impl Plan {
             .pick
             .map(|pick| Ok::<_, Error>((pick.clone(), Expression::new(&pick.condition)?)))
             .transpose()?;
-        let onward = copy.position.clone().map(|written| Onward::new(written, request.from.as_ref()));
+        let onward = copy
+            .position
+            .clone()
+            .map(|written| Onward::new(written, request.from.as_ref()));
         let onward = onward.transpose()?;
         let levels = copy.parents.iter().map(|level| Level::new(level, request));
         Ok(Plan {
@@ -132,7 +141,10 @@ impl Plan {
         let words = Words::new(slices, self.batch.as_ref(), &self.common, extra);
         let mut asked = self.templates.request(base, &words)?;
         if let Some(accept) = self.form.accept()
-            && !asked.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("accept"))
+            && !asked
+                .headers
+                .iter()
+                .any(|(name, _)| name.eq_ignore_ascii_case("accept"))
         {
             asked.headers.push(("accept".into(), accept.into()));
         }
@@ -172,7 +184,13 @@ impl Plan {
     /// What identifies a request with its pages: two reads with equal ones would get the same answers.
     pub fn request_hash(&self, call: &Call, asked: &Asked) -> String {
         let Plan { copy, .. } = self;
-        sha256(format!("{} {}\n{:?}\n{:?}", call.method, asked.text(), copy.paginate, copy.decoder))
+        sha256(format!(
+            "{} {}\n{:?}\n{:?}",
+            call.method,
+            asked.text(),
+            copy.paginate,
+            copy.decoder
+        ))
     }
 
     /// What an answer to a query of GraphQL says went wrong, whatever its status.

@@ -94,7 +94,11 @@ impl Replay {
         let members: Vec<usize> = keys.iter().filter_map(|k| self.by_key.get(k).copied()).collect();
         // Of what is asked in several turns nobody can tell which of them was the last, and what was read onwards is not all there is.
         let is_told = !reading.plan.has_turns() && reading.plan.onward.is_none();
-        if !is_told || members.is_empty() || members.len() != keys.len() || members.iter().any(|m| self.done.contains(m)) {
+        if !is_told
+            || members.is_empty()
+            || members.len() != keys.len()
+            || members.iter().any(|m| self.done.contains(m))
+        {
             return None;
         }
         let wanted: Vec<&Slice> = members.iter().map(|i| &reading.slices[*i]).collect();

@@ -146,13 +146,11 @@ impl Reading {
                 self.down.store(0, Ordering::Relaxed);
                 Ok(Ok(answer))
             }
-            Got::Blocked(block) => {
-                Ok(Err(End::Parked(Parked {
-                    until: Some(block.until),
-                    block: Some(block.key),
-                    reason: block.reason,
-                })))
-            }
+            Got::Blocked(block) => Ok(Err(End::Parked(Parked {
+                until: Some(block.until),
+                block: Some(block.key),
+                reason: block.reason,
+            }))),
             Got::GaveUp { error, status } => {
                 // A server that says no to what it was asked is there: only one that has trouble, or says nothing, may be down.
                 match status {

@@ -136,7 +136,9 @@ impl Templates {
             Written::None => None,
             Written::Json(tree) => Some(Body::Json(tree.filled(&self.text, words)?)),
             Written::Form(pairs) => {
-                let pairs = pairs.iter().map(|(n, t)| Ok((n.clone(), render(&self.text, t, words)?)));
+                let pairs = pairs
+                    .iter()
+                    .map(|(n, t)| Ok((n.clone(), render(&self.text, t, words)?)));
                 Some(Body::Form(pairs.collect::<Result<_>>()?))
             }
         };
@@ -157,7 +159,11 @@ impl Templates {
 
 /// The body that a request says; at most one.
 fn body(request: &Request, text: &mut Environment<'static>) -> Result<Written> {
-    let said = [request.json.is_some(), request.form.is_some(), request.graphql.is_some()];
+    let said = [
+        request.json.is_some(),
+        request.form.is_some(),
+        request.graphql.is_some(),
+    ];
     if said.iter().filter(|s| **s).count() > 1 {
         let what = "`request` wants at most one of json, form and graphql";
         return Err(Error::new(Kind::Invalid, what));
@@ -197,7 +203,8 @@ fn tree(value: &Value, text: &mut Environment<'static>, count: &mut usize) -> Re
     Ok(match value {
         Value::String(written) if is_template(written) => match alone(written) {
             Some(expression) => {
-                text.compile_expression(expression).map_err(|e| unreadable(expression, e))?;
+                text.compile_expression(expression)
+                    .map_err(|e| unreadable(expression, e))?;
                 Tree::Value(expression.to_string())
             }
             None => {
@@ -232,7 +239,9 @@ impl Tree {
             Tree::Plain(value) => value.clone(),
             Tree::Text(name) => Value::String(render(text, name, words)?),
             Tree::Value(expression) => {
-                let read = text.compile_expression(expression).map_err(|e| unreadable(expression, e))?;
+                let read = text
+                    .compile_expression(expression)
+                    .map_err(|e| unreadable(expression, e))?;
                 let value = read.eval(&words.0).and_then(|value| match value.is_undefined() {
                     true => Err(minijinja::Error::new(
                         ErrorKind::UndefinedError,

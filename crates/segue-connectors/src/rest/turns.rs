@@ -41,7 +41,10 @@ impl Level {
             newest_first: false,
             position: None,
         };
-        let takes = written.take.iter().map(|(name, path)| Ok((name.clone(), Path::parse(path)?)));
+        let takes = written
+            .take
+            .iter()
+            .map(|(name, path)| Ok((name.clone(), Path::parse(path)?)));
         let takes: Vec<_> = takes.collect::<Result<_>>()?;
         if takes.is_empty() {
             return Err(Error::new(Kind::Invalid, "a parent takes nothing from its records")

@@ -68,7 +68,8 @@ impl Windows {
             };
             windows.push((at, next));
             if windows.len() > MOST {
-                return Err(Error::new(Kind::Invalid, format!("there are more than {MOST} windows")).hint("lengthen `windows.step`"));
+                return Err(Error::new(Kind::Invalid, format!("there are more than {MOST} windows"))
+                    .hint("lengthen `windows.step`"));
             }
             at = next;
         }
@@ -105,7 +106,13 @@ fn formatted(at: Timestamp, pattern: &str) -> Result<String> {
 }
 
 fn instant(key: &str, text: &str) -> Result<Timestamp> {
-    let day = || text.parse::<civil::Date>().ok()?.to_zoned(TimeZone::UTC).ok().map(|z| z.timestamp());
+    let day = || {
+        text.parse::<civil::Date>()
+            .ok()?
+            .to_zoned(TimeZone::UTC)
+            .ok()
+            .map(|z| z.timestamp())
+    };
     let found = text.parse::<Timestamp>().ok().or_else(day);
     found.ok_or_else(|| {
         Error::new(Kind::Invalid, format!("`windows.{key}` is no time: {text}"))

@@ -6,8 +6,8 @@ use crate::reference::{has_reference, reference_mistakes};
 use crate::template::template;
 use crate::yaml::{Entry, Node, Value, short};
 use segue_diag::{
-    CHOOSE_ONE, Code, Diagnostic, LITERAL_SECRET, MISSING_KEY, NOT_IN_THIS_VERSION, OUT_OF_BOUNDS, Span, TEMPLATE_VARIABLE,
-    UNKNOWN_KEY, UNKNOWN_WORD, WRONG_TYPE, closest,
+    CHOOSE_ONE, Code, Diagnostic, LITERAL_SECRET, MISSING_KEY, NOT_IN_THIS_VERSION, OUT_OF_BOUNDS, Span,
+    TEMPLATE_VARIABLE, UNKNOWN_KEY, UNKNOWN_WORD, WRONG_TYPE, closest,
 };
 use serde_json::Value as Json;
 use std::ops::Range;
@@ -198,7 +198,7 @@ impl<'a> Validator<'a> {
 
     /// Keys that want others beside them, that do not stand beside each other, or one of which must be there.
     fn together(&mut self, node: &Node, schema: &Json, owner: &Owner<'_>) {
-        let names = |list: &'_ Json| -> Vec<String> {
+        let names = |list: &Json| -> Vec<String> {
             let all = list.as_array().into_iter().flatten();
             all.filter_map(Json::as_str).map(str::to_string).collect()
         };
@@ -206,23 +206,33 @@ impl<'a> Validator<'a> {
             let all = schema.get(key).and_then(Json::as_array).into_iter().flatten();
             all.map(names).collect()
         };
-        let needs = schema.get("dependentRequired").and_then(Json::as_object).into_iter().flatten();
+        let needs = schema
+            .get("dependentRequired")
+            .and_then(Json::as_object)
+            .into_iter()
+            .flatten();
         for (key, wanted) in needs {
             let Some(entry) = node.entry(key) else { continue };
             for wanted in names(wanted).iter().filter(|w| node.get(w).is_none()) {
                 let message = format!("`{key}` says something only beside `{wanted}`");
                 let span = self.span(entry.bytes.clone());
-                self.found
-                    .push(Diagnostic::error(CHOOSE_ONE, Some(span), message).hint(format!("write `{wanted}:`, or leave `{key}` out")));
+                self.found.push(
+                    Diagnostic::error(CHOOSE_ONE, Some(span), message)
+                        .hint(format!("write `{wanted}:`, or leave `{key}` out")),
+                );
             }
         }
         for keys in groups("x-at-most-one") {
             let present: Vec<&Entry> = node.entries().iter().filter(|e| keys.contains(&e.key)).collect();
             for entry in present.iter().skip(1) {
-                let message = format!("`{}` and `{}` cannot stand beside each other", present[0].key, entry.key);
+                let message = format!(
+                    "`{}` and `{}` cannot stand beside each other",
+                    present[0].key, entry.key
+                );
                 let span = self.span(entry.bytes.clone());
                 let hint = format!("write at most one of `{}`", keys.join("`, `"));
-                self.found.push(Diagnostic::error(CHOOSE_ONE, Some(span), message).hint(hint));
+                self.found
+                    .push(Diagnostic::error(CHOOSE_ONE, Some(span), message).hint(hint));
             }
         }
         for keys in groups("x-at-least-one") {

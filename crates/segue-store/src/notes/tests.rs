@@ -31,9 +31,15 @@ async fn a_note_has_one_holder_until_its_time_is_over() {
     assert_eq!(f.store.claim("k", "dead", MINUTE).await.unwrap(), Claimed::Ours(None));
     f.clock.set(MORNING + 60_000_001);
     assert_eq!(f.store.claim("k", "b", MINUTE).await.unwrap(), Claimed::Ours(None));
-    assert!(!f.store.keep("k", "dead", &secret("late")).await.unwrap(), "it is another's now");
+    assert!(
+        !f.store.keep("k", "dead", &secret("late")).await.unwrap(),
+        "it is another's now"
+    );
     assert!(f.store.keep("k", "b", &secret("two")).await.unwrap());
-    assert!(!f.store.keep("k", "b", &secret("again")).await.unwrap(), "it was given back");
+    assert!(
+        !f.store.keep("k", "b", &secret("again")).await.unwrap(),
+        "it was given back"
+    );
     let claimed = f.store.claim("k", "c", MINUTE).await.unwrap();
     assert_eq!(claimed, Claimed::Ours(Some(secret("two"))));
 }

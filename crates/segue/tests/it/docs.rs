@@ -147,12 +147,21 @@ const NOT_RUN: &[(&str, &str)] = &[
         "another program that holds a write open for longer than fifteen seconds",
     ),
     ("SG0606", "a full disk"),
-    ("SG0388", "a refresh token that a server takes no more; the connector's own tests have one"),
+    (
+        "SG0388",
+        "a refresh token that a server takes no more; the connector's own tests have one",
+    ),
     ("SG0389", "a server with sessions; the connector's own tests have one"),
     ("SG0390", "a server of GraphQL; the connector's own tests have one"),
-    ("SG0391", "answers that are packed and damaged; the connector's own tests have some"),
+    (
+        "SG0391",
+        "answers that are packed and damaged; the connector's own tests have some",
+    ),
     ("SG0392", "a server of tables; the connector's own tests have one"),
-    ("SG0393", "a server that prepares exports; the connector's own tests have one"),
+    (
+        "SG0393",
+        "a server that prepares exports; the connector's own tests have one",
+    ),
     ("SG0394", "two servers; the connector's own tests have them"),
     ("SG0395", "a record of which something is gone; `replay` has one"),
     (

@@ -8,7 +8,10 @@ fn what_was_recorded_is_run_without_a_server_and_a_secret() {
     let standin = Server::start(Options::default());
     let mut project = Project::music(&standin);
     let told = project.ok(&["record", "raw.top_tracks"]);
-    assert!(told.contains("answers kept in") && told.contains("fixtures/raw.top_tracks"), "{told}");
+    assert!(
+        told.contains("answers kept in") && told.contains("fixtures/raw.top_tracks"),
+        "{told}"
+    );
     let folder = project.file("fixtures/raw.top_tracks");
     let folder = folder.to_str().expect("a path");
     let before = standin.standin().stats().total;

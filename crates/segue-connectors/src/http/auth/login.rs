@@ -151,7 +151,11 @@ impl LoginStep {
         let text = render(&self.target, words)?;
         let mut url = match text.starts_with("http://") || text.starts_with("https://") {
             true => Url::parse(&text),
-            false => Url::parse(&format!("{}/{}", base.as_str().trim_end_matches('/'), text.trim_start_matches('/'))),
+            false => Url::parse(&format!(
+                "{}/{}",
+                base.as_str().trim_end_matches('/'),
+                text.trim_start_matches('/')
+            )),
         }
         .map_err(|e| Error::new(Kind::Invalid, "a step of the login has no URL").caused_by(e))?;
         let written = self.target.split("{{").next().and_then(|text| Url::parse(text).ok());
@@ -178,7 +182,9 @@ impl Take {
             Take::Cookie(name) => {
                 let set = headers.get_all(SET_COOKIE).iter().filter_map(|v| v.to_str().ok());
                 let mut pairs = set.filter_map(|cookie| cookie.split(';').next()?.split_once('='));
-                pairs.find(|(n, _)| n.trim() == name).map(|(_, v)| v.trim().to_string())?
+                pairs
+                    .find(|(n, _)| n.trim() == name)
+                    .map(|(_, v)| v.trim().to_string())?
             }
         };
         (!text.is_empty()).then(|| Secret::new(text))
@@ -217,7 +223,10 @@ fn render(text: &str, words: &Value) -> Result<String> {
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.render_str(text, words).map_err(|e| {
         let why = e.detail().map_or_else(|| e.kind().to_string(), str::to_string);
-        Error::new(Kind::Invalid, format!("a template of `auth.login` cannot be filled in: {why}"))
-            .hint("there are `secret`, with the names under `secrets`, and `login`, with what the steps before took")
+        Error::new(
+            Kind::Invalid,
+            format!("a template of `auth.login` cannot be filled in: {why}"),
+        )
+        .hint("there are `secret`, with the names under `secrets`, and `login`, with what the steps before took")
     })
 }

@@ -125,15 +125,23 @@ impl Exchange {
         let kept = Note {
             from,
             // A server that says nothing of it lets the old one be used again.
-            refresh_token: granted.refresh_token.as_ref().unwrap_or(&refresh_token).reveal().to_string(),
+            refresh_token: granted
+                .refresh_token
+                .as_ref()
+                .unwrap_or(&refresh_token)
+                .reveal()
+                .to_string(),
             access_token: granted.access_token.reveal().to_string(),
             expires_at: lives,
         };
         let text = serde_json::to_string(&kept).map_err(|e| Error::bug("a note is no JSON").caused_by(e))?;
         let is_kept = self.notes.keep(&self.key, &self.holder, &Secret::new(text)).await;
         let is_kept = is_kept.map_err(|e| {
-            e.with("connection's token", "it was renewed, and cannot be kept: it is not used")
-                .hint("make room where the state is kept; if the server takes the old refresh token no more, sign in again")
+            e.with(
+                "connection's token",
+                "it was renewed, and cannot be kept: it is not used",
+            )
+            .hint("make room where the state is kept; if the server takes the old refresh token no more, sign in again")
         })?;
         match is_kept {
             true => Ok(granted.into_token()),

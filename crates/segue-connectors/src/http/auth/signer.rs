@@ -88,7 +88,12 @@ impl Signer {
     pub fn sign(&self, request: &Outgoing, at: Timestamp) -> Result<Vec<Carried>> {
         let body = request.body.as_ref().map_or(&[][..], |b| &b.bytes[..]);
         let mut headers = request.headers.clone();
-        headers.extend(request.body.iter().map(|b| ("content-type".to_string(), b.media.clone())));
+        headers.extend(
+            request
+                .body
+                .iter()
+                .map(|b| ("content-type".to_string(), b.media.clone())),
+        );
         let signed = Signed {
             method: &request.method,
             url: &request.url,
@@ -183,7 +188,12 @@ impl HmacSigner {
 
     fn key(&self) -> Result<Vec<u8>> {
         let text = self.secret.reveal();
-        let bad = |how: &str| Error::new(Kind::Invalid, format!("the secret of `auth.hmac` is not written as {how}"));
+        let bad = |how: &str| {
+            Error::new(
+                Kind::Invalid,
+                format!("the secret of `auth.hmac` is not written as {how}"),
+            )
+        };
         match self.key_text {
             KeyText::Text => Ok(text.as_bytes().to_vec()),
             KeyText::Base64 => STANDARD.decode(text).map_err(|_| bad("base64")),

@@ -14,7 +14,11 @@ fn hmac_is_that_of_rfc_4231() {
         "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
     );
     assert_eq!(
-        of(Algorithm::Sha256, &[0xaa; 131], b"Test Using Larger Than Block-Size Key - Hash Key First"),
+        of(
+            Algorithm::Sha256,
+            &[0xaa; 131],
+            b"Test Using Larger Than Block-Size Key - Hash Key First"
+        ),
         "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"
     );
     assert_eq!(
@@ -44,7 +48,10 @@ fn signature(signer: &SigV4, method: Method, url: &str, headers: &[(&str, &str)]
         at: "2015-08-30T12:36:00Z".parse().unwrap(),
     };
     let sent = signer.sign(&request).unwrap();
-    assert_eq!((sent[1].0.as_str(), sent[1].1.reveal()), ("x-amz-date", "20150830T123600Z"));
+    assert_eq!(
+        (sent[1].0.as_str(), sent[1].1.reveal()),
+        ("x-amz-date", "20150830T123600Z")
+    );
     let authorization = sent[0].1.reveal();
     authorization.rsplit_once("Signature=").unwrap().1.to_string()
 }
@@ -53,13 +60,62 @@ fn signature(signer: &SigV4, method: Method, url: &str, headers: &[(&str, &str)]
 fn signature_version_4_is_that_of_the_published_suite() {
     let form = [("content-type", "application/x-www-form-urlencoded")];
     let all: [(&str, Method, &str, &[(&str, &str)], &str, &str); 7] = [
-        ("get-vanilla", Method::GET, "https://example.amazonaws.com/", &[], "", "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"),
-        ("get-vanilla-query-order-key-case", Method::GET, "https://example.amazonaws.com/?Param2=value2&Param1=value1", &[], "", "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500"),
-        ("get-vanilla-empty-query-key", Method::GET, "https://example.amazonaws.com/?Param1=value1", &[], "", "a67d582fa61cc504c4bae71f336f98b97f1ea3c7a6bfe1b6e45aec72011b9aeb"),
-        ("get-unreserved", Method::GET, "https://example.amazonaws.com/-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", &[], "", "07ef7494c76fa4850883e2b006601f940f8a34d404d0cfa977f52a65bbf5f24f"),
-        ("post-vanilla", Method::POST, "https://example.amazonaws.com/", &[], "", "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b"),
-        ("post-x-www-form-urlencoded", Method::POST, "https://example.amazonaws.com/", &form, "Param1=value1", "ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a"),
-        ("get-header-value-trim", Method::GET, "https://example.amazonaws.com/", &[("My-Header1", " value1"), ("My-Header2", " \"a   b   c\"")], "", "acc3ed3afb60bb290fc8d2dd0098b9911fcaa05412b367055dee359757a9c736"),
+        (
+            "get-vanilla",
+            Method::GET,
+            "https://example.amazonaws.com/",
+            &[],
+            "",
+            "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31",
+        ),
+        (
+            "get-vanilla-query-order-key-case",
+            Method::GET,
+            "https://example.amazonaws.com/?Param2=value2&Param1=value1",
+            &[],
+            "",
+            "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500",
+        ),
+        (
+            "get-vanilla-empty-query-key",
+            Method::GET,
+            "https://example.amazonaws.com/?Param1=value1",
+            &[],
+            "",
+            "a67d582fa61cc504c4bae71f336f98b97f1ea3c7a6bfe1b6e45aec72011b9aeb",
+        ),
+        (
+            "get-unreserved",
+            Method::GET,
+            "https://example.amazonaws.com/-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
+            &[],
+            "",
+            "07ef7494c76fa4850883e2b006601f940f8a34d404d0cfa977f52a65bbf5f24f",
+        ),
+        (
+            "post-vanilla",
+            Method::POST,
+            "https://example.amazonaws.com/",
+            &[],
+            "",
+            "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b",
+        ),
+        (
+            "post-x-www-form-urlencoded",
+            Method::POST,
+            "https://example.amazonaws.com/",
+            &form,
+            "Param1=value1",
+            "ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a",
+        ),
+        (
+            "get-header-value-trim",
+            Method::GET,
+            "https://example.amazonaws.com/",
+            &[("My-Header1", " value1"), ("My-Header2", " \"a   b   c\"")],
+            "",
+            "acc3ed3afb60bb290fc8d2dd0098b9911fcaa05412b367055dee359757a9c736",
+        ),
     ];
     for (name, method, url, headers, body, wanted) in all {
         assert_eq!(signature(&suite(), method, url, headers, body), wanted, "{name}");
@@ -99,7 +155,15 @@ fn what_comes_with_a_key_for_a_short_time_is_signed_and_sent() {
     };
     let sent = signer.sign(&request).unwrap();
     let names: Vec<&str> = sent.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["authorization", "x-amz-date", "x-amz-content-sha256", "x-amz-security-token"]);
+    assert_eq!(
+        names,
+        [
+            "authorization",
+            "x-amz-date",
+            "x-amz-content-sha256",
+            "x-amz-security-token"
+        ]
+    );
     let authorization = sent[0].1.reveal();
     assert!(
         authorization.contains("SignedHeaders=host;x-amz-content-sha256;x-amz-date;x-amz-security-token,"),

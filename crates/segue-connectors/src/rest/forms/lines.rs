@@ -96,8 +96,13 @@ impl<R: Read> Table<R> {
         if has_header {
             let header = reader.byte_headers().map_err(unreadable)?;
             for (at, field) in header.iter().enumerate() {
-                let field = if at == 0 { field.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(field) } else { field };
-                let name = std::str::from_utf8(field).map_err(|_| not_of_its_form("the header of the table is not UTF-8"))?;
+                let field = if at == 0 {
+                    field.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(field)
+                } else {
+                    field
+                };
+                let name =
+                    std::str::from_utf8(field).map_err(|_| not_of_its_form("the header of the table is not UTF-8"))?;
                 let name = quoted(name.trim());
                 if names.contains(&name) {
                     return Err(not_of_its_form(format!("the table has the column {name} twice")));

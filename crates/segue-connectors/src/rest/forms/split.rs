@@ -161,7 +161,9 @@ impl<R: BufRead> Split<R> {
     fn value(&mut self, out: &mut Vec<u8>, limit: u64, what: &str) -> Result<()> {
         let mut depth = 0usize;
         loop {
-            let Some(byte) = self.peek()? else { return Err(cut_off()) };
+            let Some(byte) = self.peek()? else {
+                return Err(cut_off());
+            };
             match byte {
                 b'"' => {
                     self.string(out)?;

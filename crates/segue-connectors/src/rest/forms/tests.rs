@@ -101,29 +101,53 @@ fn lines_are_a_list_and_a_broken_one_spoils_no_other() {
     let all = parts(&lines, "\u{feff}{\"a\":1}\r\n\n{\"a\":\n[2]\n\"x\" y\n{\"a\":3}", 1000);
     assert_eq!(all, [r#"[{"a":1},"{\"a\":",[2],"\"x\" y",{"a":3}]"#]);
     assert_eq!(parts(&lines, "", 1000), ["[]"]);
-    assert_eq!(parts(&lines, "{\"a\":1}\n{\"a\":", 1000), ["unavailable: the answer was cut off in its last line"]);
+    assert_eq!(
+        parts(&lines, "{\"a\":1}\n{\"a\":", 1000),
+        ["unavailable: the answer was cut off in its last line"]
+    );
     let stream = form(serde_json::json!({ "format": "json_lines", "stream": true }), "$[*]");
-    assert_eq!(parts(&stream, "[1]\n[1234567890]\n", 10), ["bad_data: a line of the answer is larger than is read at once"]);
+    assert_eq!(
+        parts(&stream, "[1]\n[1234567890]\n", 10),
+        ["bad_data: a line of the answer is larger than is read at once"]
+    );
 }
 
 #[test]
 fn tables_are_objects_of_texts() {
     let csv = form(serde_json::json!("csv"), "$[*]");
     let all = parts(&csv, "\u{feff}id,name\n1,\"a, \"\"b\"\"\"\n2,\n3,NA,4\n", 1000);
-    assert_eq!(all, [r#"[{"id":"1","name":"a, \"b\""},{"id":"2","name":null},"3,NA,4"]"#]);
+    assert_eq!(
+        all,
+        [r#"[{"id":"1","name":"a, \"b\""},{"id":"2","name":null},"3,NA,4"]"#]
+    );
     assert_eq!(parts(&csv, "id,name\n", 1000), ["[]"]);
     assert_eq!(parts(&csv, "", 1000), ["bad_data: the table has no header"]);
-    assert_eq!(parts(&csv, "a,a\n", 1000), ["bad_data: the table has the column \"a\" twice"]);
-    let other = form(serde_json::json!({ "format": "csv", "delimiter": ";", "header": false }), "$[*]");
-    assert_eq!(parts(&other, "1;x\n2;y", 1000), [r#"[{"column_1":"1","column_2":"x"},{"column_1":"2","column_2":"y"}]"#]);
+    assert_eq!(
+        parts(&csv, "a,a\n", 1000),
+        ["bad_data: the table has the column \"a\" twice"]
+    );
+    let other = form(
+        serde_json::json!({ "format": "csv", "delimiter": ";", "header": false }),
+        "$[*]",
+    );
+    assert_eq!(
+        parts(&other, "1;x\n2;y", 1000),
+        [r#"[{"column_1":"1","column_2":"x"},{"column_1":"2","column_2":"y"}]"#]
+    );
     // A quote that never closes does not fill the memory.
     let endless = format!("a\n\"{}", "x".repeat(1 << 20));
-    assert_eq!(parts(&csv, endless, 1000), ["bad_data: the answer is larger, unpacked, than is read"]);
+    assert_eq!(
+        parts(&csv, endless, 1000),
+        ["bad_data: the answer is larger, unpacked, than is read"]
+    );
 }
 
 #[test]
 fn elements_are_objects_lists_and_texts() {
-    let xml = form(serde_json::json!({ "format": "xml", "lists": ["tag"] }), "$.feed.entry[*]");
+    let xml = form(
+        serde_json::json!({ "format": "xml", "lists": ["tag"] }),
+        "$.feed.entry[*]",
+    );
     let document = r#"<?xml version="1.0"?><!-- x --><a:feed xmlns:a="urn:a" n="2">
         <a:entry id="1"><name>A &amp; &#66;</name><tag>x</tag><none/></a:entry>
         <a:entry id="2"><name lang="de">C</name><name>D</name><raw><![CDATA[<b>]]></raw></a:entry>
@@ -137,9 +161,15 @@ fn elements_are_objects_lists_and_texts() {
     for (document, said) in [
         ("<a><b></a>", "bad_data: the answer is no XML"),
         ("<a><b>", "unavailable: the answer was cut off"),
-        ("{}", "bad_data: the answer is no XML: there is text outside of its root"),
+        (
+            "{}",
+            "bad_data: the answer is no XML: there is text outside of its root",
+        ),
         ("<a/><b/>", "bad_data: the answer has two roots"),
-        ("<!DOCTYPE a [<!ENTITY b \"bbbb\">]><a>&b;</a>", "bad_data: the answer has the entity `&b;`, which is not filled in"),
+        (
+            "<!DOCTYPE a [<!ENTITY b \"bbbb\">]><a>&b;</a>",
+            "bad_data: the answer has the entity `&b;`, which is not filled in",
+        ),
         ("", "bad_data: the answer is empty, and no XML"),
     ] {
         let all = parts(&xml, document, 10_000);
@@ -161,7 +191,10 @@ fn what_is_packed_is_unpacked_whatever_it_is_called() {
         let some = form(serde_json::json!({ "member": "b/*" }), "$[*]");
         assert_eq!(parts(&some, zip(&files, packed), 100), ["[2]"]);
         let none = form(serde_json::json!({ "member": "*.csv" }), "$[*]");
-        assert_eq!(parts(&none, zip(&files, packed), 100), ["bad_data: no file of the zip is like `*.csv`"]);
+        assert_eq!(
+            parts(&none, zip(&files, packed), 100),
+            ["bad_data: no file of the zip is like `*.csv`"]
+        );
     }
 }
 
@@ -172,7 +205,11 @@ fn what_is_cut_damaged_or_a_bomb_is_no_answer() {
     let text = format!("[{}0]", text);
     let whole = gzip(text.as_bytes());
     for cut in [3, 12, whole.len() / 2, whole.len() - 1] {
-        assert_eq!(parts(&json, &whole[..cut], 1 << 20), ["unavailable: the packed answer was cut off"], "{cut}");
+        assert_eq!(
+            parts(&json, &whole[..cut], 1 << 20),
+            ["unavailable: the packed answer was cut off"],
+            "{cut}"
+        );
     }
     let mut damaged = whole.clone();
     let middle = damaged.len() / 2;
@@ -180,7 +217,10 @@ fn what_is_cut_damaged_or_a_bomb_is_no_answer() {
     assert!(parts(&json, damaged, 1 << 20)[0].starts_with("unavailable: the packed answer"));
     let files: [(&str, &[u8]); 1] = [("a.json", text.as_bytes())];
     let whole = zip(&files, true);
-    assert_eq!(parts(&json, &whole[..whole.len() / 2], 1 << 20), ["unavailable: the packed answer was cut off"]);
+    assert_eq!(
+        parts(&json, &whole[..whole.len() / 2], 1 << 20),
+        ["unavailable: the packed answer was cut off"]
+    );
     let mut damaged = whole.clone();
     damaged[200] ^= 0xff;
     assert!(parts(&json, damaged, 1 << 20)[0].starts_with("unavailable: the packed answer is damaged"));
@@ -191,17 +231,25 @@ fn what_is_cut_damaged_or_a_bomb_is_no_answer() {
     // A thousandth of its size, and larger than is read: in one file, or in several together.
     let bomb = gzip(&vec![b'0'; 4 << 20]);
     assert!(bomb.len() < 8 << 10);
-    assert_eq!(parts(&json, bomb, 1 << 20), ["bad_data: the answer is larger, unpacked, than is read"]);
+    assert_eq!(
+        parts(&json, bomb, 1 << 20),
+        ["bad_data: the answer is larger, unpacked, than is read"]
+    );
     let half = vec![b' '; 700 << 10];
     let files: [(&str, &[u8]); 2] = [("a", &half), ("b", &half)];
-    assert_eq!(parts(&json, zip(&files, true), 1 << 20).last().unwrap(), "bad_data: the answer is larger, unpacked, than is read");
+    assert_eq!(
+        parts(&json, zip(&files, true), 1 << 20).last().unwrap(),
+        "bad_data: the answer is larger, unpacked, than is read"
+    );
 }
 
 /// The records of all parts together, and what the last part has around them.
 fn joined(all: &[String], path: &str) -> (Vec<serde_json::Value>, serde_json::Value) {
     let path = serde_json_path::JsonPath::parse(path).unwrap();
     let trees: Vec<serde_json::Value> = all.iter().map(|p| serde_json::from_str(p).unwrap()).collect();
-    let records = trees.iter().flat_map(|t| path.query(t).all().into_iter().cloned().collect::<Vec<_>>());
+    let records = trees
+        .iter()
+        .flat_map(|t| path.query(t).all().into_iter().cloned().collect::<Vec<_>>());
     (records.collect(), trees.last().cloned().unwrap_or_default())
 }
 
@@ -211,7 +259,10 @@ fn a_large_answer_is_cut_between_its_records() {
     let records: Vec<_> = (0..2000).map(record).collect();
     let answer = serde_json::json!({ "meta": { "items": "[not these]" }, "data": { "first": [1], "items": records }, "next": "n1" });
     let stream = form(serde_json::json!({ "stream": true }), "$.data.items[*]");
-    for bytes in [answer.to_string().into_bytes(), gzip(serde_json::to_string_pretty(&answer).unwrap().as_bytes())] {
+    for bytes in [
+        answer.to_string().into_bytes(),
+        gzip(serde_json::to_string_pretty(&answer).unwrap().as_bytes()),
+    ] {
         let all = parts(&stream, bytes, 64 << 10);
         assert!(all.len() > 3 && all.iter().all(|p| p.len() < 2 << 20), "{}", all.len());
         let (found, last) = joined(&all, "$.data.items[*]");
@@ -233,17 +284,38 @@ fn of_a_large_answer_no_more_is_held_than_may_be() {
     let said = |text: String| parts(&stream, text, 1000).pop().unwrap();
     let (long, short) = ("x".repeat(2000), "{\"items\":[1,2");
     assert_eq!(said(short.into()), "unavailable: the answer was cut off");
-    assert_eq!(said(format!("{{\"items\":[\"{long}")), "bad_data: a text of the answer is larger than is read at once");
-    assert_eq!(said(format!("{{\"items\":[[{}", "1,".repeat(1000))), "bad_data: a record of the answer is larger than is read at once");
-    assert_eq!(said(format!("{{\"a\":[{}", "1,".repeat(1000))), "bad_data: what stands before the records is larger than is read at once");
-    assert_eq!(said(format!("{{\"items\":[1],\"a\":\"{long}")), "bad_data: what stands around the records is larger than is read at once");
+    assert_eq!(
+        said(format!("{{\"items\":[\"{long}")),
+        "bad_data: a text of the answer is larger than is read at once"
+    );
+    assert_eq!(
+        said(format!("{{\"items\":[[{}", "1,".repeat(1000))),
+        "bad_data: a record of the answer is larger than is read at once"
+    );
+    assert_eq!(
+        said(format!("{{\"a\":[{}", "1,".repeat(1000))),
+        "bad_data: what stands before the records is larger than is read at once"
+    );
+    assert_eq!(
+        said(format!("{{\"items\":[1],\"a\":\"{long}")),
+        "bad_data: what stands around the records is larger than is read at once"
+    );
     // Whoever looks for the records says what is wrong with these.
-    for text in ["{\"error\":1}", "{\"items\":{}}", "<html>", "{\"items\":[1}}", "{\"items\" [1]}"] {
+    for text in [
+        "{\"error\":1}",
+        "{\"items\":{}}",
+        "<html>",
+        "{\"items\":[1}}",
+        "{\"items\" [1]}",
+    ] {
         assert_eq!(said(text.into()), text);
     }
     let small = form(serde_json::json!({ "stream": true, "max_size": "1KB" }), "$.items[*]");
     let text = format!("{{\"items\":[{}1]}}", "1,".repeat(1000));
-    assert_eq!(parts(&small, text, 1000), ["bad_data: the answer is larger, unpacked, than is read"]);
+    assert_eq!(
+        parts(&small, text, 1000),
+        ["bad_data: the answer is larger, unpacked, than is read"]
+    );
 }
 
 #[test]
@@ -254,7 +326,9 @@ fn lines_and_tables_come_in_parts_too() {
     assert!(all.len() > 2, "{}", all.len());
     let (found, _) = joined(&all, "$[*].id");
     assert!(found.iter().enumerate().all(|(n, id)| *id == n.to_string()) && found.len() == 30_000);
-    let lines: String = (0..30_000).map(|n| format!("{{\"id\":{n},\"text\":\"{}\"}}\n", "x".repeat(60))).collect();
+    let lines: String = (0..30_000)
+        .map(|n| format!("{{\"id\":{n},\"text\":\"{}\"}}\n", "x".repeat(60)))
+        .collect();
     let json = form(serde_json::json!({ "format": "json_lines", "stream": true }), "$[*]");
     let all = parts(&json, gzip(lines.as_bytes()), 1000);
     assert!(all.len() > 2, "{}", all.len());
@@ -271,7 +345,11 @@ fn what_does_not_go_together_is_said() {
     let all = [
         said(serde_json::json!({ "stream": true }), "$.items[*].rows[*]", false),
         said(serde_json::json!({ "stream": true }), "$.items[*]", true),
-        said(serde_json::json!({ "stream": true, "format": "xml" }), "$.items[*]", false),
+        said(
+            serde_json::json!({ "stream": true, "format": "xml" }),
+            "$.items[*]",
+            false,
+        ),
         said(serde_json::json!({ "format": "csv", "delimiter": "ab" }), "$[*]", false),
         said(serde_json::json!({ "member": "[" }), "$[*]", false),
     ];

@@ -141,7 +141,9 @@ fn entries<S: Read + Seek>(source: &mut S) -> Result<Vec<Entry>> {
         return Err(damaged("the zip is one of the large kind (ZIP64), which is not read"));
     }
     if count > MOST_FILES {
-        return Err(damaged(format!("the zip has {count} files, and more than {MOST_FILES} are not read")));
+        return Err(damaged(format!(
+            "the zip has {count} files, and more than {MOST_FILES} are not read"
+        )));
     }
     if u64::from(begin) + u64::from(length) > size {
         return Err(cut_off());
@@ -155,7 +157,11 @@ fn entries<S: Read + Seek>(source: &mut S) -> Result<Vec<Entry>> {
         if rest.len() < 46 || rest[..4] != *b"PK\x01\x02" {
             return Err(damaged("the zip's list of files cannot be read"));
         }
-        let (name, extra, remark) = (usize::from(short(rest, 28)), usize::from(short(rest, 30)), usize::from(short(rest, 32)));
+        let (name, extra, remark) = (
+            usize::from(short(rest, 28)),
+            usize::from(short(rest, 30)),
+            usize::from(short(rest, 32)),
+        );
         let whole = 46 + name + extra + remark;
         if rest.len() < whole {
             return Err(damaged("the zip's list of files cannot be read"));

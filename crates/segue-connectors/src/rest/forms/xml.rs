@@ -41,40 +41,64 @@ pub fn to_json(bytes: &[u8], lists: &BTreeSet<String>) -> Result<Bytes> {
             }
             Event::Start(start) => {
                 if open.len() >= MAX_DEPTH {
-                    return Err(not_of_its_form(format!("the answer has more than {MAX_DEPTH} elements in each other")));
+                    return Err(not_of_its_form(format!(
+                        "the answer has more than {MAX_DEPTH} elements in each other"
+                    )));
                 }
                 open.push(begun(&start)?);
             }
-            Event::Empty(start) => close(begun(&start)?, open.last_mut().map_or(&mut root, |o| &mut o.fields), lists),
+            Event::Empty(start) => close(
+                begun(&start)?,
+                open.last_mut().map_or(&mut root, |o| &mut o.fields),
+                lists,
+            ),
             Event::End(_) => {
                 let Some(ended) = open.pop() else {
-                    return Err(not_of_its_form("the answer is no XML: an element ends that never began"));
+                    return Err(not_of_its_form(
+                        "the answer is no XML: an element ends that never began",
+                    ));
                 };
                 close(ended, open.last_mut().map_or(&mut root, |o| &mut o.fields), lists);
             }
             Event::Text(words) => {
-                let words = words.xml_content().map_err(|e| not_of_its_form(format!("the answer is no XML: {e}")))?;
+                let words = words
+                    .xml_content()
+                    .map_err(|e| not_of_its_form(format!("the answer is no XML: {e}")))?;
                 match open.last_mut() {
                     Some(element) => element.text.push_str(&words),
                     None if words.trim().is_empty() => {}
-                    None => return Err(not_of_its_form("the answer is no XML: there is text outside of its root")),
+                    None => {
+                        return Err(not_of_its_form(
+                            "the answer is no XML: there is text outside of its root",
+                        ));
+                    }
                 }
             }
             Event::CData(words) => {
-                let words = words.xml_content().map_err(|e| not_of_its_form(format!("the answer is no XML: {e}")))?;
+                let words = words
+                    .xml_content()
+                    .map_err(|e| not_of_its_form(format!("the answer is no XML: {e}")))?;
                 if let Some(element) = open.last_mut() {
                     element.text.push_str(&words);
                 }
             }
             Event::GeneralRef(reference) => {
-                let character = reference.resolve_char_ref().map_err(|e| not_of_its_form(format!("the answer is no XML: {e}")))?;
-                let name = reference.decode().map_err(|e| not_of_its_form(format!("the answer is no XML: {e}")))?;
+                let character = reference
+                    .resolve_char_ref()
+                    .map_err(|e| not_of_its_form(format!("the answer is no XML: {e}")))?;
+                let name = reference
+                    .decode()
+                    .map_err(|e| not_of_its_form(format!("the answer is no XML: {e}")))?;
                 let meant = match character {
                     Some(character) => character.to_string(),
                     None => match quick_xml::escape::resolve_xml_entity(&name) {
                         Some(text) => text.to_string(),
                         // What a document defines itself may be without end.
-                        None => return Err(not_of_its_form(format!("the answer has the entity `&{name};`, which is not filled in"))),
+                        None => {
+                            return Err(not_of_its_form(format!(
+                                "the answer has the entity `&{name};`, which is not filled in"
+                            )));
+                        }
                     },
                 };
                 if let Some(element) = open.last_mut() {

@@ -25,7 +25,10 @@ fn what_is_older_is_left_out_and_the_furthest_is_remembered() {
     let position = first.reached().unwrap();
     assert_eq!(position, json!({ "column": "c", "at": { "number": 3 } }));
     let more = || Arc::new(Int32Array::from(vec![2, 3, 4])) as ArrayRef;
-    assert_eq!(kept(&onward("c", json!({}), Some(position.clone())), more()), [false, false, true]);
+    assert_eq!(
+        kept(&onward("c", json!({}), Some(position.clone())), more()),
+        [false, false, true]
+    );
     // Where rows are merged, one that is as far as the last may have come late.
     let merged = onward("c", json!({ "may_repeat": true }), Some(position));
     assert_eq!(kept(&merged, more()), [false, true, true]);
@@ -36,7 +39,11 @@ fn what_is_older_is_left_out_and_the_furthest_is_remembered() {
 #[test]
 fn a_read_of_times_begins_earlier_by_the_lag() {
     let day = 86_400_000_000i64;
-    let of = onward("c", json!({ "lag": "1d", "may_repeat": true }), Some(json!({ "column": "c", "at": { "time": 10 * day } })));
+    let of = onward(
+        "c",
+        json!({ "lag": "1d", "may_repeat": true }),
+        Some(json!({ "column": "c", "at": { "time": 10 * day } })),
+    );
     let times = TimestampMicrosecondArray::from(vec![Some(8 * day), Some(9 * day), None]).with_timezone("UTC");
     assert_eq!(kept(&of, Arc::new(times)), [false, true, true]);
     assert_eq!(of.word(), Some(json!("1970-01-10T00:00:00Z")));
@@ -58,10 +65,26 @@ fn what_cannot_be_read_onwards_says_why() {
     };
     let texts = || Arc::new(StringArray::from(vec![Some("a"), None])) as ArrayRef;
     let bools = Arc::new(BooleanArray::from(vec![true])) as ArrayRef;
-    assert_eq!(said(json!({ "resume": "key" }), None, texts()), "`position.resume` is not known of a web API");
-    assert_eq!(said(json!({}), Some(json!({ "column": "d", "at": { "number": 1 } })), texts()), "the last position is of another column");
-    assert_eq!(said(json!({ "lag": "1d" }), position(json!({ "number": 1 })), texts()), "`position.lag` is of a column that is no time");
-    assert_eq!(said(json!({}), None, texts()), "a record has no value in the column of the position, and would be there twice");
+    assert_eq!(
+        said(json!({ "resume": "key" }), None, texts()),
+        "`position.resume` is not known of a web API"
+    );
+    assert_eq!(
+        said(
+            json!({}),
+            Some(json!({ "column": "d", "at": { "number": 1 } })),
+            texts()
+        ),
+        "the last position is of another column"
+    );
+    assert_eq!(
+        said(json!({ "lag": "1d" }), position(json!({ "number": 1 })), texts()),
+        "`position.lag` is of a column that is no time"
+    );
+    assert_eq!(
+        said(json!({}), None, texts()),
+        "a record has no value in the column of the position, and would be there twice"
+    );
     assert_eq!(
         said(json!({ "may_repeat": true }), position(json!({ "number": 1 })), texts()),
         "the column of the position is of another type than at the last read"

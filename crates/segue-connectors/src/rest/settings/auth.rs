@@ -356,7 +356,10 @@ fn maybe_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Sec
 
 fn secrets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Secret>, D::Error> {
     let texts = BTreeMap::<String, String>::deserialize(deserializer)?;
-    Ok(texts.into_iter().map(|(name, text)| (name, Secret::new(text))).collect())
+    Ok(texts
+        .into_iter()
+        .map(|(name, text)| (name, Secret::new(text)))
+        .collect())
 }
 
 /// What the text that is signed may name.

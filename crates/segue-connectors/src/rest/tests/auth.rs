@@ -28,7 +28,12 @@ fn signed_as(secret: &str) -> Value {
 #[tokio::test]
 async fn requests_are_signed_and_a_wrong_signature_is_refused() {
     let answer = |asked: &Asked, _| {
-        let text = format!("{}\nGET\n{}\n{}", asked.header("x-time").unwrap(), asked.target(), sha256(""));
+        let text = format!(
+            "{}\nGET\n{}\n{}",
+            asked.header("x-time").unwrap(),
+            asked.target(),
+            sha256("")
+        );
         let wanted = hex(&hmac(Algorithm::Sha256, b"hush-hush", text.as_bytes()).unwrap());
         match asked.header("x-sign") == Some(&wanted) && asked.header("x-key") == Some("k1") {
             true => Reply::json(json!([{ "n": 1 }])),
@@ -38,11 +43,19 @@ async fn requests_are_signed_and_a_wrong_signature_is_refused() {
     let f = Fixture::new(answer).await.with("auth", signed_as("hush-hush"));
     assert_eq!(read(&f, &["a"]).await, "0: 1\n0 done");
     let asked = &f.server.asked()[0];
-    assert_eq!(asked.header("x-time"), Some("1793534400"), "by the clock that is handed in");
+    assert_eq!(
+        asked.header("x-time"),
+        Some("1793534400"),
+        "by the clock that is handed in"
+    );
     let f = Fixture::new(answer).await.with("auth", signed_as("hush-what"));
     let text = read(&f, &["a", "b"]).await;
     assert!(text.starts_with("error unauthenticated[SG0304]"), "{text}");
-    assert_eq!(f.server.asked().len(), 1, "a key that does not change is not tried again");
+    assert_eq!(
+        f.server.asked().len(),
+        1,
+        "a key that does not change is not tried again"
+    );
 }
 
 #[tokio::test]
@@ -52,9 +65,15 @@ async fn a_signature_that_names_what_is_not_there_is_refused_before_anything_is_
     auth["hmac"]["message"] = json!("{{ tiemstamp }}");
     let f = f.with("auth", auth);
     let text = read(&f, &["a"]).await;
-    assert!(text.starts_with("error invalid: a template of `auth.hmac` cannot be filled in"), "{text}");
+    assert!(
+        text.starts_with("error invalid: a template of `auth.hmac` cannot be filled in"),
+        "{text}"
+    );
     let f = f.with("auth", json!({ "hmac": { "secret": "hush-hush", "message": "x" } }));
-    assert_eq!(read(&f, &["a"]).await, "error invalid: `auth.hmac` says nowhere where the signature goes");
+    assert_eq!(
+        read(&f, &["a"]).await,
+        "error invalid: `auth.hmac` says nowhere where the signature goes"
+    );
     assert_eq!(f.server.asked().len(), 0);
 }
 
@@ -77,7 +96,9 @@ async fn aws_is_signed_with_what_is_sent() {
             at: "2026-11-01T12:00:00Z".parse().unwrap(),
         };
         let wanted = signer.sign(&request).unwrap();
-        let is_right = wanted.iter().all(|(name, value)| asked.header(name) == Some(value.reveal()));
+        let is_right = wanted
+            .iter()
+            .all(|(name, value)| asked.header(name) == Some(value.reveal()));
         Reply::json(json!([{ "n": u64::from(is_right) }]))
     };
     let auth = json!({ "aws_sigv4": { "region": "eu-central-1", "service": "execute-api", "access_key_id": "AKID", "secret_access_key": "hush-hush", "session_token": "session-1" } });
@@ -89,8 +110,16 @@ async fn aws_is_signed_with_what_is_sent() {
 #[tokio::test]
 async fn passwords_and_cookies_go_where_they_belong() {
     for (auth, header, value) in [
-        (json!({ "basic": { "user": "me", "password": "hush-hush" } }), "authorization", "Basic bWU6aHVzaC1odXNo"),
-        (json!({ "api_key": { "cookie": "sid", "value": "hush-hush" } }), "cookie", "sid=hush-hush"),
+        (
+            json!({ "basic": { "user": "me", "password": "hush-hush" } }),
+            "authorization",
+            "Basic bWU6aHVzaC1odXNo",
+        ),
+        (
+            json!({ "api_key": { "cookie": "sid", "value": "hush-hush" } }),
+            "cookie",
+            "sid=hush-hush",
+        ),
     ] {
         let f = Fixture::new(|_, _| Reply::json(json!([{ "n": "bWU6aHVzaC1odXNo hush-hush" }])));
         let f = f.await.with("auth", auth);
@@ -129,7 +158,9 @@ fn rotating(state: &Arc<Mutex<Rotating>>) -> impl Fn(&Asked, usize) -> Reply + S
         let token = asked.header("authorization").unwrap_or_default().to_string();
         match state.refuse.as_ref() == Some(&token) {
             true => Reply::status(401, "expired"),
-            false => Reply::json(json!([{ "n": token.trim_start_matches("Bearer access-").parse::<u64>().unwrap_or(0) }])),
+            false => {
+                Reply::json(json!([{ "n": token.trim_start_matches("Bearer access-").parse::<u64>().unwrap_or(0) }]))
+            }
         }
     }
 }
@@ -181,12 +212,18 @@ async fn what_cannot_be_kept_is_not_used() {
     let f = refreshing(&state).await;
     f.notes.fill_up(true);
     let text = read(&f, &["a"]).await;
-    assert!(text.contains("cannot keep a note") && !text.contains("refresh-") && !text.contains("access-"), "{text}");
+    assert!(
+        text.contains("cannot keep a note") && !text.contains("refresh-") && !text.contains("access-"),
+        "{text}"
+    );
     assert_eq!(f.server.targets(), ["/token"], "nothing was asked with it");
     // The server has rotated, and nobody knows: it refuses the old one, and says what to do.
     f.notes.fill_up(false);
     let text = read(&f, &["a"]).await;
-    assert!(text.starts_with("error unauthenticated[SG0388]: no token is given for the refresh token any more"), "{text}");
+    assert!(
+        text.starts_with("error unauthenticated[SG0388]: no token is given for the refresh token any more"),
+        "{text}"
+    );
     // A new one in the settings counts at once.
     state.lock().good = 7;
     let mut auth = f.settings["auth"].clone();
@@ -204,7 +241,10 @@ async fn who_renews_a_token_is_waited_for_until_it_must_be_gone() {
     f.notes.claim(&key, "dead", Duration::from_secs(60)).await.unwrap();
     assert_eq!(read(&f, &["a"]).await, "0: 1\n0 done");
     let waited: Duration = f.clock.slept().into_iter().sum();
-    assert!(waited >= Duration::from_secs(60) && waited < Duration::from_secs(62), "{waited:?}");
+    assert!(
+        waited >= Duration::from_secs(60) && waited < Duration::from_secs(62),
+        "{waited:?}"
+    );
     assert_eq!(state.lock().given, 1);
 }
 
@@ -225,13 +265,18 @@ async fn a_session_is_begun_step_by_step_and_anew_when_it_ends() {
     let f = Fixture::new(|asked, n| match asked.path.as_str() {
         "/v1/csrf" => Reply::json("{}").header("set-cookie", "csrf=c-1234; Path=/"),
         "/v1/session" => {
-            assert_eq!((asked.method.as_str(), asked.header("x-csrf")), ("POST", Some("c-1234")));
+            assert_eq!(
+                (asked.method.as_str(), asked.header("x-csrf")),
+                ("POST", Some("c-1234"))
+            );
             assert_eq!(asked.body, r#"{"user":"me","password":"hush-hush"}"#);
             Reply::json(json!({ "data": { "token": format!("session-{n}") } }))
         }
         _ => match asked.header("x-session") {
             Some("session-1") if n > 3 => Reply::status(401, "session-1 has ended"),
-            Some(session) => Reply::json(json!([{ "n": session.trim_start_matches("session-").parse::<u64>().unwrap() }])),
+            Some(session) => {
+                Reply::json(json!([{ "n": session.trim_start_matches("session-").parse::<u64>().unwrap() }]))
+            }
             None => Reply::status(401, ""),
         },
     });
@@ -240,7 +285,16 @@ async fn a_session_is_begun_step_by_step_and_anew_when_it_ends() {
     assert_eq!(text, "0: 1\n0 done\n1: 1\n1 done\n2: 6\n2 done");
     assert_eq!(
         f.server.targets(),
-        ["/v1/csrf", "/v1/session", "/v1/a?q=a+b", "/v1/b?q=a+b", "/v1/c?q=a+b", "/v1/csrf", "/v1/session", "/v1/c?q=a+b"]
+        [
+            "/v1/csrf",
+            "/v1/session",
+            "/v1/a?q=a+b",
+            "/v1/b?q=a+b",
+            "/v1/c?q=a+b",
+            "/v1/csrf",
+            "/v1/session",
+            "/v1/c?q=a+b"
+        ]
     );
 }
 
@@ -252,15 +306,24 @@ async fn a_login_that_is_refused_or_lacks_something_says_so_and_shows_nothing() 
     });
     let refused = refused.await.with("auth", login());
     let text = read(&refused, &["a"]).await;
-    assert!(text.starts_with("error unauthenticated[SG0304]: the login is refused"), "{text}");
-    assert!(text.contains("step of the login: 2") && !text.contains("hush"), "{text}");
+    assert!(
+        text.starts_with("error unauthenticated[SG0304]: the login is refused"),
+        "{text}"
+    );
+    assert!(
+        text.contains("step of the login: 2") && !text.contains("hush"),
+        "{text}"
+    );
     let lacking = Fixture::new(|asked, _| match asked.path.as_str() {
         "/v1/csrf" => Reply::json("{}").header("set-cookie", "csrf=c-1234"),
         _ => Reply::json(json!({ "data": { "error": "wrong password" } })),
     });
     let lacking = lacking.await.with("auth", login());
     let text = read(&lacking, &["a"]).await;
-    assert!(text.starts_with("error unauthenticated[SG0389]: an answer of the login lacks `token`"), "{text}");
+    assert!(
+        text.starts_with("error unauthenticated[SG0389]: an answer of the login lacks `token`"),
+        "{text}"
+    );
     // A value of an answer does not lead the secrets elsewhere.
     let mut auth = login();
     auth["login"]["steps"][0]["take"] = json!({ "csrf": "$.next" });

@@ -16,23 +16,45 @@ async fn texts_become_what_their_columns_are() {
     let csv = "id,price,at,paid,note\n1,12.50,2026-11-01T12:00:00Z,true,007\n2,,,,NA\nx,1,,,\n";
     let f = Fixture::new(move |_, _| raw(csv)).await;
     let copy = json!({ "request": { "get": "/x" }, "decoder": "csv", "records": "$[*]" });
-    let columns = ["id int64!", "price decimal(8,2)", "at timestamp", "paid bool", "note string"];
+    let columns = [
+        "id int64!",
+        "price decimal(8,2)",
+        "at timestamp",
+        "paid bool",
+        "note string",
+    ];
     let text = f.read(request(copy, &columns)).await;
     let rows: Vec<&str> = text.lines().collect();
-    assert!(rows[0].starts_with("0 rejected at $.id: expected int64, found \"x\""), "{text}");
-    assert_eq!(rows[1..], ["0: 1 12.50 2026-11-01T12:00:00Z true 007", "0: 2 - - - NA", "0 done"]);
-    assert!(f.server.asked()[0].header("accept").is_some_and(|a| a.starts_with("text/csv")));
+    assert!(
+        rows[0].starts_with("0 rejected at $.id: expected int64, found \"x\""),
+        "{text}"
+    );
+    assert_eq!(
+        rows[1..],
+        ["0: 1 12.50 2026-11-01T12:00:00Z true 007", "0: 2 - - - NA", "0 done"]
+    );
+    assert!(
+        f.server.asked()[0]
+            .header("accept")
+            .is_some_and(|a| a.starts_with("text/csv"))
+    );
     // Columns that nobody declared are texts.
     let copy = json!({ "request": { "get": "/x" }, "decoder": "csv", "records": "$[*]" });
     let text = f.read(request(copy, &[])).await;
-    assert!(text.starts_with("0: 1 12.50 2026-11-01T12:00:00Z true 007\n0: 2 - - - NA\n0: x 1 - - -"), "{text}");
+    assert!(
+        text.starts_with("0: 1 12.50 2026-11-01T12:00:00Z true 007\n0: 2 - - - NA\n0: x 1 - - -"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
 async fn a_row_or_a_line_that_cannot_be_read_is_set_aside_alone() {
     for (decoder, body) in [
         ("csv", "id,name\n1,a\n2\n3,c\n"),
-        ("json_lines", "{\"id\":1,\"name\":\"a\"}\n{\"id\":\n{\"id\":3,\"name\":\"c\"}\n"),
+        (
+            "json_lines",
+            "{\"id\":1,\"name\":\"a\"}\n{\"id\":\n{\"id\":3,\"name\":\"c\"}\n",
+        ),
     ] {
         let f = Fixture::new(move |_, _| raw(body)).await;
         let copy = json!({ "request": { "get": "/x" }, "decoder": decoder, "records": "$[*]" });
@@ -81,7 +103,9 @@ async fn a_bomb_ends_its_slice_and_no_more() {
     .await
     .with("max_body", json!("1MiB"));
     let copy = json!({ "request": { "get": "/{{ each.id }}" }, "records": "$[*]" });
-    let text = f.read(for_each(request(copy, &["n int64"]), "label", &["bomb", "b"])).await;
+    let text = f
+        .read(for_each(request(copy, &["n int64"]), "label", &["bomb", "b"]))
+        .await;
     assert_eq!(
         text,
         "0 failed bad_data[SG0391]: the answer is larger, unpacked, than is read (limit: 1048576 bytes)\n1: 1\n1 done"
@@ -94,14 +118,17 @@ async fn the_files_of_a_zip_are_read_one_after_the_other() {
     let files: [(&str, &[u8]); 3] = [("1.csv", b"n\n1\n2\n"), ("readme.txt", b"hello"), ("2.csv", b"n\n3\n")];
     let bytes = zip(&files, true);
     let f = Fixture::new(move |_, _| raw(bytes.clone())).await;
-    let copy = json!({ "request": { "get": "/x" }, "decoder": { "format": "csv", "member": "*.csv" }, "records": "$[*]" });
+    let copy =
+        json!({ "request": { "get": "/x" }, "decoder": { "format": "csv", "member": "*.csv" }, "records": "$[*]" });
     assert_eq!(f.read(request(copy, &["n int64"])).await, "0: 1\n0: 2\n0: 3\n0 done");
 }
 
 /// Large pages of 40 records of 100 KB, told by a link that stands behind them.
 fn large(asked: &Asked) -> Reply {
     let page: u64 = asked.param("p").map_or(0, |p| p.parse().unwrap());
-    let items: Vec<Value> = (page * 40..page * 40 + 40).map(|n| json!({ "n": n, "text": "x".repeat(100_000) })).collect();
+    let items: Vec<Value> = (page * 40..page * 40 + 40)
+        .map(|n| json!({ "n": n, "text": "x".repeat(100_000) }))
+        .collect();
     let next = (page < 2).then(|| format!("/v1/x?p={}", page + 1));
     Reply::json(json!({ "items": items, "next": next }))
 }
@@ -113,21 +140,32 @@ fn streamed() -> Value {
 #[tokio::test]
 async fn a_large_answer_is_read_part_by_part_and_leads_on() {
     // Each is four times as large as may be held at once.
-    let f = Fixture::new(|asked, _| large(asked)).await.with("max_body", json!("1MiB"));
+    let f = Fixture::new(|asked, _| large(asked))
+        .await
+        .with("max_body", json!("1MiB"));
     let text = f.read(request(streamed(), &["n int64"])).await;
     let wanted: Vec<String> = (0..120).map(|n| format!("0: {n}")).chain(["0 done".into()]).collect();
     assert_eq!(text, wanted.join("\n"));
     assert_eq!(f.asked(), "/x\n/x?p=1\n/x?p=2");
-    assert_eq!(std::fs::read_dir(f.folder.path()).unwrap().count(), 0, "nothing is left on disk");
+    assert_eq!(
+        std::fs::read_dir(f.folder.path()).unwrap().count(),
+        0,
+        "nothing is left on disk"
+    );
     let mut in_memory = streamed();
     in_memory.as_object_mut().unwrap().remove("decoder");
     let text = f.read(request(in_memory, &["n int64"])).await;
-    assert!(text.starts_with("0 failed bad_data: the answer is larger than is read"), "{text}");
+    assert!(
+        text.starts_with("0 failed bad_data: the answer is larger than is read"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
 async fn kept_parts_of_a_large_answer_are_read_again_without_asking() {
-    let f = Fixture::new(|asked, _| large(asked)).await.with("max_body", json!("1MiB"));
+    let f = Fixture::new(|asked, _| large(asked))
+        .await
+        .with("max_body", json!("1MiB"));
     let mut first = request(streamed(), &["n int64"]);
     first.keep_pages = true;
     let stream = f.source().unwrap().read(first, &f.ctx).await.unwrap();
@@ -144,7 +182,10 @@ async fn kept_parts_of_a_large_answer_are_read_again_without_asking() {
     let mut again = request(streamed(), &["n int64"]);
     again.replay = Some(futures::stream::iter(pages.into_iter().map(Ok)).boxed());
     let text = f.read(again).await;
-    assert!(text.ends_with("0: 119\n0 done") && text.lines().count() == 121, "{text}");
+    assert!(
+        text.ends_with("0: 119\n0 done") && text.lines().count() == 121,
+        "{text}"
+    );
     assert_eq!(f.server.asked().len(), 3);
 }
 
@@ -152,7 +193,9 @@ async fn kept_parts_of_a_large_answer_are_read_again_without_asking() {
 async fn what_goes_wrong_within_a_large_answer_leaves_the_slice_for_later() {
     // It ends where no length tells it: packed, and whole as a body.
     let cut = |bytes: &[u8]| bytes[..bytes.len() - 100].to_vec();
-    let items: Vec<Value> = (0..40).map(|n| json!({ "n": n, "text": "x".repeat(100_000) })).collect();
+    let items: Vec<Value> = (0..40)
+        .map(|n| json!({ "n": n, "text": "x".repeat(100_000) }))
+        .collect();
     let whole = json!({ "items": items, "next": null }).to_string();
     for (body, reason) in [
         (cut(whole.as_bytes()), "the answer was cut off"),
@@ -161,7 +204,10 @@ async fn what_goes_wrong_within_a_large_answer_leaves_the_slice_for_later() {
         let f = Fixture::new(move |_, _| raw(body.clone())).await;
         let text = f.read(request(streamed(), &["n int64"])).await;
         assert_eq!(text.lines().last(), Some(format!("0 parked: {reason}").as_str()));
-        assert!(text.lines().count() > 20, "what came before was handed out, and does not count");
+        assert!(
+            text.lines().count() > 20,
+            "what came before was handed out, and does not count"
+        );
     }
     let f = Fixture::new(|_, _| Reply::json(json!({ "error": "no" }))).await;
     let text = f.read(request(streamed(), &["n int64"])).await;
@@ -185,5 +231,8 @@ async fn a_table_whose_texts_changed_their_kind_goes_by_the_rule() {
     let mut request = request(copy, &["n int64"]);
     request.schema.on_type_change = OnChange::DropValue;
     let text = f.read(request).await;
-    assert_eq!(text, "0: -\n0: 1\n0 done\nnote 1 values were left out, as `drop_value` says");
+    assert_eq!(
+        text,
+        "0: -\n0: 1\n0 done\nnote 1 values were left out, as `drop_value` says"
+    );
 }

@@ -19,26 +19,40 @@ fn limits(rate: &str) -> Value {
 
 #[tokio::test]
 async fn assets_share_a_quota_and_others_do_not_wait_for_it() {
-    let f = Fixture::new(|_, _| Reply::json(json!([{ "n": 1 }]))).await.with("limits", limits("2/s"));
+    let f = Fixture::new(|_, _| Reply::json(json!([{ "n": 1 }])))
+        .await
+        .with("limits", limits("2/s"));
     let source = f.source().unwrap();
     for _ in 0..3 {
-        assert_eq!(read(&f, &source, "search", &["a", "b"]).await, "0: 1\n0 done\n1: 1\n1 done");
+        assert_eq!(
+            read(&f, &source, "search", &["a", "b"]).await,
+            "0: 1\n0 done\n1: 1\n1 done"
+        );
         let before = f.clock.slept().len();
         read(&f, &source, "items", &["a", "b", "c"]).await;
         assert_eq!(f.clock.slept().len(), before, "the items have no such quota");
     }
     assert_eq!(f.clock.slept().len(), 2, "{:?}", f.clock.slept());
-    let used = f.gate.places("http://127.0.0.1:PORT".replace("PORT", f.server.url().rsplit(':').next().unwrap()).as_str());
+    let used = f.gate.places(
+        "http://127.0.0.1:PORT"
+            .replace("PORT", f.server.url().rsplit(':').next().unwrap())
+            .as_str(),
+    );
     assert!(used.is_empty(), "there is no rate of the connection");
 }
 
 #[tokio::test]
 async fn a_quota_that_is_used_up_parks_what_it_covers_for_every_process() {
-    let f = Fixture::new(|_, _| Reply::json(json!([{ "n": 1 }]))).await.with("limits", limits("3/h"));
+    let f = Fixture::new(|_, _| Reply::json(json!([{ "n": 1 }])))
+        .await
+        .with("limits", limits("3/h"));
     let text = read(&f, &f.source().unwrap(), "search", &["a", "b", "c", "d", "e"]).await;
     let rows: Vec<&str> = text.lines().collect();
     assert_eq!(rows[..6], ["0: 1", "0 done", "1: 1", "1 done", "2: 1", "2 done"]);
-    assert!(rows[6].starts_with("3 parked until 2026-11-01T13:") && rows[6].ends_with("the quota `search` is used up"), "{text}");
+    assert!(
+        rows[6].starts_with("3 parked until 2026-11-01T13:") && rows[6].ends_with("the quota `search` is used up"),
+        "{text}"
+    );
     assert!(rows[7].starts_with("4 parked until"), "{text}");
     assert_eq!(f.server.asked().len(), 3);
     // Another process, and what it does not cover.
@@ -56,13 +70,24 @@ async fn quotas_that_cannot_be_are_refused() {
     let mut twice = limits("1/s");
     twice["quotas"][1]["name"] = json!("search");
     let f = f.with("limits", twice);
-    assert_eq!(f.source().err().unwrap().message(), "`limits.quotas` has `search` twice");
+    assert_eq!(
+        f.source().err().unwrap().message(),
+        "`limits.quotas` has `search` twice"
+    );
     let mut wrong = limits("1/s");
     wrong["quotas"][1]["paths"] = json!(["["]);
     let f = f.with("limits", wrong);
-    assert_eq!(f.source().err().unwrap().message(), "a path of `limits.quotas` cannot be read");
-    let f = f.with("limits", json!({})).with("allowed_hosts", json!(["https://files.example.com"]));
-    assert_eq!(f.source().err().unwrap().message(), "`https://files.example.com` in `allowed_hosts` is no host");
+    assert_eq!(
+        f.source().err().unwrap().message(),
+        "a path of `limits.quotas` cannot be read"
+    );
+    let f = f
+        .with("limits", json!({}))
+        .with("allowed_hosts", json!(["https://files.example.com"]));
+    assert_eq!(
+        f.source().err().unwrap().message(),
+        "`https://files.example.com` in `allowed_hosts` is no host"
+    );
 }
 
 #[tokio::test]
@@ -86,13 +111,19 @@ async fn a_server_that_is_allowed_is_asked_without_credentials_and_no_other_is()
     for allowed in [json!([]), json!(["127.0.0.1"]), json!(["*.0.0.1:1"])] {
         let f = make(allowed).await;
         let text = f.read(request(copy.clone(), &["n int64"])).await;
-        assert!(text.starts_with("0 failed invalid[SG0394]: the answer is at another server"), "{text}");
+        assert!(
+            text.starts_with("0 failed invalid[SG0394]: the answer is at another server"),
+            "{text}"
+        );
     }
     // What is posted does not go there.
     let f = make(json!([format!("127.0.0.1:{port}")])).await;
     let post = json!({ "request": { "post": "/x", "json": {} }, "records": "$[*]" });
     let redirected = f.read(request(post, &["n int64"])).await;
-    assert_eq!(redirected, "0: 7\n0 done", "after a 302 it is asked by GET, with no body");
+    assert_eq!(
+        redirected, "0: 7\n0 done",
+        "after a 302 it is asked by GET, with no body"
+    );
     assert_eq!(files.asked()[1].body, "");
     assert_eq!(files.asked().len(), 2);
 }
@@ -110,7 +141,10 @@ async fn the_files_of_an_export_may_be_elsewhere() {
         "export": { "job": { "id": "$.id" }, "poll": { "get": "/exports/{{ job.id }}", "status": "$.state", "done": ["done"] }, "download": { "links": "$.files[*]" } },
     });
     let host = files.url().trim_start_matches("http://").to_string();
-    let f = Fixture::new(answer).await.with("allowed_hosts", json!([host])).with("auth", json!({ "bearer": { "token": "hush-hush" } }));
+    let f = Fixture::new(answer)
+        .await
+        .with("allowed_hosts", json!([host]))
+        .with("auth", json!({ "bearer": { "token": "hush-hush" } }));
     assert_eq!(f.read(request(copy, &["n int64"])).await, "0: 1\n0 done");
     assert_eq!(files.asked()[0].header("authorization"), None);
 }

@@ -14,7 +14,10 @@ fn rows_of(ids: impl Iterator<Item = u64>) -> Vec<Value> {
 
 #[tokio::test]
 async fn a_body_is_filled_in_and_keeps_the_kinds_of_its_values() {
-    let f = Fixture::new(|asked, _| Reply::json(json!([{ "method": asked.method, "of": asked.header("content-type"), "body": asked.body }]))).await;
+    let f = Fixture::new(|asked, _| {
+        Reply::json(json!([{ "method": asked.method, "of": asked.header("content-type"), "body": asked.body }]))
+    })
+    .await;
     let columns = ["method string", "of string", "body string"];
     let bodies = [
         json!({ "json": { "id": "{{ each.id }}", "n": "{{ params.n }}", "text": "n is {{ params.n }}", "in": [{ "deep": "{{ each.id | upper }}" }], "fixed": 1 } }),
@@ -24,7 +27,11 @@ async fn a_body_is_filled_in_and_keeps_the_kinds_of_its_values() {
     let mut all = Vec::new();
     for mut body in bodies {
         body["post"] = json!("/search");
-        let mut request = for_each(request(json!({ "request": body, "records": "$[*]" }), &columns), "label", &["a b"]);
+        let mut request = for_each(
+            request(json!({ "request": body, "records": "$[*]" }), &columns),
+            "label",
+            &["a b"],
+        );
         request.params.insert("n".into(), json!(7));
         all.push(f.read(request).await);
     }
@@ -52,9 +59,20 @@ async fn a_body_that_cannot_be_is_refused_before_anything_is_asked() {
         all.push(f.read(for_each(request(copy, &["id string"]), "id", &["a"])).await);
     }
     assert_eq!(all[0], "error invalid: a request with `get` has no body");
-    assert_eq!(all[1], "error invalid: `request` wants at most one of json, form and graphql");
-    assert!(all[2].starts_with("error invalid: `{{ each.id ` cannot be read"), "{}", all[2]);
-    assert!(all[3].starts_with("0 failed invalid: the template cannot be filled in"), "{}", all[3]);
+    assert_eq!(
+        all[1],
+        "error invalid: `request` wants at most one of json, form and graphql"
+    );
+    assert!(
+        all[2].starts_with("error invalid: `{{ each.id ` cannot be read"),
+        "{}",
+        all[2]
+    );
+    assert!(
+        all[3].starts_with("0 failed invalid: the template cannot be filled in"),
+        "{}",
+        all[3]
+    );
     assert_eq!(f.server.asked().len(), 0);
 }
 
@@ -62,7 +80,9 @@ async fn a_body_that_cannot_be_is_refused_before_anything_is_asked() {
 fn orders(asked: &Asked, _: usize) -> Reply {
     let body = parsed(asked);
     let first = body["variables"]["first"].as_u64().unwrap_or(2);
-    let from = body["variables"]["after"].as_str().map_or(0, |a| a.parse::<u64>().unwrap());
+    let from = body["variables"]["after"]
+        .as_str()
+        .map_or(0, |a| a.parse::<u64>().unwrap());
     let to = (from + first).min(7);
     let page = json!({ "hasNextPage": to < 7, "endCursor": to.to_string() });
     Reply::json(json!({ "data": { "orders": { "nodes": rows_of(from..to), "pageInfo": page } } }))
@@ -84,23 +104,39 @@ async fn the_cursor_of_graphql_goes_into_its_variables() {
     let f = Fixture::new(orders).await;
     let text = f.read(request(graphql(), &["n int64"])).await;
     assert_eq!(text, "0: 0\n0: 1\n0: 2\n0: 3\n0: 4\n0: 5\n0: 6\n0 done");
-    let variables: Vec<Value> = f.server.asked().iter().map(|a| parsed(a)["variables"].clone()).collect();
+    let variables: Vec<Value> = f
+        .server
+        .asked()
+        .iter()
+        .map(|a| parsed(a)["variables"].clone())
+        .collect();
     assert_eq!(
         variables,
-        [json!({ "shop": 1, "first": 3 }), json!({ "shop": 1, "first": 3, "after": "3" }), json!({ "shop": 1, "first": 3, "after": "6" })]
+        [
+            json!({ "shop": 1, "first": 3 }),
+            json!({ "shop": 1, "first": 3, "after": "3" }),
+            json!({ "shop": 1, "first": 3, "after": "6" })
+        ]
     );
 }
 
 #[tokio::test]
 async fn errors_inside_a_success_fail_the_slice_or_mean_what_a_rule_says() {
     let answer = |_: &Asked, n| match n {
-        0 => Reply::json(json!({ "data": { "orders": { "nodes": [{ "n": 1 }] } }, "errors": [{ "message": "THROTTLED of hush-hush" }] })),
-        _ => Reply::json(json!({ "data": { "orders": { "nodes": [{ "n": 2 }], "pageInfo": { "hasNextPage": false, "endCursor": null } } }, "errors": [] })),
+        0 => Reply::json(
+            json!({ "data": { "orders": { "nodes": [{ "n": 1 }] } }, "errors": [{ "message": "THROTTLED of hush-hush" }] }),
+        ),
+        _ => Reply::json(
+            json!({ "data": { "orders": { "nodes": [{ "n": 2 }], "pageInfo": { "hasNextPage": false, "endCursor": null } } }, "errors": [] }),
+        ),
     };
     let auth = json!({ "bearer": { "token": "hush-hush" } });
     let f = Fixture::new(answer).await.with("auth", auth.clone());
     let text = f.read(request(graphql(), &["n int64"])).await;
-    assert_eq!(text, "0 failed bad_data[SG0390]: the query of GraphQL failed: THROTTLED of ***");
+    assert_eq!(
+        text,
+        "0 failed bad_data[SG0390]: the query of GraphQL failed: THROTTLED of ***"
+    );
     let f = Fixture::new(answer).await.with("auth", auth);
     let mut copy = graphql();
     copy["errors"] = json!([{ "status": 200, "body": "THROTTLED", "then": "retry" }]);
@@ -118,9 +154,16 @@ async fn a_cursor_that_comes_again_ends_the_slice() {
     })
     .await;
     let mut copy = graphql();
-    copy["paginate"]["cursor"].as_object_mut().unwrap().retain(|key, _| key != "size" && key != "size_param");
+    copy["paginate"]["cursor"]
+        .as_object_mut()
+        .unwrap()
+        .retain(|key, _| key != "size" && key != "size_param");
     let text = f.read(request(copy, &["n int64"])).await;
-    assert_eq!(text.lines().last(), Some("0 failed bad_data[SG0301]: the pages go in circles (pages: 3)"), "{text}");
+    assert_eq!(
+        text.lines().last(),
+        Some("0 failed bad_data[SG0301]: the pages go in circles (pages: 3)"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -132,7 +175,10 @@ async fn headers_tell_the_next_page() {
             0 | 1 => {
                 let next = format!("/v1{}?p={}", asked.path.trim_start_matches("/v1"), at + 1);
                 let link = format!("</v1/x?p=0>; rel=\"first\", <{next}>; title=\"a, b\"; rel=\"next last\"");
-                reply.header("link", link).header("x-next", next).header("x-mark", at + 1)
+                reply
+                    .header("link", link)
+                    .header("x-next", next)
+                    .header("x-mark", at + 1)
             }
             _ => reply.header("link", "</v1/x?p=0>; rel=first"),
         }
@@ -144,7 +190,11 @@ async fn headers_tell_the_next_page() {
         json!({ "cursor": { "param": "p", "path": { "header": "X-Mark" } } }),
     ] {
         let copy = json!({ "request": { "get": "/x" }, "paginate": paginate, "records": "$[*]" });
-        assert_eq!(f.read(request(copy, &["n int64"])).await, "0: 0\n0: 1\n0: 2\n0 done", "{paginate}");
+        assert_eq!(
+            f.read(request(copy, &["n int64"])).await,
+            "0: 0\n0: 1\n0: 2\n0 done",
+            "{paginate}"
+        );
     }
     assert_eq!(f.server.asked().len(), 9);
 }
@@ -168,7 +218,10 @@ fn capped(cap: u64) -> impl Fn(&Asked, usize) -> Reply {
 async fn the_last_record_says_where_the_next_page_begins() {
     for (last, asked) in [
         (json!({ "param": "after", "path": "$.n" }), 6),
-        (json!({ "param": "after", "path": "$.n", "size_param": "limit", "size": 4 }), 3),
+        (
+            json!({ "param": "after", "path": "$.n", "size_param": "limit", "size": 4 }),
+            3,
+        ),
         (json!({ "param": "after", "path": "$.n", "has_more": "$.more" }), 5),
     ] {
         let f = Fixture::new(capped(100)).await;
@@ -180,7 +233,10 @@ async fn the_last_record_says_where_the_next_page_begins() {
     let f = Fixture::new(capped(100)).await;
     let copy = json!({ "request": { "get": "/x" }, "paginate": { "last_record": { "param": "after", "path": "$.id" } }, "records": "$.items[*]" });
     let text = f.read(request(copy, &["n int64"])).await;
-    assert_eq!(text, "0 failed bad_data: the value of the last record cannot be used: null");
+    assert_eq!(
+        text,
+        "0 failed bad_data: the value of the last record cannot be used: null"
+    );
 }
 
 #[tokio::test]
@@ -205,7 +261,11 @@ async fn a_number_of_pages_and_a_word_for_more_are_believed_over_a_short_page() 
         let f = Fixture::new(move |asked, n| {
             let limit = asked.param("limit").map_or(2, |v| v.parse::<u64>().unwrap());
             // One page is empty, and not the last.
-            let items = if n == 1 { Vec::new() } else { rows_of(n as u64 * 10..n as u64 * 10 + 1) };
+            let items = if n == 1 {
+                Vec::new()
+            } else {
+                rows_of(n as u64 * 10..n as u64 * 10 + 1)
+            };
             Reply::json(json!({ "items": items, "more": n < 4, "pages": 9u64.div_ceil(limit) }))
         })
         .await;
@@ -232,23 +292,42 @@ async fn a_page_that_is_too_much_for_the_server_is_asked_for_with_fewer_records(
     let reduce = json!({ "status": 500, "body": "too complex" });
     let mut all = Vec::new();
     for (request_of, paginate) in [
-        (json!({ "get": "/x" }), json!({ "offset": { "limit": 8 }, "reduce": reduce })),
-        (json!({ "get": "/x" }), json!({ "page": { "start": 0, "size_param": "size", "size": 8 }, "reduce": reduce })),
-        (json!({ "post": "/x", "json": {} }), json!({ "offset": { "limit": 8, "in": "body" }, "reduce": reduce })),
+        (
+            json!({ "get": "/x" }),
+            json!({ "offset": { "limit": 8 }, "reduce": reduce }),
+        ),
+        (
+            json!({ "get": "/x" }),
+            json!({ "page": { "start": 0, "size_param": "size", "size": 8 }, "reduce": reduce }),
+        ),
+        (
+            json!({ "post": "/x", "json": {} }),
+            json!({ "offset": { "limit": 8, "in": "body" }, "reduce": reduce }),
+        ),
     ] {
         let f = Fixture::new(server).await;
         let copy = json!({ "request": request_of, "paginate": paginate, "records": "$.items[*]" });
         let text = f.read(request(copy, &["n int64"])).await;
-        assert_eq!(text, "0: 0\n0: 1\n0: 2\n0: 3\n0: 4\n0: 5\n0: 6\n0: 7\n0: 8\n0: 9\n0 done", "{paginate}");
+        assert_eq!(
+            text, "0: 0\n0: 1\n0: 2\n0: 3\n0: 4\n0: 5\n0: 6\n0: 7\n0: 8\n0: 9\n0 done",
+            "{paginate}"
+        );
         all.push(f.server.asked().len());
     }
-    assert_eq!(all, [8, 8, 8], "two that were too much, five full ones, and an empty one");
+    assert_eq!(
+        all,
+        [8, 8, 8],
+        "two that were too much, five full ones, and an empty one"
+    );
     // Where it cannot be less, it is what it is.
     let f = Fixture::new(|_, _| Reply::status(500, "query too complex")).await;
     let paginate = json!({ "offset": { "limit": 4 }, "reduce": { "status": 500, "least": 2 } });
     let copy = json!({ "request": { "get": "/x" }, "paginate": paginate, "records": "$.items[*]" });
     let text = f.read(request(copy, &["n int64"])).await;
-    assert!(text.starts_with("0 parked: the server has trouble: status 500"), "{text}");
+    assert!(
+        text.starts_with("0 parked: the server has trouble: status 500"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -262,10 +341,14 @@ async fn a_reduction_in_the_middle_neither_loses_a_record_nor_gives_one_twice() 
         let f = Fixture::new(|asked, n| {
             let number = |name: &str| asked.param(name).map(|v| v.parse::<u64>().unwrap());
             let limit = number("limit").unwrap();
-            let from = number("offset").or(number("page").map(|p| (p - 1) * limit)).or(number("after").map(|a| a + 1));
+            let from = number("offset")
+                .or(number("page").map(|p| (p - 1) * limit))
+                .or(number("after").map(|a| a + 1));
             match n > 0 && limit > 2 {
                 true => Reply::status(413, ""),
-                false => Reply::json(json!({ "items": rows_of(from.unwrap_or(0).min(15)..(from.unwrap_or(0) + limit).min(15)) })),
+                false => Reply::json(
+                    json!({ "items": rows_of(from.unwrap_or(0).min(15)..(from.unwrap_or(0) + limit).min(15)) }),
+                ),
             }
         })
         .await;

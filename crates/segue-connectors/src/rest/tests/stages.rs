@@ -10,7 +10,10 @@ fn shops(asked: &Asked, _: usize) -> Reply {
     let page: u64 = asked.param("page").map_or(1, |p| p.parse().unwrap());
     match path.as_slice() {
         ["shops"] => {
-            let all = [json!([{ "id": "a", "n": 1 }, { "id": "b/c", "n": 2 }]), json!([{ "id": "d", "n": 3 }])];
+            let all = [
+                json!([{ "id": "a", "n": 1 }, { "id": "b/c", "n": 2 }]),
+                json!([{ "id": "d", "n": 3 }]),
+            ];
             Reply::json(json!({ "shops": all[page as usize - 1], "pages": 2 }))
         }
         ["shops", shop, "orders"] => {
@@ -23,7 +26,9 @@ fn shops(asked: &Asked, _: usize) -> Reply {
         }
         ["items"] => {
             let orders = asked.param("orders").unwrap().replace("%7C", "|");
-            let items = orders.split('|').flat_map(|o| [json!({ "order": o, "n": 1 }), json!({ "order": o, "n": 2 })]);
+            let items = orders
+                .split('|')
+                .flat_map(|o| [json!({ "order": o, "n": 1 }), json!({ "order": o, "n": 2 })]);
             Reply::json(Value::Array(items.collect()))
         }
         other => Reply::status(404, &other.join("/")),
@@ -49,7 +54,11 @@ async fn each_parent_of_each_level_has_its_request_and_its_pages() {
         "request": { "get": "/items", "query": { "orders": "{{ parent.order }}" } },
         "records": "$[*]",
     });
-    let columns = ["shop string = {{ parent.shop }} {{ parent.size }}", "order string", "n int32"];
+    let columns = [
+        "shop string = {{ parent.shop }} {{ parent.size }}",
+        "order string",
+        "n int32",
+    ];
     let text = f.read(request(copy, &columns)).await;
     assert_eq!(
         text,
@@ -97,11 +106,31 @@ async fn what_goes_wrong_with_a_parent_is_its_slices() {
         _ => Reply::json(json!([{ "n": 1 }])),
     };
     let f = Fixture::new(answer).await;
-    let text = f.read(for_each(request(copy(json!({ "id": "$.id" })), &["n int64"]), "label", &["gone", "none", "ok"])).await;
-    assert_eq!(text, "0 failed not_found: the server does not know this: status 404 (answer: no such)\n1 done\n2: 1\n2 done");
-    let text = f.read(for_each(request(copy(json!({ "id": "$.key" })), &["n int64"]), "label", &["ok"])).await;
-    assert_eq!(text, "0 failed bad_data: a record of a parent lacks `id` (record: {\"id\":1})");
-    let text = f.read(for_each(request(copy(json!({})), &["n int64"]), "label", &["ok"])).await;
+    let text = f
+        .read(for_each(
+            request(copy(json!({ "id": "$.id" })), &["n int64"]),
+            "label",
+            &["gone", "none", "ok"],
+        ))
+        .await;
+    assert_eq!(
+        text,
+        "0 failed not_found: the server does not know this: status 404 (answer: no such)\n1 done\n2: 1\n2 done"
+    );
+    let text = f
+        .read(for_each(
+            request(copy(json!({ "id": "$.key" })), &["n int64"]),
+            "label",
+            &["ok"],
+        ))
+        .await;
+    assert_eq!(
+        text,
+        "0 failed bad_data: a record of a parent lacks `id` (record: {\"id\":1})"
+    );
+    let text = f
+        .read(for_each(request(copy(json!({})), &["n int64"]), "label", &["ok"]))
+        .await;
     assert_eq!(text, "error invalid: a parent takes nothing from its records");
 }
 
@@ -124,7 +153,10 @@ async fn windows_are_asked_one_after_the_other_each_with_its_pages() {
         text,
         "0: 2026-10-30 1 2026-10-30\n0: 2026-10-30 2 2026-10-30\n0: 2026-10-31 1 2026-10-31\n0: 2026-10-31 2 2026-10-31\n0: 2026-11-01 1 2026-11-01\n0: 2026-11-01 2 2026-11-01\n0 done"
     );
-    assert_eq!(f.asked().lines().next(), Some("/x?from=2026-10-30&to=2026-10-30&page=1"));
+    assert_eq!(
+        f.asked().lines().next(),
+        Some("/x?from=2026-10-30&to=2026-10-30&page=1")
+    );
 }
 
 #[tokio::test]
@@ -135,7 +167,12 @@ async fn a_short_page_within_a_window_is_not_passed_over() {
         "paginate": { "offset": { "limit": 5 } }, "records": "$.items[*]",
     });
     let text = f.read(request(copy, &["n int64"])).await;
-    assert!(text.ends_with("0 failed bad_data: a short page ended the reading, and there is more: the answer says `has_more`"), "{text}");
+    assert!(
+        text.ends_with(
+            "0 failed bad_data: a short page ended the reading, and there is more: the answer says `has_more`"
+        ),
+        "{text}"
+    );
     assert_eq!(f.server.asked().len(), 1);
 }
 
@@ -159,15 +196,24 @@ fn position(text: &str) -> Value {
 
 #[tokio::test]
 async fn what_is_older_than_the_last_read_is_left_out_where_the_server_cannot() {
-    let records = Arc::new(Mutex::new(json!([{ "id": 1, "at": "2026-10-01T00:00:00Z" }, { "id": 2, "at": "2026-10-02T00:00:00Z" }])));
+    let records = Arc::new(Mutex::new(
+        json!([{ "id": 1, "at": "2026-10-01T00:00:00Z" }, { "id": 2, "at": "2026-10-02T00:00:00Z" }]),
+    ));
     let held = records.clone();
     let f = Fixture::new(move |_, _| Reply::json(held.lock().clone())).await;
     let copy = json!({ "request": { "get": "/x" }, "records": "$[*]", "position": {} });
     let text = f.read(onward(copy.clone(), None)).await;
     let first = position(&text);
-    assert_eq!(text, format!("0: 1 2026-10-01T00:00:00Z\n0: 2 2026-10-02T00:00:00Z\nposition {first}\n0 done"));
+    assert_eq!(
+        text,
+        format!("0: 1 2026-10-01T00:00:00Z\n0: 2 2026-10-02T00:00:00Z\nposition {first}\n0 done")
+    );
     let late = json!({ "id": 4, "at": "2026-10-01T12:00:00Z" });
-    records.lock().as_array_mut().unwrap().extend([json!({ "id": 3, "at": "2026-10-03T00:00:00Z" }), late]);
+    records
+        .lock()
+        .as_array_mut()
+        .unwrap()
+        .extend([json!({ "id": 3, "at": "2026-10-03T00:00:00Z" }), late]);
     let text = f.read(onward(copy.clone(), Some(first.clone()))).await;
     let rows: Vec<&str> = text.lines().filter(|l| l.starts_with("0: ")).collect();
     assert_eq!(rows, ["0: 2 2026-10-02T00:00:00Z", "0: 3 2026-10-03T00:00:00Z"]);
@@ -179,7 +225,10 @@ async fn what_is_older_than_the_last_read_is_left_out_where_the_server_cannot() 
 
 #[tokio::test]
 async fn the_server_is_told_where_the_last_read_ended() {
-    let f = Fixture::new(|asked, _| Reply::json(json!([{ "id": 1, "at": asked.param("since").unwrap().replace("%3A", ":") }]))).await;
+    let f = Fixture::new(|asked, _| {
+        Reply::json(json!([{ "id": 1, "at": asked.param("since").unwrap().replace("%3A", ":") }]))
+    })
+    .await;
     let copy = json!({
         "request": { "get": "/x", "query": { "since": "{{ position.value | default('2026-01-01T00:00:00Z') }}" } },
         "records": "$[*]", "position": {},
@@ -188,12 +237,18 @@ async fn the_server_is_told_where_the_last_read_ended() {
     let from = position(&text);
     let from = json!({ "column": "at", "at": { "time": from["at"]["time"].as_i64().unwrap() + 1_000_000 } });
     f.read(onward(copy, Some(from))).await;
-    assert_eq!(f.asked(), "/x?since=2026-01-01T00%3A00%3A00Z\n/x?since=2026-01-01T00%3A00%3A01Z");
+    assert_eq!(
+        f.asked(),
+        "/x?since=2026-01-01T00%3A00%3A00Z\n/x?since=2026-01-01T00%3A00%3A01Z"
+    );
 }
 
 #[tokio::test]
 async fn windows_begin_where_the_last_read_ended() {
-    let f = Fixture::new(|asked, _| Reply::json(json!([{ "id": 1, "at": format!("{}T06:00:00Z", asked.param("from").unwrap()) }]))).await;
+    let f = Fixture::new(|asked, _| {
+        Reply::json(json!([{ "id": 1, "at": format!("{}T06:00:00Z", asked.param("from").unwrap()) }]))
+    })
+    .await;
     let copy = json!({
         "windows": { "start": "2026-10-29", "step": "1d", "format": "date" },
         "request": { "get": "/x", "query": { "from": "{{ window.from }}" } }, "records": "$[*]", "position": {},
@@ -203,7 +258,10 @@ async fn windows_begin_where_the_last_read_ended() {
     assert_eq!(f.server.asked().len(), 4);
     f.clock.advance(Duration::from_secs(86_400));
     f.read(onward(copy, Some(from))).await;
-    assert_eq!(f.asked().lines().skip(4).collect::<Vec<_>>(), ["/x?from=2026-11-01", "/x?from=2026-11-02"]);
+    assert_eq!(
+        f.asked().lines().skip(4).collect::<Vec<_>>(),
+        ["/x?from=2026-11-01", "/x?from=2026-11-02"]
+    );
 }
 
 #[tokio::test]
@@ -218,7 +276,10 @@ async fn a_feed_that_has_the_newest_first_is_not_read_to_its_end() {
     let copy = json!({ "request": { "get": "/x" }, "paginate": paged(), "records": "$.items[*]", "position": {}, "newest_first": true });
     let day = |d: i64| json!({ "column": "at", "at": { "time": (20_376 + d) * 86_400_000_000i64 } });
     // 2026-10-15: the first page has 18 and 17, the second 16 and 15, the third nothing new.
-    assert_eq!("2026-10-15T00:00:00Z".parse::<jiff::Timestamp>().unwrap().as_second(), (20_376 + 365) * 86_400);
+    assert_eq!(
+        "2026-10-15T00:00:00Z".parse::<jiff::Timestamp>().unwrap().as_second(),
+        (20_376 + 365) * 86_400
+    );
     let text = f.read(onward(copy.clone(), Some(day(365)))).await;
     assert_eq!(text.lines().filter(|l| l.starts_with("0: ")).count(), 4, "{text}");
     assert!(text.ends_with("0 done"));
@@ -226,7 +287,10 @@ async fn a_feed_that_has_the_newest_first_is_not_read_to_its_end() {
     let mut alone = copy;
     alone.as_object_mut().unwrap().remove("position");
     let text = f.read(request(alone, &["id int64"])).await;
-    assert_eq!(text, "error invalid: `newest_first` says something of a read by `position` only");
+    assert_eq!(
+        text,
+        "error invalid: `newest_first` says something of a read by `position` only"
+    );
 }
 
 /// A server of exports: ready after so many looks, in two files.
@@ -240,7 +304,9 @@ fn exports(looks: usize, end: &'static str) -> impl Fn(&Asked, usize) -> Reply +
                 false => Reply::json(json!({ "state": "RUNNING" })),
                 true => {
                     let host = asked.header("host").unwrap();
-                    Reply::json(json!({ "state": end, "files": [{ "url": format!("http://{host}/v1/files/1") }, { "url": "/v1/files/2" }] }))
+                    Reply::json(
+                        json!({ "state": end, "files": [{ "url": format!("http://{host}/v1/files/1") }, { "url": "/v1/files/2" }] }),
+                    )
                 }
             }
         }
@@ -266,11 +332,29 @@ fn export() -> Value {
 #[tokio::test]
 async fn an_export_is_waited_for_downloaded_and_removed() {
     let f = Fixture::new(exports(2, "READY")).await;
-    let text = f.read(request(export(), &["n int64", "job string = {{ job.id }}"])).await;
+    let text = f
+        .read(request(export(), &["n int64", "job string = {{ job.id }}"]))
+        .await;
     assert_eq!(text, "0: 1 j 1\n0: 9 j 1\n0: 2 j 1\n0: 9 j 1\n0 done");
-    let asked: Vec<String> = f.server.asked().iter().map(|a| format!("{} {}", a.method, a.path.trim_start_matches("/v1"))).collect();
+    let asked: Vec<String> = f
+        .server
+        .asked()
+        .iter()
+        .map(|a| format!("{} {}", a.method, a.path.trim_start_matches("/v1")))
+        .collect();
     let look = "GET /exports/j%201";
-    assert_eq!(asked, ["POST /exports", look, look, look, "GET /files/1", "GET /files/2", "DELETE /exports/j%201"]);
+    assert_eq!(
+        asked,
+        [
+            "POST /exports",
+            look,
+            look,
+            look,
+            "GET /files/1",
+            "GET /files/2",
+            "DELETE /exports/j%201"
+        ]
+    );
     assert_eq!(f.clock.slept(), [Duration::from_secs(10); 2]);
     // By a path instead, large ones on disk.
     let f = Fixture::new(exports(0, "READY")).await;
@@ -283,8 +367,16 @@ async fn an_export_is_waited_for_downloaded_and_removed() {
 #[tokio::test]
 async fn an_export_that_fails_or_is_slow_leaves_nothing_on_the_server() {
     for (looks, end, told) in [
-        (1, "FAILED", "0 failed bad_data[SG0393]: the server could not prepare the export: it is `FAILED`"),
-        (100, "READY", "0 parked: the export is not ready after 60 s: its status is `RUNNING`"),
+        (
+            1,
+            "FAILED",
+            "0 failed bad_data[SG0393]: the server could not prepare the export: it is `FAILED`",
+        ),
+        (
+            100,
+            "READY",
+            "0 parked: the export is not ready after 60 s: its status is `RUNNING`",
+        ),
     ] {
         let f = Fixture::new(exports(looks, end)).await;
         assert_eq!(f.read(request(export(), &["n int64"])).await, told);
@@ -305,6 +397,9 @@ async fn an_export_that_fails_or_is_slow_leaves_nothing_on_the_server() {
     );
     let f = Fixture::new(|_, _| Reply::json(json!({ "error": "busy" }))).await;
     let text = f.read(request(export(), &["n int64"])).await;
-    assert_eq!(text, "0 failed bad_data[SG0393]: the answer that begins the export lacks `id`");
+    assert_eq!(
+        text,
+        "0 failed bad_data[SG0393]: the answer that begins the export lacks `id`"
+    );
     assert_eq!(f.server.asked().len(), 1, "there is nothing to remove");
 }

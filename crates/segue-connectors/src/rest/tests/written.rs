@@ -26,7 +26,10 @@ fn wrong(connection: &str, copy: &str) -> String {
 }
 
 fn copied(copy: &str) -> String {
-    wrong("", &format!("{copy}  columns: {{ id: {{ type: string }}, at: {{ type: timestamp }} }}\n"))
+    wrong(
+        "",
+        &format!("{copy}  columns: {{ id: {{ type: string }}, at: {{ type: timestamp }} }}\n"),
+    )
 }
 
 const PLAIN: &str = "  request: { get: /x }\n  records: $.x[*]\n";
@@ -44,7 +47,8 @@ fn everything_that_there_is_can_be_written() {
     ] {
         assert_eq!(wrong(&format!("auth: {auth}\n"), PLAIN), "", "{auth}");
     }
-    let limits = "limits: { quotas: [ { name: search, rate: 5/d, paths: [\"/s*\"] } ] }\nallowed_hosts: [\"*.example.com\"]\n";
+    let limits =
+        "limits: { quotas: [ { name: search, rate: 5/d, paths: [\"/s*\"] } ] }\nallowed_hosts: [\"*.example.com\"]\n";
     assert_eq!(wrong(limits, PLAIN), "");
     for copy in [
         "  request: { post: /x, json: { a: [1, \"{{ params.n }}\"] } }\n  records: $.x[*]\nparams: { n: { type: string } }\n",
@@ -56,7 +60,9 @@ fn everything_that_there_is_can_be_written() {
     ] {
         assert_eq!(wrong("", copy), "", "{copy}");
     }
-    let onward = format!("{PLAIN}  newest_first: true\n  position: {{ column: at, lag: 1h }}\n  columns: {{ id: {{ type: string }}, at: {{ type: timestamp }} }}\nwrite: {{ mode: merge, key: [id] }}\n");
+    let onward = format!(
+        "{PLAIN}  newest_first: true\n  position: {{ column: at, lag: 1h }}\n  columns: {{ id: {{ type: string }}, at: {{ type: timestamp }} }}\nwrite: {{ mode: merge, key: [id] }}\n"
+    );
     assert_eq!(wrong("", &onward), "");
 }
 
