@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// One file of what was packed; the only one, where nothing was.
-pub type Member = BufReader<Limited<Box<dyn Read + Send>>>;
+pub type Member = BufReader<Limited<Box<dyn Read + Send + Sync>>>;
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const ZIP: [u8; 4] = *b"PK\x03\x04";
@@ -27,13 +27,13 @@ pub fn is_packed(bytes: &[u8]) -> bool {
 ///
 /// # Errors
 /// `BadData` for a zip that cannot be read; `Unavailable` for one that was cut off.
-pub fn members<S: Read + Seek + Anew + Send + 'static>(
+pub fn members<S: Read + Seek + Anew + Send + Sync + 'static>(
     mut source: S,
     wanted: Option<&glob::Pattern>,
     most: u64,
 ) -> Result<Vec<Member>> {
     let left = Arc::new(AtomicU64::new(most));
-    let member = |inner: Box<dyn Read + Send>| {
+    let member = |inner: Box<dyn Read + Send + Sync>| {
         BufReader::with_capacity(
             64 << 10,
             Limited {
@@ -62,7 +62,7 @@ pub fn members<S: Read + Seek + Anew + Send + 'static>(
         let begin = entry.data(&mut file)?;
         file.seek(SeekFrom::Start(begin)).map_err(failed)?;
         let packed = file.take(entry.packed);
-        let inner: Box<dyn Read + Send> = match entry.method {
+        let inner: Box<dyn Read + Send + Sync> = match entry.method {
             0 => Box::new(packed),
             8 => Box::new(DeflateDecoder::new(packed)),
             other => {
