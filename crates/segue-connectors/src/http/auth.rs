@@ -1,5 +1,6 @@
 //! Who asks: credentials, and a token or a session that is renewed by one for all.
 
+mod jwt;
 mod login;
 mod oauth2;
 mod rotation;
@@ -8,6 +9,9 @@ mod signer;
 use super::send::Outgoing;
 use super::{Http, Line, Redactor, retry};
 use jiff::Timestamp;
+#[cfg(test)]
+pub(crate) use jwt::tests::{KEY as TEST_KEY, claims as test_claims};
+pub use jwt::{Jwt, Key};
 pub use login::{Login, LoginBody, LoginStep, Take};
 pub use oauth2::{ClientAuth, Grant, Oauth2};
 use reqwest::header::{HeaderName, HeaderValue};

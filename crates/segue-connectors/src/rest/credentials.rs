@@ -82,6 +82,21 @@ fn oauth(oauth2: Oauth2) -> Result<auth::Oauth2> {
             scopes: written.scopes,
             params: written.token_params.into_iter().collect(),
         },
+        Oauth2::JwtBearer(written) => {
+            let audience = written.audience.unwrap_or_else(|| written.token_url.clone());
+            let key = auth::Key::read(written.private_key)?;
+            let mut jwt = auth::Jwt::new(key, written.issuer.clone(), audience);
+            (jwt.key_id, jwt.subject, jwt.scopes) = (written.key_id, written.subject, written.scopes);
+            auth::Oauth2 {
+                grant: auth::Grant::Jwt(Arc::new(jwt)),
+                token_url: token_url(&written.token_url)?,
+                client_id: written.issuer,
+                client_secret: None,
+                client_auth: auth::ClientAuth::default(),
+                scopes: Vec::new(),
+                params: written.token_params.into_iter().collect(),
+            }
+        }
         Oauth2::RefreshToken(written) => auth::Oauth2 {
             grant: auth::Grant::RefreshToken {
                 refresh_token: written.refresh_token,

@@ -1,6 +1,6 @@
 //! OAuth 2: asking for an access token.
 
-use super::{Carried, Token};
+use super::{Carried, Jwt, Token};
 use crate::http::{Http, Line, Redactor, retry, send, status_error};
 use base64::Engine;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
@@ -45,6 +45,8 @@ pub enum Grant {
         /// The one that the settings have: the first.
         refresh_token: Secret,
     },
+    /// What an account states and signs.
+    Jwt(Arc<Jwt>),
 }
 
 /// Where the application's id and secret are sent.
@@ -64,8 +66,10 @@ impl Oauth2 {
         if let Some(secret) = &self.client_secret {
             all.extend([secret.clone(), basic(&self.client_id, secret)]);
         }
-        if let Grant::RefreshToken { refresh_token } = &self.grant {
-            all.push(refresh_token.clone());
+        match &self.grant {
+            Grant::ClientCredentials => {}
+            Grant::RefreshToken { refresh_token } => all.push(refresh_token.clone()),
+            Grant::Jwt(jwt) => all.push(jwt.secret()),
         }
         all
     }
@@ -131,12 +135,20 @@ struct TokenAnswer {
 /// # Errors
 /// `Unauthenticated` when it is refused; what keeps the server from answering.
 pub(super) async fn ask(oauth2: &Oauth2, refresh_token: Option<&Secret>, wire: &Wire) -> Result<Granted> {
-    let mut form: Vec<(&str, String)> = match refresh_token {
-        Some(token) => vec![
+    let mut form: Vec<(&str, String)> = match (&oauth2.grant, refresh_token) {
+        (Grant::Jwt(jwt), _) => {
+            let assertion = jwt.assertion(wire.clock.now())?;
+            wire.redactor.hide(&assertion);
+            vec![
+                ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer".to_string()),
+                ("assertion", assertion.reveal().to_string()),
+            ]
+        }
+        (_, Some(token)) => vec![
             ("grant_type", "refresh_token".to_string()),
             ("refresh_token", token.reveal().to_string()),
         ],
-        None => vec![("grant_type", "client_credentials".to_string())],
+        (_, None) => vec![("grant_type", "client_credentials".to_string())],
     };
     if !oauth2.scopes.is_empty() {
         form.push(("scope", oauth2.scopes.join(" ")));
@@ -145,6 +157,8 @@ pub(super) async fn ask(oauth2: &Oauth2, refresh_token: Option<&Secret>, wire: &
     let token_url = &oauth2.token_url;
     let mut request = wire.client.post(token_url.clone());
     match (&oauth2.client_secret, oauth2.client_auth) {
+        // It says itself who asks.
+        _ if matches!(oauth2.grant, Grant::Jwt(_)) => {}
         (Some(secret), ClientAuth::Basic) => {
             let text = format!("Basic {}", basic(&oauth2.client_id, secret).reveal());
             let mut authorization = HeaderValue::from_str(&text)

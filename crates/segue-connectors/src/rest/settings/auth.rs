@@ -36,6 +36,8 @@ pub enum Oauth2 {
     /// For a person who signed in once, with the refresh token that came of it. Where the server gives another refresh token with each
     /// access token, the new one is kept in the state before it is used, and all processes use it.
     RefreshToken(RefreshToken),
+    /// For a service account, which states with its private key who it is (RFC 7523).
+    JwtBearer(JwtBearer),
 }
 
 /// A token for the application itself.
@@ -83,6 +85,36 @@ pub struct RefreshToken {
     #[serde(default)]
     pub client_auth: ClientAuth,
     /// What is asked for; without it, what was agreed to.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// What else the form that asks for a token has.
+    #[serde(default)]
+    pub token_params: BTreeMap<String, String>,
+}
+
+/// A token for a service account.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JwtBearer {
+    /// Where the token is had.
+    #[schemars(extend("format" = "url"))]
+    pub token_url: String,
+    /// The account (`iss`).
+    pub issuer: String,
+    /// Its private key: RSA, as PEM. It signs with RS256.
+    #[serde(deserialize_with = "secret")]
+    #[schemars(with = "String", extend("x-secret" = true))]
+    pub private_key: Secret,
+    /// The key's name (`kid`).
+    #[serde(default)]
+    pub key_id: Option<String>,
+    /// The person for whom it asks (`sub`), if it may.
+    #[serde(default)]
+    pub subject: Option<String>,
+    /// Whom it tells (`aud`); without it, `token_url`.
+    #[serde(default)]
+    pub audience: Option<String>,
+    /// What is asked for.
     #[serde(default)]
     pub scopes: Vec<String>,
     /// What else the form that asks for a token has.

@@ -248,6 +248,32 @@ async fn who_renews_a_token_is_waited_for_until_it_must_be_gone() {
     assert_eq!(state.lock().given, 1);
 }
 
+#[tokio::test]
+async fn a_service_account_states_who_it_is() {
+    let f = Fixture::new(|asked, _| match asked.path.as_str() {
+        "/token" => {
+            let form: std::collections::BTreeMap<String, String> = url::form_urlencoded::parse(asked.body.as_bytes())
+                .into_owned()
+                .collect();
+            assert_eq!(form["grant_type"], "urn:ietf:params:oauth:grant-type:jwt-bearer");
+            assert_eq!((form.len(), asked.header("authorization")), (2, None));
+            let claims = crate::http::auth::test_claims(&form["assertion"]);
+            Reply::json(json!({ "access_token": format!("for-{}", claims["iss"].as_str().unwrap()), "expires_in": 60 }))
+        }
+        _ => Reply::json(json!([{ "n": u64::from(asked.header("authorization") == Some("Bearer for-robot")) }])),
+    })
+    .await;
+    let token_url = format!("{}/token", f.server.url());
+    let auth = json!({ "oauth2": { "grant": "jwt_bearer", "token_url": token_url, "issuer": "robot", "private_key": crate::http::auth::TEST_KEY } });
+    let f = f.with("auth", auth);
+    assert_eq!(read(&f, &["a"]).await, "0: 1\n0 done");
+    let f = f.with("auth", json!({ "oauth2": { "grant": "jwt_bearer", "token_url": "http://h/t", "issuer": "robot", "private_key": "hush-hush" } }));
+    assert_eq!(
+        read(&f, &["a"]).await,
+        "error invalid: the private key of the connection is no RSA key in PEM"
+    );
+}
+
 fn login() -> Value {
     json!({ "login": {
         "secrets": { "password": "hush-hush" },

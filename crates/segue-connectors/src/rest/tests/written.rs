@@ -43,6 +43,7 @@ fn everything_that_there_is_can_be_written() {
         "{ aws_sigv4: { region: eu-central-1, service: s3, access_key_id: A, secret_access_key: \"${secret:P}\" } }",
         "{ oauth2: { grant: client_credentials, token_url: \"https://h/t\", client_id: a, client_secret: \"${secret:P}\" } }",
         "{ oauth2: { grant: refresh_token, token_url: \"https://h/t\", client_id: a, refresh_token: \"${secret:P}\" } }",
+        "{ oauth2: { grant: jwt_bearer, token_url: \"https://h/t\", issuer: a, private_key: \"${secret:P}\" } }",
         "{ login: { secrets: { p: \"${secret:P}\" }, steps: [ { post: /in, json: { p: \"{{ secret.p }}\" }, take: { t: $.t, c: { cookie: sid } } } ], headers: { X: \"{{ login.t }}\" } } }",
     ] {
         assert_eq!(wrong(&format!("auth: {auth}\n"), PLAIN), "", "{auth}");
