@@ -208,6 +208,12 @@ impl Plan {
         Some(error.hint("look at `request.graphql`; what passes by itself is asked again where a rule says so: `errors: [ { status: 200, body: THROTTLED, then: retry } ]`"))
     }
 
+    /// Whether a slice may be read from kept answers. Of what is asked in several turns nobody can tell which of them was the last, and what
+    /// was read onwards is not all there is.
+    pub fn may_be_replayed(&self) -> bool {
+        !self.has_turns() && self.onward.is_none()
+    }
+
     /// Whether kept answers themselves tell whether there are more.
     pub fn is_followed_by_what_is_kept(&self) -> bool {
         !self.paginator.is_told_by_header() && !self.form.has_parts()

@@ -271,7 +271,7 @@ impl Reading {
         let short = fetched.short.as_ref().filter(|_| !is_old && !self.has_enough(picked));
         if self.keep_pages && !fetched.kept {
             // One that is short is not the last: nobody may take what is kept for the whole.
-            let is_last = is_over && short.is_none();
+            let is_last = is_over && short.is_none() && self.plan.may_be_replayed();
             self.send(Read::Page {
                 slices: group.slices.clone(),
                 batch: fetched.to_batch(self, group, is_last)?,

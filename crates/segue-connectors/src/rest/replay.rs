@@ -92,9 +92,7 @@ impl Replay {
     fn begin(&self, kept: &Kept, reading: &Reading) -> Option<Current> {
         let keys: Vec<String> = serde_json::from_str(&kept.slices).ok()?;
         let members: Vec<usize> = keys.iter().filter_map(|k| self.by_key.get(k).copied()).collect();
-        // Of what is asked in several turns nobody can tell which of them was the last, and what was read onwards is not all there is.
-        let is_told = !reading.plan.has_turns() && reading.plan.onward.is_none();
-        if !is_told
+        if !reading.plan.may_be_replayed()
             || members.is_empty()
             || members.len() != keys.len()
             || members.iter().any(|m| self.done.contains(m))
