@@ -13,7 +13,7 @@ use crate::http::{Answer, Call, Got, Verdict, status_error};
 use crate::json::find::Found;
 use parking_lot::Mutex;
 use segue_core::source::{Read, Rejected};
-use segue_core::{Error, Kind, Result, Slice};
+use segue_core::{Error, Result, Slice};
 use std::sync::atomic::Ordering;
 use url::Url;
 

@@ -250,7 +250,8 @@ impl Tree {
                     false => Ok(value),
                 });
                 let value = value.map_err(|e| not_filled(&e, "body"))?;
-                serde_json::to_value(&value).map_err(|e| Error::bug("a value is no JSON").caused_by(e))?
+                as_json(&value)
+                    .ok_or_else(|| Error::new(Kind::Invalid, format!("`{expression}` is nothing that JSON has")))?
             }
             Tree::List(items) => Value::Array(items.iter().map(|i| i.filled(text, words)).collect::<Result<_>>()?),
             Tree::Object(fields) => {
@@ -426,6 +427,31 @@ fn filled(value: &Value) -> Filled {
         Value::Array(items) => Filled::from(items.iter().map(filled).collect::<Vec<_>>()),
         Value::Object(fields) => Filled::from_pairs(fields.iter().map(|(name, value)| (name.as_str(), filled(value)))),
     }
+}
+
+/// What a template sees as JSON; `None` for what JSON does not have.
+fn as_json(value: &Filled) -> Option<Value> {
+    use minijinja::value::ValueKind;
+    Some(match value.kind() {
+        ValueKind::None => Value::Null,
+        ValueKind::Bool => Value::Bool(value.is_true()),
+        ValueKind::Number => match (i64::try_from(value.clone()), u64::try_from(value.clone())) {
+            (Ok(whole), _) if value.is_integer() => whole.into(),
+            (_, Ok(whole)) if value.is_integer() => whole.into(),
+            _ => serde_json::Number::from_f64(f64::try_from(value.clone()).ok()?)?.into(),
+        },
+        ValueKind::String => Value::String(value.to_string()),
+        ValueKind::Seq | ValueKind::Iterable => {
+            let items = value.try_iter().ok()?;
+            Value::Array(items.map(|item| as_json(&item)).collect::<Option<_>>()?)
+        }
+        ValueKind::Map => {
+            let keys = value.try_iter().ok()?;
+            let field = |key: Filled| Some((key.to_string(), as_json(&value.get_item(&key).ok()?)?));
+            Value::Object(keys.map(field).collect::<Option<_>>()?)
+        }
+        _ => return None,
+    })
 }
 
 /// A plain JSON value as text.

@@ -4,11 +4,11 @@ use super::{At, Carried, Token};
 use crate::http::send::{Content, headers};
 use crate::http::{Http, Line, Redactor, retry, send, status_error};
 use crate::json::Path;
-use minijinja::{Environment, UndefinedBehavior};
+use minijinja::{Environment, UndefinedBehavior, Value as Words};
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, SET_COOKIE};
 use segue_core::{Ctx, Error, Kind, Result, Secret};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -138,16 +138,16 @@ impl Login {
         })
     }
 
-    fn words(&self, taken: &BTreeMap<String, Secret>) -> Value {
-        let secrets = self.secrets.iter().map(|(n, s)| (n.clone(), Value::from(s.reveal())));
-        let taken = taken.iter().map(|(n, s)| (n.clone(), Value::from(s.reveal())));
-        json!({ "secret": secrets.collect::<Map<_, _>>(), "login": taken.collect::<Map<_, _>>() })
+    fn words(&self, taken: &BTreeMap<String, Secret>) -> Words {
+        let secrets = Words::from_pairs(self.secrets.iter().map(|(n, s)| (n.as_str(), s.reveal())));
+        let taken = Words::from_pairs(taken.iter().map(|(n, s)| (n.as_str(), s.reveal())));
+        Words::from_pairs([("secret", secrets), ("login", taken)])
     }
 }
 
 impl LoginStep {
     /// Where it is asked. Another server than the API's is one that the settings name themselves, never an answer.
-    fn url(&self, base: &Url, words: &Value) -> Result<Url> {
+    fn url(&self, base: &Url, words: &Words) -> Result<Url> {
         let text = render(&self.target, words)?;
         let mut url = match text.starts_with("http://") || text.starts_with("https://") {
             true => Url::parse(&text),
@@ -206,7 +206,7 @@ fn lacks(name: &str, take: &Take) -> Error {
 }
 
 /// All texts of a JSON value filled in.
-fn filled(value: &Value, words: &Value) -> Result<Value> {
+fn filled(value: &Value, words: &Words) -> Result<Value> {
     Ok(match value {
         Value::String(text) => Value::String(render(text, words)?),
         Value::Array(items) => Value::Array(items.iter().map(|v| filled(v, words)).collect::<Result<_>>()?),
@@ -218,7 +218,7 @@ fn filled(value: &Value, words: &Value) -> Result<Value> {
     })
 }
 
-fn render(text: &str, words: &Value) -> Result<String> {
+fn render(text: &str, words: &Words) -> Result<String> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.render_str(text, words).map_err(|e| {

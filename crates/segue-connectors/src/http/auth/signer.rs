@@ -159,8 +159,6 @@ impl HmacSigner {
         ]);
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        // A text in many lines ends as it is written.
-        environment.set_keep_trailing_newline(true);
         let render = |text: &str, words: &BTreeMap<&str, String>| {
             environment.render_str(text, words).map_err(|e| {
                 let why = e.detail().map_or_else(|| e.kind().to_string(), str::to_string);
@@ -169,7 +167,11 @@ impl HmacSigner {
                 )
             })
         };
-        let message = render(&self.message, &words)?;
+        let mut message = render(&self.message, &words)?;
+        // A text in many lines ends as it is written.
+        if self.message.ends_with('\n') && !message.ends_with('\n') {
+            message.push('\n');
+        }
         let signature = hmac(self.algorithm, &self.key()?, message.as_bytes())?;
         let signature = match self.written {
             Written::Hex => hex(&signature),

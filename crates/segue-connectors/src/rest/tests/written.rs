@@ -6,18 +6,16 @@ use segue_spec::{Files, check};
 fn wrong(connection: &str, copy: &str) -> String {
     let connection = format!("connection: api\nkind: rest\nbase_url: https://api.example.com\n{connection}");
     let asset = format!("asset: raw.x\ncopy:\n  from: api\n{copy}");
-    let files: Files = [
+    let texts = [
         ("segue.yaml", "format: 1\nproject: shop\n"),
         ("connections/api.yaml", connection.as_str()),
         ("assets/x.yaml", asset.as_str()),
-    ]
-    .into_iter()
-    .map(|(path, text)| (path, text.as_bytes()))
-    .collect();
+    ];
+    let files: Files = texts.iter().map(|(path, text)| (*path, text.as_bytes())).collect();
     let (_, found) = check(&files, &crate::schemas());
     let one = |d: &segue_diag::Diagnostic| {
         let span = d.span.as_ref().unwrap();
-        let text = files.text(&span.file).unwrap();
+        let (_, text) = texts.iter().find(|(path, _)| *path == span.file).unwrap();
         let part = text[span.bytes.clone()].replace('\n', "\\n");
         let hint = d.hint.as_ref().map_or(String::new(), |h| format!(" — {h}"));
         format!("{} `{part}`: {}{hint}", d.code, d.message)
