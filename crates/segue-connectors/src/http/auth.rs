@@ -89,16 +89,15 @@ impl Credentials {
     pub fn hide(&self, redactor: &Redactor) {
         match self {
             Credentials::None => {}
-            Credentials::Fixed(carried) => {
-                redactor.hide(&carried.value);
-                // Of `Bearer TOKEN` the token alone is told by some servers.
-                if let Some((scheme, token)) = carried.value.reveal().split_once(' ') {
+            Credentials::Fixed(carried) => match carried.value.reveal().split_once(' ') {
+                // The word before it is no secret, and some servers tell the token alone.
+                Some(("Bearer", token)) => redactor.hide(&Secret::new(token)),
+                Some(("Basic", token)) => {
                     redactor.hide(&Secret::new(token));
-                    if let Some(password) = (scheme == "Basic").then(|| oauth2::password(token)).flatten() {
-                        redactor.hide(&password);
-                    }
+                    oauth2::password(token).iter().for_each(|p| redactor.hide(p));
                 }
-            }
+                _ => redactor.hide(&carried.value),
+            },
             Credentials::Signed(signer) => signer.secrets().iter().for_each(|s| redactor.hide(s)),
             Credentials::Oauth2(oauth2) => oauth2.secrets().iter().for_each(|s| redactor.hide(s)),
             Credentials::Login(login) => login.secrets.iter().for_each(|(_, s)| redactor.hide(s)),
