@@ -6,6 +6,7 @@ use crate::load::{Loaded, find, load};
 use crate::resolve::{References, redact};
 use crate::sources::ProjectSources;
 use crate::surroundings::Surroundings;
+use segue_connectors::Tape;
 use segue_core::sink::Sink;
 use segue_core::{Ctx, Error, Kind, Result};
 use segue_diag::{Diagnostic, LAKE_LOCATION, PROJECT_HAS_MISTAKES};
@@ -43,6 +44,7 @@ pub struct App {
     references: Arc<References>,
     secrets: Arc<Mutex<Vec<String>>>,
     holder: String,
+    tape: Option<Arc<Tape>>,
 }
 
 /// A project that cannot be worked with: what is wrong, and the files in which it stands.
@@ -155,6 +157,32 @@ impl App {
             references,
             secrets,
             holder,
+            tape: None,
+        })
+    }
+
+    /// The same system, whose web APIs are kept on record from now on, in this folder.
+    ///
+    /// # Errors
+    /// `Denied` where it cannot be written.
+    pub(crate) fn recording(&self, folder: &Path) -> Result<(App, Arc<Tape>)> {
+        let tape = Arc::new(Tape::record(folder, self.ctx.clock.now())?);
+        let app = App {
+            tape: Some(tape.clone()),
+            ..self.clone()
+        };
+        Ok((app, tape))
+    }
+
+    /// The same system, whose web APIs are not asked: answers come from the record in this folder, and secrets need not be known.
+    ///
+    /// # Errors
+    /// `NotFound` where there is no record.
+    pub fn replaying(&self, folder: &Path) -> Result<App> {
+        Ok(App {
+            tape: Some(Arc::new(Tape::replay(folder)?)),
+            references: Arc::new(self.references.without_secrets()),
+            ..self.clone()
         })
     }
 
@@ -236,9 +264,11 @@ impl App {
             segue_connectors::Deps {
                 connection: String::new(),
                 gate: Arc::new(self.store.clone()),
+                notes: Arc::new(self.store.clone()),
                 clock: self.ctx.clock.clone(),
                 project_dir: self.folder.clone(),
                 staging_dir: self.store.folder().join("staged"),
+                tape: self.tape.clone(),
             },
         )
     }

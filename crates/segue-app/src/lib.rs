@@ -46,6 +46,7 @@ pub use use_cases::lake::{lake_compact, lake_history, lake_vacuum};
 pub use use_cases::plan::{PlanReport, PlannedFamily, accept_source, apply, plan};
 pub use use_cases::preview::preview;
 pub use use_cases::quarantine::{quarantine_list, quarantine_show};
+pub use use_cases::record::{Recorded, record};
 pub use use_cases::resolve::{Meant, resolve};
 pub use use_cases::restore::{AsOf, Position, RestoreRequest, Restored, lake_restore};
 pub use use_cases::run::{BackfillPart, RunRequest, backfill_dry_run, resume, run};

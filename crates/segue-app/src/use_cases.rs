@@ -9,6 +9,7 @@ pub mod lake;
 pub mod plan;
 pub mod preview;
 pub mod quarantine;
+pub mod record;
 pub mod resolve;
 pub mod restore;
 pub mod run;

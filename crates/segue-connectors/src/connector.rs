@@ -1,7 +1,9 @@
 //! What a connector says about itself, and what it is given.
 
+use crate::http::tape::Tape;
 use futures::stream::{self, BoxStream, StreamExt};
 use segue_core::gate::Gate;
+use segue_core::notes::Notes;
 use segue_core::sink::Sink;
 use segue_core::source::{Read, Source};
 use segue_core::{Clock, Context, Error, Kind, Result};
@@ -54,12 +56,16 @@ pub struct Deps {
     pub connection: String,
     /// Rates and blocks that all processes share.
     pub gate: Arc<dyn Gate>,
+    /// What must outlast the process, such as a token that was renewed.
+    pub notes: Arc<dyn Notes>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// The project's folder: relative paths begin there.
     pub project_dir: PathBuf,
     /// Where what is staged for a target may lie; it outlives the process.
     pub staging_dir: PathBuf,
+    /// Where the answers of web APIs are kept, or come from.
+    pub tape: Option<Arc<Tape>>,
 }
 
 /// The keys of a connection file, without `connection` and `kind`, every `${…}` resolved. It never prints itself.

@@ -5,18 +5,26 @@ mod pacer;
 mod redact;
 mod retry;
 mod send;
+pub mod sign;
+pub mod spool;
+pub mod tape;
 
 use crate::connector::Deps;
 use auth::Credentials;
 use bytes::Bytes;
 use jiff::Timestamp;
-use pacer::Pacer;
+use pacer::{Pacer, Place};
 pub use redact::Redactor;
-use segue_core::gate::{Block, Gate, Rate};
+pub use reqwest::Method;
+use reqwest::header::HeaderMap;
+use segue_core::gate::{Block, Gate, Rate, key_below};
 use segue_core::{Clock, Ctx, Error, Kind, Result};
+pub use send::Content;
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tape::Tape;
 use tokio::sync::Semaphore;
 use url::Url;
 
@@ -33,6 +41,10 @@ pub struct HttpSettings {
     pub credentials: Credentials,
     /// The most requests in any window, of all processes together.
     pub rate: Option<Rate>,
+    /// What else limits them, each on its own.
+    pub quotas: Vec<Quota>,
+    /// Servers beside the base URL's that may be asked, without credentials: hosts, `*.` in front for those below one, a port behind.
+    pub allowed_hosts: Vec<String>,
     /// The most requests at once.
     pub concurrency: usize,
     /// The longest that one request waits when it is told to.
@@ -45,13 +57,30 @@ pub struct HttpSettings {
     pub max_body: u64,
 }
 
+/// A limit that some requests share, whichever asset they are of.
+#[derive(Clone, Debug)]
+pub struct Quota {
+    /// Its name.
+    pub name: String,
+    /// The most requests in any window, of all processes together.
+    pub rate: Rate,
+    /// The paths below the base URL that it is of; all, if there are none.
+    pub paths: Vec<glob::Pattern>,
+}
+
 /// One thing to ask.
 #[derive(Clone, Debug)]
 pub struct Call {
+    /// How.
+    pub method: Method,
     /// What is asked, without credentials.
     pub url: Url,
     /// Headers of this request.
     pub headers: Vec<(String, String)>,
+    /// What it holds.
+    pub body: Option<Content>,
+    /// The answer is written to disk where it is a success, and has no more than so many bytes.
+    pub on_disk: Option<u64>,
     /// Keys under which it may be blocked beside the connection's own, the narrowest last.
     pub keys: Vec<String>,
     /// The key that a long `Retry-After` blocks.
@@ -63,8 +92,12 @@ pub struct Call {
 pub struct Answer {
     /// The status.
     pub status: u16,
-    /// The body, unpacked.
+    /// Its headers; none of an answer that was kept.
+    pub headers: HeaderMap,
+    /// The body, unpacked; of one on disk its beginning.
     pub body: Bytes,
+    /// The body on disk.
+    pub file: Option<Arc<spool::Spooled>>,
     /// When it was asked.
     pub asked_at: Timestamp,
     /// What is said in `Retry-After`.
@@ -98,19 +131,25 @@ pub enum Got {
 /// A client for one connection. Its guarantees: credentials go to the base URL's origin alone; nothing that it says shows one; in no
 /// window more requests are sent than the rate allows, by all processes together; a body is never larger than the limit.
 pub struct Http {
-    settings: HttpSettings,
+    settings: Arc<HttpSettings>,
     credentials: auth::Provider,
     pacer: Option<Pacer>,
+    quotas: Vec<(String, Pacer)>,
     permits: Semaphore,
     gate: Arc<dyn Gate>,
     clock: Arc<dyn Clock>,
     redactor: Redactor,
+    staging: PathBuf,
+    connection: String,
+    tape: Option<Arc<Tape>>,
     known: parking_lot::Mutex<Known>,
 }
 
 /// The sockets of one reader, so that the work on them is done where the reader's own is, and counted with it.
 pub struct Line {
     client: reqwest::Client,
+    /// For other servers, which get neither headers nor credentials.
+    elsewhere: Option<reqwest::Client>,
     tokens: Option<reqwest::Client>,
 }
 
@@ -130,17 +169,26 @@ impl Http {
         send::headers(&settings.headers)?;
         let redactor = Redactor::default();
         settings.credentials.hide(&redactor);
-        let credentials = auth::Provider::new(settings.credentials.clone(), redactor.clone());
+        let credentials = auth::Provider::new(settings.credentials.clone(), redactor.clone(), deps.notes.clone());
         let pacer = settings.rate.map(|rate| Pacer::new(&settings.identity, rate, deps));
+        let quota = |quota: &Quota| {
+            let key = key_below(&settings.identity, &format!("quota {}", quota.name));
+            let pacer = Pacer::new(&key, quota.rate, deps);
+            (key, pacer)
+        };
         Ok(Http {
             credentials,
             pacer,
+            quotas: settings.quotas.iter().map(quota).collect(),
             permits: Semaphore::new(settings.concurrency.max(1)),
             gate: deps.gate.clone(),
             clock: deps.clock.clone(),
             redactor,
+            staging: deps.staging_dir.clone(),
+            connection: deps.connection.clone(),
+            tape: deps.tape.clone(),
             known: parking_lot::Mutex::default(),
-            settings,
+            settings: Arc::new(settings),
         })
     }
 
@@ -161,13 +209,31 @@ impl Http {
     pub fn line(&self) -> Result<Line> {
         let tls = |url: &Url| url.scheme() == "https";
         let tokens = match &self.settings.credentials {
-            Credentials::ClientCredentials { token_url, .. } => {
-                Some(send::client(&self.settings, &[], tls(token_url))?)
+            Credentials::Oauth2(oauth2) => Some(send::client(&self.settings, &[], tls(&oauth2.token_url))?),
+            Credentials::Login(login) => {
+                // A step may name a server of its own.
+                let elsewhere = login.steps.iter().any(|step| step.target.starts_with("https:"));
+                Some(send::client(
+                    &self.settings,
+                    &[],
+                    tls(&self.settings.base_url) || elsewhere,
+                )?)
             }
             _ => None,
         };
         let client = send::client(&self.settings, &self.settings.headers, tls(&self.settings.base_url))?;
-        Ok(Line { client, tokens })
+        let elsewhere = match self.settings.allowed_hosts.is_empty() {
+            true => None,
+            // A machine without certificates may ask other servers in the clear, where the API itself is asked so.
+            false => {
+                Some(send::client(&self.settings, &[], true).or_else(|_| send::client(&self.settings, &[], false))?)
+            }
+        };
+        Ok(Line {
+            client,
+            elsewhere,
+            tokens,
+        })
     }
 
     /// Asks, and asks again while it makes sense. A token that cannot be had is not asked for again here: that is done where it is fetched,
@@ -176,14 +242,43 @@ impl Http {
     /// # Errors
     /// `Cancelled`; `Unauthenticated` when no credentials can be had; what is wrong with the request itself. What may pass is
     /// [`Got::GaveUp`] or [`Got::Blocked`].
-    pub async fn get(
+    pub async fn ask(
         &self,
         line: &Line,
         call: &Call,
         judge: &(dyn Fn(&Answer) -> Verdict + Sync),
         ctx: &Ctx,
     ) -> Result<Got> {
-        ctx.or_cancelled(self.attempts(line, call, judge, ctx)).await
+        let Some(tape) = &self.tape else {
+            return ctx.or_cancelled(self.attempts(line, call, judge, ctx)).await;
+        };
+        if !tape.is_replay() {
+            let got = ctx.or_cancelled(self.attempts(line, call, judge, ctx)).await?;
+            if let Got::Answer(answer) = &got {
+                tape.keep(&self.connection, call, answer, &self.redactor)?;
+            }
+            return Ok(got);
+        }
+        ctx.go_on()?;
+        let answer = tape.answer(&self.connection, call, &self.redactor, &self.staging)?;
+        Ok(match judge(&answer) {
+            Verdict::Accept => Got::Answer(answer),
+            Verdict::Retry(error) => Got::GaveUp {
+                error,
+                status: Some(answer.status),
+            },
+        })
+    }
+
+    /// Whether answers come from a record, so that waiting for them is of no use.
+    pub fn is_replay(&self) -> bool {
+        self.tape.as_ref().is_some_and(|tape| tape.is_replay())
+    }
+
+    /// What time it is; where answers are given from a record, when that was made.
+    pub fn now(&self) -> Timestamp {
+        let then = self.tape.as_ref().and_then(|tape| tape.now());
+        then.unwrap_or_else(|| self.clock.now())
     }
 
     async fn attempts(
@@ -283,6 +378,8 @@ impl Http {
     async fn admitted(&self, call: &Call) -> Result<Option<Block>> {
         let mut keys = call.keys.clone();
         keys.push(self.settings.identity.clone());
+        let quotas: Vec<usize> = (0..self.quotas.len()).filter(|at| self.is_of(*at, &call.url)).collect();
+        keys.extend(quotas.iter().map(|at| self.quotas[*at].0.clone()));
         loop {
             if let Some(block) = self.blocked(&keys).await? {
                 return Ok(Some(block));
@@ -300,13 +397,57 @@ impl Http {
                 self.wait(waited, "the server's Retry-After").await;
                 continue;
             }
-            let Some(pacer) = &self.pacer else { return Ok(None) };
-            if !pacer.place().await? {
+            let mut waited = false;
+            for at in &quotas {
+                let (key, pacer) = &self.quotas[*at];
+                match pacer.within(self.settings.max_wait).await? {
+                    Place::Now => {}
+                    Place::Waited => waited = true,
+                    Place::Later(then) => {
+                        let why = format!("the quota `{}` is used up", self.settings.quotas[*at].name);
+                        let delay = Duration::try_from(then.duration_since(self.clock.now())).unwrap_or_default();
+                        return self
+                            .block(key, delay, &Error::new(Kind::RateLimited, why))
+                            .await
+                            .map(Some);
+                    }
+                }
+            }
+            if let Some(pacer) = &self.pacer {
+                waited |= pacer.place().await?;
+            }
+            if !waited {
                 return Ok(None);
             }
             // It waited for its place: look again, a refusal may have come meanwhile. The place is used up if so.
             return self.blocked(&keys).await;
         }
+    }
+
+    /// Whether a request counts for this quota.
+    fn is_of(&self, at: usize, url: &Url) -> bool {
+        let paths = &self.settings.quotas[at].paths;
+        if url.origin() != self.settings.base_url.origin() {
+            return false;
+        }
+        let base = self.settings.base_url.path().trim_end_matches('/');
+        let path = url.path().strip_prefix(base).unwrap_or(url.path());
+        paths.is_empty() || paths.iter().any(|pattern| pattern.matches(path))
+    }
+
+    /// Whether another server than the base URL's may be asked. Nothing that is asked in secret is asked in the clear there.
+    fn is_allowed(&self, url: &Url) -> bool {
+        let base = &self.settings.base_url;
+        let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
+            return false;
+        };
+        let is_as_secret = url.scheme() == "https" || (url.scheme() == "http" && base.scheme() == "http");
+        is_as_secret
+            && self
+                .settings
+                .allowed_hosts
+                .iter()
+                .any(|allowed| is_host(allowed, host, port, url.port().is_none()))
     }
 
     async fn blocked(&self, keys: &[String]) -> Result<Option<Block>> {
@@ -348,6 +489,25 @@ impl Http {
         self.gate.block(block.clone()).await?;
         Ok(block)
     }
+}
+
+/// Whether a host is one that is allowed: `files.example.com`, `*.example.com`, `files.example.com:8443`.
+fn is_host(allowed: &str, host: &str, port: u16, is_usual: bool) -> bool {
+    let (name, wanted) = match allowed.rsplit_once(':') {
+        Some((name, wanted)) if wanted.bytes().all(|b| b.is_ascii_digit()) => (name, wanted.parse().ok()),
+        _ => (allowed, None),
+    };
+    let is_port = wanted.map_or(is_usual, |wanted: u16| wanted == port);
+    let is_name = match name.strip_prefix("*.") {
+        Some(above) => {
+            host.len() > above.len() + 1
+                && host
+                    .to_ascii_lowercase()
+                    .ends_with(&format!(".{}", above.to_ascii_lowercase()))
+        }
+        None => name.eq_ignore_ascii_case(host),
+    };
+    is_port && is_name
 }
 
 /// What sending led to.

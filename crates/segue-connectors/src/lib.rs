@@ -18,6 +18,7 @@ mod triggers;
 
 pub use address::{ADDRESSES, Address, address};
 pub use connector::{ConnectionSettings, Connector, Deps};
+pub use http::tape::Tape;
 
 /// Every connector there is.
 pub static CONNECTORS: &[&Connector] = &[

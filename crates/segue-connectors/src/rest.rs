@@ -1,33 +1,41 @@
-//! Web APIs that answer with JSON, described by data alone.
+//! Web APIs, described by data alone.
 
+mod asked;
 pub mod copy;
+mod credentials;
+mod export;
+mod forms;
 mod group;
+mod onward;
 mod page;
 mod paginate;
 mod plan;
 mod read;
 mod replay;
 mod route;
+mod run;
 mod schema;
 pub mod settings;
 mod template;
+mod turns;
+mod windows;
 
 use crate::connector::{ConnectionSettings, Connector, Deps, schema_of};
-use crate::http::auth::Credentials;
-use crate::http::{Call, Got, Http, HttpSettings, Verdict};
+use crate::http::{Call, Got, Http, HttpSettings, Method, Quota, Verdict};
 use async_trait::async_trait;
+use credentials::credentials;
 use futures::stream::BoxStream;
 use segue_core::gate::Rate;
 use segue_core::source::{Discovered, Offered, Read, ReadRequest, Source, Wanted};
 use segue_core::{Ctx, Error, Kind, Result};
-use settings::{Auth, RestConnection};
+use settings::RestConnection;
 use std::sync::Arc;
 use url::Url;
 
 /// The connector.
 pub static CONNECTOR: Connector = Connector {
     kind: "rest",
-    about: "Web APIs that answer with JSON.",
+    about: "Web APIs: JSON, JSON lines, CSV and XML.",
     connection_schema: schema_of::<RestConnection>,
     copy_schema: schema_of::<copy::RestCopy>,
     into_schema: None,
@@ -72,6 +80,8 @@ impl Rest {
                 count: r.count,
                 window: r.per,
             }),
+            quotas: quotas(&settings.limits.quotas)?,
+            allowed_hosts: hosts(settings.allowed_hosts)?,
             concurrency: settings.limits.concurrency,
             max_wait: settings.limits.max_wait.get(),
             tries: settings.limits.tries,
@@ -81,6 +91,46 @@ impl Rest {
         let http = Http::new(http, deps).map_err(|e| e.with("connection", &deps.connection))?;
         Ok(Rest { http: Arc::new(http) })
     }
+}
+
+fn quotas(written: &[settings::Quota]) -> Result<Vec<Quota>> {
+    let mut quotas: Vec<Quota> = Vec::new();
+    for quota in written {
+        if quotas.iter().any(|other| other.name == quota.name) {
+            return Err(Error::new(
+                Kind::Invalid,
+                format!("`limits.quotas` has `{}` twice", quota.name),
+            ));
+        }
+        let paths = quota
+            .paths
+            .iter()
+            .map(|path| glob::Pattern::new(path))
+            .collect::<std::result::Result<_, _>>();
+        quotas.push(Quota {
+            name: quota.name.clone(),
+            rate: Rate {
+                count: quota.rate.count,
+                window: quota.rate.per,
+            },
+            paths: paths
+                .map_err(|e| Error::new(Kind::Invalid, "a path of `limits.quotas` cannot be read").caused_by(e))?,
+        });
+    }
+    Ok(quotas)
+}
+
+fn hosts(written: Vec<String>) -> Result<Vec<String>> {
+    for host in &written {
+        let name = host.strip_prefix("*.").unwrap_or(host);
+        if name.is_empty() || name.contains(['/', '*', '@', ' ']) {
+            return Err(
+                Error::new(Kind::Invalid, format!("`{host}` in `allowed_hosts` is no host"))
+                    .hint("write `files.example.com`, `*.example.com` or `files.example.com:8443`"),
+            );
+        }
+    }
+    Ok(written)
 }
 
 /// Scheme, host, port and account: another one is another source.
@@ -109,37 +159,6 @@ fn address(text: &str, key: &str) -> Result<Url> {
     Ok(url)
 }
 
-fn credentials(auth: Option<Auth>) -> Result<(Credentials, Option<String>)> {
-    Ok(match auth {
-        None => (Credentials::None, None),
-        Some(Auth::Bearer(bearer)) => (Credentials::Bearer(bearer.token), None),
-        Some(Auth::ApiKey(key)) => match (key.header, key.query) {
-            (Some(header), None) => (Credentials::Header(header, key.value), None),
-            (None, Some(query)) => (Credentials::Query(query, key.value), None),
-            _ => {
-                return Err(Error::new(
-                    Kind::Invalid,
-                    "`auth.api_key` wants exactly one of header and query",
-                ));
-            }
-        },
-        Some(Auth::Oauth2(oauth)) => {
-            let token_url = address(&oauth.token_url, "auth.oauth2.token_url")?;
-            let account = Some(oauth.client_id.clone());
-            let (client_id, client_secret, scopes) = (oauth.client_id, oauth.client_secret, oauth.scopes);
-            (
-                Credentials::ClientCredentials {
-                    token_url,
-                    client_id,
-                    client_secret,
-                    scopes,
-                },
-                account,
-            )
-        }
-    })
-}
-
 #[async_trait]
 impl Source for Rest {
     fn identity(&self) -> String {
@@ -150,8 +169,11 @@ impl Source for Rest {
         let settings = self.http.settings();
         let url = settings.base_url.clone();
         let call = Call {
+            method: Method::GET,
             url,
             headers: Vec::new(),
+            body: None,
+            on_disk: None,
             keys: Vec::new(),
             blocks: settings.identity.clone(),
         };
@@ -159,7 +181,7 @@ impl Source for Rest {
             429 | 500.. => Verdict::Retry(crate::http::status_error(answer.status)),
             _ => Verdict::Accept,
         };
-        match self.http.get(&self.http.line()?, &call, &judge, ctx).await? {
+        match self.http.ask(&self.http.line()?, &call, &judge, ctx).await? {
             Got::Answer(answer) if answer.status == 401 => Err(crate::http::status_error(401)
                 .code(segue_diag::REST_UNAUTHENTICATED)
                 .hint("look at the connection's `auth`")),

@@ -2,7 +2,7 @@
 //!
 //! In reading order: what a value can be ([`types`], [`align`]), what things are called ([`names`]), which part of a table
 //! is meant ([`spans`], [`slice`]), what a commit is ([`commit`]), where data comes from and goes to ([`source`], [`sink`], [`history`], [`wire`]),
-//! what answers SQL ([`engine`]), and what every use-case is given ([`ctx`]).
+//! what answers SQL ([`engine`]), what processes share ([`gate`], [`notes`]), and what every use-case is given ([`ctx`]).
 
 pub mod align;
 pub mod clock;
@@ -16,6 +16,7 @@ pub mod hash;
 pub mod history;
 pub mod meter;
 pub mod names;
+pub mod notes;
 pub mod secret;
 pub mod sink;
 pub mod slice;

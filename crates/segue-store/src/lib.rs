@@ -2,7 +2,7 @@
 //!
 //! In reading order: opening it ([`Store`]), what is known of assets ([`assets`]), who may commit ([`leases`]), the commit protocol's
 //! memory ([`commits`]), what is done ([`ledger`], [`parked`]), limits shared by processes (the `gate` module implements
-//! [`segue_core::gate::Gate`]), what ran ([`runs`]), the same as tables ([`system`]), and bringing it back ([`rebuild`]).
+//! [`segue_core::gate::Gate`]), secrets that outlast a process (the `notes` module), what ran ([`runs`]), the same as tables ([`system`]), and bringing it back ([`rebuild`]).
 //!
 //! Every call that writes is one transaction, synced to disk when it returns; killed anywhere, the file is as before or as after it.
 
@@ -13,6 +13,7 @@ mod error;
 mod gate;
 pub mod leases;
 pub mod ledger;
+mod notes;
 mod open;
 pub mod parked;
 pub mod rebuild;

@@ -11,7 +11,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Each step from one version of the tables to the next; the first makes them. A released step is never changed.
-const STEPS: &[&str] = &[include_str!("dialect/sqlite.sql"), include_str!("dialect/sqlite-2.sql")];
+const STEPS: &[&str] = &[
+    include_str!("dialect/sqlite.sql"),
+    include_str!("dialect/sqlite-2.sql"),
+    include_str!("dialect/sqlite-3.sql"),
+];
 
 /// How long a write waits for another program's write before it says that the state is busy.
 const BUSY: Duration = Duration::from_secs(15);

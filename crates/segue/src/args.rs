@@ -78,6 +78,20 @@ pub enum Verb {
         #[arg(long = "param", value_name = "NAME=VALUE")]
         params: Vec<String>,
     },
+    /// Keep the answers of web APIs that an asset is read from, to be given again by `run --replay`; writes no table.
+    ///
+    /// Everything is read that a first run would read. Secrets are taken out of what is kept; what else an answer says is not, so look at it
+    /// before you share it.
+    Record {
+        /// The asset.
+        asset: String,
+        /// The folder; `fixtures/ASSET` of the project if not given.
+        #[arg(long, value_name = "DIR")]
+        into: Option<PathBuf>,
+        /// A parameter: NAME=VALUE. May be given several times.
+        #[arg(long = "param", value_name = "NAME=VALUE")]
+        params: Vec<String>,
+    },
     /// What a run would do, and why.
     Plan(Plan),
     /// Carry out a saved plan, or accept what needs agreement.
@@ -180,7 +194,13 @@ impl Verb {
     pub fn works_for_long(&self) -> bool {
         matches!(
             self,
-            Verb::Apply(_) | Verb::Run(_) | Verb::Copy(_) | Verb::Backfill(_) | Verb::Resume { .. } | Verb::Demo(_)
+            Verb::Apply(_)
+                | Verb::Run(_)
+                | Verb::Copy(_)
+                | Verb::Backfill(_)
+                | Verb::Resume { .. }
+                | Verb::Record { .. }
+                | Verb::Demo(_)
         )
     }
 }
@@ -304,6 +324,10 @@ pub struct Apply {
 pub struct Run {
     #[command(flatten)]
     pub work: Work,
+    /// Ask no web API: take the answers that `segue record` has kept in this folder, as of when it did. No secret has to be known. Tables are
+    /// written as in any run, so do it in an environment of its own (--env).
+    #[arg(long, value_name = "DIR")]
+    pub replay: Option<PathBuf>,
     #[command(flatten)]
     pub patience: Patience,
 }

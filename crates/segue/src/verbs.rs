@@ -14,6 +14,7 @@ mod lake;
 mod plan;
 mod preview;
 mod quarantine;
+mod record;
 mod reference;
 mod resolve;
 mod runs;
@@ -103,6 +104,7 @@ async fn with_project(app: &App, verb: &Verb, out: &Out) -> Result<u8> {
         Verb::Connection(verb) => connection::run(app, verb, ctx, out).await,
         Verb::Discover(verb) => discover::run(app, verb, ctx, out).await,
         Verb::Preview { asset, limit, params } => preview::run(app, asset, *limit, params, ctx, out).await,
+        Verb::Record { asset, into, params } => record::run(app, asset, into.as_deref(), params, ctx, out).await,
         Verb::Plan(plan) => plan::plan(app, plan, ctx, out).await,
         Verb::Apply(apply) => plan::apply(app, apply, ctx, out).await,
         Verb::Run(run) => work::run(app, run, ctx, out).await,

@@ -159,9 +159,11 @@ impl World {
             segue_connectors::Deps {
                 connection: "shop".into(),
                 gate: Arc::new(MemoryGate::new(clock.clone())),
+                notes: Arc::new(segue_testkit::notes::MemoryNotes::new(clock.clone())),
                 clock: clock.clone(),
                 project_dir: folder.path().to_path_buf(),
                 staging_dir: folder.path().join("staged"),
+                tape: None,
             },
         )
         .expect("a database");

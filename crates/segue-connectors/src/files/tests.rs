@@ -28,9 +28,11 @@ async fn read_files(
     let deps = Deps {
         connection: "files".into(),
         gate: Arc::new(MemoryGate::new(clock.clone())),
+        notes: Arc::new(segue_testkit::notes::MemoryNotes::new(clock.clone())),
         clock: clock.clone(),
         project_dir: folder.path().to_path_buf(),
         staging_dir: folder.path().to_path_buf(),
+        tape: None,
     };
     let source = (CONNECTOR.source.unwrap())(ConnectionSettings::default(), deps).unwrap();
     let columns: Vec<Column> = columns

@@ -1,18 +1,26 @@
-//! Who asks: credentials, and a token that is renewed by one for all.
+//! Who asks: credentials, and a token or a session that is renewed by one for all.
 
+mod jwt;
+mod login;
+mod oauth2;
+mod rotation;
+mod signer;
+
+use super::send::Outgoing;
 use super::{Http, Line, Redactor, retry};
-use base64::Engine;
-use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use jiff::Timestamp;
+#[cfg(test)]
+pub(crate) use jwt::tests::{KEY as TEST_KEY, claims as test_claims};
+pub use jwt::{Jwt, Key};
+pub use login::{Login, LoginBody, LoginStep, Take};
+pub use oauth2::{ClientAuth, Grant, Oauth2};
+use reqwest::header::{HeaderName, HeaderValue};
+use segue_core::notes::Notes;
 use segue_core::{Ctx, Error, Kind, Result, Secret};
-use serde::Deserialize;
-use serde_json::Value;
-use std::sync::atomic::Ordering;
+pub use signer::{HmacSigner, KeyText, Places, Signer, Written};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
-use url::Url;
-
-/// No token is larger, in bytes.
-const MOST_TOKEN: u64 = 1 << 20;
 
 /// For so long a failure to get a token stands for all who want one: those who waited for it, and those who come right after.
 const FAILURE_HOLDS: Duration = Duration::from_secs(10);
@@ -22,23 +30,58 @@ const FAILURE_HOLDS: Duration = Duration::from_secs(10);
 pub enum Credentials {
     /// Nobody in particular.
     None,
-    /// A token that does not change.
-    Bearer(Secret),
-    /// A key in a header.
-    Header(String, Secret),
-    /// A key in the query.
-    Query(String, Secret),
-    /// OAuth 2 client credentials.
-    ClientCredentials {
-        /// Where the token is had.
-        token_url: Url,
-        /// The application.
-        client_id: String,
-        /// Its secret.
-        client_secret: Secret,
-        /// What is asked for.
-        scopes: Vec<String>,
-    },
+    /// What does not change.
+    Fixed(Carried),
+    /// Each request is signed.
+    Signed(Arc<Signer>),
+    /// OAuth 2.
+    Oauth2(Arc<Oauth2>),
+    /// A session, begun by some requests one after the other.
+    Login(Arc<Login>),
+}
+
+/// A secret, and where in a request it goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Carried {
+    /// In which part.
+    pub at: At,
+    /// Under which name there.
+    pub name: String,
+    /// The secret.
+    pub value: Secret,
+}
+
+/// A part of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At {
+    /// A header.
+    Header,
+    /// A parameter of the query.
+    Query,
+    /// A cookie.
+    Cookie,
+    /// A field of the body, which is JSON or a form.
+    Body,
+}
+
+impl Carried {
+    /// `Authorization: Bearer`.
+    pub fn bearer(token: &Secret) -> Carried {
+        Carried {
+            at: At::Header,
+            name: "authorization".into(),
+            value: Secret::new(format!("Bearer {}", token.reveal())),
+        }
+    }
+
+    /// `Authorization: Basic`.
+    pub fn basic(user: &str, password: &Secret) -> Carried {
+        Carried {
+            at: At::Header,
+            name: "authorization".into(),
+            value: Secret::new(format!("Basic {}", oauth2::basic(user, password).reveal())),
+        }
+    }
 }
 
 impl Credentials {
@@ -46,17 +89,18 @@ impl Credentials {
     pub fn hide(&self, redactor: &Redactor) {
         match self {
             Credentials::None => {}
-            Credentials::Bearer(secret) | Credentials::Header(_, secret) | Credentials::Query(_, secret) => {
-                redactor.hide(secret)
-            }
-            Credentials::ClientCredentials {
-                client_id,
-                client_secret,
-                ..
-            } => {
-                redactor.hide(client_secret);
-                redactor.hide(&basic(client_id, client_secret));
-            }
+            Credentials::Fixed(carried) => match carried.value.reveal().split_once(' ') {
+                // The word before it is no secret, and some servers tell the token alone.
+                Some(("Bearer", token)) => redactor.hide(&Secret::new(token)),
+                Some(("Basic", token)) => {
+                    redactor.hide(&Secret::new(token));
+                    oauth2::password(token).iter().for_each(|p| redactor.hide(p));
+                }
+                _ => redactor.hide(&carried.value),
+            },
+            Credentials::Signed(signer) => signer.secrets().iter().for_each(|s| redactor.hide(s)),
+            Credentials::Oauth2(oauth2) => oauth2.secrets().iter().for_each(|s| redactor.hide(s)),
+            Credentials::Login(login) => login.secrets.iter().for_each(|(_, s)| redactor.hide(s)),
         }
     }
 }
@@ -64,42 +108,66 @@ impl Credentials {
 /// What goes with one request.
 #[derive(Clone, Debug)]
 pub struct Credential {
-    header: Option<(String, Secret)>,
-    query: Option<(String, Secret)>,
+    carried: Vec<Carried>,
+    signer: Option<Arc<Signer>>,
     /// Whether a new one may be had.
     pub renewable: bool,
     generation: u64,
 }
 
 impl Credential {
-    /// The URL with the key in its query, if it goes there.
-    pub fn sign(&self, mut url: Url) -> Url {
-        if let Some((name, value)) = &self.query {
-            url.query_pairs_mut().append_pair(name, value.reveal());
-        }
-        url
-    }
-
-    /// The header that carries it, marked so that nothing logs it.
+    /// Puts it into a request: what goes into its query, body and cookies at once, and the headers as what comes back, marked so that
+    /// nothing logs them.
     ///
     /// # Errors
-    /// `Invalid` when it cannot be sent as a header.
-    pub fn header(&self) -> Result<Option<(HeaderName, HeaderValue)>> {
-        let Some((name, value)) = &self.header else {
-            return Ok(None);
-        };
-        let bad = || Error::new(Kind::Invalid, "the credentials cannot be sent as a header");
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad().with("header", name))?;
-        let mut value = HeaderValue::from_str(value.reveal()).map_err(|_| bad())?;
-        value.set_sensitive(true);
-        Ok(Some((name, value)))
+    /// `Invalid` when it cannot be sent where it belongs.
+    pub fn put(&self, request: &mut Outgoing, at: Timestamp) -> Result<Vec<(HeaderName, HeaderValue)>> {
+        let mut headers = Vec::new();
+        let mut cookies = Vec::new();
+        for carried in &self.carried {
+            carry(carried, request, &mut headers, &mut cookies)?;
+        }
+        if let Some(signer) = &self.signer {
+            for carried in signer.sign(request, at)? {
+                carry(&carried, request, &mut headers, &mut cookies)?;
+            }
+        }
+        if !cookies.is_empty() {
+            headers.push(secret_header("cookie", &cookies.join("; "))?);
+        }
+        Ok(headers)
     }
+}
+
+fn carry(
+    carried: &Carried,
+    request: &mut Outgoing,
+    headers: &mut Vec<(HeaderName, HeaderValue)>,
+    cookies: &mut Vec<String>,
+) -> Result<()> {
+    let value = carried.value.reveal();
+    match carried.at {
+        At::Header => headers.push(secret_header(&carried.name, value)?),
+        At::Query => drop(request.url.query_pairs_mut().append_pair(&carried.name, value)),
+        At::Cookie => cookies.push(format!("{}={value}", carried.name)),
+        At::Body => request.add_to_body(&carried.name, value)?,
+    }
+    Ok(())
+}
+
+fn secret_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue)> {
+    let bad = || Error::new(Kind::Invalid, "the credentials cannot be sent as a header").with("header", name);
+    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
+    let mut value = HeaderValue::from_str(value).map_err(|_| bad())?;
+    value.set_sensitive(true);
+    Ok((name, value))
 }
 
 /// Gives every request its credential.
 pub struct Provider {
     credentials: Credentials,
     redactor: Redactor,
+    notes: Arc<dyn Notes>,
     token: Mutex<State>,
 }
 
@@ -107,29 +175,53 @@ pub struct Provider {
 struct State {
     generation: u64,
     token: Option<Token>,
+    /// The token that a server refused last: it is not taken from the notes again.
+    refused: Option<Secret>,
     /// When the last fetch failed, by the clock that never goes back, and why.
     failure: Option<(Duration, Error)>,
 }
 
+/// What was fetched, and until when it is good.
 struct Token {
+    carried: Vec<Carried>,
+    /// What identifies it among others.
     value: Secret,
     /// When a new one is fetched, by the clock that never goes back; `None`: when this one is refused.
     renew_at: Option<Duration>,
 }
 
-#[derive(Deserialize)]
-struct TokenAnswer {
-    access_token: String,
-    /// Seconds. Without it, or where it is none, the token is good until it is refused.
-    expires_in: Option<Value>,
+/// How often and how long something is tried.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    tries: u32,
+    max_wait: Duration,
+}
+
+impl Patience {
+    /// How long to wait after a try that failed, or the error that the tries end with.
+    fn after(self, error: Error, tried: u32, what: &str) -> Result<Duration> {
+        let delay = error.delay();
+        if !error.kind().is_transient() || delay.is_some_and(|d| d > self.max_wait) {
+            return Err(error);
+        }
+        if tried >= self.tries {
+            let error = error.with("tries", tried);
+            return Err(match delay {
+                Some(delay) => error.retry_after(delay),
+                None => error,
+            });
+        }
+        Ok(delay.unwrap_or_else(|| retry::backoff(tried, what).min(self.max_wait)))
+    }
 }
 
 impl Provider {
     /// For these credentials.
-    pub fn new(credentials: Credentials, redactor: Redactor) -> Provider {
+    pub fn new(credentials: Credentials, redactor: Redactor, notes: Arc<dyn Notes>) -> Provider {
         Provider {
             credentials,
             redactor,
+            notes,
             token: Mutex::default(),
         }
     }
@@ -140,29 +232,22 @@ impl Provider {
     /// # Errors
     /// `Unauthenticated` when the server that gives tokens refuses; what keeps it from answering.
     pub async fn get(&self, http: &Http, line: &Line, ctx: &Ctx) -> Result<Credential> {
-        let plain = |header, query| Credential {
-            header,
-            query,
+        let plain = |carried: Vec<Carried>, signer: Option<Arc<Signer>>| Credential {
+            carried,
+            signer,
             renewable: false,
             generation: 0,
         };
-        let bearer = |token: &Secret| {
-            Some((
-                AUTHORIZATION.to_string(),
-                Secret::new(format!("Bearer {}", token.reveal())),
-            ))
-        };
         match &self.credentials {
-            Credentials::None => Ok(plain(None, None)),
-            Credentials::Bearer(token) => Ok(plain(bearer(token), None)),
-            Credentials::Header(name, value) => Ok(plain(Some((name.clone(), value.clone())), None)),
-            Credentials::Query(name, value) => Ok(plain(None, Some((name.clone(), value.clone())))),
-            Credentials::ClientCredentials { .. } => {
+            Credentials::None => Ok(plain(Vec::new(), None)),
+            Credentials::Fixed(carried) => Ok(plain(vec![carried.clone()], None)),
+            Credentials::Signed(signer) => Ok(plain(Vec::new(), Some(signer.clone()))),
+            Credentials::Oauth2(_) | Credentials::Login(_) => {
                 let mut state = self.token.lock().await;
                 let now = http.clock.elapsed();
                 let good = state.token.as_ref().filter(|t| t.renew_at.is_none_or(|at| now < at));
-                let value = match good {
-                    Some(token) => token.value.clone(),
+                let carried = match good {
+                    Some(token) => token.carried.clone(),
                     None => {
                         state.token = None;
                         if let Some((failed_at, error)) = &state.failure
@@ -176,23 +261,23 @@ impl Provider {
                                 None => error.again(),
                             });
                         }
-                        let token = match self.fetch(http, line, ctx).await {
+                        let token = match self.fetch(http, line, state.refused.clone(), ctx).await {
                             Ok(token) => token,
                             Err(error) => {
                                 state.failure = Some((http.clock.elapsed(), error.again()));
                                 return Err(error);
                             }
                         };
-                        let value = token.value.clone();
+                        let carried = token.carried.clone();
                         state.generation += 1;
                         state.token = Some(token);
                         state.failure = None;
-                        value
+                        carried
                     }
                 };
                 Ok(Credential {
-                    header: bearer(&value),
-                    query: None,
+                    carried,
+                    signer: None,
                     renewable: true,
                     generation: state.generation,
                 })
@@ -204,122 +289,39 @@ impl Provider {
     pub async fn renew(&self, refused: &Credential) {
         let mut state = self.token.lock().await;
         if refused.generation == state.generation {
-            state.token = None;
+            state.refused = state.token.take().map(|token| token.value);
         }
     }
 
     /// A new token, asked for as often as any request.
-    async fn fetch(&self, http: &Http, line: &Line, ctx: &Ctx) -> Result<Token> {
+    async fn fetch(&self, http: &Http, line: &Line, refused: Option<Secret>, ctx: &Ctx) -> Result<Token> {
+        let patience = Patience {
+            tries: http.settings.tries,
+            max_wait: http.settings.max_wait,
+        };
+        if let Credentials::Oauth2(oauth2) = &self.credentials
+            && let Grant::RefreshToken { .. } = &oauth2.grant
+        {
+            let exchange = rotation::Exchange::new(http, oauth2, &self.notes, patience, refused, ctx);
+            return exchange.apart().await;
+        }
         let mut tried = 0;
         loop {
-            let error = match self.ask(http, line, ctx).await {
+            let got = match &self.credentials {
+                Credentials::Oauth2(oauth2) => {
+                    let wire = oauth2::Wire::of(http, line, ctx)?;
+                    oauth2::ask(oauth2, None, &wire).await.map(oauth2::Granted::into_token)
+                }
+                Credentials::Login(login) => login.begin(http, line, &self.redactor, ctx).await,
+                _ => return Err(Error::bug("a token is fetched for credentials that have none")),
+            };
+            let error = match got {
                 Ok(token) => return Ok(token),
                 Err(error) => error,
             };
             tried += 1;
-            let delay = error.delay();
-            let too_long = delay.is_some_and(|d| d > http.settings.max_wait);
-            if !error.kind().is_transient() || too_long {
-                return Err(error);
-            }
-            if tried >= http.settings.tries {
-                let error = error.with("tries", tried);
-                return Err(match delay {
-                    Some(delay) => error.retry_after(delay),
-                    None => error,
-                });
-            }
-            let wait = delay.unwrap_or_else(|| retry::backoff(tried, "token").min(http.settings.max_wait));
+            let wait = patience.after(error, tried, "token")?;
             http.clock.sleep(wait).await;
         }
     }
-
-    async fn ask(&self, http: &Http, line: &Line, ctx: &Ctx) -> Result<Token> {
-        let Credentials::ClientCredentials {
-            token_url,
-            client_id,
-            client_secret,
-            scopes,
-        } = &self.credentials
-        else {
-            return Err(Error::bug("a token is fetched for credentials that have none"));
-        };
-        let mut form = vec![("grant_type", "client_credentials".to_string())];
-        if !scopes.is_empty() {
-            form.push(("scope", scopes.join(" ")));
-        }
-        let mut authorization = HeaderValue::from_str(&format!("Basic {}", basic(client_id, client_secret).reveal()))
-            .map_err(|_| Error::new(Kind::Invalid, "the client's id or secret cannot be sent"))?;
-        authorization.set_sensitive(true);
-        let asked_at = http.clock.elapsed();
-        // A client of its own: the connection's headers are not for this server.
-        let client = line
-            .tokens
-            .as_ref()
-            .ok_or_else(|| Error::bug("a token is fetched on a line without one"))?;
-        let request = client
-            .post(token_url.clone())
-            .header(AUTHORIZATION, authorization)
-            .form(&form);
-        ctx.meter.calls.fetch_add(1, Ordering::Relaxed);
-        let response = request.send().await.map_err(|e| http.failed(e, token_url))?;
-        let status = response.status().as_u16();
-        let retry_after = retry::retry_after(response.headers(), http.clock.now());
-        let about = |e: Error| e.with("token_url", http.shown(token_url));
-        if status != 200 {
-            let limited = matches!(status, 408 | 425 | 429 | 500..);
-            let error = match limited {
-                true => Error::new(super::status_error(status).kind(), "no token can be had at the moment"),
-                false => Error::new(Kind::Unauthenticated, "no token is given for these credentials")
-                    .code(segue_diag::REST_UNAUTHENTICATED)
-                    .hint("look at client_id and client_secret of the connection"),
-            };
-            let error = about(error).with("status", status);
-            return Err(match retry_after.filter(|_| limited) {
-                Some(delay) => error.retry_after(delay),
-                None => error,
-            });
-        }
-        let body = http.body(response, token_url, MOST_TOKEN, ctx).await?;
-        let answer: TokenAnswer = serde_json::from_slice(&body).map_err(|e| {
-            // What it says is not shown: it may hold a token.
-            let why = match e.classify() {
-                serde_json::error::Category::Data => "it lacks an `access_token`, or has something else there",
-                _ => "it is not JSON",
-            };
-            about(Error::new(
-                Kind::Unavailable,
-                format!("the answer of the server that gives tokens is not one: {why}"),
-            ))
-        })?;
-        if answer.access_token.is_empty() {
-            return Err(about(
-                Error::new(
-                    Kind::Unauthenticated,
-                    "the token that is given for these credentials is empty",
-                )
-                .code(segue_diag::REST_UNAUTHENTICATED)
-                .hint("look at client_id, client_secret and scopes of the connection"),
-            ));
-        }
-        let value = Secret::new(answer.access_token);
-        self.redactor.hide(&value);
-        let expires_in = match &answer.expires_in {
-            Some(Value::Number(seconds)) => seconds.as_f64(),
-            // Some servers write it as text.
-            Some(Value::String(seconds)) => seconds.parse().ok(),
-            _ => None,
-        };
-        // Early, so that no request leaves with a token that ends on its way; late enough for tokens of a second.
-        let lives = expires_in
-            .filter(|s| s.is_finite() && *s >= 0.0)
-            .map(|s| Duration::from_secs_f64(s.min(1e9)));
-        let renew_at = lives.map(|lives| asked_at + lives - (lives / 10).min(Duration::from_secs(60)));
-        Ok(Token { value, renew_at })
-    }
-}
-
-/// `id:secret` as HTTP Basic writes it.
-fn basic(client_id: &str, client_secret: &Secret) -> Secret {
-    Secret::new(base64::engine::general_purpose::STANDARD.encode(format!("{client_id}:{}", client_secret.reveal())))
 }

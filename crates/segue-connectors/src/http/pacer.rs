@@ -18,6 +18,17 @@ const SLACK: f64 = 0.045;
 /// A wait that is worth telling.
 pub(super) const LONG: Duration = Duration::from_secs(1);
 
+/// What came of asking for a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// It was there.
+    Now,
+    /// It was there after a while.
+    Waited,
+    /// There is none before then.
+    Later(Timestamp),
+}
+
 /// Hands out places in a rate.
 pub struct Pacer {
     key: String,
@@ -52,7 +63,18 @@ impl Pacer {
     }
 
     /// Waits for a place and uses it up: the request is to be sent now. Whether it had to wait.
+    ///
+    /// # Errors
+    /// Those of the gate.
     pub async fn place(&self) -> Result<bool> {
+        Ok(self.within(Duration::MAX).await? == Place::Waited)
+    }
+
+    /// The same, unless it would wait for longer than this: then the place stays for who comes at its time.
+    ///
+    /// # Errors
+    /// Those of the gate.
+    pub async fn within(&self, most: Duration) -> Result<Place> {
         let _waiting = Waiting::new(&self.waiting);
         let mut waited = false;
         loop {
@@ -67,6 +89,10 @@ impl Pacer {
             };
             let Some(at) = at else { continue };
             let ahead = Duration::try_from(at.duration_since(self.clock.now())).unwrap_or_default();
+            if ahead > most {
+                self.places.lock().await.push_front(at);
+                return Ok(Place::Later(at));
+            }
             if ahead > Duration::ZERO {
                 waited = true;
                 // Places are mostly a moment apart; that is no news to anybody.
@@ -75,7 +101,7 @@ impl Pacer {
             }
             let late = Duration::try_from(self.clock.now().duration_since(at)).unwrap_or_default();
             if late <= self.patience {
-                return Ok(waited);
+                return Ok(if waited { Place::Waited } else { Place::Now });
             }
             tokio::task::yield_now().await;
         }

@@ -80,9 +80,11 @@ fn deps(clock: &Arc<ManualClock>, gate: &Arc<MemoryGate>) -> Deps {
     Deps {
         connection: "c".into(),
         gate: gate.clone(),
+        notes: Arc::new(segue_testkit::notes::MemoryNotes::new(clock.clone())),
         clock: clock.clone(),
         project_dir: "/".into(),
         staging_dir: "/".into(),
+        tape: None,
     }
 }
 
@@ -96,13 +98,18 @@ async fn a_token_that_was_refused_is_retold_with_what_is_left_of_its_delay() {
         identity: "k".into(),
         base_url: url.clone(),
         headers: Vec::new(),
-        credentials: Credentials::ClientCredentials {
+        credentials: Credentials::Oauth2(Arc::new(auth::Oauth2 {
+            grant: auth::Grant::ClientCredentials,
             token_url: url.join("/token").unwrap(),
             client_id: "me".into(),
-            client_secret: Secret::new("hush-hush"),
+            client_secret: Some(Secret::new("hush-hush")),
+            client_auth: auth::ClientAuth::Basic,
             scopes: Vec::new(),
-        },
+            params: Vec::new(),
+        })),
         rate: None,
+        quotas: Vec::new(),
+        allowed_hosts: Vec::new(),
         concurrency: 1,
         max_wait: Duration::from_secs(30),
         tries: 1,
@@ -178,4 +185,19 @@ async fn those_who_wait_together_reserve_together() {
     }
     assert_eq!(gate.places("k").len(), 32);
     assert!(gate.reserves() <= 32);
+}
+
+#[test]
+fn hosts_are_allowed_by_name_by_what_is_above_and_by_port() {
+    let all = |allowed: &str, host: &str, port: u16| is_host(allowed, host, port, port == 443);
+    assert!(all("files.example.com", "files.example.com", 443));
+    assert!(all("FILES.example.com", "files.example.com", 443));
+    assert!(!all("files.example.com", "files.example.com", 8443));
+    assert!(all("files.example.com:8443", "files.example.com", 8443));
+    assert!(!all("files.example.com:8443", "files.example.com", 443));
+    assert!(all("*.example.com", "a.b.example.com", 443));
+    for other in ["example.com", "badexample.com", "example.com.evil.org", ".example.com"] {
+        assert!(!all("*.example.com", other, 443), "{other}");
+    }
+    assert!(!all("example.com", "example.com.evil.org", 443));
 }

@@ -22,6 +22,8 @@ pub struct Layout {
     /// The column of records that are no objects, where nobody declared the columns.
     scalar: Option<usize>,
     changes: Changes,
+    /// Whether a text may be any value, written out.
+    is_text: bool,
 }
 
 /// What becomes of what a schema does not have.
@@ -100,7 +102,14 @@ impl Layout {
             full,
             given: is_given,
             changes,
+            is_text: false,
         })
+    }
+
+    /// The same, where values are written as texts: a text becomes what its column is.
+    pub fn of_texts(mut self, is_text: bool) -> Layout {
+        self.is_text = is_text;
+        self
     }
 
     /// The columns.
@@ -358,6 +367,18 @@ impl Decoder {
         let of = &layout.columns[target];
         let is_found = layout.changes.nested.of(&of.name) == Nested::Struct;
         let sets_aside = matches!(layout.changes.type_change, OnChange::Quarantine | OnChange::Evolve);
+        let takes_text = |of: &Type| {
+            matches!(
+                of,
+                Type::String | Type::Json | Type::List(_) | Type::Struct(_) | Type::Vector(_)
+            )
+        };
+        if layout.is_text && !takes_text(&of.of) && parser.peek()? == Shape::String {
+            let written = parser.skip(true)?;
+            let text = Parser::new(written).string()?;
+            let pushed = self.columns[target].push_text(&text);
+            return pushed.or_else(|misfit| self.changed(layout, target, misfit, written));
+        }
         if layout.changes.declared && sets_aside && !is_found {
             return Ok(push(column, parser, Keys::Exact)?);
         }

@@ -64,6 +64,35 @@ impl Path {
     }
 }
 
+impl Path {
+    /// All values that it finds in a tree.
+    pub fn all<'v>(&self, value: &'v serde_json::Value) -> Vec<&'v serde_json::Value> {
+        match self {
+            Path::Plain(steps) => {
+                let mut found = Vec::new();
+                collect(steps, value, &mut found);
+                found
+            }
+            Path::Full(path) => path.query(value).all(),
+        }
+    }
+}
+
+fn collect<'v>(steps: &[Step], value: &'v serde_json::Value, found: &mut Vec<&'v serde_json::Value>) {
+    let Some((step, rest)) = steps.split_first() else {
+        return found.push(value);
+    };
+    match step {
+        Step::Name(name) => value.get(name).into_iter().for_each(|v| collect(rest, v, found)),
+        Step::Index(index) => value.get(*index).into_iter().for_each(|v| collect(rest, v, found)),
+        Step::All => value
+            .as_array()
+            .into_iter()
+            .flatten()
+            .for_each(|v| collect(rest, v, found)),
+    }
+}
+
 /// A step of a normalised path.
 pub fn step(element: &serde_json_path::PathElement<'_>) -> Step {
     match (element.as_name(), element.as_index()) {

@@ -85,9 +85,11 @@ fn source(settings: Value) -> Result<Arc<dyn Source>> {
     let deps = Deps {
         connection: "shop".into(),
         gate: Arc::new(MemoryGate::new(clock.clone())),
+        notes: Arc::new(segue_testkit::notes::MemoryNotes::new(clock.clone())),
         clock,
         project_dir: "/".into(),
         staging_dir: "/".into(),
+        tape: None,
     };
     open(ConnectionSettings::new(settings), deps)
 }

@@ -1,21 +1,19 @@
 //! Slices that share their requests, and how they come by their pages.
 
-use super::copy::Then;
-use super::page::{self, Page, RAW, raw_text};
-use super::paginate::{Next, Paging, says_more};
+use super::page::Page;
+use super::paginate::says_more;
 use super::read::Reading;
-use crate::http::{Answer, Call, Got, status_error};
-use crate::json::find::Found;
+use super::run::Run;
+use super::template::Extra;
+use super::turns::Turns;
 use arrow_array::{
     ArrayRef, BinaryArray, BooleanArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use jiff::Timestamp;
-use parking_lot::Mutex;
-use segue_core::source::{Read, Rejected, page_schema};
-use segue_core::{Error, Kind, Result, Slice};
+use segue_core::source::{Rejected, page_schema};
+use segue_core::{Error, Kind, Result};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use url::Url;
 
 /// Slices whose labels go into the same requests.
@@ -27,12 +25,9 @@ pub struct Group {
     /// How it ended; pages may still be held.
     pub end: Option<End>,
     run: Option<Run>,
-}
-
-struct Run {
-    call: Call,
-    hash: String,
-    paging: Paging,
+    turns: Option<Turns>,
+    /// How many pages, and parts of large ones, were handed on.
+    number: u64,
 }
 
 /// How slices end.
@@ -49,6 +44,19 @@ pub enum End {
     Aside(Rejected),
 }
 
+impl End {
+    /// A page ended the reading that looks as if it were not the last.
+    pub fn short(why: &str) -> End {
+        let error = Error::new(
+            Kind::BadData,
+            format!("a short page ended the reading, and there is more: {why}"),
+        );
+        End::Failed(error.hint(
+            "the server seems to give fewer records a page than it is asked for: lower `limit` or `size` in `paginate` to what it gives",
+        ))
+    }
+}
+
 /// Why slices go on later.
 pub struct Parked {
     /// When, if that is known.
@@ -61,7 +69,7 @@ pub struct Parked {
 
 impl Parked {
     /// Until the next run.
-    fn because(reason: impl Into<String>) -> End {
+    pub fn because(reason: impl Into<String>) -> End {
         End::Parked(Parked {
             until: None,
             block: None,
@@ -84,6 +92,8 @@ pub struct Fetched {
     pub url: Url,
     /// What identifies the request and its pages.
     pub hash: String,
+    /// What templates may name of it beside its slices.
+    pub extra: Extra,
     /// How its slices end with it, where the answer says so itself: it is no page of records.
     pub end: Option<End>,
     /// Why there should be more although nothing follows it, if it looks so.
@@ -98,6 +108,8 @@ impl Group {
             held: VecDeque::new(),
             end: None,
             run: None,
+            turns: None,
+            number: 0,
         }
     }
 }
@@ -111,7 +123,17 @@ impl Reading {
         if group.end.is_some() {
             return Ok(None);
         }
-        match self.next_page(group).await {
+        let turn = loop {
+            match self.next_page(group).await {
+                Ok(None) => {}
+                Ok(Some(turn)) => break Ok(turn),
+                Err(error) => break Err(error),
+            }
+        };
+        if !matches!(turn, Ok(Ok(_))) {
+            self.leave(group).await?;
+        }
+        match turn {
             Ok(Ok(mut fetched)) => {
                 if fetched.last {
                     group.end = Some(fetched.end.take().unwrap_or(End::Complete));
@@ -130,164 +152,85 @@ impl Reading {
         }
     }
 
-    async fn next_page(&self, group: &mut Group) -> Result<std::result::Result<Fetched, End>> {
+    /// One request; `None`: it is to be asked otherwise.
+    async fn next_page(&self, group: &mut Group) -> Result<Option<std::result::Result<Fetched, End>>> {
         if group.run.is_none() {
-            let members: Vec<&Slice> = group.slices.iter().map(|i| &self.slices[*i]).collect();
-            let settings = self.http.settings();
-            let call = self.plan.call(&settings.base_url, &settings.identity, &members)?;
-            let hash = self.plan.request_hash(&call);
-            let paging = self.plan.paginator.start(call.url.clone());
-            group.run = Some(Run { call, hash, paging });
+            match self.next_run(group).await? {
+                Ok(Some(run)) => group.run = Some(run),
+                Ok(None) => return Ok(Some(Err(End::Complete))),
+                Err(end) => return Ok(Some(Err(end))),
+            }
         }
         let Some(run) = &mut group.run else {
             return Err(Error::bug("a group has no request"));
         };
-        if self.is_down() {
-            return Ok(Err(Parked::because(
-                "not asked: the server did not answer the requests before",
-            )));
-        }
-        let url = run.paging.url(&self.plan.paginator)?;
-        let call = Call {
-            url: url.clone(),
-            ..run.call.clone()
-        };
-        let found = Mutex::new(None);
-        let got = self
-            .http
-            .get(
-                &self.line,
-                &call,
-                &|answer| page::judge(&self.plan, answer, &mut found.lock()),
-                &self.ctx,
-            )
-            .await?;
-        let answer = match got {
-            Got::Answer(answer) => answer,
-            Got::Blocked(block) => {
-                return Ok(Err(End::Parked(Parked {
-                    until: Some(block.until),
-                    block: Some(block.key),
-                    reason: block.reason,
-                })));
+        let turn = self.turn(&self.plan, run).await?;
+        let turn = match turn {
+            Some(Ok(fetched)) => {
+                group.number += 1;
+                let number = group.number - 1;
+                Some(Ok(Fetched { number, ..fetched }))
             }
-            Got::GaveUp { error, status } => {
-                // A server that says no to what it was asked is there: only one that has trouble, or says nothing, may be down.
-                match status {
-                    Some(300..=407 | 409..=424 | 426..=428 | 430..=499) => self.down.store(0, Ordering::Relaxed),
-                    _ => {
-                        self.down.fetch_add(1, Ordering::Relaxed);
-                    }
-                }
-                if !error.kind().is_transient() {
-                    return Ok(Err(End::Failed(error)));
-                }
-                return Ok(Err(End::Parked(Parked {
-                    until: error.delay().and_then(|d| self.ctx.clock.now().checked_add(d).ok()),
-                    block: None,
-                    reason: error.to_string(),
-                })));
-            }
+            other => other,
         };
-        self.down.store(0, Ordering::Relaxed);
-        match self.meaning(&answer)? {
-            None => {}
-            Some(end @ (End::Parked(_) | End::Failed(_))) => return Ok(Err(end)),
-            // It is kept like a page: what is computed from kept answers asks for nothing then.
-            Some(end) => {
-                return Ok(Ok(Fetched {
-                    number: run.paging.pages,
-                    hash: run.hash.clone(),
-                    page: Page {
-                        answer,
-                        found: Found::default(),
-                    },
-                    last: true,
-                    kept: false,
-                    url,
-                    end: Some(end),
-                    short: None,
-                }));
+        match turn {
+            // Something else may be asked for the same slices: whether it is, is seen then.
+            Some(Ok(fetched)) if fetched.last && self.plan.has_turns() => {
+                group.run = None;
+                // An answer that says that there is nothing says so of its own request.
+                let end = fetched.end.filter(|end| !matches!(end, End::Complete));
+                Ok(Some(Ok(Fetched {
+                    last: end.is_some(),
+                    end,
+                    ..fetched
+                })))
             }
-        }
-        let found = match found.into_inner().transpose() {
-            Ok(found) => found.unwrap_or_default(),
-            Err(error) => return Err(error.with("answer", self.shown(&answer.body))),
-        };
-        let number = run.paging.pages;
-        let next = run.paging.advance(&self.plan.paginator, &url, &answer.body, &found)?;
-        if next == Next::Stopped {
-            let note = format!(
-                "reading stopped after {} pages, as max_pages says; there are more",
-                run.paging.pages
-            );
-            self.send(Read::Note(note)).await?;
-        }
-        let last = next != Next::More;
-        let hash = run.hash.clone();
-        let counts = next == Next::End && self.plan.paginator.ends_by_count();
-        let short = counts.then(|| run.paging.says_more(&answer.body, &found)).flatten();
-        Ok(Ok(Fetched {
-            page: Page { answer, found },
-            number,
-            last,
-            kept: false,
-            url,
-            hash,
-            end: None,
-            short,
-        }))
-    }
-
-    /// The beginning of an answer, without secrets: they are taken out before it is cut, so that no part of one is left.
-    fn shown(&self, body: &[u8]) -> String {
-        let text = String::from_utf8_lossy(&body[..body.len().min(RAW)]);
-        let clean = self.http.redactor().text(&text);
-        match clean.char_indices().nth(200) {
-            Some((at, _)) => format!("{}…", &clean[..at]),
-            None => clean,
+            other => Ok(other),
         }
     }
 
-    /// What an answer that is no page means for its slices.
-    pub(super) fn meaning(&self, answer: &Answer) -> Result<Option<End>> {
-        let status = answer.status;
-        let error = || {
-            let error = status_error(status);
-            if answer.body.is_empty() {
-                error
-            } else {
-                error.with("answer", self.shown(&answer.body))
-            }
-        };
-        if let Some(then) = self.plan.rule(status, &answer.body) {
-            let by_rule = |what: &str| format!("{what}: status {status}");
-            return Ok(Some(match then {
-                Then::Closed => End::Closed(by_rule("not ours to read")),
-                Then::Ignore => End::Complete,
-                Then::Fail => End::Failed(error()),
-                Then::Park | Then::Retry => Parked::because(by_rule("to be asked again later")),
-                Then::Quarantine => {
-                    let raw = self.http.redactor().text(&raw_text(&answer.body));
-                    End::Aside(Rejected {
-                        reason: by_rule("the answer was set aside"),
-                        path: None,
-                        raw,
-                    })
-                }
-            }));
+    /// Ends what was begun for a group beside its requests.
+    ///
+    /// # Errors
+    /// What concerns the connection as a whole.
+    pub(super) async fn leave(&self, group: &mut Group) -> Result<()> {
+        match group.turns.as_mut().and_then(|turns| turns.job.take()) {
+            Some(job) => self.clean_up(job).await,
+            None => Ok(()),
         }
-        match status {
-            204 => Ok(Some(End::Complete)),
-            200..300 => Ok(None),
-            401 => Err(error()
-                .code(segue_diag::REST_UNAUTHENTICATED)
-                .hint("look at the connection's `auth`")),
-            403 => {
-                let hint = "if this is not yours to read, say `errors: [ { status: 403, then: closed } ]`";
-                Ok(Some(End::Failed(error().code(segue_diag::REST_DENIED).hint(hint))))
+    }
+
+    /// What is asked next for these slices; `None`: everything was asked.
+    async fn next_run(&self, group: &mut Group) -> Result<std::result::Result<Option<Run>, End>> {
+        if !self.plan.has_turns() {
+            return self
+                .run_of(&self.plan, &group.slices, Extra::default())
+                .map(|run| Ok(Some(run)));
+        }
+        if group.turns.is_none() {
+            group.turns = Some(Turns::new(&self.plan, self.http.now())?);
+        }
+        let Some(turns) = &mut group.turns else {
+            return Err(Error::bug("a group has no turns"));
+        };
+        loop {
+            if let Some(run) = turns.pending.pop_front() {
+                return Ok(Ok(Some(run)));
             }
-            _ => Ok(Some(End::Failed(error()))),
+            if let Some(job) = turns.job.take() {
+                self.clean_up(job).await?;
+            }
+            let extra = match self.next_turn(&group.slices, turns).await? {
+                Ok(Some(extra)) => extra,
+                Ok(None) => return Ok(Ok(None)),
+                Err(end) => return Ok(Err(end)),
+            };
+            if self.plan.export.is_none() {
+                return self.run_of(&self.plan, &group.slices, extra).map(|run| Ok(Some(run)));
+            }
+            if let Err(end) = self.export(&group.slices, turns, extra).await? {
+                return Ok(Err(end));
+            }
         }
     }
 }
@@ -324,7 +267,8 @@ impl Fetched {
     pub fn to_batch(&self, reading: &Reading, group: &Group, last: bool) -> Result<RecordBatch> {
         let keys: Vec<String> = group.slices.iter().map(|i| reading.slices[*i].labels.key()).collect();
         let slices = serde_json::to_string(&keys).map_err(|e| Error::bug("keys are no JSON").caused_by(e))?;
-        let request = format!("GET {}", reading.http.redactor().url(&self.url));
+        let method = reading.plan.method();
+        let request = format!("{method} {}", reading.http.redactor().url(&self.url));
         let columns: Vec<ArrayRef> = vec![
             Arc::new(StringArray::from(vec![slices])),
             Arc::new(Int64Array::from(vec![self.number as i64])),

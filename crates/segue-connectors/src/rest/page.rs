@@ -1,6 +1,8 @@
 //! One answer: its records found, picked, decoded, and told apart by slice.
 
 use super::copy::Missing;
+use super::forms::Came;
+use super::paginate::Paging;
 use super::plan::Plan;
 use super::template::{Words, scalar};
 use crate::http::{Answer, Verdict, status_error};
@@ -9,10 +11,12 @@ use crate::json::find::{self, Broken, Found, Lack};
 use crate::json::parse::Shape;
 use crate::json::path::Step;
 use crate::json::{self, Path};
-use arrow_array::RecordBatch;
+use arrow_array::{BooleanArray, RecordBatch};
+use bytes::Bytes;
 use segue_core::source::Rejected;
 use segue_core::{Error, Kind, Result};
 use serde_json::Value;
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -25,6 +29,23 @@ pub struct Page {
     pub answer: Answer,
     /// Its records.
     pub found: Found,
+}
+
+/// An answer as it was opened: its parts, each with its records.
+pub type Opened = VecDeque<(Bytes, Found)>;
+
+/// Opens an answer in memory, and finds the records of all its parts.
+///
+/// # Errors
+/// As [`find_records`], and those of [`super::forms::Form::parts`].
+pub fn open(plan: &Plan, answer: &Answer, most: u64) -> Result<Opened> {
+    let mut parts = plan.form.parts(Came::Here(answer.body.clone()), most)?;
+    let mut opened = Opened::new();
+    while let Some((part, _)) = parts.next_part()? {
+        let found = find_records(plan, &part)?;
+        opened.push_back((part, found));
+    }
+    Ok(opened)
 }
 
 /// Finds the records of an answer.
@@ -139,9 +160,13 @@ fn unreadable(broken: Broken, body: &[u8]) -> Error {
 }
 
 /// What to do with an answer; with it its records, or why there are none where there should be.
-pub fn judge(plan: &Plan, answer: &Answer, found: &mut Option<Result<Found>>) -> Verdict {
+pub fn judge(plan: &Plan, paging: &Paging, answer: &Answer, most: u64, found: &mut Option<Result<Opened>>) -> Verdict {
     use super::copy::Then;
     *found = None;
+    // It is asked for with fewer records then.
+    if plan.paginator.complains(answer.status, &answer.body) && paging.can_shrink(&plan.paginator) {
+        return Verdict::Accept;
+    }
     match plan.rule(answer.status, &answer.body) {
         Some(Then::Retry) => return Verdict::Retry(retryable(status_error(answer.status))),
         Some(_) => return Verdict::Accept,
@@ -149,9 +174,12 @@ pub fn judge(plan: &Plan, answer: &Answer, found: &mut Option<Result<Found>>) ->
     }
     match answer.status {
         204 => Verdict::Accept,
-        200..300 => match find_records(plan, &answer.body) {
+        200..300 if plan.graphql_error(&answer.body).is_some() => Verdict::Accept,
+        // It is opened as it is read.
+        200..300 if answer.file.is_some() => Verdict::Accept,
+        200..300 => match open(plan, answer, most) {
             // Cut off on its way, or a page of a proxy that has its bad moment: the next try may be right.
-            Err(error) if error.error_code() != Some(segue_diag::REST_NO_RECORDS) => Verdict::Retry(error),
+            Err(error) if may_pass(&error) => Verdict::Retry(error),
             records => {
                 *found = Some(records);
                 Verdict::Accept
@@ -160,6 +188,14 @@ pub fn judge(plan: &Plan, answer: &Answer, found: &mut Option<Result<Found>>) ->
         408 | 425 | 429 | 500.. => Verdict::Retry(retryable(status_error(answer.status))),
         _ => Verdict::Accept,
     }
+}
+
+fn may_pass(error: &Error) -> bool {
+    let code = error.error_code();
+    error.kind().is_transient()
+        || [segue_diag::REST_NOT_JSON, segue_diag::REST_FORM]
+            .map(Some)
+            .contains(&code)
 }
 
 fn retryable(error: Error) -> Error {
@@ -205,6 +241,26 @@ pub struct PageRows {
     pub nulls: u64,
     /// What the slice has picked with them.
     pub picked: Picked,
+}
+
+impl PageRows {
+    /// Leaves out the rows that are not wanted.
+    ///
+    /// # Errors
+    /// `Bug` where they cannot be left out.
+    pub fn keep(&mut self, wanted: &BooleanArray) -> Result<()> {
+        if wanted.true_count() == self.batch.num_rows() {
+            return Ok(());
+        }
+        self.batch = arrow_select::filter::filter_record_batch(&self.batch, wanted)
+            .map_err(|e| Error::bug("rows cannot be left out").caused_by(e))?;
+        let mut row = 0;
+        self.records.retain(|_| {
+            row += 1;
+            wanted.value(row - 1)
+        });
+        Ok(())
+    }
 }
 
 /// What decoding a page led to.

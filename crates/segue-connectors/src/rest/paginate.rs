@@ -1,7 +1,9 @@
 //! Going from page to page. The state is a value of one slice's reading: nothing of it is shared.
 
-use super::copy::{Cursor, Offset, PageNumber, Paginate};
+use super::asked::Asked;
+use super::copy::{Cursor, In, LastRecord, Offset, PageNumber, Paginate, Place, Reduce};
 use crate::columns::short;
+use crate::http::Answer;
 use crate::json::Path;
 use crate::json::find::{Broken, Found, Probe};
 use crate::json::path::Step;
@@ -26,47 +28,145 @@ const MOST_REPEATED: u32 = 10;
 pub struct Paginator {
     kind: Kinds,
     max_pages: Option<u64>,
+    reduce: Option<Reduce>,
+    place: In,
+    /// What stands before the names of parameters.
+    below: &'static str,
 }
 
 #[derive(Debug)]
 enum Kinds {
     Single,
-    NextLink(Path),
-    Offset(Offset, Option<Path>),
-    Page(PageNumber),
-    Cursor(Cursor, Path),
+    NextLink(Told),
+    LinkHeader(String),
+    Offset(Offset, Option<Path>, Option<Path>),
+    Page(PageNumber, Option<Path>, Option<Path>),
+    Cursor(Cursor, Told, Option<Path>),
+    LastRecord(LastRecord, Path, Option<Path>),
+}
+
+/// Where an answer tells something.
+#[derive(Debug)]
+enum Told {
+    Body(Path),
+    Header(String),
+}
+
+impl Told {
+    fn new(place: &Place) -> Result<Told> {
+        Ok(match place {
+            Place::Path(path) => Told::Body(Path::parse(path)?),
+            Place::Header(header) => Told::Header(header.header.clone()),
+        })
+    }
+
+    fn steps(&self) -> Option<&[Step]> {
+        match self {
+            Told::Body(path) => path.steps(),
+            Told::Header(_) => None,
+        }
+    }
+
+    /// What it says; `None` where it says that there is nothing.
+    fn value(&self, answer: &Answer, found: &Found) -> Result<Option<Value>> {
+        match self {
+            Told::Body(path) => value(path, &answer.body, &found.probe),
+            Told::Header(name) => {
+                let text = answer.headers.get(name.as_str()).and_then(|v| v.to_str().ok());
+                Ok(text.map(str::trim).filter(|t| !t.is_empty()).map(Value::from))
+            }
+        }
+    }
 }
 
 impl Paginator {
-    /// Reads it; none is a single page.
+    /// Reads it; none is a single page. `is_graphql`: parameters are variables, where nothing else is said.
     ///
     /// # Errors
     /// `Invalid` when it does not say exactly one way, or a path cannot be read.
-    pub fn new(spec: Option<&Paginate>) -> Result<Paginator> {
+    pub fn new(spec: Option<&Paginate>, is_graphql: bool) -> Result<Paginator> {
         let Some(spec) = spec else {
             return Ok(Paginator {
                 kind: Kinds::Single,
                 max_pages: None,
+                reduce: None,
+                place: In::Query,
+                below: "",
             });
         };
-        let kind = match (&spec.next_link, &spec.offset, &spec.page, &spec.cursor) {
-            (Some(path), None, None, None) => Kinds::NextLink(Path::parse(path)?),
-            (None, Some(offset), None, None) => {
-                Kinds::Offset(offset.clone(), offset.total.as_deref().map(Path::parse).transpose()?)
-            }
-            (None, None, Some(page), None) => Kinds::Page(page.clone()),
-            (None, None, None, Some(cursor)) => Kinds::Cursor(cursor.clone(), Path::parse(&cursor.path)?),
-            _ => {
-                return Err(Error::new(
-                    Kind::Invalid,
-                    "`paginate` wants exactly one of next_link, offset, page and cursor",
-                ));
-            }
+        let path = |text: &Option<String>| text.as_deref().map(Path::parse).transpose();
+        let mut kinds = Vec::new();
+        let mut place = None;
+        if let Some(link) = &spec.next_link {
+            kinds.push(Kinds::NextLink(Told::new(link)?));
+        }
+        if let Some(relation) = &spec.link_header {
+            kinds.push(Kinds::LinkHeader(relation.clone()));
+        }
+        if let Some(offset) = &spec.offset {
+            place = offset.place;
+            let cap = offset.cap.as_ref().map(|cap| Path::parse(&cap.path)).transpose()?;
+            kinds.push(Kinds::Offset(offset.clone(), path(&offset.total)?, cap));
+        }
+        if let Some(page) = &spec.page {
+            place = page.place;
+            kinds.push(Kinds::Page(
+                page.clone(),
+                path(&page.total_pages)?,
+                path(&page.has_more)?,
+            ));
+        }
+        if let Some(cursor) = &spec.cursor {
+            place = cursor.place;
+            kinds.push(Kinds::Cursor(
+                cursor.clone(),
+                Told::new(&cursor.path)?,
+                path(&cursor.has_more)?,
+            ));
+        }
+        if let Some(last) = &spec.last_record {
+            place = last.place;
+            kinds.push(Kinds::LastRecord(
+                last.clone(),
+                Path::parse(&last.path)?,
+                path(&last.has_more)?,
+            ));
+        }
+        let (Some(kind), true) = (kinds.pop(), kinds.is_empty()) else {
+            return Err(Error::new(
+                Kind::Invalid,
+                "`paginate` wants exactly one of next_link, link_header, offset, page, cursor and last_record",
+            ));
         };
-        Ok(Paginator {
+        let paginator = Paginator {
             kind,
             max_pages: spec.max_pages,
-        })
+            reduce: spec.reduce.clone(),
+            place: place.unwrap_or(if is_graphql { In::Body } else { In::Query }),
+            below: if is_graphql && place.is_none() {
+                "variables."
+            } else {
+                ""
+            },
+        };
+        if paginator.reduce.is_some() && paginator.size().is_none() {
+            return Err(
+                Error::new(Kind::Invalid, "`paginate.reduce` has no size that it could reduce")
+                    .hint("give the size of a page: `limit` of `offset`, or `size_param` and `size`"),
+            );
+        }
+        Ok(paginator)
+    }
+
+    /// The records of a page that is asked for, and the parameter that says so.
+    fn size(&self) -> Option<(&str, u64)> {
+        match &self.kind {
+            Kinds::Offset(spec, ..) => Some((&spec.limit_param, spec.limit)),
+            Kinds::Page(spec, ..) => sized(&spec.size_param, spec.size),
+            Kinds::Cursor(spec, ..) => sized(&spec.size_param, spec.size),
+            Kinds::LastRecord(spec, ..) => sized(&spec.size_param, spec.size),
+            Kinds::Single | Kinds::NextLink(_) | Kinds::LinkHeader(_) => None,
+        }
     }
 
     /// Whether there is one page whatever comes.
@@ -77,51 +177,77 @@ impl Paginator {
     /// Whether a page that is not full is the last one, and nothing else says so.
     pub fn ends_by_count(&self) -> bool {
         match &self.kind {
-            Kinds::Offset(_, total) => total.is_none(),
-            Kinds::Page(page) => page.size.is_some(),
+            Kinds::Offset(_, total, _) => total.is_none(),
+            Kinds::Page(page, total, more) => page.size.is_some() && total.is_none() && more.is_none(),
+            Kinds::LastRecord(last, _, more) => last.size.is_some() && more.is_none(),
             _ => false,
         }
+    }
+
+    /// Whether headers tell the next page: of what was kept nobody knows it then.
+    pub fn is_told_by_header(&self) -> bool {
+        matches!(
+            &self.kind,
+            Kinds::LinkHeader(_) | Kinds::NextLink(Told::Header(_)) | Kinds::Cursor(_, Told::Header(_), _)
+        )
     }
 
     /// What it wants to know of each answer, so that it is looked for together with the records.
     pub fn probe(&self) -> Option<&[Step]> {
         match &self.kind {
-            Kinds::NextLink(path) | Kinds::Cursor(_, path) | Kinds::Offset(_, Some(path)) => path.steps(),
+            Kinds::NextLink(told) | Kinds::Cursor(_, told, _) => told.steps(),
+            Kinds::Offset(_, Some(path), _) => path.steps(),
             _ => None,
         }
     }
 
-    /// Before the first page of a slice whose request has this URL.
-    pub fn start(&self, request: Url) -> Paging {
+    /// Before the first page of a slice that is asked for like this.
+    pub fn start(&self, request: Asked) -> Paging {
         let turn = match &self.kind {
             Kinds::Offset(..) => Turn::Number(0),
-            Kinds::Page(page) => Turn::Number(page.start),
+            Kinds::Page(page, ..) => Turn::Number(page.start),
             _ => Turn::Request,
         };
         Paging {
             request,
             turn,
             pages: 0,
+            size: self.size().map(|(_, size)| size),
+            after: None,
             seen: HashSet::new(),
             records: 0,
+            before: 0,
             last_records: None,
             last_body: None,
             repeated: 0,
             empty: 0,
         }
     }
+
+    /// Whether the server says that a page is too large for it.
+    pub fn complains(&self, status: u16, body: &[u8]) -> bool {
+        let holds = |text: &str| String::from_utf8_lossy(body).contains(text);
+        let fits = |r: &Reduce| r.status.has(status) && r.body.as_deref().is_none_or(holds);
+        self.reduce.as_ref().is_some_and(fits)
+    }
 }
 
 /// Where a slice's reading is.
 #[derive(Debug)]
 pub struct Paging {
-    request: Url,
+    request: Asked,
     turn: Turn,
     /// How many pages have come.
     pub pages: u64,
+    /// The records of a page that is asked for now.
+    size: Option<u64>,
+    /// The value of the last record after which the offsets begin, where the server gives no more than so many for one question.
+    after: Option<Value>,
     seen: HashSet<[u8; 16]>,
     /// How many records they had.
     records: u64,
+    /// How many records the parts of the page had that came so far.
+    before: u64,
     last_records: Option<u64>,
     last_body: Option<u64>,
     /// How many pages in a row had the very records of the one before.
@@ -135,7 +261,7 @@ enum Turn {
     Request,
     Link(Url),
     Number(u64),
-    Mark(String),
+    Mark(Value),
 }
 
 /// What follows a page.
@@ -150,13 +276,13 @@ pub enum Next {
 }
 
 impl Paging {
-    /// The URL of the page that is next.
+    /// What the page that is next is asked with.
     ///
     /// # Errors
     /// `BadData` when it was asked before: the pages go in circles.
-    pub fn url(&mut self, paginator: &Paginator) -> Result<Url> {
-        let url = self.page_url(paginator);
-        let digest = sha256(url.as_str());
+    pub fn asked(&mut self, paginator: &Paginator) -> Result<Asked> {
+        let asked = self.page(paginator)?;
+        let digest = sha256(asked.text());
         let mut short = [0; 16];
         short.copy_from_slice(&digest.as_bytes()[..16]);
         if !self.seen.insert(short) || self.pages >= MOST_PAGES {
@@ -165,63 +291,156 @@ impl Paging {
                 .with("pages", self.pages)
                 .hint("look at `paginate`: the answer names a page that was already read"));
         }
-        Ok(url)
+        Ok(asked)
     }
 
-    fn page_url(&self, paginator: &Paginator) -> Url {
-        let mut url = self.request.clone();
+    fn page(&self, paginator: &Paginator) -> Result<Asked> {
+        let mut asked = self.request.clone();
+        let mut set = |name: &str, value: Value| {
+            let name = format!("{}{name}", paginator.below);
+            asked.set(paginator.place, &name, value)
+        };
+        if let (Some((name, _)), Some(size)) = (paginator.size(), self.size) {
+            set(name, size.into())?;
+        }
         match (&self.turn, &paginator.kind) {
-            (Turn::Link(next), _) => return next.clone(),
-            (Turn::Number(offset), Kinds::Offset(spec, _)) => {
-                set(&mut url, &spec.limit_param, &spec.limit.to_string());
-                set(&mut url, &spec.param, &offset.to_string());
-            }
-            (Turn::Number(page), Kinds::Page(spec)) => {
-                if let (Some(name), Some(size)) = (&spec.size_param, spec.size) {
-                    set(&mut url, name, &size.to_string());
+            (Turn::Number(offset), Kinds::Offset(spec, ..)) => {
+                if let (Some(cap), Some(after)) = (&spec.cap, &self.after) {
+                    set(&cap.param, after.clone())?;
                 }
-                set(&mut url, &spec.param, &page.to_string());
+                set(&spec.param, (*offset).into())?;
             }
-            (Turn::Mark(mark), Kinds::Cursor(spec, _)) => set(&mut url, &spec.param, mark),
+            (Turn::Number(page), Kinds::Page(spec, ..)) => set(&spec.param, (*page).into())?,
+            (Turn::Mark(mark), Kinds::Cursor(spec, ..)) => set(&spec.param, mark.clone())?,
+            (Turn::Mark(mark), Kinds::LastRecord(spec, ..)) => set(&spec.param, mark.clone())?,
+            (Turn::Link(next), _) => asked.url = next.clone(),
             _ => {}
         }
-        url
+        Ok(asked)
     }
 
-    /// After a page with this body and these records.
+    /// Whether a page can be asked for with fewer records.
+    pub fn can_shrink(&self, paginator: &Paginator) -> bool {
+        let least = paginator.reduce.as_ref().map_or(1, |r| r.least);
+        self.shrunk(paginator).is_some_and(|size| size >= least)
+    }
+
+    /// From now on with half as many. Where pages have numbers, with so many that a page begins where this one would have.
+    pub fn shrink(&mut self, paginator: &Paginator) {
+        let (Some(size), Some(now)) = (self.shrunk(paginator), self.size) else {
+            return;
+        };
+        if let (Turn::Number(page), Kinds::Page(spec, ..)) = (&mut self.turn, &paginator.kind) {
+            *page = spec.start + (*page - spec.start) * (now / size);
+        }
+        self.size = Some(size);
+    }
+
+    fn shrunk(&self, paginator: &Paginator) -> Option<u64> {
+        let now = self.size?;
+        let half = now / 2;
+        match (&self.turn, &paginator.kind) {
+            (Turn::Number(page), Kinds::Page(spec, ..)) if *page > spec.start => {
+                (1..=half).rev().find(|size| now % size == 0)
+            }
+            _ => (half > 0).then_some(half),
+        }
+    }
+
+    /// After a page with this answer and these records.
     ///
     /// # Errors
     /// `BadData` when the page is the one before again; `Invalid` when the next one is on another server.
-    pub fn advance(&mut self, paginator: &Paginator, at: &Url, body: &[u8], found: &Found) -> Result<Next> {
+    pub fn advance(&mut self, paginator: &Paginator, at: &Url, answer: &Answer, found: &Found) -> Result<Next> {
+        let body = &answer.body[..];
         self.pages += 1;
-        let records = found.records.len() as u64;
+        let parted = std::mem::take(&mut self.before);
+        let records = found.records.len() as u64 + parted;
         self.records += records;
-        if !paginator.is_single() {
+        if !paginator.is_single() && (parted == 0 || !found.records.is_empty()) {
             self.go_on(paginator, body, found)?;
         }
+        let is_full = |size: Option<u64>| size.map_or(records > 0, |size| records >= size);
         let turn = match &paginator.kind {
             Kinds::Single => None,
-            Kinds::NextLink(path) => link(path, at, body, &found.probe)?.map(Turn::Link),
-            Kinds::Offset(spec, total) => self.offset(spec, total.as_ref(), body, found)?,
-            Kinds::Page(spec) => {
-                let full = spec.size.map_or(records > 0, |size| records >= size);
-                match self.turn {
-                    Turn::Number(page) if full => Some(Turn::Number(page + 1)),
-                    _ => None,
+            Kinds::NextLink(told) => match told.value(answer, found)? {
+                None => None,
+                Some(Value::String(text)) => Some(Turn::Link(joined(at, &text)?)),
+                Some(other) => return Err(unusable("the link to the next page", "next_link", &other)),
+            },
+            Kinds::LinkHeader(relation) => related(answer, relation)
+                .map(|text| joined(at, &text))
+                .transpose()?
+                .map(Turn::Link),
+            Kinds::Offset(spec, total, cap) => self.offset(spec, total.as_ref(), cap.as_ref(), body, found, records)?,
+            Kinds::Page(spec, total, more) => {
+                let Turn::Number(page) = self.turn else {
+                    return Ok(Next::End);
+                };
+                let asked_for = self.size.or(spec.size);
+                let goes_on = match (total, more) {
+                    (Some(path), _) => {
+                        let total = number(
+                            value(path, body, &Probe::Unseen)?,
+                            "the number of all pages",
+                            "page.total_pages",
+                        )?;
+                        total.map_or(is_full(asked_for), |total| page + 1 < spec.start + total)
+                    }
+                    (None, Some(path)) => says_yes(path, body, "page.has_more")?,
+                    (None, None) => is_full(asked_for),
+                };
+                goes_on.then_some(Turn::Number(page + 1))
+            }
+            Kinds::Cursor(_, told, more) => {
+                let ended = match more {
+                    Some(path) => !says_yes(path, body, "cursor.has_more")?,
+                    None => false,
+                };
+                match told.value(answer, found)? {
+                    _ if ended => None,
+                    Some(mark @ (Value::String(_) | Value::Number(_))) => Some(Turn::Mark(mark)),
+                    Some(other) => return Err(unusable("the mark of the next page", "cursor.path", &other)),
+                    None => None,
                 }
             }
-            Kinds::Cursor(_, path) => match value(path, body, &found.probe)? {
-                Some(Value::String(mark)) => Some(Turn::Mark(mark)),
-                Some(Value::Number(mark)) => Some(Turn::Mark(mark.to_string())),
-                Some(other) => return Err(unusable("the mark of the next page", "cursor.path", &other)),
-                None => None,
-            },
+            Kinds::LastRecord(spec, path, more) => {
+                let goes_on = match more {
+                    Some(path) => says_yes(path, body, "last_record.has_more")?,
+                    None => is_full(self.size.or(spec.size)),
+                };
+                match goes_on {
+                    true => self.last(path, body, found, "last_record.path")?.map(Turn::Mark),
+                    false => None,
+                }
+            }
         };
         let Some(turn) = turn else { return Ok(Next::End) };
         self.turn = turn;
         match paginator.max_pages {
             Some(most) if self.pages >= most => Ok(Next::Stopped),
             _ => Ok(Next::More),
+        }
+    }
+
+    /// After a part of a page that is not its last.
+    pub fn part(&mut self, found: &Found) {
+        self.before += found.records.len() as u64;
+    }
+
+    /// The value of the page's last record, after which the next page begins.
+    fn last(&self, path: &Path, body: &[u8], found: &Found, key: &str) -> Result<Option<Value>> {
+        let Some((range, _)) = found.records.last() else {
+            return Ok(None);
+        };
+        let value = value(path, &body[range.clone()], &Probe::Unseen)?;
+        match value {
+            Some(value @ (Value::String(_) | Value::Number(_))) => Ok(Some(value)),
+            other => Err(unusable(
+                "the value of the last record",
+                key,
+                &other.unwrap_or(Value::Null),
+            )),
         }
     }
 
@@ -258,7 +477,7 @@ impl Paging {
         // A server that gives a new mark or link each time, or writes something else around the same records, may know where it is, and
         // records may be alike. One that is told a number and answers to the letter as before does not know what it means.
         let most = match paginator.kind {
-            Kinds::Offset(..) | Kinds::Page(_) if is_same_body => 1,
+            Kinds::Offset(..) | Kinds::Page(..) if is_same_body => 1,
             _ => MOST_REPEATED,
         };
         if self.repeated < most {
@@ -276,22 +495,37 @@ impl Paging {
         says_more(body, (!found.records.is_empty()).then_some(self.records))
     }
 
-    fn offset(&self, spec: &Offset, total: Option<&Path>, body: &[u8], found: &Found) -> Result<Option<Turn>> {
-        let records = found.records.len() as u64;
+    fn offset(
+        &mut self,
+        spec: &Offset,
+        total: Option<&Path>,
+        cap: Option<&Path>,
+        body: &[u8],
+        found: &Found,
+        records: u64,
+    ) -> Result<Option<Turn>> {
         let Turn::Number(offset) = self.turn else {
             return Ok(None);
         };
+        let limit = self.size.unwrap_or(spec.limit);
         // A server that gives fewer than it was asked for goes on after those; one that gives some twice, after the limit.
-        let next = offset + records.min(spec.limit);
+        let next = offset + records.min(limit);
         let total = total.map(|path| value(path, body, &found.probe)).transpose()?.flatten();
-        let total = total.map(|total| {
-            let number = total.as_u64().or_else(|| total.as_str()?.parse().ok());
-            number.ok_or_else(|| unusable("the number of all records", "offset.total", &total))
-        });
-        let more = match total.transpose()? {
+        let more = match number(total, "the number of all records", "offset.total")? {
             Some(total) => records > 0 && next < total,
-            None => records >= spec.limit,
+            None => records >= limit,
         };
+        // What it gives for one question is all there: the next one begins after the last record.
+        if let (Some(written), Some(path)) = (&spec.cap, cap)
+            && next + limit > written.at
+            && (more || next >= written.at)
+        {
+            let after = self.last(path, body, found, "offset.cap.path")?;
+            return Ok(after.map(|after| {
+                self.after = Some(after);
+                Turn::Number(0)
+            }));
+        }
         Ok(more.then_some(Turn::Number(next)))
     }
 }
@@ -315,15 +549,40 @@ pub fn says_more(body: &[u8], read: Option<u64>) -> Option<String> {
     Some(format!("{read} records came, and the answer's `total` is {total}"))
 }
 
-fn link(path: &Path, at: &Url, body: &[u8], probe: &Probe) -> Result<Option<Url>> {
-    let text = match value(path, body, probe)? {
-        None => return Ok(None),
-        Some(Value::String(text)) => text,
-        Some(other) => return Err(unusable("the link to the next page", "next_link", &other)),
-    };
-    let mut next = at.join(&text).map_err(|e| {
+fn sized(name: &Option<String>, size: Option<u64>) -> Option<(&str, u64)> {
+    Some((name.as_deref()?, size?))
+}
+
+/// The URL of the page that has this relation, in the `Link` headers (RFC 8288).
+fn related(answer: &Answer, relation: &str) -> Option<String> {
+    let all = answer.headers.get_all("link").iter().filter_map(|v| v.to_str().ok());
+    for text in all {
+        let mut rest = text;
+        while let Some((_, after)) = rest.split_once('<') {
+            let (target, after) = after.split_once('>')?;
+            // Its parameters end where the next link begins; a comma may stand in a quoted text.
+            let end = after.find(", <").or_else(|| after.find(",<")).unwrap_or(after.len());
+            let is_meant = after[..end].split(';').any(|parameter| {
+                let pair = parameter
+                    .split_once('=')
+                    .map(|(n, v)| (n.trim(), v.trim().trim_matches('"')));
+                pair.is_some_and(|(name, value)| {
+                    name.eq_ignore_ascii_case("rel") && value.split(' ').any(|r| r.eq_ignore_ascii_case(relation))
+                })
+            });
+            if is_meant {
+                return Some(target.to_string());
+            }
+            rest = &after[end..];
+        }
+    }
+    None
+}
+
+fn joined(at: &Url, text: &str) -> Result<Url> {
+    let mut next = at.join(text).map_err(|e| {
         Error::new(Kind::BadData, "the link to the next page is no URL")
-            .with("link", crate::json::quoted(&short(&text)))
+            .with("link", crate::json::quoted(&short(text)))
             .caused_by(e)
     })?;
     // It is not sent: links that differ in it alone ask for the same page.
@@ -333,10 +592,27 @@ fn link(path: &Path, at: &Url, body: &[u8], probe: &Probe) -> Result<Option<Url>
             Kind::Invalid,
             "the next page is at another server, and credentials do not go there",
         )
+        .code(segue_diag::REST_EGRESS)
         .with("server", short(next.host_str().unwrap_or_default()))
         .hint("put that server into the connection's base_url"));
     }
-    Ok(Some(next))
+    Ok(next)
+}
+
+/// A number, which some servers write as text.
+fn number(found: Option<Value>, what: &str, key: &str) -> Result<Option<u64>> {
+    let Some(value) = found else { return Ok(None) };
+    let number = value.as_u64().or_else(|| value.as_str()?.parse().ok());
+    number.map(Some).ok_or_else(|| unusable(what, key, &value))
+}
+
+/// Whether an answer says that there is more; where it says nothing there is not.
+fn says_yes(path: &Path, body: &[u8], key: &str) -> Result<bool> {
+    match value(path, body, &Probe::Unseen)? {
+        None => Ok(false),
+        Some(Value::Bool(more)) => Ok(more),
+        Some(other) => Err(unusable("whether there are more pages", key, &other)),
+    }
 }
 
 fn unusable(what: &str, key: &str, found: &Value) -> Error {
@@ -363,17 +639,4 @@ fn value(path: &Path, body: &[u8], probe: &Probe) -> Result<Option<Value>> {
     })?;
     let says_none = |v: &Value| matches!(v, Value::Null | Value::Bool(false)) || v.as_str() == Some("");
     Ok(found.filter(|v| !says_none(v)))
-}
-
-/// Sets a parameter, whatever it was.
-fn set(url: &mut Url, name: &str, value: &str) {
-    let others: Vec<(String, String)> = url
-        .query_pairs()
-        .filter(|(n, _)| n != name)
-        .map(|(n, v)| (n.into(), v.into()))
-        .collect();
-    url.query_pairs_mut()
-        .clear()
-        .extend_pairs(others)
-        .append_pair(name, value);
 }

@@ -251,6 +251,7 @@ impl Reading {
                 break;
             }
         }
+        self.leave(group).await?;
         self.conclude(group, picked).await
     }
 
@@ -260,13 +261,17 @@ impl Reading {
             Err(error) if error.kind() == Kind::Cancelled || error.error_code() == Some(segue_diag::SCHEMA_FROZEN) => {
                 return Err(error);
             }
-            taken => taken.err(),
+            taken => taken,
         };
-        let is_over = fetched.last || self.has_enough(picked);
-        let short = fetched.short.as_ref().filter(|_| !self.has_enough(picked));
+        let (failure, is_old) = match failure {
+            Ok(is_old) => (None, is_old),
+            Err(error) => (Some(error), false),
+        };
+        let is_over = fetched.last || is_old || self.has_enough(picked);
+        let short = fetched.short.as_ref().filter(|_| !is_old && !self.has_enough(picked));
         if self.keep_pages && !fetched.kept {
             // One that is short is not the last: nobody may take what is kept for the whole.
-            let is_last = is_over && short.is_none();
+            let is_last = is_over && short.is_none() && self.plan.may_be_replayed();
             self.send(Read::Page {
                 slices: group.slices.clone(),
                 batch: fetched.to_batch(self, group, is_last)?,
@@ -281,14 +286,10 @@ impl Reading {
             group.held.clear();
             group.end.get_or_insert(End::Complete);
         }
-        if let Some(why) = short.filter(|_| is_over) {
-            let error = Error::new(
-                Kind::BadData,
-                format!("a short page ended the reading, and there is more: {why}"),
-            );
-            group.end = Some(End::Failed(error.hint(
-                "the server seems to give fewer records a page than it is asked for: lower `limit` or `size` in `paginate` to what it gives",
-            )));
+        if let Some(why) = short {
+            group.held.clear();
+            group.end = Some(End::short(why));
+            return Ok(true);
         }
         Ok(is_over)
     }
@@ -308,13 +309,13 @@ impl Reading {
         self.end(group).await
     }
 
-    /// Decodes a page and hands its rows out.
-    async fn take(&self, group: &Group, fetched: &Fetched, picked: &mut Picked) -> Result<()> {
+    /// Decodes a page and hands its rows out. Whether all that follows is older than what was read before.
+    async fn take(&self, group: &Group, fetched: &Fetched, picked: &mut Picked) -> Result<bool> {
         if fetched.page.found.records.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         let members: Vec<&Slice> = group.slices.iter().map(|i| &self.slices[*i]).collect();
-        let words = Words::new(&members, self.plan.batch.as_ref(), &self.plan.common);
+        let words = Words::new(&members, self.plan.batch.as_ref(), &self.plan.common, &fetched.extra);
         let mut values = self.values.values(&words)?;
         let mut layout = self.schema.layout(&[&fetched.page])?;
         if let (true, [slice]) = (self.schema.may_change(), group.slices.as_slice()) {
@@ -331,8 +332,15 @@ impl Reading {
         *picked = std::mem::take(&mut rows.picked);
         self.dropped.fetch_add(rows.dropped, Ordering::Relaxed);
         self.nulls.fetch_add(rows.nulls, Ordering::Relaxed);
+        let mut is_old = false;
+        if let Some(onward) = &self.plan.onward {
+            let is_new = onward.new_rows(&rows.batch)?;
+            is_old = rows.batch.num_rows() > 0 && is_new.true_count() == 0;
+            rows.keep(&is_new)?;
+        }
         self.hand_out(group, fetched, &layout, rows).await?;
-        self.warn_of_a_full_page(fetched).await
+        self.warn_of_a_full_page(fetched).await?;
+        Ok(is_old && self.plan.copy.newest_first)
     }
 
     async fn hand_out(&self, group: &Group, fetched: &Fetched, layout: &Layout, rows: PageRows) -> Result<()> {
@@ -410,6 +418,11 @@ impl Reading {
     /// Says how the group's slices ended.
     async fn end(&self, group: &mut Group) -> Result<()> {
         let end = group.end.take().unwrap_or(End::Complete);
+        if matches!(end, End::Complete | End::Aside(_))
+            && let Some(position) = self.plan.onward.as_ref().and_then(|onward| onward.reached())
+        {
+            self.send(Read::Position(position)).await?;
+        }
         for (i, slice) in group.slices.iter().copied().enumerate() {
             let read = match &end {
                 End::Complete => Read::Done { slice },

@@ -4,6 +4,7 @@ use super::group::{End, Fetched, Group};
 use super::page::{self, Page, Picked};
 use super::paginate::{Next, Paging};
 use super::read::Reading;
+use super::template::Extra;
 use crate::http::Answer;
 use crate::json::find::Found;
 use arrow_array::cast::AsArray;
@@ -91,22 +92,26 @@ impl Replay {
     fn begin(&self, kept: &Kept, reading: &Reading) -> Option<Current> {
         let keys: Vec<String> = serde_json::from_str(&kept.slices).ok()?;
         let members: Vec<usize> = keys.iter().filter_map(|k| self.by_key.get(k).copied()).collect();
-        if members.is_empty() || members.len() != keys.len() || members.iter().any(|m| self.done.contains(m)) {
+        if !reading.plan.may_be_replayed()
+            || members.is_empty()
+            || members.len() != keys.len()
+            || members.iter().any(|m| self.done.contains(m))
+        {
             return None;
         }
         let wanted: Vec<&Slice> = members.iter().map(|i| &reading.slices[*i]).collect();
         let settings = reading.http.settings();
-        let call = reading
+        let called = reading
             .plan
-            .call(&settings.base_url, &settings.identity, &wanted)
-            .ok()?;
-        (reading.plan.request_hash(&call) == kept.hash).then(|| Current {
+            .call(&settings.base_url, &settings.identity, &wanted, &Extra::default());
+        let (call, asked) = called.ok()?;
+        (reading.plan.request_hash(&call, &asked) == kept.hash).then(|| Current {
             slices: kept.slices.clone(),
             hash: kept.hash.clone(),
             next: 0,
             group: Group::new(members),
             picked: Picked::default(),
-            paging: reading.plan.paginator.start(call.url.clone()),
+            paging: reading.plan.paginator.start(asked),
             url: call.url,
         })
     }
@@ -117,7 +122,7 @@ impl Replay {
             return Ok(false);
         }
         current.next += 1;
-        let (end, found) = match reading.meaning(&kept.answer) {
+        let (end, found) = match reading.meaning(&reading.plan, &kept.answer) {
             Ok(None) => match page::find_records(&reading.plan, &kept.answer.body) {
                 Ok(found) => (None, found),
                 Err(_) => return Ok(false),
@@ -129,11 +134,13 @@ impl Replay {
         };
         // A pick that had enough left the pages behind it unread: with another condition it may want them.
         let is_picked = reading.plan.pick.is_some() && end.is_none();
-        let follows = match is_picked {
-            true => current
+        let follows = match (is_picked, !reading.plan.is_followed_by_what_is_kept()) {
+            // What headers said was not kept, and of a large answer which of its parts was the last.
+            (true, true) if kept.last => Ok(Next::More),
+            (true, _) => current
                 .paging
-                .advance(&reading.plan.paginator, &current.url, &kept.answer.body, &found),
-            false => Ok(Next::End),
+                .advance(&reading.plan.paginator, &current.url, &kept.answer, &found),
+            (false, _) => Ok(Next::End),
         };
         let page = Page {
             answer: kept.answer,
@@ -147,6 +154,7 @@ impl Replay {
             kept: true,
             url: current.url.clone(),
             hash: kept.hash,
+            extra: Extra::default(),
             end: None,
             short: None,
         };
@@ -202,7 +210,9 @@ fn kept(batch: &RecordBatch, row: usize, reading: &Reading) -> Result<Option<Kep
         .ok_or_else(|| wrong("asked_at"))?;
     let answer = Answer {
         status: u16::try_from(status).unwrap_or(0),
+        headers: Default::default(),
         body,
+        file: None,
         asked_at,
         retry_after: None,
     };

@@ -21,6 +21,8 @@ pub struct SharedSchema {
     parents: Vec<String>,
     /// The slices' labels: each has a column, also where no record names it.
     labels: Vec<(String, Type)>,
+    /// Whether values are texts that become what their columns are.
+    is_text: bool,
     /// Declared columns, some of which have no type yet, and the names of those.
     untyped: Option<(Vec<Column>, Vec<String>)>,
 }
@@ -43,6 +45,7 @@ impl SharedSchema {
             changes,
             parents,
             labels,
+            is_text: plan.form.is_text(),
             untyped: None,
         };
         if let Some(columns) = &schema.columns {
@@ -73,6 +76,7 @@ impl SharedSchema {
             &|c| c.value.is_some() || (c.path.is_none() && self.parents.contains(&c.name)),
             self.changes.clone(),
         )
+        .map(|layout| layout.of_texts(self.is_text))
     }
 
     /// Whether the columns are known.

@@ -1,10 +1,14 @@
 //! What a REST connection's file says.
 
+mod auth;
+
+pub use auth::*;
+
 use crate::connector::ConnectionSettings;
 use schemars::JsonSchema;
-use segue_core::{Result, Secret};
+use segue_core::Result;
 use segue_spec::units::{Duration, Rate, Size};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// A web API.
@@ -28,79 +32,16 @@ pub struct RestConnection {
     /// How much may be asked.
     #[serde(default)]
     pub limits: Limits,
+    /// Servers beside that of `base_url` that answers may lead to: `files.example.com`, `*.example.com`, with a port where it is not the usual one.
+    /// They are asked without credentials and headers. No other server is asked, whatever an answer says.
+    #[serde(default)]
+    pub allowed_hosts: Vec<String>,
     /// How long a connection may say nothing. A whole answer may take ten times as long.
     #[serde(default = "timeout")]
     pub timeout: Duration,
     /// The largest answer that is read, unpacked.
     #[serde(default = "max_body")]
     pub max_body: Size,
-}
-
-/// Who asks; exactly one of them.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Auth {
-    /// OAuth 2: a token for client credentials, renewed by itself.
-    Oauth2(Oauth2),
-    /// A token that does not change, as `Authorization: Bearer`.
-    Bearer(Bearer),
-    /// A key in a header or in the query.
-    ApiKey(ApiKey),
-}
-
-/// OAuth 2.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Oauth2 {
-    /// How the token is had.
-    pub grant: Grant,
-    /// Where the token is had.
-    #[schemars(extend("format" = "url"))]
-    pub token_url: String,
-    /// The application's id.
-    pub client_id: String,
-    /// The application's secret.
-    #[serde(deserialize_with = "secret")]
-    #[schemars(with = "String", extend("x-secret" = true))]
-    pub client_secret: Secret,
-    /// What is asked for.
-    #[serde(default)]
-    pub scopes: Vec<String>,
-}
-
-/// How a token is had.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Grant {
-    /// For the application itself.
-    ClientCredentials,
-}
-
-/// A fixed token.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Bearer {
-    /// The token.
-    #[serde(deserialize_with = "secret")]
-    #[schemars(with = "String", extend("x-secret" = true))]
-    pub token: Secret,
-}
-
-/// A key; exactly one of `header` and `query` says where it goes.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(extend("oneOf" = [{ "required": ["header"] }, { "required": ["query"] }]))]
-pub struct ApiKey {
-    /// The header that carries it.
-    #[serde(default)]
-    pub header: Option<String>,
-    /// The query parameter that carries it.
-    #[serde(default)]
-    pub query: Option<String>,
-    /// The key.
-    #[serde(deserialize_with = "secret")]
-    #[schemars(with = "String", extend("x-secret" = true))]
-    pub value: Secret,
 }
 
 /// How much may be asked.
@@ -110,6 +51,10 @@ pub struct Limits {
     /// The most requests in any stretch of that length, of all processes together: `10/s`, `600/m`. Without it there is no limit.
     #[serde(default)]
     pub rate: Option<Rate>,
+    /// Further limits, of some paths or of a longer time, which all assets of the connection share. A request must have room in each that it counts for.
+    /// One that is used up for longer than `max_wait` parks what it covers, for every process.
+    #[serde(default)]
+    pub quotas: Vec<Quota>,
     /// The most requests at once.
     #[serde(default = "concurrency")]
     #[schemars(range(min = 1, max = 256))]
@@ -124,10 +69,25 @@ pub struct Limits {
     pub tries: u32,
 }
 
+/// A limit that some requests share.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Quota {
+    /// Its name, for messages.
+    #[schemars(extend("format" = "name"))]
+    pub name: String,
+    /// The most requests in any stretch of that length: `1000/d`.
+    pub rate: Rate,
+    /// The paths below `base_url` that it is of, with `*` for anything: `/search*`. Without them, all.
+    #[serde(default)]
+    pub paths: Vec<String>,
+}
+
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
             rate: None,
+            quotas: Vec::new(),
             concurrency: concurrency(),
             max_wait: max_wait(),
             tries: tries(),
@@ -143,10 +103,6 @@ impl RestConnection {
     pub fn read(settings: ConnectionSettings, connection: &str) -> Result<RestConnection> {
         settings.read(connection)
     }
-}
-
-fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
-    String::deserialize(deserializer).map(Secret::new)
 }
 
 const TIMEOUT: &str = "30s";

@@ -1,10 +1,12 @@
 //! Templates: what a request is filled in with, and what must not stand where.
 
+use super::asked::{Asked, Body};
 use super::copy::Request;
 use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value as Filled};
 use segue_core::source::{Column, ReadRequest, SliceBatch};
 use segue_core::{Error, Kind, Result, Slice};
 use serde_json::{Map, Value};
+use std::sync::Arc;
 use url::Url;
 
 /// How much work one template may be.
@@ -16,7 +18,26 @@ pub struct Templates {
     text: Environment<'static>,
     query: Vec<(String, Vec<String>)>,
     headers: Vec<(String, String)>,
+    body: Written,
     values: Vec<(usize, String)>,
+}
+
+/// A body as it is written.
+enum Written {
+    None,
+    Json(Tree),
+    Form(Vec<(String, String)>),
+}
+
+/// JSON whose texts may be templates.
+enum Tree {
+    Plain(Value),
+    /// The name of a template.
+    Text(String),
+    /// An expression whose value stands there as it is.
+    Value(String),
+    List(Vec<Tree>),
+    Object(Vec<(String, Tree)>),
 }
 
 impl Templates {
@@ -34,8 +55,8 @@ impl Templates {
             }
             Ok(out.write_str(&percent_encoded(&text))?)
         });
-        path.add_template_owned("path", request.get.clone())
-            .map_err(|e| unreadable(&request.get, e))?;
+        path.add_template_owned("path", request.path().to_string())
+            .map_err(|e| unreadable(request.path(), e))?;
         let mut text = environment();
         text.set_formatter(|out, _, value| Ok(out.write_str(&plain_text(value)?)?));
         let mut query = Vec::new();
@@ -58,11 +79,13 @@ impl Templates {
             add(&mut text, &template, value)?;
             headers.push((name.clone(), template));
         }
+        let body = body(request, &mut text)?;
         Ok(Templates {
             path,
             text,
             query,
             headers,
+            body,
             values: Vec::new(),
         })
     }
@@ -82,11 +105,11 @@ impl Templates {
         Ok(self)
     }
 
-    /// The URL and headers of the first request of these slices.
+    /// The first request of these slices.
     ///
     /// # Errors
     /// `Invalid` when a template names what is not there, or puts in what cannot stand in a URL.
-    pub fn request(&self, base: &Url, words: &Words) -> Result<(Url, Vec<(String, String)>)> {
+    pub fn request(&self, base: &Url, words: &Words) -> Result<Asked> {
         let path = render(&self.path, "path", words)?;
         let address = format!(
             "{}/{}",
@@ -108,7 +131,18 @@ impl Templates {
             .headers
             .iter()
             .map(|(name, template)| Ok((name.clone(), render(&self.text, template, words)?)));
-        Ok((url, headers.collect::<Result<_>>()?))
+        let headers = headers.collect::<Result<_>>()?;
+        let body = match &self.body {
+            Written::None => None,
+            Written::Json(tree) => Some(Body::Json(tree.filled(&self.text, words)?)),
+            Written::Form(pairs) => {
+                let pairs = pairs
+                    .iter()
+                    .map(|(n, t)| Ok((n.clone(), render(&self.text, t, words)?)));
+                Some(Body::Form(pairs.collect::<Result<_>>()?))
+            }
+        };
+        Ok(Asked { url, headers, body })
     }
 
     /// The values of the columns that have a template, by the column's index.
@@ -123,14 +157,120 @@ impl Templates {
     }
 }
 
+/// The body that a request says; at most one.
+fn body(request: &Request, text: &mut Environment<'static>) -> Result<Written> {
+    let said = [
+        request.json.is_some(),
+        request.form.is_some(),
+        request.graphql.is_some(),
+    ];
+    if said.iter().filter(|s| **s).count() > 1 {
+        let what = "`request` wants at most one of json, form and graphql";
+        return Err(Error::new(Kind::Invalid, what));
+    }
+    if request.get.is_some() && said.contains(&true) {
+        let error = Error::new(Kind::Invalid, "a request with `get` has no body");
+        return Err(error.hint("write `post:` in place of `get:`"));
+    }
+    let mut count = 0;
+    if let Some(json) = &request.json {
+        return Ok(Written::Json(tree(json, text, &mut count)?));
+    }
+    if let Some(form) = &request.form {
+        let pairs = form.iter().map(|(name, value)| {
+            let template = format!("form {name}");
+            add(text, &template, &scalar(value))?;
+            Ok((name.clone(), template))
+        });
+        return Ok(Written::Form(pairs.collect::<Result<_>>()?));
+    }
+    let Some(graphql) = &request.graphql else {
+        return Ok(Written::None);
+    };
+    // A query is sent as it is written: what differs are its variables.
+    let mut fields = vec![("query".to_string(), Tree::Plain(graphql.query.as_str().into()))];
+    let variables = match &graphql.variables {
+        Some(variables) => tree(variables, text, &mut count)?,
+        None => Tree::Object(Vec::new()),
+    };
+    fields.push(("variables".to_string(), variables));
+    let operation = graphql.operation.as_deref();
+    fields.extend(operation.map(|name| ("operationName".to_string(), Tree::Plain(name.into()))));
+    Ok(Written::Json(Tree::Object(fields)))
+}
+
+fn tree(value: &Value, text: &mut Environment<'static>, count: &mut usize) -> Result<Tree> {
+    Ok(match value {
+        Value::String(written) if is_template(written) => match alone(written) {
+            Some(expression) => {
+                text.compile_expression(expression)
+                    .map_err(|e| unreadable(expression, e))?;
+                Tree::Value(expression.to_string())
+            }
+            None => {
+                *count += 1;
+                let name = format!("body {count}");
+                add(text, &name, written)?;
+                Tree::Text(name)
+            }
+        },
+        Value::Array(items) => Tree::List(items.iter().map(|v| tree(v, text, count)).collect::<Result<_>>()?),
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(n, v)| Ok((n.clone(), tree(v, text, count)?)));
+            Tree::Object(fields.collect::<Result<_>>()?)
+        }
+        plain => Tree::Plain(plain.clone()),
+    })
+}
+
+fn is_template(text: &str) -> bool {
+    text.contains("{{") || text.contains("{%") || text.contains("{#")
+}
+
+/// The expression of a text that is one and nothing else.
+fn alone(text: &str) -> Option<&str> {
+    let inside = text.trim().strip_prefix("{{")?.strip_suffix("}}")?;
+    (!inside.contains("{{") && !inside.contains("}}")).then(|| inside.trim_matches('-').trim())
+}
+
+impl Tree {
+    fn filled(&self, text: &Environment<'static>, words: &Words) -> Result<Value> {
+        Ok(match self {
+            Tree::Plain(value) => value.clone(),
+            Tree::Text(name) => Value::String(render(text, name, words)?),
+            Tree::Value(expression) => {
+                let read = text
+                    .compile_expression(expression)
+                    .map_err(|e| unreadable(expression, e))?;
+                let value = read.eval(&words.0).and_then(|value| match value.is_undefined() {
+                    true => Err(minijinja::Error::new(
+                        ErrorKind::UndefinedError,
+                        format!("`{expression}` is undefined"),
+                    )),
+                    false => Ok(value),
+                });
+                let value = value.map_err(|e| not_filled(&e, "body"))?;
+                as_json(&value)
+                    .ok_or_else(|| Error::new(Kind::Invalid, format!("`{expression}` is nothing that JSON has")))?
+            }
+            Tree::List(items) => Value::Array(items.iter().map(|i| i.filled(text, words)).collect::<Result<_>>()?),
+            Tree::Object(fields) => {
+                let fields = fields.iter().map(|(n, f)| Ok((n.clone(), f.filled(text, words)?)));
+                Value::Object(fields.collect::<Result<_>>()?)
+            }
+        })
+    }
+}
+
 /// What templates and expressions may name.
 #[derive(Clone)]
 pub struct Words(Filled);
 
 impl Words {
     /// For these slices: `each` for one, `batch` where several go into one request; `params` always.
-    pub fn new(slices: &[&Slice], batch: Option<&SliceBatch>, common: &Common) -> Words {
+    pub fn new(slices: &[&Slice], batch: Option<&SliceBatch>, common: &Common, extra: &Extra) -> Words {
         let mut words = common.0.clone();
+        words.extend(Map::clone(&extra.0));
         match batch {
             None => {
                 let each = slices.first().map(|s| Map::clone(&s.values)).unwrap_or_default();
@@ -154,15 +294,35 @@ impl Words {
     }
 }
 
+/// What one request is filled in with beside its slices: the window, the parents, the export.
+#[derive(Clone, Debug, Default)]
+pub struct Extra(Arc<Map<String, Value>>);
+
+impl Extra {
+    /// These words.
+    pub fn new(words: Map<String, Value>) -> Extra {
+        Extra(Arc::new(words))
+    }
+
+    /// With one more.
+    pub fn with(&self, name: &str, value: Value) -> Extra {
+        let mut words = Map::clone(&self.0);
+        words.insert(name.to_string(), value);
+        Extra::new(words)
+    }
+}
+
 /// What is the same for all slices of a read.
 #[derive(Clone)]
 pub struct Common(Map<String, Value>);
 
 impl Common {
-    /// From the read's request.
-    pub fn new(request: &ReadRequest) -> Common {
+    /// From the read's request; `position`: from where it reads on.
+    pub fn new(request: &ReadRequest, position: Option<Value>) -> Common {
         let mut words = Map::new();
         words.insert("params".into(), Value::Object(request.params.clone()));
+        let value = position.map(|value| ("value".to_string(), value));
+        words.insert("position".into(), Value::Object(value.into_iter().collect()));
         Common(words)
     }
 }
@@ -223,10 +383,14 @@ fn render(environment: &Environment<'static>, name: &str, words: &Words) -> Resu
         .map_err(|e| Error::bug("a template is gone").caused_by(e))?;
     template.render(&words.0).map_err(|e| {
         let at = name.split(' ').take(2).collect::<Vec<_>>().join(" ");
-        Error::new(Kind::Invalid, format!("the template cannot be filled in: {}", detail(&e)))
-            .with("template", at)
-            .hint("`each` has the columns of the for_each, `batch` the joined ones where `batch:` is set, `params` the run's parameters")
+        not_filled(&e, &at)
     })
+}
+
+fn not_filled(error: &minijinja::Error, at: &str) -> Error {
+    Error::new(Kind::Invalid, format!("the template cannot be filled in: {}", detail(error)))
+        .with("template", at)
+        .hint("`each` has the columns of the for_each, `batch` the joined ones where `batch:` is set, `params` the run's parameters; there are `parent`, `window`, `position` and `job` where the copy has them")
 }
 
 fn unreadable(text: &str, error: minijinja::Error) -> Error {
@@ -263,6 +427,31 @@ fn filled(value: &Value) -> Filled {
         Value::Array(items) => Filled::from(items.iter().map(filled).collect::<Vec<_>>()),
         Value::Object(fields) => Filled::from_pairs(fields.iter().map(|(name, value)| (name.as_str(), filled(value)))),
     }
+}
+
+/// What a template sees as JSON; `None` for what JSON does not have.
+fn as_json(value: &Filled) -> Option<Value> {
+    use minijinja::value::ValueKind;
+    Some(match value.kind() {
+        ValueKind::None => Value::Null,
+        ValueKind::Bool => Value::Bool(value.is_true()),
+        ValueKind::Number => match (i64::try_from(value.clone()), u64::try_from(value.clone())) {
+            (Ok(whole), _) if value.is_integer() => whole.into(),
+            (_, Ok(whole)) if value.is_integer() => whole.into(),
+            _ => serde_json::Number::from_f64(f64::try_from(value.clone()).ok()?)?.into(),
+        },
+        ValueKind::String => Value::String(value.to_string()),
+        ValueKind::Seq | ValueKind::Iterable => {
+            let items = value.try_iter().ok()?;
+            Value::Array(items.map(|item| as_json(&item)).collect::<Option<_>>()?)
+        }
+        ValueKind::Map => {
+            let keys = value.try_iter().ok()?;
+            let field = |key: Filled| Some((key.to_string(), as_json(&value.get_item(&key).ok()?)?));
+            Value::Object(keys.map(field).collect::<Option<_>>()?)
+        }
+        _ => return None,
+    })
 }
 
 /// A plain JSON value as text.

@@ -1,16 +1,24 @@
 //! Reads against a server that does what the test says. `read` turns a read into text.
 
 mod answers;
+mod auth;
 mod batches;
 mod conformance;
+mod decoders;
+mod fixtures;
 mod limits;
 mod pages;
+mod quotas;
 mod records;
 mod replays;
+mod requests;
 mod schemas;
+mod stages;
+mod written;
 
 use super::{Rest, settings::RestConnection};
 use crate::connector::{ConnectionSettings, Deps};
+use crate::http::tape::Tape;
 use arrow_array::RecordBatch;
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use futures::StreamExt;
@@ -19,6 +27,7 @@ use segue_core::{Clock, Ctx, Labels, Result, Slice};
 use segue_testkit::clock::ManualClock;
 use segue_testkit::gate::MemoryGate;
 use segue_testkit::http::{Asked, Reply, Server};
+use segue_testkit::notes::MemoryNotes;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -27,8 +36,11 @@ struct Fixture {
     server: Server,
     clock: Arc<ManualClock>,
     gate: Arc<MemoryGate>,
+    notes: Arc<MemoryNotes>,
     ctx: Ctx,
     settings: Value,
+    folder: tempfile::TempDir,
+    tape: Option<Arc<Tape>>,
 }
 
 impl Fixture {
@@ -40,9 +52,12 @@ impl Fixture {
         Fixture {
             server,
             gate: Arc::new(MemoryGate::new(clock.clone())),
+            notes: Arc::new(MemoryNotes::new(clock.clone())),
             ctx: Ctx::new("dev", clock.clone()),
             clock,
             settings,
+            folder: tempfile::tempdir().unwrap(),
+            tape: None,
         }
     }
 
@@ -56,9 +71,11 @@ impl Fixture {
         Deps {
             connection: "api".into(),
             gate: self.gate.clone(),
+            notes: self.notes.clone(),
             clock: self.clock.clone(),
             project_dir: "/nowhere".into(),
-            staging_dir: "/nowhere".into(),
+            staging_dir: self.folder.path().to_path_buf(),
+            tape: self.tape.clone(),
         }
     }
 

@@ -56,9 +56,11 @@ fn deps(dir: &std::path::Path) -> Deps {
     Deps {
         connection: "app".into(),
         gate: Arc::new(NoGate),
+        notes: Arc::new(segue_testkit::notes::MemoryNotes::new(Arc::new(SystemClock::default()))),
         clock: Arc::new(SystemClock::default()),
         project_dir: dir.to_path_buf(),
         staging_dir: dir.join("staging"),
+        tape: None,
     }
 }
 

@@ -119,16 +119,25 @@ fn add(all: &mut All<'_>, file: &str, name: String, kind: String, place: &Node, 
 
 /// Secrets that are written out, wherever they stand: passwords in URLs, and headers and parameters that hold nothing else.
 pub(super) fn secrets(all: &mut All<'_>, file: &str, node: &Node) {
+    secrets_below(all, file, node, "");
+}
+
+/// `below`: the key whose value this is.
+fn secrets_below(all: &mut All<'_>, file: &str, node: &Node, below: &str) {
     for item in node.items() {
-        secrets(all, file, item);
+        secrets_below(all, file, item, below);
     }
     for entry in node.entries() {
-        secrets(all, file, &entry.value);
+        secrets_below(all, file, &entry.value, &entry.key);
         let Some(text) = entry.value.text() else { continue };
         if let Some(bytes) = url_password(text) {
             let message = format!("`{}` holds a password", entry.key);
             all.report(URL_CREDENTIALS, entry.value.part(file, bytes), message).hint =
                 Some("write `${secret:NAME}` in its place".into());
+        }
+        // Among headers it is one; elsewhere it says which cookie.
+        if entry.key == "cookie" && below != "headers" {
+            continue;
         }
         let secret = SECRET_NAMES.contains(&entry.key.to_ascii_lowercase().as_str());
         if secret && !text.is_empty() && !text.contains("${") && !text.contains("{{") {

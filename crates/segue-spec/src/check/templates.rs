@@ -8,8 +8,23 @@ use crate::yaml::Node;
 use segue_diag::{Code, Diagnostic, TEMPLATE_SYNTAX, TEMPLATE_VARIABLE, closest};
 use std::collections::BTreeSet;
 
-/// What a template may name, whatever the connector: the element, the elements of a batch, parameters, the record. Copies have no range.
-const ROOTS: [&str; 4] = ["each", "batch", "params", "record"];
+/// What a template may name, whatever the connector: the element, the elements of a batch, parameters, the record; a parent's values, a window
+/// of time, where the last read ended, an export. Copies have no range.
+const ROOTS: [&str; 8] = [
+    "each", "batch", "params", "record", "parent", "window", "position", "job",
+];
+
+/// Those that are there by a key of the copy alone, with how that is written.
+const BY_KEY: [(&str, &str, &str); 4] = [
+    (
+        "parent",
+        "parents",
+        "write `parents: [ { request: …, records: …, take: { id: $.id } } ]`",
+    ),
+    ("window", "windows", "write `windows: { start: 2024-01-01, step: 1d }`"),
+    ("position", "position", "write `position: { column: … }`"),
+    ("job", "export", "write `export: { job: { id: $.id }, … }`"),
+];
 
 pub(super) fn apply(all: &mut All<'_>) {
     let parts = in_parts(&all.assets, |drafts| {
@@ -134,10 +149,43 @@ fn variables(draft: &Draft<'_>, node: &Node, names: &BTreeSet<String>, found: &m
                 let declare = format!("declare it: `params: {{ {field}: {{ type: string }} }}`");
                 missing.then(|| (format!("there is no parameter `{field}`"), near.or(Some(declare))))
             }
+            known if by_key(known).is_some_and(|(key, _)| copy.is_some_and(|c| c.get(key).is_none())) => {
+                let (key, hint) = by_key(known).unwrap_or_default();
+                Some((
+                    format!("there is no `{known}`: the copy has no `{key}`"),
+                    Some(hint.to_string()),
+                ))
+            }
+            "parent" if !field.is_empty() => {
+                let taken = taken(copy);
+                let missing = !taken.iter().any(|name| *name == field);
+                missing.then(|| {
+                    let hint = suggestion(field, taken.iter().copied());
+                    (
+                        format!("no parent takes a `{field}`"),
+                        hint.or(Some(format!("write `take: {{ {field}: $.… }}`"))),
+                    )
+                })
+            }
+            "window" if !["from", "to", ""].contains(&field) => Some((
+                format!("a window has no `{field}`"),
+                Some("it has `from` and `to`".into()),
+            )),
+            "position" if !["value", ""].contains(&field) => Some((
+                format!("a position has no `{field}`"),
+                Some("it has a `value`, where something was read before".into()),
+            )),
+            "job" if !field.is_empty() => {
+                let known = copy
+                    .and_then(|c| c.at(&["export", "job"]))
+                    .map_or(&[][..], |j| j.entries());
+                let missing = !known.iter().any(|e| e.key == field);
+                let near = suggestion(field, known.iter().map(|e| e.key.as_str()));
+                missing.then(|| (format!("`export.job` takes no `{field}`"), near))
+            }
             known if ROOTS.contains(&known) || FUNCTIONS.contains(&known) => None,
             other => {
-                let hint =
-                    suggestion(other, ROOTS).unwrap_or_else(|| "there are `each`, `batch`, `params`, `record`".into());
+                let hint = suggestion(other, ROOTS).unwrap_or_else(|| format!("there are `{}`", ROOTS.join("`, `")));
                 Some((format!("a template knows no `{other}`"), Some(hint)))
             }
         };
@@ -152,6 +200,22 @@ fn variables(draft: &Draft<'_>, node: &Node, names: &BTreeSet<String>, found: &m
             found.push(Diagnostic { hint, ..mistake });
         }
     }
+}
+
+fn by_key(root: &str) -> Option<(&'static str, &'static str)> {
+    BY_KEY
+        .iter()
+        .find(|(name, ..)| *name == root)
+        .map(|(_, key, hint)| (*key, *hint))
+}
+
+/// What the parents of a copy take.
+fn taken<'n>(copy: Option<&'n Node>) -> Vec<&'n str> {
+    let levels = copy.and_then(|c| c.get("parents")).map_or(&[][..], |p| p.items());
+    let takes = levels.iter().filter_map(|level| level.get("take"));
+    takes
+        .flat_map(|take| take.entries().iter().map(|e| e.key.as_str()))
+        .collect()
 }
 
 fn suggestion<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) -> Option<String> {

@@ -3,10 +3,11 @@
 use super::alternatives::required_only;
 use super::formats::{expected_format, format_mistake};
 use crate::reference::{has_reference, reference_mistakes};
+use crate::template::template;
 use crate::yaml::{Entry, Node, Value, short};
 use segue_diag::{
-    Code, Diagnostic, LITERAL_SECRET, MISSING_KEY, NOT_IN_THIS_VERSION, OUT_OF_BOUNDS, Span, UNKNOWN_KEY, UNKNOWN_WORD,
-    WRONG_TYPE, closest,
+    CHOOSE_ONE, Code, Diagnostic, LITERAL_SECRET, MISSING_KEY, NOT_IN_THIS_VERSION, OUT_OF_BOUNDS, Span,
+    TEMPLATE_VARIABLE, UNKNOWN_KEY, UNKNOWN_WORD, WRONG_TYPE, closest,
 };
 use serde_json::Value as Json;
 use std::ops::Range;
@@ -179,6 +180,9 @@ impl<'a> Validator<'a> {
                 None => {}
             }
         }
+        for shape in &shapes {
+            self.together(node, shape, owner);
+        }
         for required in shapes.iter().filter_map(|s| s.get("required")?.as_array()).flatten() {
             let Some(key) = required.as_str() else { continue };
             // A key that is there under a slip of the pen has been reported as unknown.
@@ -188,6 +192,55 @@ impl<'a> Validator<'a> {
                 let property = shapes.iter().find_map(|s| s.get("properties")?.get(key));
                 let hint = property.map(|p| format!("write `{key}:` with {}", expected(self.resolve(p), self.root)));
                 self.found.push(Diagnostic { hint, ..missing });
+            }
+        }
+    }
+
+    /// Keys that want others beside them, that do not stand beside each other, or one of which must be there.
+    fn together(&mut self, node: &Node, schema: &Json, owner: &Owner<'_>) {
+        let names = |list: &Json| -> Vec<String> {
+            let all = list.as_array().into_iter().flatten();
+            all.filter_map(Json::as_str).map(str::to_string).collect()
+        };
+        let groups = |key: &str| -> Vec<Vec<String>> {
+            let all = schema.get(key).and_then(Json::as_array).into_iter().flatten();
+            all.map(names).collect()
+        };
+        let needs = schema
+            .get("dependentRequired")
+            .and_then(Json::as_object)
+            .into_iter()
+            .flatten();
+        for (key, wanted) in needs {
+            let Some(entry) = node.entry(key) else { continue };
+            for wanted in names(wanted).iter().filter(|w| node.get(w).is_none()) {
+                let message = format!("`{key}` says something only beside `{wanted}`");
+                let span = self.span(entry.bytes.clone());
+                self.found.push(
+                    Diagnostic::error(CHOOSE_ONE, Some(span), message)
+                        .hint(format!("write `{wanted}:`, or leave `{key}` out")),
+                );
+            }
+        }
+        for keys in groups("x-at-most-one") {
+            let present: Vec<&Entry> = node.entries().iter().filter(|e| keys.contains(&e.key)).collect();
+            for entry in present.iter().skip(1) {
+                let message = format!(
+                    "`{}` and `{}` cannot stand beside each other",
+                    present[0].key, entry.key
+                );
+                let span = self.span(entry.bytes.clone());
+                let hint = format!("write at most one of `{}`", keys.join("`, `"));
+                self.found
+                    .push(Diagnostic::error(CHOOSE_ONE, Some(span), message).hint(hint));
+            }
+        }
+        for keys in groups("x-at-least-one") {
+            if !node.entries().iter().any(|e| keys.contains(&e.key)) {
+                let message = format!("{} wants one of `{}`, or several", owner.name(), keys.join("`, `"));
+                let span = self.span(owner.bytes.clone());
+                self.found
+                    .push(Diagnostic::error(CHOOSE_ONE, Some(span), message).hint("write at least one of them"));
             }
         }
     }
@@ -305,6 +358,33 @@ impl<'a> Validator<'a> {
         let format = schema.get("format").and_then(Json::as_str);
         if let Some((code, message, hint)) = format.and_then(|format| format_mistake(format, text)) {
             self.report(code, node, owner, message).hint = hint;
+        }
+        if let Some(names) = schema.get("x-names").and_then(Json::as_array) {
+            let names: Vec<&str> = names.iter().filter_map(Json::as_str).collect();
+            self.template_names(node, text, &names);
+        }
+    }
+
+    /// What a template names beside these.
+    fn template_names(&mut self, node: &Node, text: &str, names: &[&str]) {
+        // One that cannot be read has been reported.
+        let Ok(used) = template(text) else { return };
+        for name in used.iter() {
+            let root = name.split('.').next().unwrap_or(name);
+            if names.contains(&root) {
+                continue;
+            }
+            let hint = match closest(root, names.iter().copied()) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("there are `{}`", names.join("`, `")),
+            };
+            let place = match text.find(name.as_str()) {
+                Some(at) => node.part(self.file, at..at + name.len()),
+                None => node.span(self.file),
+            };
+            let message = format!("a template here knows no `{root}`");
+            self.found
+                .push(Diagnostic::error(TEMPLATE_VARIABLE, Some(place), message).hint(hint));
         }
     }
 

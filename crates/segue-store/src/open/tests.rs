@@ -85,7 +85,7 @@ async fn a_later_versions_state_is_not_touched() {
         .unwrap();
     f.store.close().await;
     assert_snapshot!(said(f.folder.path(), "state.db").await, @"
-    error[SG0602]: the state has version 99, and this program knows 2
+    error[SG0602]: the state has version 99, and this program knows 3
       state: DIR/state.db
       hint: use the version of Segue that wrote it, or a later one
       more: segue explain SG0602

@@ -14,6 +14,10 @@ pub async fn run(app: &App, run: &Run, ctx: &Ctx, out: &Out) -> Result<u8> {
         wait: duration(&run.patience.wait)?,
         ..request("run", &run.work)
     };
+    let app = match &run.replay {
+        Some(folder) => &app.replaying(folder)?,
+        None => app,
+    };
     let report = segue_app::run(app, &request, progress::of(out), ctx).await?;
     Ok(show(app, &report, out))
 }

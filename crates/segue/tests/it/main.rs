@@ -25,6 +25,7 @@ mod nested;
 mod passing;
 mod postgres;
 mod publish;
+mod replay;
 mod signals;
 mod support;
 mod terminal;

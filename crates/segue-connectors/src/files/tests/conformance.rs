@@ -44,9 +44,11 @@ impl Folder {
         let deps = Deps {
             connection: "files".into(),
             gate: Arc::new(MemoryGate::new(clock.clone())),
+            notes: Arc::new(segue_testkit::notes::MemoryNotes::new(clock.clone())),
             clock,
             project_dir: folder.to_path_buf(),
             staging_dir: folder.to_path_buf(),
+            tape: None,
         };
         (CONNECTOR.source.unwrap())(ConnectionSettings::default(), deps)
     }

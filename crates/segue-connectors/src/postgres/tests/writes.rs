@@ -31,9 +31,11 @@ pub(super) fn sink(settings: Value) -> Arc<dyn Sink> {
     let deps = Deps {
         connection: "app".into(),
         gate: Arc::new(MemoryGate::new(clock.clone())),
+        notes: Arc::new(segue_testkit::notes::MemoryNotes::new(clock.clone())),
         clock,
         project_dir: "/".into(),
         staging_dir: "/".into(),
+        tape: None,
     };
     open_to_write(ConnectionSettings::new(settings), deps).unwrap()
 }

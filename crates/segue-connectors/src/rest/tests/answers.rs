@@ -188,7 +188,7 @@ async fn a_redirect_keeps_to_its_server_and_ends() {
     insta::assert_snapshot!(text, @r"
     0: 1
     0 done
-    1 failed invalid: the answer is at another server, and credentials do not go there (url: http://localhost:9/steal)
+    1 failed invalid[SG0394]: the answer is at another server, and credentials do not go there (url: http://localhost:9/steal)
     2 failed invalid: the server redirects in circles (url: http://127.0.0.1:PORT/v1/c)
     ");
     assert!(f.server.asked().iter().all(|a| a.header("x-key") == Some("hush-hush")));

@@ -29,7 +29,7 @@ async fn a_link_to_another_server_gets_no_credentials() {
         .await
         .with("auth", json!({ "bearer": { "token": "hush-hush" } }));
     let copy = json!({ "request": { "get": "/x" }, "paginate": { "next_link": "$.next" }, "records": "$.items[*]" });
-    insta::assert_snapshot!(f.read(request(copy, &["id int64"])).await, @"0 failed invalid: the next page is at another server, and credentials do not go there (server: localhost)");
+    insta::assert_snapshot!(f.read(request(copy, &["id int64"])).await, @"0 failed invalid[SG0394]: the next page is at another server, and credentials do not go there (server: localhost)");
 }
 
 #[tokio::test]
@@ -145,7 +145,7 @@ async fn a_full_page_without_paginate_is_said_once() {
 async fn two_ways_at_once_are_refused() {
     let f = Fixture::new(paged(9, 2)).await;
     let copy = json!({ "request": { "get": "/x" }, "paginate": { "next_link": "$.next", "cursor": { "path": "$.c" } }, "records": "$[*]" });
-    insta::assert_snapshot!(f.read(request(copy, &["n int64"])).await, @"error invalid: `paginate` wants exactly one of next_link, offset, page and cursor");
+    insta::assert_snapshot!(f.read(request(copy, &["n int64"])).await, @"error invalid: `paginate` wants exactly one of next_link, link_header, offset, page, cursor and last_record");
 }
 
 proptest! {

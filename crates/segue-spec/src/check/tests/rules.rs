@@ -145,8 +145,8 @@ fn templates_and_paths() {
     SG0134 assets/x.yaml:12 `params.x`: there is no parameter `x` — declare it: `params: { x: { type: string } }`
     "#);
     assert_snapshot!(copy("  columns: { a: { value: \"{{ range.from }}\" }, b: { value: \"{{ position }}\" } }\n"), @r#"
-    SG0134 assets/x.yaml:6 `range.from`: a template knows no `range` — there are `each`, `batch`, `params`, `record`
-    SG0134 assets/x.yaml:6 `position`: a template knows no `position` — there are `each`, `batch`, `params`, `record`
+    SG0134 assets/x.yaml:6 `range.from`: a template knows no `range` — there are `each`, `batch`, `params`, `record`, `parent`, `window`, `position`, `job`
+    SG0134 assets/x.yaml:6 `position`: there is no `position`: the copy has no `position` — write `position: { column: … }`
     "#);
     assert_snapshot!(copy("  columns: { a: {} }\n  position: { column: a }\nwrite: { mode: append }\n"), @"SG0129 assets/x.yaml:7 `position`: `position` is not acted on by this version — leave it out");
     assert_snapshot!(copy("  columns: { a: {} }\n  position: { column: a, lag: 1h }\nwrite: { mode: append, key: [a] }\n"), @r"

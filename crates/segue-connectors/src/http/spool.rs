@@ -1,0 +1,95 @@
+//! A large answer on disk: as it came, and gone with the last who reads it.
+
+use segue_core::{Error, Kind, Result};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What came.
+#[derive(Debug)]
+pub struct Spooled {
+    file: File,
+    size: u64,
+}
+
+impl Spooled {
+    /// An empty one, in a file of this folder that has no name any more: whatever becomes of the process, it is gone with it.
+    ///
+    /// # Errors
+    /// `Unavailable` when there is no room for it.
+    pub fn begin(folder: &Path) -> Result<Spooled> {
+        let path = folder.join(format!("answer-{}", uuid::Uuid::new_v4()));
+        let opened = std::fs::create_dir_all(folder).and_then(|()| {
+            let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
+            std::fs::remove_file(&path)?;
+            Ok(file)
+        });
+        let file = opened.map_err(|e| no_room(e).with("folder", folder.display()))?;
+        Ok(Spooled { file, size: 0 })
+    }
+
+    /// Adds what came.
+    ///
+    /// # Errors
+    /// `Unavailable` when there is no room for it.
+    pub fn add(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file.write_all(bytes).map_err(no_room)?;
+        self.size += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// How many bytes came.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+}
+
+fn no_room(e: io::Error) -> Error {
+    Error::new(
+        Kind::Unavailable,
+        "a large answer cannot be kept on disk while it is read",
+    )
+    .caused_by(e)
+    .hint("make room where the state is kept")
+}
+
+/// Reads one from its beginning.
+#[derive(Debug)]
+pub struct SpoolReader {
+    of: Arc<Spooled>,
+    at: u64,
+}
+
+impl SpoolReader {
+    /// At the first byte.
+    pub fn new(of: Arc<Spooled>) -> SpoolReader {
+        SpoolReader { of, at: 0 }
+    }
+
+    /// Another one of the same.
+    pub fn anew(&self) -> SpoolReader {
+        SpoolReader::new(self.of.clone())
+    }
+}
+
+impl Read for SpoolReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.of.file.read_at(buffer, self.at)?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}
+
+impl Seek for SpoolReader {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let to = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::End(by) => self.of.size.checked_add_signed(by),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+        };
+        self.at = to.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        Ok(self.at)
+    }
+}
