@@ -149,8 +149,7 @@ impl Source for Postgres {
                     }
                     None => Onward::default(),
                 };
-                // As they are, one connection sends rows as fast as another server takes them.
-                let is_one = request.limit.is_some() || onward.by_value || passes;
+                let is_one = request.limit.is_some() || onward.by_value;
                 let pieces = match (is_one, onward.pieces.is_empty()) {
                     (_, false) => {
                         // What is read by then counts before the end at which this is asked of every read.

@@ -129,7 +129,9 @@ impl Columns {
             }
             let name = names.value(row).to_string();
             let others = aliases.iter().flat_map(|aliases| aliases.of_row(row));
-            let others = others.filter(|alias| !alias.trim().is_empty() && *alias != name).collect();
+            let others = others
+                .filter(|alias| !alias.trim().is_empty() && *alias != name)
+                .collect();
             let known = popularity.as_ref().filter(|known| known.is_valid(row));
             entries.push(Entry {
                 id: ids.value(row).to_string(),

@@ -579,8 +579,10 @@ fn schema_after(asset: &Asset, change: &Change, settled: &Settled, coming: Optio
 fn beside(table: &SchemaRef, coming: &SchemaRef) -> SchemaRef {
     let left = table.fields().iter();
     let left = left.filter(|f| coming.field_with_name(f.name()).is_err());
+    // What does not come is filled there, or is as it was.
+    let left = left.map(|f| Arc::new(f.as_ref().clone().with_nullable(true)));
     Arc::new(Schema::new(
-        coming.fields().iter().chain(left).cloned().collect::<Vec<_>>(),
+        coming.fields().iter().cloned().chain(left).collect::<Vec<_>>(),
     ))
 }
 

@@ -40,7 +40,7 @@ fn postgres(server: &Postgres, database: &str, write: &str) -> Project {
         database,
         &POSTGRES_TABLE.replace(
             "create role reader nologin;",
-            "do $$ begin create role reader nologin; exception when duplicate_object then null; end $$;",
+            "do $$ begin create role reader nologin; exception when duplicate_object or unique_violation then null; end $$;",
         ),
     );
     let connection = format!(

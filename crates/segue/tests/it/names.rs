@@ -135,7 +135,7 @@ fn sql_finds_by_name_in_questions_and_in_assets() {
     project.write("data/artists.csv", &CATALOGUE.replace("a4,Eminem", "a4,Eminem (US)"));
     project.ok(&["run"]);
     assert_eq!(project.sql("select name from music.asked"), "name\nEminem (US)\n");
-    let before = "select count(*) as n from resolve('eminem us', 'raw.\"artists@0\"') where sure";
+    let before = "select count(*) as n from resolve('eminem us', 'raw.\"artists@0\"') where reason = 'same'";
     assert_eq!(project.sql(before), "n\n0\n");
     let asked = project
         .segue(&[
