@@ -165,7 +165,11 @@ impl Indexes {
             };
             *held = Some(now.clone());
             if let Some(kept) = kept {
-                ctx.or_cancelled(blocking(ctx, move || Ok(kept.write(&now)))).await?;
+                let written = blocking(ctx, move || {
+                    kept.write(&now);
+                    Ok(())
+                });
+                ctx.or_cancelled(written).await?;
             }
         }
         Ok(index)

@@ -183,9 +183,9 @@ impl TableProvider for Resolved {
         };
         let found = Arc::new(Found {
             call: self.call.clone(),
-            schema: self.schema.clone(),
+            of_all: self.schema.clone(),
             projection: projection.cloned(),
-            given: given.clone(),
+            projected: given.clone(),
         });
         let exec = StreamingTableExec::try_new(given, vec![found], None, [], false, limit)?;
         Ok(Arc::new(exec))
@@ -195,9 +195,10 @@ impl TableProvider for Resolved {
 /// The rows of what was found: looked for when somebody takes them, and not when they are planned.
 struct Found {
     call: Arc<Call>,
-    schema: SchemaRef,
+    of_all: SchemaRef,
     projection: Option<Vec<usize>>,
-    given: SchemaRef,
+    /// The columns that are given out.
+    projected: SchemaRef,
 }
 
 impl fmt::Debug for Found {
@@ -210,11 +211,11 @@ impl fmt::Debug for Found {
 
 impl PartitionStream for Found {
     fn schema(&self) -> &SchemaRef {
-        &self.given
+        &self.projected
     }
 
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let (call, schema, projection) = (self.call.clone(), self.schema.clone(), self.projection.clone());
+        let (call, schema, projection) = (self.call.clone(), self.of_all.clone(), self.projection.clone());
         let rows = futures::stream::once(async move {
             let found = call.answer(&schema).await;
             let found = found.map_err(|error| DataFusionError::External(Box::new(error)))?;
@@ -223,7 +224,7 @@ impl PartitionStream for Found {
                 None => Ok(found),
             }
         });
-        Box::pin(RecordBatchStreamAdapter::new(self.given.clone(), rows))
+        Box::pin(RecordBatchStreamAdapter::new(self.projected.clone(), rows))
     }
 }
 

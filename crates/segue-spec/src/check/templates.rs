@@ -158,7 +158,7 @@ fn variables(draft: &Draft<'_>, node: &Node, names: &BTreeSet<String>, found: &m
             }
             "parent" if !field.is_empty() => {
                 let taken = taken(copy);
-                let missing = !taken.iter().any(|name| *name == field);
+                let missing = !taken.contains(&field);
                 missing.then(|| {
                     let hint = suggestion(field, taken.iter().copied());
                     (
@@ -210,7 +210,7 @@ fn by_key(root: &str) -> Option<(&'static str, &'static str)> {
 }
 
 /// What the parents of a copy take.
-fn taken<'n>(copy: Option<&'n Node>) -> Vec<&'n str> {
+fn taken(copy: Option<&Node>) -> Vec<&str> {
     let levels = copy.and_then(|c| c.get("parents")).map_or(&[][..], |p| p.items());
     let takes = levels.iter().filter_map(|level| level.get("take"));
     takes

@@ -284,8 +284,10 @@ mod tests {
         }
     }
 
+    type Many = Vec<(i64, i64)>;
+
     /// What stays and what is set aside of batches, and how many were left out.
-    fn sifted(batches: &[Vec<(i64, i64)>], limits: &Limits) -> Result<(Vec<(i64, i64)>, Vec<(i64, i64)>, u64)> {
+    fn sifted(batches: &[Many], limits: &Limits) -> Result<(Many, Many, u64)> {
         let key = ["id".to_string()];
         let (mut distinct, mut staged) = (Distinct::default(), Vec::new());
         for some in batches {

@@ -203,7 +203,9 @@ impl HmacSigner {
                 let digits = text.as_bytes();
                 let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
                 let bytes: Option<Vec<u8>> = digits.chunks(2).map(byte).collect();
-                bytes.filter(|_| digits.len() % 2 == 0).ok_or_else(|| bad("hex"))
+                bytes
+                    .filter(|_| digits.len().is_multiple_of(2))
+                    .ok_or_else(|| bad("hex"))
             }
         }
     }

@@ -59,7 +59,9 @@ fn signature(signer: &SigV4, method: Method, url: &str, headers: &[(&str, &str)]
 #[test]
 fn signature_version_4_is_that_of_the_published_suite() {
     let form = [("content-type", "application/x-www-form-urlencoded")];
-    let all: [(&str, Method, &str, &[(&str, &str)], &str, &str); 7] = [
+    // Its name, the request with its headers and body, and the signature.
+    type Case<'a> = (&'a str, Method, &'a str, &'a [(&'a str, &'a str)], &'a str, &'a str);
+    let all: [Case<'_>; 7] = [
         (
             "get-vanilla",
             Method::GET,

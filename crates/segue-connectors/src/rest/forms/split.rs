@@ -53,7 +53,7 @@ impl<R: BufRead> Split<R> {
             State::After => return Ok(None),
             State::Before => {
                 let mut head = Vec::new();
-                let is_found = self.to_list(&mut head)?;
+                let is_found = self.go_to_list(&mut head)?;
                 self.head = head;
                 if !is_found {
                     // Whoever looks for the records says what is there instead.
@@ -104,13 +104,13 @@ impl<R: BufRead> Split<R> {
     }
 
     /// Reads up to the first record. Whether there is a list.
-    fn to_list(&mut self, head: &mut Vec<u8>) -> Result<bool> {
+    fn go_to_list(&mut self, head: &mut Vec<u8>) -> Result<bool> {
         let way = std::mem::take(&mut self.way);
         for step in &way {
             let Step::Name(name) = step else {
                 return self.rest(head).map(|()| false);
             };
-            if !self.into_field(name, head)? {
+            if !self.go_into_field(name, head)? {
                 return Ok(false);
             }
         }
@@ -124,7 +124,7 @@ impl<R: BufRead> Split<R> {
     }
 
     /// Stands before a value: goes into its field of this name. Where there is none, all is read.
-    fn into_field(&mut self, name: &str, head: &mut Vec<u8>) -> Result<bool> {
+    fn go_into_field(&mut self, name: &str, head: &mut Vec<u8>) -> Result<bool> {
         self.space(head)?;
         if self.peek()? != Some(b'{') {
             return self.rest(head).map(|()| false);
