@@ -7,7 +7,7 @@ use clap::{Arg, Command, CommandFactory};
 /// Verbs that belong together; what is not named here stands at the end.
 const GROUPS: [(&str, &[&str]); 7] = [
     ("Begin", &["init", "check", "explain", "schema", "demo", "demo-server"]),
-    ("Outside systems", &["connection", "discover", "preview"]),
+    ("Outside systems", &["connection", "discover", "preview", "record"]),
     ("Run", &["plan", "apply", "run", "copy", "backfill", "resume"]),
     ("Look", &["status", "why", "runs", "logs"]),
     ("Ask", &["sql", "resolve", "quarantine"]),
