@@ -29,6 +29,7 @@ fn every_verb_says_values() {
         (&["schema"], 0),
         (&["schema", "--into", "schemas"], 0),
         (&["preview", "raw.people"], 0),
+        (&["record", "raw.people", "--into", "record"], 0),
         (&["plan", "--save", "plan.json"], 0),
         (&["apply", "plan.json"], 0),
         (&["apply"], 2),
