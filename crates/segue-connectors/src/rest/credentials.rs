@@ -43,7 +43,7 @@ pub fn credentials(auth: Option<Auth>) -> Result<(Credentials, Option<String>)> 
             }))
         }
         Some(Auth::Hmac(hmac)) => {
-            let account = Some(hmac.key_id.clone()).filter(|id| !id.is_empty());
+            let account = hmac.key_id.clone();
             Ok((Credentials::Signed(Arc::new(Signer::Hmac(signer(hmac)?))), account))
         }
         Some(Auth::AwsSigv4(aws)) => {
@@ -121,7 +121,7 @@ fn signer(hmac: Hmac) -> Result<auth::HmacSigner> {
             HashAlgorithm::Sha256 => Algorithm::Sha256,
             HashAlgorithm::Sha512 => Algorithm::Sha512,
         },
-        key_id: hmac.key_id,
+        key_id: hmac.key_id.unwrap_or_default(),
         secret: hmac.secret,
         key_text: match hmac.secret_encoding {
             SecretEncoding::Text => auth::KeyText::Text,

@@ -27,9 +27,10 @@ pub enum Auth {
     Login(Login),
 }
 
-/// OAuth 2. `grant` says how the token is had.
+/// OAuth 2. `grant`, exactly one, says how the token is had, and which keys there are.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(tag = "grant", rename_all = "snake_case")]
+#[schemars(transform = grant_first)]
 pub enum Oauth2 {
     /// For the application itself.
     ClientCredentials(ClientCredentials),
@@ -188,7 +189,7 @@ pub struct ApiKey {
 pub struct Hmac {
     /// The key's name, which is no secret.
     #[serde(default)]
-    pub key_id: String,
+    pub key_id: Option<String>,
     /// The key.
     #[serde(deserialize_with = "secret")]
     #[schemars(with = "String", extend("x-secret" = true))]
@@ -227,7 +228,7 @@ pub enum SecretEncoding {
     Text,
     /// Two digits a byte.
     Hex,
-    /// Base64.
+    /// In Base64.
     Base64,
 }
 
@@ -235,10 +236,10 @@ pub enum SecretEncoding {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HashAlgorithm {
-    /// SHA-256.
+    /// By SHA-256.
     #[default]
     Sha256,
-    /// SHA-512.
+    /// By SHA-512.
     Sha512,
 }
 
@@ -249,7 +250,7 @@ pub enum Encoding {
     /// Two digits a byte.
     #[default]
     Hex,
-    /// Base64.
+    /// In Base64.
     Base64,
 }
 
@@ -376,6 +377,26 @@ pub struct TakePlace {
     /// A cookie that it sets.
     #[serde(default)]
     pub cookie: Option<String>,
+}
+
+/// The word that tells the shapes apart, with what it means, before the keys that it stands for.
+fn grant_first(schema: &mut Schema) {
+    let shapes = schema.get_mut("oneOf").and_then(Value::as_array_mut);
+    for shape in shapes.into_iter().flatten() {
+        let about = shape.get("description").cloned();
+        let Some(Value::Object(properties)) = shape.get_mut("properties") else {
+            continue;
+        };
+        let Some(mut grant) = properties.shift_remove("grant") else {
+            continue;
+        };
+        if let (Some(about), Some(grant)) = (about, grant.as_object_mut()) {
+            grant.insert("description".into(), about);
+        }
+        let others = std::mem::take(properties);
+        properties.insert("grant".into(), grant);
+        properties.extend(others);
+    }
 }
 
 fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
