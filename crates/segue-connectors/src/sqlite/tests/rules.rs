@@ -447,3 +447,21 @@ async fn a_table_that_somebody_defined_anew_keeps_what_they_said() {
         assert_eq!(as_found(&w), before, "{change:?}");
     }
 }
+
+/// Marks of an older program say nothing of definitions.
+#[tokio::test]
+async fn marks_of_an_older_program_are_read_and_completed() {
+    let mut w = World::new();
+    let t = target(1, "related");
+    w.land(&t, Change::Append, batch(&ROWS[..1]), None).await.unwrap();
+    w.sql("alter table _segue_heads drop column definition");
+    assert_eq!(w.sink.head(&t, &w.ctx).await.unwrap().n, 1);
+    w.land(&t, MERGE(), batch(&ROWS[1..2]), None).await.unwrap();
+    w.land(&t, Change::ReplaceTable, batch(&ROWS), None).await.unwrap();
+    assert_eq!(w.rows(&t).await.lines().count(), 3);
+    let known: i64 = Connection::open(w.path())
+        .unwrap()
+        .query_row("select count(definition) from _segue_heads", [], |r| r.get(0))
+        .unwrap();
+    assert_eq!(known, 1);
+}
