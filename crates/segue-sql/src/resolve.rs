@@ -5,25 +5,19 @@
 //! meant; what is ambiguous is several rows, none of them sure. There is no row where nothing is known by the text.
 
 use crate::find::{Indexes, id_of};
-use crate::tables::Tables;
+use crate::tables::{Streamed, Tables};
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray};
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
-use datafusion::catalog::Session;
 use datafusion::common::TableReference;
-use datafusion::datasource::{TableProvider, TableType};
-use datafusion::error::{DataFusionError, Result as PlanResult};
-use datafusion::execution::TaskContext;
+use datafusion::datasource::TableProvider;
 use datafusion::logical_expr::Expr;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
-use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream};
-use segue_core::Ctx;
-use segue_core::engine::{Relation, TableKey};
+use segue_core::engine::{InMemory, Relation, TableKey};
+use segue_core::{Batches, Ctx};
 use segue_diag::{Error, Kind, Result};
 use segue_names::{Answer, Candidate};
-use std::fmt;
+use std::any::Any;
 use std::sync::Arc;
 
 /// What finding by name needs beside the tables.
@@ -48,15 +42,13 @@ pub fn table(arguments: &[Expr], tables: &Tables, finding: &Finding) -> Result<A
         .ok_or_else(|| wrong("the second argument of resolve is null, and not a table".to_string()))?;
     let (key, rows) = tables.relation(&TableReference::parse_str(&table))?;
     let id = id_of(&key, finding.indexes.by(&key)?, &rows.schema())?;
-    Ok(Arc::new(Resolved {
+    Ok(Arc::new(Streamed::new(Arc::new(Call {
         schema: columns(&id),
-        call: Arc::new(Call {
-            asked,
-            key,
-            rows,
-            finding: finding.clone(),
-        }),
-    }))
+        asked,
+        key,
+        rows,
+        finding: finding.clone(),
+    }))))
 }
 
 fn wrong(message: String) -> Error {
@@ -96,8 +88,9 @@ fn columns(id: &DataType) -> SchemaRef {
     ]))
 }
 
-/// What a call asks for.
+/// What a call asks for, and what is found as a relation: looked for when somebody takes its rows, and not when they are planned.
 struct Call {
+    schema: SchemaRef,
     /// `None` is null, which nothing is called.
     asked: Option<String>,
     key: TableKey,
@@ -106,7 +99,7 @@ struct Call {
 }
 
 impl Call {
-    async fn answer(&self, schema: &SchemaRef) -> Result<RecordBatch> {
+    async fn answer(&self) -> Result<RecordBatch> {
         let Finding { indexes, ctx } = &self.finding;
         let answer = match &self.asked {
             Some(asked) => indexes.resolve(&self.key, &self.rows, asked, ctx).await?,
@@ -118,7 +111,22 @@ impl Call {
             // What comes nearest is no answer.
             Answer::None(_) => (&[], false),
         };
-        batch(candidates, is_sure, schema)
+        batch(candidates, is_sure, &self.schema)
+    }
+}
+
+#[async_trait]
+impl Relation for Call {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    async fn scan(&self, columns: Option<&[usize]>) -> Result<Batches> {
+        InMemory::new(self.answer().await?).scan(columns).await
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 }
 
@@ -144,88 +152,6 @@ fn batch(candidates: &[Candidate], is_sure: bool, schema: &SchemaRef) -> Result<
         Arc::new(BooleanArray::from(vec![is_sure; candidates.len()])),
     ];
     RecordBatch::try_new(schema.clone(), columns).map_err(|e| Error::bug("what was found is no batch").caused_by(e))
-}
-
-/// What was found, as a table.
-struct Resolved {
-    schema: SchemaRef,
-    call: Arc<Call>,
-}
-
-impl fmt::Debug for Resolved {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Resolved")
-            .field("table", &self.call.key)
-            .finish_non_exhaustive()
-    }
-}
-
-#[async_trait]
-impl TableProvider for Resolved {
-    fn schema(&self) -> SchemaRef {
-        self.schema.clone()
-    }
-
-    fn table_type(&self) -> TableType {
-        TableType::Temporary
-    }
-
-    async fn scan(
-        &self,
-        _: &dyn Session,
-        projection: Option<&Vec<usize>>,
-        _: &[Expr],
-        limit: Option<usize>,
-    ) -> PlanResult<Arc<dyn ExecutionPlan>> {
-        let given = match projection {
-            Some(columns) => Arc::new(self.schema.project(columns)?),
-            None => self.schema.clone(),
-        };
-        let found = Arc::new(Found {
-            call: self.call.clone(),
-            of_all: self.schema.clone(),
-            projection: projection.cloned(),
-            projected: given.clone(),
-        });
-        let exec = StreamingTableExec::try_new(given, vec![found], None, [], false, limit)?;
-        Ok(Arc::new(exec))
-    }
-}
-
-/// The rows of what was found: looked for when somebody takes them, and not when they are planned.
-struct Found {
-    call: Arc<Call>,
-    of_all: SchemaRef,
-    projection: Option<Vec<usize>>,
-    /// The columns that are given out.
-    projected: SchemaRef,
-}
-
-impl fmt::Debug for Found {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Found")
-            .field("table", &self.call.key)
-            .finish_non_exhaustive()
-    }
-}
-
-impl PartitionStream for Found {
-    fn schema(&self) -> &SchemaRef {
-        &self.projected
-    }
-
-    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let (call, schema, projection) = (self.call.clone(), self.of_all.clone(), self.projection.clone());
-        let rows = futures::stream::once(async move {
-            let found = call.answer(&schema).await;
-            let found = found.map_err(|error| DataFusionError::External(Box::new(error)))?;
-            match &projection {
-                Some(columns) => Ok(found.project(columns)?),
-                None => Ok(found),
-            }
-        });
-        Box::pin(RecordBatchStreamAdapter::new(self.projected.clone(), rows))
-    }
 }
 
 #[cfg(test)]

@@ -220,13 +220,13 @@ fn shown_in_zone(rows: Arc<dyn ExecutionPlan>, zone: &Arc<str>) -> PlanResult<Ar
 }
 
 /// Any relation, read as a stream.
-struct Streamed {
+pub struct Streamed {
     relation: Arc<dyn Relation>,
     schema: SchemaRef,
 }
 
 impl Streamed {
-    fn new(relation: Arc<dyn Relation>) -> Streamed {
+    pub fn new(relation: Arc<dyn Relation>) -> Streamed {
         let schema = relation.schema();
         Streamed { relation, schema }
     }

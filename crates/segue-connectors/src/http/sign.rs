@@ -143,13 +143,13 @@ fn canonical_path(path: &str, as_sent: bool) -> String {
     if as_sent || path.is_empty() {
         return if path.is_empty() { "/".into() } else { path.to_string() };
     }
-    path.split('/').map(encoded).collect::<Vec<_>>().join("/")
+    path.split('/').map(percent_encoded).collect::<Vec<_>>().join("/")
 }
 
 fn canonical_query(url: &Url) -> String {
     let mut pairs: Vec<(String, String)> = url
         .query_pairs()
-        .map(|(name, value)| (encoded(&name), encoded(&value)))
+        .map(|(name, value)| (percent_encoded(&name), percent_encoded(&value)))
         .collect();
     pairs.sort();
     let pairs: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -157,7 +157,7 @@ fn canonical_query(url: &Url) -> String {
 }
 
 /// All but what RFC 3986 does not reserve is encoded.
-fn encoded(text: &str) -> String {
+pub fn percent_encoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {

@@ -47,11 +47,12 @@ impl Prepared<'_> {
                 && !table
                     .has_followers(self.client, &self.before, &self.made, &staged)
                     .await?
-                && self.is_alone_with(table).await?
             {
+                // Before the table is closed to who reads it.
                 let keeps_key = !table.key.is_empty() && self.are_keyed(&table.key).await?;
                 // A key that somebody put on it is a rule that these rows break.
-                if table.key.is_empty() || keeps_key || self.made.is_key(&table.key) {
+                let is_free = table.key.is_empty() || keeps_key || self.made.is_key(&table.key);
+                if is_free && self.is_alone_with(table).await? {
                     return self.exchange(table, keeps_key).await;
                 }
             }

@@ -33,10 +33,8 @@ const ALL_ROWS: &str = "set local row_security = off";
 /// Those that its author sees, for a query or a view.
 pub(super) const ROWS_OF_QUERY: &str = "set local row_security = on";
 
-/// What holds in a transaction of the sink's besides: a commit that is told of is on the disk, rows that somebody may not see are no reason to
-/// overlook them ([`ALL_ROWS`]), and a lock that others hold is waited for so long.
-const WRITING: &str = "set local row_security = off;
-    select pg_catalog.set_config('synchronous_commit', 'on', true) where pg_catalog.current_setting('synchronous_commit') = 'off'";
+/// What holds in a transaction of the sink's besides: a commit that is told of is on the disk, and a lock that others hold is waited for so long.
+const WRITING: &str = "select pg_catalog.set_config('synchronous_commit', 'on', true) where pg_catalog.current_setting('synchronous_commit') = 'off'";
 /// First: a limit may be so short that it ends what lifts it.
 const SOON: &str = "set local statement_timeout = 0";
 const LOCK: &str = if cfg!(test) { "2s" } else { "60s" };
@@ -75,9 +73,11 @@ impl Begin<'_> {
                 });
                 format!("{LOOKING}{moment}; {SOON}; {settings}; {ALL_ROWS}; set local lock_timeout = 0")
             }
-            Begin::ToLook => format!("{LOOKING}; {SOON}; {settings}; {WRITING}; set local lock_timeout = 0"),
+            Begin::ToLook => {
+                format!("{LOOKING}; {SOON}; {settings}; {ALL_ROWS}; {WRITING}; set local lock_timeout = 0")
+            }
             Begin::ToWrite => format!(
-                "begin isolation level read committed read write; {SOON}; {settings}; {WRITING}; set local lock_timeout = '{LOCK}'"
+                "begin isolation level read committed read write; {SOON}; {settings}; {ALL_ROWS}; {WRITING}; set local lock_timeout = '{LOCK}'"
             ),
         }
     }

@@ -7,9 +7,10 @@
 use super::errors::failed;
 use super::marks::asked;
 use super::place::literal;
-use super::rows::{SIGNATURE, broken, cut};
+use super::rows::{SIGNATURE, Source, broken, cut};
 use super::table::{Relation, Shape};
 use super::target::{Table, TableColumn};
+use arrow_schema::Field;
 use bytes::Bytes;
 use segue_core::wire::{Offer, Wire, WireRows};
 use segue_core::{Error, Result, Type};
@@ -78,9 +79,7 @@ pub(super) async fn offer(client: &Client, there: &Relation, shape: &Shape, key:
     let fields = shape.schema.fields();
     let mut pairs = asked.iter().zip(fields);
     let are_found = asked.len() == fields.len()
-        && pairs.all(|((column, found, _), field)| {
-            column.name == *field.name() && Type::of(field).is_ok_and(|of| of == found.reading.of)
-        });
+        && pairs.all(|((column, found, _), field)| column.name == *field.name() && is_as_found(found, field));
     if !are_found {
         return Ok(Offer::Not(format!(
             "the columns of {} are others than before",
@@ -121,6 +120,11 @@ pub(super) async fn offer(client: &Client, there: &Relation, shape: &Shape, key:
     }))
 }
 
+/// Whether a column is read in the type that it is found to have.
+fn is_as_found(found: &Source, field: &Field) -> bool {
+    Type::of(field).is_ok_and(|of| of == found.reading.of)
+}
+
 /// Whether no two rows of a read are equal in these columns, because the server keeps them from it, and none is empty there. `shape` is what the
 /// read makes of the rows: each column of the key as it is found.
 pub(super) async fn is_unique(client: &Client, there: &Relation, shape: &Shape, key: &[String]) -> Result<bool> {
@@ -131,7 +135,7 @@ pub(super) async fn is_unique(client: &Client, there: &Relation, shape: &Shape, 
             return false;
         };
         let found = there.columns.iter().find(|c| c.place == read.place);
-        found.is_some_and(|found| found.name == *name && Type::of(field).is_ok_and(|of| of == found.reading.of))
+        found.is_some_and(|found| found.name == *name && is_as_found(found, field))
     };
     Ok(!key.is_empty() && key.iter().all(as_found) && keeps(client, there, key).await?)
 }

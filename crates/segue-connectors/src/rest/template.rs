@@ -2,6 +2,7 @@
 
 use super::asked::{Asked, Body};
 use super::copy::Request;
+use crate::http::sign::percent_encoded;
 use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value as Filled};
 use segue_core::source::{Column, ReadRequest, SliceBatch};
 use segue_core::{Error, Kind, Result, Slice};
@@ -460,15 +461,4 @@ pub fn scalar(value: &Value) -> String {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     }
-}
-
-fn percent_encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(byte as char),
-            _ => out.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    out
 }

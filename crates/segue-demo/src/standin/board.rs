@@ -212,7 +212,7 @@ impl Board {
     /// The fault that comes and goes and is due at this try, if any: never two at once, never at two tries in a row.
     fn transient(&mut self, class: Class, key: u64, before: Try, with_token: bool) -> Option<Fault> {
         let mut chosen = None;
-        for kind in FaultKind::PASSING {
+        for kind in FaultKind::passing() {
             let Some(active) = self.on.get_mut(&kind).filter(|a| a.aims_at(class)) else {
                 continue;
             };

@@ -86,19 +86,11 @@ impl FaultKind {
 
     /// The kinds that are decided anew at each try: the transient ones, and two that a retry mends as well, but only where a client
     /// knows the service's words (`error_in_body`) or does not believe all that it says (`lying_retry_after`).
-    pub(super) const PASSING: [FaultKind; 11] = [
-        FaultKind::RateLimitSeconds,
-        FaultKind::RateLimitDate,
-        FaultKind::ExpiredToken,
-        FaultKind::ServerError,
-        FaultKind::CutBody,
-        FaultKind::TruncatedJson,
-        FaultKind::NotJson,
-        FaultKind::Slow,
-        FaultKind::DuplicatedPage,
-        FaultKind::ErrorInBody,
-        FaultKind::LyingRetryAfter,
-    ];
+    pub(super) fn passing() -> impl Iterator<Item = FaultKind> {
+        Self::TRANSIENT
+            .into_iter()
+            .chain([FaultKind::ErrorInBody, FaultKind::LyingRetryAfter])
+    }
 
     /// The kind as it is written.
     pub fn name(self) -> &'static str {
@@ -208,7 +200,7 @@ pub struct Fault {
 impl Fault {
     /// The fault as it is with nothing said: passing ones and wrong types with a chance of 0.1, the others always.
     pub fn of(kind: FaultKind) -> Fault {
-        let rare = FaultKind::PASSING.contains(&kind) || kind == FaultKind::WrongType;
+        let rare = FaultKind::passing().any(|passing| passing == kind) || kind == FaultKind::WrongType;
         Fault {
             kind,
             pattern: if rare { Pattern::Chance(0.1) } else { Pattern::Always },

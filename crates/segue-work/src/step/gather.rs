@@ -90,6 +90,16 @@ struct Open {
     aside: Vec<SetAside>,
 }
 
+impl Open {
+    /// This part, which is opened if it is not.
+    fn of<'a>(all: &'a mut HashMap<usize, Open>, part: usize, whose: &Whose) -> &'a mut Open {
+        all.entry(part).or_insert_with(|| Open {
+            whose: whose.clone(),
+            ..Open::default()
+        })
+    }
+}
+
 /// A stream of rows into a staged piece.
 pub(super) struct Writer<T> {
     schema: SchemaRef,
@@ -161,10 +171,7 @@ impl Gather {
             None => (batch, schema),
         };
         self.refuse_own(&schema)?;
-        let open = self.open.entry(part).or_insert_with(|| Open {
-            whose: whose.clone(),
-            ..Open::default()
-        });
+        let open = Open::of(&mut self.open, part, whose);
         let batch = if self.key.is_empty() {
             batch
         } else {
@@ -236,11 +243,7 @@ impl Gather {
 
     /// No two rows of the part that follow have one key, as its source says.
     pub fn unique(&mut self, part: usize, whose: &Whose) {
-        let open = self.open.entry(part).or_insert_with(|| Open {
-            whose: whose.clone(),
-            ..Open::default()
-        });
-        open.is_unique = true;
+        Open::of(&mut self.open, part, whose).is_unique = true;
     }
 
     /// Sends what is held of a part on into a staged piece of its own.
@@ -257,10 +260,7 @@ impl Gather {
     /// # Errors
     /// The sink's own.
     pub async fn pass(&mut self, part: usize, whose: &Whose, wire: &Wire, rows: WireRows) -> Result<()> {
-        let open = self.open.entry(part).or_insert_with(|| Open {
-            whose: whose.clone(),
-            ..Open::default()
-        });
+        let open = Open::of(&mut self.open, part, whose);
         let writer = open.passing.get_or_insert_with(|| {
             let (sink, target, ctx, of) = (self.sink.clone(), self.target.clone(), self.ctx.clone(), wire.clone());
             let stage = |rows| async move { sink.stage_wire(&target, of, rows, &ctx).await };
@@ -278,10 +278,7 @@ impl Gather {
     /// # Errors
     /// `BadData` when they are more than can be held.
     pub fn aside(&mut self, part: usize, whose: &Whose, rows: impl IntoIterator<Item = SetAside>) -> Result<()> {
-        let open = self.open.entry(part).or_insert_with(|| Open {
-            whose: whose.clone(),
-            ..Open::default()
-        });
+        let open = Open::of(&mut self.open, part, whose);
         for row in rows {
             self.room.take(&row)?;
             open.aside.push(row);

@@ -184,10 +184,7 @@ fn a_retry_after_is_a_lie_and_the_next_try_succeeds() {
 #[test]
 fn everything_at_once_is_survived_by_retrying() {
     for service in Service::ALL {
-        let mut faults: Vec<Fault> = FaultKind::PASSING
-            .into_iter()
-            .map(|k| Fault::of(k).chance(0.2))
-            .collect();
+        let mut faults: Vec<Fault> = FaultKind::passing().map(|k| Fault::of(k).chance(0.2)).collect();
         faults.push(Fault::of(FaultKind::Outage).after(5).times(3));
         let calm = again(&Bare::of(service, Limits::Fast, &[]), service).body;
         let bare = Bare::of(service, Limits::Fast, &faults);

@@ -313,35 +313,19 @@ fn words(schema: &Json) -> String {
     }
 }
 
-/// Keys of which exactly one is written, unless that was `said` already; or the words of the one key that says which alternative it is.
+/// Keys of which exactly one is written, unless that was `said` already.
 fn exactly_one(schema: &Json, said: &str) -> String {
-    let first_key = |one: &Json| {
-        let key = one["required"][0].as_str()?;
-        let word = one["properties"][key]["const"].as_str();
-        Some((key.to_string(), word.map(str::to_string)))
-    };
-    let all: Vec<(String, Option<String>)> = schema["oneOf"]
+    let one_key = |one: &Json| Some(format!("`{}`", one["required"][0].as_str()?));
+    let keys: Vec<String> = schema["oneOf"]
         .as_array()
         .into_iter()
         .flatten()
-        .filter_map(first_key)
+        .filter_map(one_key)
         .collect();
-    let [(first, _), _, ..] = all.as_slice() else {
-        return String::new();
-    };
-    if said.to_lowercase().contains("exactly one") {
-        return String::new();
-    }
-    let listed = |each: &mut dyn Iterator<Item = &String>| {
-        let each: Vec<String> = each.map(|word| format!("`{word}`")).collect();
-        each.join(", ")
-    };
-    match all.iter().all(|(key, word)| key == first && word.is_some()) {
-        true => format!(
-            " `{first}` is one of {}.",
-            listed(&mut all.iter().filter_map(|(_, word)| word.as_ref()))
-        ),
-        false => format!(" Exactly one of {}.", listed(&mut all.iter().map(|(key, _)| key))),
+    match keys.len() {
+        0 | 1 => String::new(),
+        _ if said.to_lowercase().contains("exactly one") => String::new(),
+        _ => format!(" Exactly one of {}.", keys.join(", ")),
     }
 }
 
