@@ -10,7 +10,7 @@ mod process;
 mod scenes;
 mod swept;
 
-use crate::support::{Project, Server};
+use crate::support::{Done, Project, Server};
 use content::{assert_right, calm, music, wrong};
 use process::{Stop, was_killed};
 use scenes::{LATER_STILL, Round, SCENES};
@@ -134,15 +134,20 @@ fn held_state_up(project: &mut Project, at: &str) -> bool {
     // The lease of a frozen holder is another's once it has not been renewed for 30 s: they have passed.
     project.set("SEGUE_CLOCK_AHEAD", LATER_STILL);
     let beside = project.segue(&["run"]);
-    let is_busy = ["the state is busy", "the database is busy"]
-        .iter()
-        .any(|busy| beside.text().contains(busy));
+    let is_busy = is_held_up(&beside);
     assert!(
         beside.code == Some(0) || is_busy,
         "beside a freeze at {at}: {}",
         beside.text()
     );
     is_busy
+}
+
+/// Whether a run could do nothing, because another process holds the state or the database up.
+fn is_held_up(run: &Done) -> bool {
+    ["the state is busy", "the database is busy"]
+        .iter()
+        .any(|busy| run.text().contains(busy))
 }
 
 /// Each transient fault fired: a loop in which one never did shows nothing about it.
@@ -167,8 +172,10 @@ fn killed_at_every_boundary() {
 #[cfg(debug_assertions)]
 #[test]
 fn without_the_predecessor_rule_the_loop_fails() {
-    let wrong = at_every_boundary(&[Boundary::Cleared], 1, Stop::Kill, Stop::FreezeWithoutPredecessor);
-    let wrong = wrong.expect_err("it is found");
+    // A writer that sees, when it wakes up, that its lease is another's stops by itself before it does harm.
+    let wrong = (0..MOST_BUSY)
+        .find_map(|_| at_every_boundary(&[Boundary::Cleared], 1, Stop::Kill, Stop::FreezeWithoutPredecessor).err())
+        .expect("it is found");
     assert!(wrong.contains("raw.top_tracks differs"), "{wrong}");
 }
 

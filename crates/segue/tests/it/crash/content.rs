@@ -37,7 +37,7 @@ const PAGES: &str = "distinct slices, page, last, status";
 
 /// With these codes a run may end that is to be run again: 8 where something is left for later, and 6 where a fault of the stand-in, or
 /// another process, was in its way for a while.
-const AGAIN: [i32; 2] = [8, 6];
+pub const AGAIN: [i32; 2] = [8, 6];
 
 /// The music project, asking this stand-in for the first names of the catalogue and for one that nobody has.
 pub fn music(standin: &Server) -> Project {
