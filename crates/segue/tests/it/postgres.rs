@@ -267,7 +267,8 @@ fn a_first_read_goes_on_where_it_was_killed() {
             .expect("a number")
     };
     let there = count("select count(*) from raw.orders");
-    assert!((2..ROWS).contains(&there), "{there} rows");
+    // All of them, where the second commit was so late that it took them: it does not say that the read is at its end.
+    assert!((2..=ROWS).contains(&there), "{there} rows");
     let done = project.segue(&["run", "raw.orders"]).ok().text();
     assert!(done.contains("it goes on from there"), "{done}");
     let came = count("select rows_in from system.steps order by started_at desc limit 1");
