@@ -23,12 +23,14 @@ pub enum Verdict {
 }
 
 /// Whom a text means, by plain comparison with all that is written in the catalogue.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Meant {
     /// Who was meant.
     One,
     /// Several have this very name, who was meant among them.
     Several,
+    /// Who was meant, or a list with them: it was made from a name that several have, or any of several will do.
+    Either,
     /// It has become the name of somebody else, or is rather somebody else's: it is theirs by right.
     Another,
 }
@@ -50,16 +52,25 @@ pub fn meant(text: &str, meant: &[usize], catalogue: &Catalogue) -> Meant {
     }
 }
 
+/// The same of a text that was made from a name.
+pub fn meant_by(text: &str, base: &str, of: &[usize], catalogue: &Catalogue) -> Meant {
+    match (meant(base, of, catalogue), meant(text, of, catalogue)) {
+        (Meant::Another, _) => Meant::Another,
+        (Meant::Several, Meant::One) => Meant::Either,
+        (_, meant) => meant,
+    }
+}
+
 /// What this answer is worth where one of `ids` is meant.
-pub fn judge(answer: &Answer, ids: &[&str], several: bool) -> Verdict {
+pub fn judge(answer: &Answer, ids: &[&str], meant: Meant) -> Verdict {
     let is_meant = |id: &str| ids.contains(&id);
     match answer {
-        Answer::One(candidate) if !several && is_meant(&candidate.id) => Verdict::Right,
+        Answer::One(candidate) if meant != Meant::Several && is_meant(&candidate.id) => Verdict::Right,
         Answer::One(_) => Verdict::Wrong,
         Answer::Several(candidates) => {
             let mut named = candidates.iter().take(MOST_LISTED);
             match named.any(|candidate| is_meant(&candidate.id)) {
-                true if several => Verdict::Right,
+                true if matches!(meant, Meant::Several | Meant::Either) => Verdict::Right,
                 true => Verdict::Listed,
                 false => Verdict::Missed,
             }
@@ -275,21 +286,24 @@ mod tests {
     fn an_answer_is_worth_what_is_said() {
         let one = |id: &str| Answer::One(candidate(id));
         let several = |ids: &[&str]| Answer::Several(ids.iter().map(|id| candidate(id)).collect());
-        assert_eq!(judge(&one("a"), &["a"], false), Verdict::Right);
-        assert_eq!(judge(&one("b"), &["a"], false), Verdict::Wrong);
-        assert_eq!(judge(&one("b"), &["a", "b"], false), Verdict::Right);
-        assert_eq!(judge(&several(&["b", "a"]), &["a"], false), Verdict::Listed);
-        assert_eq!(judge(&several(&["b", "c"]), &["a"], false), Verdict::Missed);
+        assert_eq!(judge(&one("a"), &["a"], Meant::One), Verdict::Right);
+        assert_eq!(judge(&one("b"), &["a"], Meant::One), Verdict::Wrong);
+        assert_eq!(judge(&one("b"), &["a", "b"], Meant::One), Verdict::Right);
+        assert_eq!(judge(&several(&["b", "a"]), &["a"], Meant::One), Verdict::Listed);
+        assert_eq!(judge(&several(&["b", "c"]), &["a"], Meant::One), Verdict::Missed);
         assert_eq!(
             judge(&Answer::None(vec![candidate("a")]), &["a"], false),
             Verdict::Missed
         );
         // Of two Nirvanas none is to be chosen.
-        assert_eq!(judge(&several(&["b", "a"]), &["a"], true), Verdict::Right);
-        assert_eq!(judge(&one("a"), &["a"], true), Verdict::Wrong);
+        assert_eq!(judge(&several(&["b", "a"]), &["a"], Meant::Several), Verdict::Right);
+        assert_eq!(judge(&one("a"), &["a"], Meant::Several), Verdict::Wrong);
+        assert_eq!(judge(&several(&["b", "a"]), &["a"], Meant::Either), Verdict::Right);
+        assert_eq!(judge(&one("a"), &["a"], Meant::Either), Verdict::Right);
+        assert_eq!(judge(&one("b"), &["a"], Meant::Either), Verdict::Wrong);
         let long: Vec<String> = (0..=MOST_LISTED).map(|n| format!("b{n}")).chain(["a".into()]).collect();
         let long: Vec<&str> = long.iter().map(String::as_str).collect();
-        assert_eq!(judge(&several(&long), &["a"], false), Verdict::Missed);
+        assert_eq!(judge(&several(&long), &["a"], Meant::One), Verdict::Missed);
     }
 
     #[test]
@@ -305,6 +319,10 @@ mod tests {
         assert_eq!(meant("EDEN", &edens[..1], &catalogue), Meant::Several);
         assert_eq!(meant("Edan", &edens[..1], &catalogue), Meant::Another);
         assert_eq!(meant("Edne", &edens[..1], &catalogue), Meant::One);
+        assert_eq!(meant_by("Edne", "Eden", &edens[..1], &catalogue), Meant::Either);
+        assert_eq!(meant_by("EDEN", "Eden", &edens[..1], &catalogue), Meant::Several);
+        // Who is called SUGA is written as a group is called.
+        assert_eq!(meant_by("슈가가", "슈가", &of("SUGA"), &catalogue), Meant::Another);
         assert_eq!(meant("Bryan Adams", &of("Ryan Adams"), &catalogue), Meant::Another);
         // Booker T is two, and either will do.
         let both = [of("Booker T. Jones"), of("Booker T. & the M.G.’s")].concat();

@@ -11,7 +11,7 @@ mod noise;
 mod reference;
 
 use catalogue::{Artist, Catalogue};
-use judge::{Bar, Meant, Report, Verdict, judge, meant};
+use judge::{Bar, Meant, Report, Verdict, judge, meant, meant_by};
 use noise::{Kind, Random, draw};
 use reference::Means;
 use segue_names::{Answer, Index};
@@ -47,14 +47,14 @@ fn dirty_names_are_found() {
         let kind = Kind::ALL[nth % Kind::ALL.len()];
         loop {
             let dirty = draw(kind, catalogue, &mut random);
-            let who = meant(&dirty.text, &[dirty.artist], catalogue);
+            let who = meant_by(&dirty.text, &dirty.base, &[dirty.artist], catalogue);
             if who == Meant::Another {
                 report.exclude(kind.name());
                 continue;
             }
             let artist = &catalogue.artists[dirty.artist];
             let answer = index.resolve(&dirty.text);
-            let verdict = judge(&answer, &[artist.id.as_str()], who == Meant::Several);
+            let verdict = judge(&answer, &[artist.id.as_str()], who);
             report.add(kind.name(), &dirty.text, &[artist], &answer, verdict);
             break;
         }
@@ -83,12 +83,12 @@ fn names_as_people_wrote_them_are_found() {
             Means::One(artists) => {
                 let named = artists.iter().map(|at| &catalogue.artists[*at]).collect::<Vec<_>>();
                 let ids: Vec<&str> = named.iter().map(|artist| artist.id.as_str()).collect();
-                let verdict = match meant(text, &artists, catalogue) {
-                    Meant::Several => judge(&answer, &ids, true),
-                    // Where two may be meant, both of them listed is right as well.
-                    Meant::One if ids.len() > 1 => either(&answer, &ids),
-                    Meant::One | Meant::Another => judge(&answer, &ids, false),
+                let who = match meant(text, &artists, catalogue) {
+                    // Where two may be meant, a list with either is right as well.
+                    Meant::One if ids.len() > 1 => Meant::Either,
+                    who => who,
                 };
+                let verdict = judge(&answer, &ids, who);
                 report.add("lines that name one artist", text, &named, &answer, verdict);
             }
             Means::Several(artists) => {
@@ -106,14 +106,6 @@ fn names_as_people_wrote_them_are_found() {
     tell(&title, &report);
     assert_eq!(report.total().asked(), reference::LINES);
     assert_eq!(report.total().below(&BAR), [""; 0], "{title}\n\n{}", report.markdown());
-}
-
-/// One of them, or a list with one of them: either may be meant.
-fn either(answer: &Answer, ids: &[&str]) -> Verdict {
-    match judge(answer, ids, false) {
-        Verdict::Listed => Verdict::Right,
-        verdict => verdict,
-    }
 }
 
 /// A line that names several at once, or nobody. That nothing is called so is right, and so is a list with one of them. One of them alone is half of

@@ -105,6 +105,8 @@ pub struct Dirty {
     pub kind: Kind,
     /// Where in the catalogue.
     pub artist: usize,
+    /// Which of their names it was made from.
+    pub base: String,
     pub text: String,
 }
 
@@ -114,25 +116,31 @@ pub fn draw(kind: Kind, catalogue: &Catalogue, random: &mut Random) -> Dirty {
         let at = random.below(catalogue.artists.len());
         let artist = &catalogue.artists[at];
         let base = match random.below(ALIAS_ONE_OF) {
-            0 => random.pick(&artist.aliases).unwrap_or(&artist.name),
+            // Other spellings are those of the name.
+            0 if kind != Kind::Script => random.pick(&artist.aliases).unwrap_or(&artist.name),
             _ => &artist.name,
         };
         let made = match kind {
-            Kind::Homonym => is_homonym(at, catalogue).then(|| artist.name.clone()),
+            Kind::Homonym => is_homonym(base, catalogue).then(|| base.clone()),
             Kind::Two => two(base, artist, random),
             _ => apply(kind, base, artist, random),
         };
         // An alias with a mark or an article more may be the name itself, which is not dirty.
         let made = made.filter(|made| kind == Kind::Homonym || *made != artist.name);
         if let Some(text) = made {
-            return Dirty { kind, artist: at, text };
+            return Dirty {
+                kind,
+                artist: at,
+                base: base.clone(),
+                text,
+            };
         }
     }
     panic!("no name of the catalogue can be written with {}", kind.name());
 }
 
-fn is_homonym(at: usize, catalogue: &Catalogue) -> bool {
-    let carriers = catalogue.carriers(&catalogue.artists[at].name);
+fn is_homonym(base: &str, catalogue: &Catalogue) -> bool {
+    let carriers = catalogue.carriers(base);
     carriers.iter().filter(|(_, by)| *by == By::Name).count() > 1
 }
 
