@@ -5,6 +5,7 @@ pub mod demo;
 pub mod merge;
 pub mod moving;
 pub mod names;
+pub mod neighbours;
 pub mod rest;
 
 use crate::measure::Taken;
@@ -121,6 +122,11 @@ impl Drop for StandIn {
 
 /// The machine and the commit, for the head of an entry in docs/benchmarks.md.
 fn heading(name: &str) -> String {
+    heading_of(name, &format!("cargo xtask bench {name}"))
+}
+
+/// The same, of another command.
+pub fn heading_of(name: &str, command: &str) -> String {
     let said = |program: &str, args: &[&str]| process::output(Command::new(program).args(args)).unwrap_or_default();
     let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let cpu = cpu
@@ -131,7 +137,7 @@ fn heading(name: &str) -> String {
     let root = repository::root();
     let commit = said("git", &["-C", &root.to_string_lossy(), "rev-parse", "--short", "HEAD"]);
     format!(
-        "### {name}\n\n{}, {} cores of {cpu}, commit {commit}, `cargo xtask bench {name}`\n",
+        "### {name}\n\n{}, {} cores of {cpu}, commit {commit}, `{command}`\n",
         said("date", &["-u", "+%F"]),
         said("nproc", &[])
     )

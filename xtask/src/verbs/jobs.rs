@@ -1,6 +1,6 @@
 //! `cargo xtask proof NAME` and `cargo xtask bench NAME`: a table of names, each with what runs it in full.
 
-use super::bench;
+use super::{bench, proof};
 use crate::process::{self, Failure};
 use crate::repository;
 
@@ -101,6 +101,11 @@ const PROOFS: &[Job] = &[
             variables: &[],
         },
     },
+    Job {
+        name: "names",
+        about: "dirty names over real artists, and lists of names as people wrote them: [--names DIR] [--asked N] [--seed N]",
+        how: How::Here(proof::names::run),
+    },
 ];
 
 /// Each measures something beside its floor. A word after the name says how many runs.
@@ -134,6 +139,11 @@ const BENCHES: &[Job] = &[
         name: "names",
         about: "finding by name among 100,000, and what the index takes: [RUNS]",
         how: How::Here(bench::names::run),
+    },
+    Job {
+        name: "neighbours",
+        about: "the ten nearest of 20,000 artists, from the lake and back, beside NumPy: [RUNS]",
+        how: How::Here(bench::neighbours::run),
     },
 ];
 
