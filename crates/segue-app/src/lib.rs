@@ -34,13 +34,16 @@ pub mod names {
 }
 
 pub use segue_sql::{format, is_complete, locate};
+pub use use_cases::adding::Needed;
 pub use segue_work::plan::{Passes, Plan, Planned, Refusal};
 pub use segue_work::step::moment;
 pub use surroundings::Surroundings;
 pub use use_cases::asset::{Doomed, Dropped, asset_doomed, asset_drop};
+pub use use_cases::connect::{Connected, Shipped, connect, shipped};
 pub use use_cases::connection::{connection_test, connection_unblock};
 pub use use_cases::copy::{Copied, CopyMode, CopyRequest, Copying};
 pub use use_cases::discover::discover;
+pub use use_cases::import::{Effect, ImportRequest, Imported, Remark, import_airbyte};
 pub use use_cases::init::init;
 pub use use_cases::lake::{lake_compact, lake_history, lake_vacuum};
 pub use use_cases::plan::{PlanReport, PlannedFamily, accept_source, apply, plan};

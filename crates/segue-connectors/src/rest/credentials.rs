@@ -2,8 +2,8 @@
 
 use super::address;
 use super::settings::{
-    Auth, ClientAuth, Encoding, HashAlgorithm, Hmac, Login, LoginStep, Oauth1, Oauth1Signature, Oauth2, SecretEncoding, Take,
-    TimestampFormat,
+    Auth, ClientAuth, Encoding, HashAlgorithm, Hmac, Login, LoginStep, Oauth1, Oauth1Signature, Oauth2, SecretEncoding,
+    Take, TimestampFormat,
 };
 use crate::http::Method;
 use crate::http::auth::{self, At, Carried, Credentials, Signer};

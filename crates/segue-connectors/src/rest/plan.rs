@@ -143,7 +143,13 @@ impl Plan {
     ///
     /// # Errors
     /// `BadData` for one that cannot be judged.
-    pub fn picked_of<'b>(&self, body: &'b [u8], found: &Found, extra: &Extra, slices: &[&Slice]) -> Result<Vec<&'b [u8]>> {
+    pub fn picked_of<'b>(
+        &self,
+        body: &'b [u8],
+        found: &Found,
+        extra: &Extra,
+        slices: &[&Slice],
+    ) -> Result<Vec<&'b [u8]>> {
         let records = found.records.iter().map(|(range, _)| &body[range.clone()]);
         let Some((_, condition)) = &self.pick else {
             return Ok(records.collect());
@@ -263,9 +269,10 @@ impl Plan {
 fn single(records: &Path) -> Result<Path> {
     match records.steps().and_then(<[Step]>::split_last) {
         Some((Step::All, above)) if !above.contains(&Step::All) => Ok(Path::Plain(above.to_vec())),
-        _ => Err(
-            Error::new(Kind::Invalid, "`records.single` goes with a plain path of one list, at its end")
-                .hint("write `records: { path: \"$.items[*]\", single: true }`, or leave `single` out"),
-        ),
+        _ => Err(Error::new(
+            Kind::Invalid,
+            "`records.single` goes with a plain path of one list, at its end",
+        )
+        .hint("write `records: { path: \"$.items[*]\", single: true }`, or leave `single` out")),
     }
 }

@@ -101,7 +101,10 @@ fn base_string(request: &Signed<'_>, own: &[(&str, String)]) -> String {
         .chain(form(request).into_iter().flat_map(url::form_urlencoded::parse))
         .map(|(name, value)| (percent_encoded(&name), percent_encoded(&value)))
         .collect();
-    pairs.extend(own.iter().map(|(name, value)| (name.to_string(), percent_encoded(value))));
+    pairs.extend(
+        own.iter()
+            .map(|(name, value)| (name.to_string(), percent_encoded(value))),
+    );
     pairs.sort();
     let pairs: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let address = format!("{}://{}{}", request.url.scheme(), request.host(), request.url.path());

@@ -94,7 +94,11 @@ fn what_cannot_be_read_onwards_says_why() {
 
 #[test]
 fn a_number_is_a_time_where_the_windows_are_written_as_one() {
-    let of = onward("c", json!({}), Some(json!({ "column": "c", "at": { "number": 86_400 } })));
+    let of = onward(
+        "c",
+        json!({}),
+        Some(json!({ "column": "c", "at": { "number": 86_400 } })),
+    );
     let at = |format| of.instant(format).map(|at| at.as_second());
     assert_eq!(at(Some(TimeFormat::Unix)), Some(86_400));
     assert_eq!(at(Some(TimeFormat::UnixMs)), Some(86));

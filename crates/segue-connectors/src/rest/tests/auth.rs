@@ -375,7 +375,10 @@ async fn requests_are_signed_as_oauth_1_has_it() {
         let (_, rest) = header.split_once(&format!("{name}=\"")).unwrap();
         rest.split('"').next().unwrap().to_string()
     };
-    assert!(header.starts_with("OAuth realm=\"1234\", oauth_consumer_key=\"app\", "), "{header}");
+    assert!(
+        header.starts_with("OAuth realm=\"1234\", oauth_consumer_key=\"app\", "),
+        "{header}"
+    );
     let base = format!(
         "GET&{}&oauth_consumer_key%3Dapp%26oauth_nonce%3D{}%26oauth_signature_method%3DHMAC-SHA256%26oauth_timestamp%3D1793534400%26oauth_token%3Dtoken-1%26oauth_version%3D1.0%26q%3Da%2520b",
         crate::http::sign::percent_encoded(&format!("{}{}", f.server.url(), asked.path)),
@@ -384,9 +387,15 @@ async fn requests_are_signed_as_oauth_1_has_it() {
     let wanted = hmac(Algorithm::Sha256, b"hush-app&hush-token", base.as_bytes()).unwrap();
     let wanted = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, wanted);
     assert_eq!(field("oauth_signature"), crate::http::sign::percent_encoded(&wanted));
-    let f = f.with("auth", json!({ "oauth1": { "consumer_key": "app", "consumer_secret": "hush-app", "token": "token-1" } }));
+    let f = f.with(
+        "auth",
+        json!({ "oauth1": { "consumer_key": "app", "consumer_secret": "hush-app", "token": "token-1" } }),
+    );
     let text = read(&f, &["a"]).await;
-    assert_eq!(text, "error invalid: `auth.oauth1` has one of token and token_secret alone");
+    assert_eq!(
+        text,
+        "error invalid: `auth.oauth1` has one of token and token_secret alone"
+    );
 }
 
 #[tokio::test]

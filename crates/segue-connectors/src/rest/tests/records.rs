@@ -213,7 +213,9 @@ async fn an_object_in_place_of_the_list_may_be_the_one_record() {
     let whole = copy(json!({ "path": "$[*]", "single": true }));
     assert_eq!(f.read(request(whole, &["id string"])).await, "0: whole\n0 done");
     for path in ["$.data", "$.a[*].b[*]"] {
-        let text = f.read(request(copy(json!({ "path": path, "single": true })), &["id string"])).await;
+        let text = f
+            .read(request(copy(json!({ "path": path, "single": true })), &["id string"]))
+            .await;
         assert_eq!(
             text,
             "error invalid: `records.single` goes with a plain path of one list, at its end"

@@ -407,7 +407,9 @@ async fn an_export_that_fails_or_is_slow_leaves_nothing_on_the_server() {
 #[tokio::test]
 async fn only_parents_that_are_picked_are_asked_for() {
     let f = Fixture::new(|asked, _| match asked.path.as_str() {
-        "/v1/shops" => Reply::json(json!([{ "id": 1, "open": true }, { "id": 2, "open": false }, { "id": 3, "open": true }, null])),
+        "/v1/shops" => {
+            Reply::json(json!([{ "id": 1, "open": true }, { "id": 2, "open": false }, { "id": 3, "open": true }, null]))
+        }
         path => Reply::json(json!([{ "path": path }])),
     })
     .await;
@@ -426,7 +428,7 @@ async fn only_parents_that_are_picked_are_asked_for() {
         f.read(request(picked, &["path string"])).await,
         "0: /v1/shops/1\n0: /v1/shops/3\n0 done"
     );
-    let text = f.read(request(copy("record.opne"), &["path string"])).await;
+    let text = f.read(request(copy("record.id + 'x'"), &["path string"])).await;
     assert!(
         text.starts_with("0 failed bad_data: the pick of a parent cannot be judged: "),
         "{text}"

@@ -89,6 +89,9 @@ fn what_is_sent_is_what_was_signed() {
              oauth_timestamp=\"137116801\", oauth_token=\"nnch734d00sl2jdk\", oauth_version=\"1.0\", oauth_signature=\"",
         )
         .unwrap_or_else(|| panic!("{header}"));
-    assert!(rest.ends_with("%3D\"") && !rest.contains('+') && !rest.contains('/'), "{header}");
+    assert!(
+        rest.ends_with("%3D\"") && !rest.contains('+') && !rest.contains('/'),
+        "{header}"
+    );
     assert_eq!(signer.secrets().len(), 3);
 }
