@@ -34,10 +34,10 @@ pub mod names {
 }
 
 pub use segue_sql::{format, is_complete, locate};
-pub use use_cases::adding::Needed;
 pub use segue_work::plan::{Passes, Plan, Planned, Refusal};
 pub use segue_work::step::moment;
 pub use surroundings::Surroundings;
+pub use use_cases::adding::Needed;
 pub use use_cases::asset::{Doomed, Dropped, asset_doomed, asset_drop};
 pub use use_cases::connect::{Connected, Shipped, connect, shipped};
 pub use use_cases::connection::{connection_test, connection_unblock};

@@ -52,7 +52,11 @@ pub fn mistakes(folder: &Path, new: &[NewFile]) -> Result<Vec<String>> {
         };
         let before = files.text(&span.file).and_then(|text| text.get(..span.bytes.start));
         let line = before.map_or(0, |before| before.matches('\n').count()) + 1;
-        let hint = mistake.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
+        let hint = mistake
+            .hint
+            .as_ref()
+            .map(|hint| format!(" ({hint})"))
+            .unwrap_or_default();
         all.push(format!("{}:{line}: {}{hint}", span.file, mistake.message));
     }
     Ok(all)

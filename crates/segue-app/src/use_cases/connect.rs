@@ -73,21 +73,26 @@ pub fn connect(from: &Path, name: &str) -> Result<Connected> {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => "`segue connect --list` shows what there is; any other API is described in a file: docs/guide/web-api.md".to_string(),
         };
-        return Err(
-            Error::new(Kind::NotFound, format!("no manifest of `{name}` ships with the program"))
-                .code(NO_SUCH_MANIFEST)
-                .hint(hint),
-        );
+        return Err(Error::new(
+            Kind::NotFound,
+            format!("no manifest of `{name}` ships with the program"),
+        )
+        .code(NO_SUCH_MANIFEST)
+        .hint(hint));
     };
-    let (there, new): (Vec<NewFile>, Vec<NewFile>) =
-        api.files.iter().cloned().partition(|file| folder.join(&file.path).exists());
+    let (there, new): (Vec<NewFile>, Vec<NewFile>) = api
+        .files
+        .iter()
+        .cloned()
+        .partition(|file| folder.join(&file.path).exists());
     let mistakes = adding::mistakes(&folder, &new)?;
     if let Some(first) = mistakes.first() {
-        return Err(
-            Error::new(Kind::Conflict, format!("the project would not be right with `{name}`: {first}"))
-                .code(MANIFEST_REFUSED)
-                .hint("nothing was written; rename or remove what is in its way"),
-        );
+        return Err(Error::new(
+            Kind::Conflict,
+            format!("the project would not be right with `{name}`: {first}"),
+        )
+        .code(MANIFEST_REFUSED)
+        .hint("nothing was written; rename or remove what is in its way"));
     }
     let mut connected = Connected {
         needed: adding::needed(&api.files),

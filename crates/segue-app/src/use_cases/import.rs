@@ -102,16 +102,20 @@ pub fn import_airbyte(request: &ImportRequest) -> Result<Imported> {
         return Err(nothing(&shown, &translated.remarks));
     }
     let folder = project(request)?;
-    let (there, new): (Vec<NewFile>, Vec<NewFile>) =
-        translated.files.iter().cloned().partition(|file| folder.join(&file.path).exists());
+    let (there, new): (Vec<NewFile>, Vec<NewFile>) = translated
+        .files
+        .iter()
+        .cloned()
+        .partition(|file| folder.join(&file.path).exists());
     let mistakes = adding::mistakes(&folder, &new)?;
     if let Some(first) = mistakes.first() {
-        return Err(
-            Error::new(Kind::Conflict, format!("the project would not be right with it: {first}"))
-                .code(IMPORT_REFUSED)
-                .with("mistakes", mistakes.len())
-                .hint("nothing was written; try another name with --name, or another folder with --into"),
-        );
+        return Err(Error::new(
+            Kind::Conflict,
+            format!("the project would not be right with it: {first}"),
+        )
+        .code(IMPORT_REFUSED)
+        .with("mistakes", mistakes.len())
+        .hint("nothing was written; try another name with --name, or another folder with --into"));
     }
     let mut imported = Imported {
         needed: adding::needed(&translated.files),
@@ -146,14 +150,21 @@ fn project(request: &ImportRequest) -> Result<PathBuf> {
 
 /// `source-github/manifest.yaml` is `github`, and so is `github.yaml`.
 fn name_of(file: &Path) -> String {
-    let stem = |path: &Path| path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+    let stem = |path: &Path| {
+        path.file_stem()
+            .map(|s| s.to_string_lossy().into_owned())
+            .unwrap_or_default()
+    };
     let own = stem(file);
     let above = file.parent().map(stem).filter(|name| !name.is_empty() && name != ".");
     let name = match (own.as_str(), above) {
         ("manifest", Some(above)) => above,
         _ => own,
     };
-    let name = name.strip_prefix("source-").or_else(|| name.strip_prefix("source_")).unwrap_or(&name);
+    let name = name
+        .strip_prefix("source-")
+        .or_else(|| name.strip_prefix("source_"))
+        .unwrap_or(&name);
     folded(name)
 }
 
@@ -163,7 +174,9 @@ fn text(file: &Path) -> Result<String> {
             std::io::ErrorKind::NotFound => Kind::NotFound,
             _ => Kind::Unavailable,
         };
-        Error::new(kind, "cannot read the manifest").with("file", file.display()).caused_by(e)
+        Error::new(kind, "cannot read the manifest")
+            .with("file", file.display())
+            .caused_by(e)
     };
     let bad = |why: String| {
         Error::new(Kind::Invalid, format!("{} cannot be imported: {why}", file.display())).code(IMPORT_UNREADABLE)
@@ -181,7 +194,10 @@ fn nothing(file: &str, remarks: &[Remark]) -> Error {
         .hint("what stands in their way has no like here: write the copies by hand (docs/guide/web-api.md)");
     for remark in remarks.iter().filter(|r| r.effect == Effect::StreamLeftOut).take(5) {
         let stream = remark.stream.as_deref().unwrap_or("a stream");
-        error = error.with("stream", format!("{stream} (line {}: {}): {}", remark.line, remark.place, remark.what));
+        error = error.with(
+            "stream",
+            format!("{stream} (line {}: {}): {}", remark.line, remark.place, remark.what),
+        );
     }
     error
 }

@@ -2,7 +2,10 @@ use super::*;
 
 #[test]
 fn a_text_is_parted_where_lines_say_so() {
-    assert_eq!(documents("a: 1\n---\n# b\nb: 2\n---\nc: '---'\n"), ["a: 1\n", "# b\nb: 2\n", "c: '---'\n"]);
+    assert_eq!(
+        documents("a: 1\n---\n# b\nb: 2\n---\nc: '---'\n"),
+        ["a: 1\n", "# b\nb: 2\n", "c: '---'\n"]
+    );
 }
 
 #[test]
@@ -21,7 +24,11 @@ fn every_manifest_is_a_connection_and_assets_of_its_name() {
         }
         assert!(api.documentation.starts_with("https://"), "{}", api.name);
         let text: String = api.files.iter().map(|f| f.text.as_str()).collect();
-        assert!(text.contains("# https://"), "{} does not say where its facts are from", api.name);
+        assert!(
+            text.contains("# https://"),
+            "{} does not say where its facts are from",
+            api.name
+        );
     }
 }
 
@@ -41,7 +48,10 @@ fn every_manifest_is_right_in_a_project_and_beside_all_others() {
     let again = connect(folder.path(), "github").unwrap();
     assert_eq!((again.written.len(), again.there.len()), (0, 3));
     let names: Vec<&str> = again.needed.iter().map(|n| n.name.as_str()).collect();
-    assert_eq!(names, ["GITHUB_API_URL", "GITHUB_OWNER", "GITHUB_REPOSITORY", "GITHUB_TOKEN"]);
+    assert_eq!(
+        names,
+        ["GITHUB_API_URL", "GITHUB_OWNER", "GITHUB_REPOSITORY", "GITHUB_TOKEN"]
+    );
     assert!(again.needed[3].secret && again.needed[1].default.as_deref() == Some("octocat"));
 }
 
@@ -54,11 +64,18 @@ fn what_is_in_the_way_is_said_and_nothing_is_written() {
         std::fs::write(path, text).unwrap();
     };
     write("segue.yaml", "format: 1\nproject: all\n");
-    write("connections/other.yaml", "connection: usgs\nkind: sqlite\npath: ./x.db\n");
+    write(
+        "connections/other.yaml",
+        "connection: usgs\nkind: sqlite\npath: ./x.db\n",
+    );
     let error = connect(folder.path(), "usgs").unwrap_err();
     assert_eq!(error.error_code(), Some(MANIFEST_REFUSED));
     assert!(!folder.path().join("connections/usgs.yaml").exists());
     assert!(!folder.path().join("assets").exists());
     let error = connect(folder.path(), "gihub").unwrap_err();
-    assert!(error.to_text().contains("did you mean `github`?"), "{}", error.to_text());
+    assert!(
+        error.to_text().contains("did you mean `github`?"),
+        "{}",
+        error.to_text()
+    );
 }

@@ -63,7 +63,10 @@ pub(super) fn translate(file: &str, text: &str, name: &str) -> Result<Translated
     let errors = found.iter().filter(|d: &&Diagnostic| d.severity == Severity::Error);
     // Of what is wrong with YAML only what keeps it from being read matters here.
     if parsed.broken {
-        let why = errors.map(|d| d.message.clone()).next_back().unwrap_or_else(|| "it is no YAML".into());
+        let why = errors
+            .map(|d| d.message.clone())
+            .next_back()
+            .unwrap_or_else(|| "it is no YAML".into());
         return Err(bad(why));
     }
     let root = parsed.root.ok_or_else(|| bad("it is empty".into()))?;
@@ -115,7 +118,10 @@ impl Manifest<'_> {
                 return streams.iter().for_each(|inner| self.stream(inner, all));
             }
             "StateDelegatingStream" => {
-                self.differs(&part, "of its two streams the one that goes on is taken, also for the first run");
+                self.differs(
+                    &part,
+                    "of its two streams the one that goes on is taken, also for the first run",
+                );
                 if let Some(inner) = part.own("incremental_stream") {
                     self.stream(&inner, all);
                 }
@@ -145,10 +151,26 @@ impl Manifest<'_> {
     /// What a manifest says beside its streams.
     fn whole(&self, root: &Node) {
         const KNOWN: [&str; 14] = [
-            "version", "type", "check", "streams", "dynamic_streams", "definitions", "schemas", "spec", "metadata", "description",
-            "api_budget", "concurrency_level", "max_concurrent_async_job_count", "stream_groups",
+            "version",
+            "type",
+            "check",
+            "streams",
+            "dynamic_streams",
+            "definitions",
+            "schemas",
+            "spec",
+            "metadata",
+            "description",
+            "api_budget",
+            "concurrency_level",
+            "max_concurrent_async_job_count",
+            "stream_groups",
         ];
-        for entry in root.entries().iter().filter(|e| !KNOWN.contains(&e.key.as_str()) && !e.key.starts_with('$')) {
+        for entry in root
+            .entries()
+            .iter()
+            .filter(|e| !KNOWN.contains(&e.key.as_str()) && !e.key.starts_with('$'))
+        {
             let part = Part::root(entry.value.clone(), &entry.key);
             self.differs(&part, format!("`{}` is not known, and left out", entry.key));
         }
@@ -161,7 +183,9 @@ impl Manifest<'_> {
     /// `limits:` of a connection.
     fn limits(&self, root: &Node, tries: Option<u64>) -> Option<Value> {
         let mut limits = Map::new();
-        let budget = root.get("api_budget").and_then(|node| References::of(root).follow(node, "api_budget").ok());
+        let budget = root
+            .get("api_budget")
+            .and_then(|node| References::of(root).follow(node, "api_budget").ok());
         if let Some(budget) = budget.map(|node| Part::root(node, "api_budget")) {
             let mut quotas = Vec::new();
             for policy in budget.own("policies").iter().flat_map(Part::items) {
@@ -171,7 +195,8 @@ impl Manifest<'_> {
                     }
                     Ok((rate, paths)) => {
                         let name = format!("budget_{}", quotas.len() + 1);
-                        let mut quota = Map::from_iter([("name".to_string(), name.into()), ("rate".to_string(), rate.into())]);
+                        let mut quota =
+                            Map::from_iter([("name".to_string(), name.into()), ("rate".to_string(), rate.into())]);
                         if !paths.is_empty() {
                             quota.insert("paths".into(), paths.into());
                         }
@@ -184,7 +209,10 @@ impl Manifest<'_> {
                 limits.insert("quotas".into(), quotas.into());
             }
         }
-        if let Some(level) = root.get("concurrency_level").map(|node| Part::root(node.clone(), "concurrency_level")) {
+        if let Some(level) = root
+            .get("concurrency_level")
+            .map(|node| Part::root(node.clone(), "concurrency_level"))
+        {
             let most = level.own("max_concurrency").and_then(|p| p.whole());
             match level.own("default_concurrency").and_then(|p| p.whole()).or(most) {
                 Some(level) => drop(limits.insert("concurrency".into(), level.clamp(1, 256).into())),
@@ -201,7 +229,9 @@ impl Manifest<'_> {
             "MovingWindowCallRatePolicy" => {
                 let rates = policy.own("rates").map(|p| p.items()).unwrap_or_default();
                 let [rate] = rates.as_slice() else {
-                    return Err(policy.stop("a budget of several rates is left out: write them as `limits.quotas` of the connection"));
+                    return Err(policy.stop(
+                        "a budget of several rates is left out: write them as `limits.quotas` of the connection",
+                    ));
                 };
                 (rate.own("limit"), rate.own("interval"))
             }
@@ -209,20 +239,33 @@ impl Manifest<'_> {
         };
         let unknown = || policy.stop("a budget is left out: its numbers are none that are known now");
         let count = rate.0.and_then(|p| p.whole()).ok_or_else(unknown)?;
-        let length = rate.1.and_then(|p| p.text()).and_then(|text| slicing::duration(&text)).ok_or_else(unknown)?;
+        let length = rate
+            .1
+            .and_then(|p| p.text())
+            .and_then(|text| slicing::duration(&text))
+            .ok_or_else(unknown)?;
         let unit = match length.0.as_str() {
             "1s" => "s",
             "1m" => "m",
             "1h" => "h",
             "1d" => "d",
-            _ => return Err(policy.stop("a budget is left out: a rate is by the second, the minute, the hour or the day")),
+            _ => {
+                return Err(
+                    policy.stop("a budget is left out: a rate is by the second, the minute, the hour or the day")
+                );
+            }
         };
         let mut paths = Vec::new();
         for matcher in policy.own("matchers").iter().flat_map(Part::items) {
             let plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "/_-".contains(c));
-            let path = matcher.own("url_path_pattern").and_then(|p| p.text()).unwrap_or_default();
+            let path = matcher
+                .own("url_path_pattern")
+                .and_then(|p| p.text())
+                .unwrap_or_default();
             let path = path.trim_start_matches('^').trim_end_matches('$').replace(".*", "*");
-            let others = ["method", "params", "headers", "url_base"].iter().any(|key| matcher.own(key).is_some());
+            let others = ["method", "params", "headers", "url_base"]
+                .iter()
+                .any(|key| matcher.own(key).is_some());
             if others || path.is_empty() || !plain(&path.replace('*', "")) {
                 return Err(matcher.stop("a budget is left out: which requests it is of is more than a path"));
             }
@@ -244,9 +287,15 @@ impl Manifest<'_> {
         let mut files = Vec::new();
         let mut names = BTreeMap::new();
         for (at, (base_url, auth)) in connections.iter().enumerate() {
-            let own = if at == 0 { name.to_string() } else { format!("{name}_{}", at + 1) };
+            let own = if at == 0 {
+                name.to_string()
+            } else {
+                format!("{name}_{}", at + 1)
+            };
             let of = |s: &Stream| s.ask.base_url == *base_url && s.ask.auth == *auth;
-            let auth = auth.clone().or_else(|| lifted(streams.iter_mut().filter(|s| of(&**s)).collect()));
+            let auth = auth
+                .clone()
+                .or_else(|| lifted(streams.iter_mut().filter(|s| of(&**s)).collect()));
             let mut connection = Map::new();
             connection.insert("connection".into(), own.clone().into());
             connection.insert("kind".into(), "rest".into());
@@ -263,8 +312,13 @@ impl Manifest<'_> {
         }
         let mut assets = Vec::new();
         for stream in streams {
-            let at = connections.iter().position(|own| own.0 == stream.ask.base_url && own.1 == stream.ask.auth);
-            let connection = at.and_then(|at| names.get(&at)).cloned().unwrap_or_else(|| name.to_string());
+            let at = connections
+                .iter()
+                .position(|own| own.0 == stream.ask.base_url && own.1 == stream.ask.auth);
+            let connection = at
+                .and_then(|at| names.get(&at))
+                .cloned()
+                .unwrap_or_else(|| name.to_string());
             let mut table = named(&stream.name);
             while assets.iter().any(|(_, asset)| *asset == format!("{name}.{table}")) {
                 table.push_str("_2");
@@ -287,10 +341,18 @@ impl Manifest<'_> {
 
     /// A setting of a manifest, as where a project takes it from.
     pub fn setting(&self, path: &[String], secret: bool) -> String {
-        let spec = path.iter().try_fold(self.spec.as_ref(), |spec, name| Some(property(spec?, name)));
+        let spec = path
+            .iter()
+            .try_fold(self.spec.as_ref(), |spec, name| Some(property(spec?, name)));
         let spec = spec.flatten();
         let is_secret = secret || spec.is_some_and(|s| s.get("airbyte_secret") == Some(&Value::Bool(true)));
-        let tidy = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+        let tidy = |c: char| {
+            if c.is_ascii_alphanumeric() {
+                c.to_ascii_uppercase()
+            } else {
+                '_'
+            }
+        };
         let name: String = path.join("_").chars().map(tidy).collect();
         let name = format!("{}_{name}", self.prefix);
         if is_secret {
@@ -311,9 +373,20 @@ impl Manifest<'_> {
     pub fn settings_in(&self, text: &str) -> Vec<Vec<String>> {
         let mut all = Vec::new();
         for after in text.split("config").skip(1) {
-            let inside = after.strip_prefix("['").or_else(|| after.strip_prefix("[\"")).or_else(|| after.strip_prefix('.'));
-            let inside = inside.map(|i| i.strip_prefix("get('").or_else(|| i.strip_prefix("get(\"")).unwrap_or(i));
-            let name: String = inside.unwrap_or("").chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+            let inside = after
+                .strip_prefix("['")
+                .or_else(|| after.strip_prefix("[\""))
+                .or_else(|| after.strip_prefix('.'));
+            let inside = inside.map(|i| {
+                i.strip_prefix("get('")
+                    .or_else(|| i.strip_prefix("get(\""))
+                    .unwrap_or(i)
+            });
+            let name: String = inside
+                .unwrap_or("")
+                .chars()
+                .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+                .collect();
             if !name.is_empty() {
                 all.push(vec![name]);
             }
@@ -415,8 +488,12 @@ fn lifted(mut streams: Vec<&mut Stream>) -> Option<Value> {
             continue;
         };
         let shared = first.into_iter().find(|(name, value)| {
-            value.as_str().is_some_and(|text| is_secret(text) && !text.contains("{{"))
-                && streams.iter().all(|s| sent(s, place).is_some_and(|all| all.get(name) == Some(value)))
+            value
+                .as_str()
+                .is_some_and(|text| is_secret(text) && !text.contains("{{"))
+                && streams
+                    .iter()
+                    .all(|s| sent(s, place).is_some_and(|all| all.get(name) == Some(value)))
         });
         let Some((name, value)) = shared else { continue };
         for stream in &mut streams {

@@ -30,13 +30,19 @@ fn a_project_is_made_where_there_is_none_and_nothing_is_written_over() {
     assert_eq!(done.assets, [("orders".to_string(), "shop.orders".to_string())]);
     assert!(!done.is_partial() && done.needed.len() == 1 && done.needed[0].secret);
     let project = folder.path().join("project");
-    assert_eq!(std::fs::read_to_string(project.join("segue.yaml")).unwrap(), "format: 1\nproject: project\n");
+    assert_eq!(
+        std::fs::read_to_string(project.join("segue.yaml")).unwrap(),
+        "format: 1\nproject: project\n"
+    );
     let loaded = crate::load::load(&project).unwrap();
     assert_eq!(loaded.mistakes(), 0, "{:?}", loaded.diagnostics);
     std::fs::write(project.join("assets/shop/orders.yaml"), "asset: shop.orders\n").unwrap();
     let again = import(folder.path(), ONE, None).unwrap();
     assert_eq!((again.written.len(), again.there.len()), (0, 2));
-    assert_eq!(std::fs::read_to_string(project.join("assets/shop/orders.yaml")).unwrap(), "asset: shop.orders\n");
+    assert_eq!(
+        std::fs::read_to_string(project.join("assets/shop/orders.yaml")).unwrap(),
+        "asset: shop.orders\n"
+    );
 }
 
 #[test]
@@ -53,7 +59,11 @@ fn what_cannot_be_is_refused_and_leaves_nothing() {
     assert_eq!(error.kind(), Kind::Invalid);
     let project = folder.path().join("project/connections");
     std::fs::create_dir_all(&project).unwrap();
-    std::fs::write(project.join("other.yaml"), "connection: shop\nkind: sqlite\npath: ./x.db\n").unwrap();
+    std::fs::write(
+        project.join("other.yaml"),
+        "connection: shop\nkind: sqlite\npath: ./x.db\n",
+    )
+    .unwrap();
     assert_eq!(code(import(folder.path(), ONE, None)), Some(IMPORT_REFUSED));
     assert!(!project.join("shop.yaml").exists());
 }

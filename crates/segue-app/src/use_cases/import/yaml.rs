@@ -65,7 +65,10 @@ fn inline(value: &Value, is_inside: bool) -> String {
         }
         Value::Object(fields) if fields.is_empty() => "{}".into(),
         Value::Object(fields) => {
-            let fields: Vec<String> = fields.iter().map(|(k, v)| format!("{}: {}", plain(k), inline(v, true))).collect();
+            let fields: Vec<String> = fields
+                .iter()
+                .map(|(k, v)| format!("{}: {}", plain(k), inline(v, true)))
+                .collect();
             format!("{{ {} }}", fields.join(", "))
         }
     }
@@ -80,7 +83,9 @@ fn scalar(text: &str, is_inside: bool) -> String {
         && !text.ends_with(':')
         && !text.contains([' ', '#', '{', '}', '"', '\'', ',']);
     // Two letters at least: what looks like a number or a truth is none of them.
-    match (text.starts_with(['$', '/']) && text.len() > 1 && text.starts_with(begins) && text.chars().all(is_path)) || is_address {
+    match (text.starts_with(['$', '/']) && text.len() > 1 && text.starts_with(begins) && text.chars().all(is_path))
+        || is_address
+    {
         true => text.to_string(),
         false => plain(text),
     }
@@ -111,7 +116,12 @@ mod tests {
         let read = segue_spec::yaml::parse("x.yaml", &text, &mut found);
         assert!(found.is_empty(), "{found:?}\n{text}");
         assert_eq!(read.root.map(|r| r.to_json()), Some(value), "{text}");
-        assert!(text.starts_with("connection: a_b\nbase_url: https://api.example.com/v1\nauth:\n  api_key: { header: \"X-Key\""), "{text}");
+        assert!(
+            text.starts_with(
+                "connection: a_b\nbase_url: https://api.example.com/v1\nauth:\n  api_key: { header: \"X-Key\""
+            ),
+            "{text}"
+        );
         assert!(text.contains("  records: $.items[*]\n"), "{text}");
     }
 }

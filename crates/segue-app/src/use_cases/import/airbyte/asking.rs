@@ -125,7 +125,10 @@ pub fn requester(manifest: &Manifest<'_>, part: &Part, scope: &Scope) -> Res<Ask
     }
     let mut ask = Ask::default();
     address(manifest, part, scope, &mut ask)?;
-    let method = part.text_of("http_method").unwrap_or_else(|| "GET".into()).to_lowercase();
+    let method = part
+        .text_of("http_method")
+        .unwrap_or_else(|| "GET".into())
+        .to_lowercase();
     ask.method = method;
     ask.auth = auth::translate(manifest, part)?;
     for (key, place) in [("request_parameters", true), ("request_headers", false)] {
@@ -188,19 +191,19 @@ fn address(manifest: &Manifest<'_>, part: &Part, scope: &Scope, ask: &mut Ask) -
 }
 
 /// Names with values: a mapping, or a text `a=b&c=d`. A value that is the mark of the next page is noted and left out.
-fn pairs(
-    manifest: &Manifest<'_>,
-    part: &Part,
-    scope: &Scope,
-    mark: &mut Option<String>,
-) -> Res<Vec<(String, Value)>> {
+fn pairs(manifest: &Manifest<'_>, part: &Part, scope: &Scope, mark: &mut Option<String>) -> Res<Vec<(String, Value)>> {
     if let Some(text) = part.node.text() {
         let text = manifest.translated(part, text, scope)?;
         let one = |pair: &str| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             (name.to_string(), Value::from(value))
         };
-        return Ok(text.trim_start_matches('?').split('&').filter(|p| !p.is_empty()).map(one).collect());
+        return Ok(text
+            .trim_start_matches('?')
+            .split('&')
+            .filter(|p| !p.is_empty())
+            .map(one)
+            .collect());
     }
     let mut all = Vec::new();
     for (name, value) in part.entries() {
@@ -216,8 +219,11 @@ fn pairs(
             }
             segue_spec::yaml::Value::Scalar(scalar) => all.push((name, scalar.json.clone())),
             segue_spec::yaml::Value::List(_) => {
-                let items: Res<Vec<Value>> =
-                    value.items().iter().map(|item| manifest.words(item, scope).map(Value::from)).collect();
+                let items: Res<Vec<Value>> = value
+                    .items()
+                    .iter()
+                    .map(|item| manifest.words(item, scope).map(Value::from))
+                    .collect();
                 all.push((name, items?.into()));
             }
             segue_spec::yaml::Value::Mapping(_) => return Err(value.stop("a parameter is a mapping")),
@@ -272,7 +278,12 @@ fn tree(manifest: &Manifest<'_>, part: &Part, scope: &Scope) -> Res<Value> {
     Ok(match &part.node.value {
         Written::Scalar(scalar) if scalar.json.is_string() => manifest.words(part, scope)?.into(),
         Written::Scalar(scalar) => scalar.json.clone(),
-        Written::List(_) => part.items().iter().map(|item| tree(manifest, item, scope)).collect::<Res<Vec<_>>>()?.into(),
+        Written::List(_) => part
+            .items()
+            .iter()
+            .map(|item| tree(manifest, item, scope))
+            .collect::<Res<Vec<_>>>()?
+            .into(),
         Written::Mapping(_) => {
             let fields = part.entries().into_iter().filter(|(name, _)| !name.starts_with('$'));
             let fields = fields.map(|(name, value)| Ok((name, tree(manifest, &value, scope)?)));
@@ -307,7 +318,10 @@ fn errors(manifest: &Manifest<'_>, handler: &Part, ask: &mut Ask) -> Res<()> {
     if let Some(retries) = handler.own("max_retries") {
         match retries.whole() {
             Some(most) => ask.tries = ask.tries.max(Some((most + 1).clamp(1, 20))),
-            None => manifest.differs(&retries, "`max_retries` is no number that is known now: a request is tried 5 times"),
+            None => manifest.differs(
+                &retries,
+                "`max_retries` is no number that is known now: a request is tried 5 times",
+            ),
         }
     }
     manifest.unasked(handler);
@@ -326,7 +340,9 @@ fn rule(manifest: &Manifest<'_>, filter: &Part, ask: &mut Ask) -> Res<()> {
     filter.own("failure_type");
     let action = filter.text_of("action").unwrap_or_else(|| "FAIL".into());
     if let Some(predicate) = filter.own("predicate") {
-        return Err(predicate.stop("a rule by a predicate is left out: rules look at the status and at a text in the body"));
+        return Err(
+            predicate.stop("a rule by a predicate is left out: rules look at the status and at a text in the body")
+        );
     }
     let then = match action.to_uppercase().as_str() {
         "FAIL" => "fail",
@@ -334,7 +350,11 @@ fn rule(manifest: &Manifest<'_>, filter: &Part, ask: &mut Ask) -> Res<()> {
         "RETRY" | "RATE_LIMITED" => "retry",
         "SUCCESS" if codes.iter().all(|code| (200..300).contains(code)) => return Ok(()),
         "REFRESH_TOKEN_THEN_RETRY" if codes == [401] => return Ok(()),
-        other => return Err(filter.stop(format!("a rule with the action {other} is left out: it has no like here"))),
+        other => {
+            return Err(filter.stop(format!(
+                "a rule with the action {other} is left out: it has no like here"
+            )));
+        }
     };
     let mut rule = Map::new();
     let body = filter.own("error_message_contains");

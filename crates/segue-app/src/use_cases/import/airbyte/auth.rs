@@ -42,10 +42,18 @@ fn of(manifest: &Manifest<'_>, part: &Part) -> Res<Option<Value>> {
             let choices = part.own("authenticators");
             let first = choices.iter().flat_map(Part::entries).next();
             let (name, first) = first.ok_or_else(|| part.stop("there is nothing to choose from"))?;
-            let others: Vec<String> = choices.iter().flat_map(Part::entries).skip(1).map(|(name, _)| name).collect();
+            let others: Vec<String> = choices
+                .iter()
+                .flat_map(Part::entries)
+                .skip(1)
+                .map(|(name, _)| name)
+                .collect();
             manifest.differs(
                 part,
-                format!("of several ways to sign in `{name}` is taken; the others ({}) are left out", others.join(", ")),
+                format!(
+                    "of several ways to sign in `{name}` is taken; the others ({}) are left out",
+                    others.join(", ")
+                ),
             );
             return of(manifest, &first);
         }
@@ -63,7 +71,10 @@ fn secret(manifest: &Manifest<'_>, part: &Part, key: &str) -> Res<String> {
         return Ok(text);
     }
     let reference = manifest.setting(&[key.to_string()], true);
-    manifest.differs(&written, format!("what is written here is no setting, and is not taken over: give it as {reference}"));
+    manifest.differs(
+        &written,
+        format!("what is written here is no setting, and is not taken over: give it as {reference}"),
+    );
     Ok(reference)
 }
 
@@ -74,11 +85,16 @@ fn plain(manifest: &Manifest<'_>, part: &Part, key: &str) -> Res<Option<String>>
 
 fn basic(manifest: &Manifest<'_>, part: &Part) -> Res<Value> {
     let user = part.needs("username")?;
-    let has_password = part.get("password").and_then(|p| p.text()).is_some_and(|text| !text.is_empty());
+    let has_password = part
+        .get("password")
+        .and_then(|p| p.text())
+        .is_some_and(|text| !text.is_empty());
     if !has_password {
         return Ok(json!({ "basic": { "user": manifest.secret_words(&user, &Scope::default())? } }));
     }
-    Ok(json!({ "basic": { "user": manifest.words(&user, &Scope::default())?, "password": secret(manifest, part, "password")? } }))
+    Ok(
+        json!({ "basic": { "user": manifest.words(&user, &Scope::default())?, "password": secret(manifest, part, "password")? } }),
+    )
 }
 
 fn api_key(manifest: &Manifest<'_>, part: &Part) -> Res<Value> {
@@ -107,8 +123,14 @@ fn oauth(manifest: &Manifest<'_>, part: &Part) -> Res<Value> {
     }
     let token_url = part.needs("token_refresh_endpoint")?;
     oauth.insert("grant".into(), grant.as_str().into());
-    oauth.insert("token_url".into(), manifest.words(&token_url, &Scope::default())?.into());
-    oauth.insert("client_id".into(), plain(manifest, part, "client_id")?.unwrap_or_default().into());
+    oauth.insert(
+        "token_url".into(),
+        manifest.words(&token_url, &Scope::default())?.into(),
+    );
+    oauth.insert(
+        "client_id".into(),
+        plain(manifest, part, "client_id")?.unwrap_or_default().into(),
+    );
     oauth.insert("client_secret".into(), secret(manifest, part, "client_secret")?.into());
     if grant == "refresh_token" {
         oauth.insert("refresh_token".into(), secret(manifest, part, "refresh_token")?.into());
@@ -140,7 +162,10 @@ fn oauth(manifest: &Manifest<'_>, part: &Part) -> Res<Value> {
     ];
     for (key, usual) in usual {
         if let Some(other) = part.own(key).filter(|p| p.text().as_deref() != Some(usual)) {
-            manifest.differs(&other, format!("a token is asked for with `{usual}`, as the standard has it"));
+            manifest.differs(
+                &other,
+                format!("a token is asked for with `{usual}`, as the standard has it"),
+            );
         }
     }
     // A refresh token that changes is kept in any case, and what a token was once is asked for anew.
@@ -189,7 +214,10 @@ impl Secrets {
 
 fn step(ask: &Ask, secrets: &mut Secrets, token: String) -> Value {
     let mut step = Map::new();
-    step.insert(ask.method.clone(), secrets.lift(&format!("{}{}", ask.base_url, ask.path)).into());
+    step.insert(
+        ask.method.clone(),
+        secrets.lift(&format!("{}{}", ask.base_url, ask.path)).into(),
+    );
     for (key, all) in [("query", &ask.query), ("headers", &ask.headers)] {
         if !all.is_empty() {
             let texts = all.iter().map(|(name, value)| {
@@ -218,7 +246,13 @@ fn session(manifest: &Manifest<'_>, part: &Part) -> Res<Value> {
             ask.headers.insert(name, value.into());
         }
     }
-    let steps: Vec<Step> = part.needs("session_token_path")?.items().iter().filter_map(Part::text).map(Step::Name).collect();
+    let steps: Vec<Step> = part
+        .needs("session_token_path")?
+        .items()
+        .iter()
+        .filter_map(Part::text)
+        .map(Step::Name)
+        .collect();
     let mut out = Map::new();
     out.insert("steps".into(), json!([step(&ask, &mut secrets, json_path(&steps))]));
     let how = part.needs("request_authentication")?;
@@ -250,7 +284,10 @@ fn session(manifest: &Manifest<'_>, part: &Part) -> Res<Value> {
     if let Some(lasts) = part.own("expiration_duration") {
         match lasts.text().and_then(|text| super::slicing::duration(&text)) {
             Some((duration, _)) => drop(out.insert("lasts".into(), duration.into())),
-            None => manifest.differs(&lasts, "how long a session lasts cannot be read: one that is refused is begun anew"),
+            None => manifest.differs(
+                &lasts,
+                "how long a session lasts cannot be read: one that is refused is begun anew",
+            ),
         }
     }
     if let Some(decoder) = part.own("decoder").filter(|d| d.kind() != "JsonDecoder") {
@@ -270,7 +307,10 @@ fn as_header(auth: &Value) -> Option<(String, String)> {
 
 fn legacy_session(manifest: &Manifest<'_>, part: &Part) -> Res<Value> {
     let mut secrets = Secrets::default();
-    let base = part.get("api_url").map(|p| manifest.words(&p, &Scope::default())).transpose()?;
+    let base = part
+        .get("api_url")
+        .map(|p| manifest.words(&p, &Scope::default()))
+        .transpose()?;
     let url = manifest.words(&part.needs("login_url")?, &Scope::default())?;
     let target = match base {
         Some(base) => format!("{}/{}", base.trim_end_matches('/'), url.trim_start_matches('/')),
@@ -278,12 +318,15 @@ fn legacy_session(manifest: &Manifest<'_>, part: &Part) -> Res<Value> {
     };
     let user = plain(manifest, part, "username")?.unwrap_or_default();
     let password = secret(manifest, part, "password")?;
-    let key = part.text_of("session_token_response_key").unwrap_or_else(|| "id".into());
+    let key = part
+        .text_of("session_token_response_key")
+        .unwrap_or_else(|| "id".into());
     let header = plain(manifest, part, "header")?.ok_or_else(|| part.stop("`header` is missing"))?;
     for known in ["session_token", "validate_session_url"] {
         part.own(known);
     }
     let body = json!({ "username": secrets.lift(&user), "password": secrets.lift(&password) });
-    let step = json!({ "post": secrets.lift(&target), "json": body, "take": { "token": json_path(&[Step::Name(key)]) } });
+    let step =
+        json!({ "post": secrets.lift(&target), "json": body, "take": { "token": json_path(&[Step::Name(key)]) } });
     Ok(json!({ "login": { "steps": [step], "secrets": secrets.0, "headers": { header: "{{ login.token }}" } } }))
 }

@@ -23,7 +23,11 @@ impl Columns {
     pub fn of(manifest: &Manifest<'_>, stream: &Part, scope: &Scope) -> Res<Columns> {
         let mut columns = Columns::default();
         if let Some(loader) = stream.own("schema_loader") {
-            let loaders = if loader.items().is_empty() { vec![loader] } else { loader.items() };
+            let loaders = if loader.items().is_empty() {
+                vec![loader]
+            } else {
+                loader.items()
+            };
             for loader in loaders {
                 columns.load(manifest, &loader)?;
             }
@@ -37,7 +41,10 @@ impl Columns {
 
     fn load(&mut self, manifest: &Manifest<'_>, loader: &Part) -> Res<()> {
         if loader.is_custom() {
-            manifest.differs(loader, "a schema by code of the connector's own is left out: the columns are found out from the answers");
+            manifest.differs(
+                loader,
+                "a schema by code of the connector's own is left out: the columns are found out from the answers",
+            );
             return Ok(());
         }
         match loader.kind().as_str() {
@@ -45,11 +52,16 @@ impl Columns {
             "" if loader.own("schema").is_some() => {}
             kind => {
                 let what = if kind.is_empty() { "a schema in a file" } else { kind };
-                manifest.differs(loader, format!("{what} is left out: the columns are found out from the answers"));
+                manifest.differs(
+                    loader,
+                    format!("{what} is left out: the columns are found out from the answers"),
+                );
                 return Ok(());
             }
         }
-        let Some(schema) = loader.own("schema") else { return Ok(()) };
+        let Some(schema) = loader.own("schema") else {
+            return Ok(());
+        };
         for (field, property) in schema.own("properties").iter().flat_map(Part::entries) {
             let of = type_of(&property);
             self.add(&field, of);
@@ -87,7 +99,10 @@ impl Columns {
         if change.is_custom() {
             return Err(change.stop("records are changed by code of the connector's own"));
         }
-        if let Some(condition) = change.own("condition").filter(|c| c.text().is_some_and(|t| !t.trim().is_empty())) {
+        if let Some(condition) = change
+            .own("condition")
+            .filter(|c| c.text().is_some_and(|t| !t.trim().is_empty()))
+        {
             manifest.differs(&condition, "what is done to some records alone is left out");
             return Ok(());
         }
@@ -103,7 +118,9 @@ impl Columns {
                 for pointer in change.own("field_pointers").iter().flat_map(Part::items) {
                     let steps: Vec<String> = pointer.items().iter().filter_map(Part::text).collect();
                     match steps.as_slice() {
-                        [one] if self.is_declared && !one.contains('*') => self.all.retain(|(_, _, field)| field != one),
+                        [one] if self.is_declared && !one.contains('*') => {
+                            self.all.retain(|(_, _, field)| field != one)
+                        }
                         _ => manifest.differs(&pointer, format!("`{}` is not removed", steps.join("."))),
                     }
                 }
@@ -127,21 +144,33 @@ impl Columns {
             }
             let (known, spec, _) = &mut self.all[at];
             *known = name;
-            spec.entry("path".to_string()).or_insert_with(|| json_path(&[Step::Name(field)]).into());
+            spec.entry("path".to_string())
+                .or_insert_with(|| json_path(&[Step::Name(field)]).into());
         }
     }
 
     fn field(&mut self, manifest: &Manifest<'_>, field: &Part, scope: &Scope) -> Res<()> {
-        let steps: Vec<String> = field.own("path").iter().flat_map(Part::items).filter_map(|p| p.text()).collect();
+        let steps: Vec<String> = field
+            .own("path")
+            .iter()
+            .flat_map(Part::items)
+            .filter_map(|p| p.text())
+            .collect();
         let [name] = steps.as_slice() else {
             return Err(field.stop(format!("the field `{}` inside of another is left out", steps.join("."))));
         };
         if !self.is_declared {
             // A label is a column in any case.
-            if scope.slice.iter().any(|(of, ours)| of == name && ours.starts_with("each.")) {
+            if scope
+                .slice
+                .iter()
+                .any(|(of, ours)| of == name && ours.starts_with("each."))
+            {
                 return Ok(());
             }
-            return Err(field.stop(format!("the field `{name}` is left out: the columns are found out from the answers")));
+            return Err(field.stop(format!(
+                "the field `{name}` is left out: the columns are found out from the answers"
+            )));
         }
         let of = match field.text_of("value_type").as_deref() {
             Some("string") => Some("string"),
@@ -158,12 +187,15 @@ impl Columns {
                 spec.insert("path".into(), json_path(&steps).into());
             }
             _ => {
-                let words = manifest.words(&value, scope).map_err(|stop| {
-                    value.stop(format!("the field `{name}` is left out: {}", stop.why))
-                })?;
+                let words = manifest
+                    .words(&value, scope)
+                    .map_err(|stop| value.stop(format!("the field `{name}` is left out: {}", stop.why)))?;
                 // Columns are no settings: what is in the environment does not get there.
                 if words.contains("${") || words.contains("record") {
-                    return Err(value.stop(format!("the field `{name}` is left out: `{}` has no like here", text.trim())));
+                    return Err(value.stop(format!(
+                        "the field `{name}` is left out: `{}` has no like here",
+                        text.trim()
+                    )));
                 }
                 spec.insert("value".into(), words.into());
             }
@@ -196,7 +228,9 @@ impl Columns {
     pub fn label(&mut self, name: &str) -> String {
         if self.is_declared {
             let spec = json!({ "value": format!("{{{{ each.{name} }}}}"), "type": "string", "required": true });
-            let Value::Object(spec) = spec else { return name.to_string() };
+            let Value::Object(spec) = spec else {
+                return name.to_string();
+            };
             match self.all.iter_mut().find(|(known, ..)| known == name) {
                 Some((_, known, _)) => *known = spec,
                 None => self.all.insert(0, (name.to_string(), spec, name.to_string())),
@@ -212,7 +246,10 @@ impl Columns {
 
     /// The `columns:` of a copy; `None`: they are found out.
     pub fn written(&self) -> Option<Value> {
-        let all = self.all.iter().map(|(name, spec, _)| (name.clone(), Value::Object(spec.clone())));
+        let all = self
+            .all
+            .iter()
+            .map(|(name, spec, _)| (name.clone(), Value::Object(spec.clone())));
         self.is_declared.then(|| Value::Object(all.collect()))
     }
 }

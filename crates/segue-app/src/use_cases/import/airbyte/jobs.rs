@@ -21,12 +21,20 @@ pub struct Job {
 ///
 /// # Errors
 /// Where it has no like here.
-pub fn translate(manifest: &Manifest<'_>, part: &Part, scope: &Scope, prepare: &dyn Fn(&mut Ask) -> Res<()>) -> Res<Job> {
+pub fn translate(
+    manifest: &Manifest<'_>,
+    part: &Part,
+    scope: &Scope,
+    prepare: &dyn Fn(&mut Ask) -> Res<()>,
+) -> Res<Job> {
     let creation = part.needs("creation_requester")?;
     let mut ask = requester(manifest, &creation, scope)?;
     prepare(&mut ask)?;
     if !["get", "post"].contains(&ask.method.as_str()) {
-        return Err(creation.stop(format!("an export that is begun by {} is not known", ask.method.to_uppercase())));
+        return Err(creation.stop(format!(
+            "an export that is begun by {} is not known",
+            ask.method.to_uppercase()
+        )));
     }
     let taken = Rc::new(RefCell::new(Vec::new()));
     let later = Scope {
@@ -38,24 +46,43 @@ pub fn translate(manifest: &Manifest<'_>, part: &Part, scope: &Scope, prepare: &
         let found = requester(manifest, &written, &later)?;
         same_connection(&written, &found, &ask)?;
         if found.method != method {
-            return Err(written.stop(format!("it is asked by {}, and not by {}", found.method.to_uppercase(), method.to_uppercase())));
+            return Err(written.stop(format!(
+                "it is asked by {}, and not by {}",
+                found.method.to_uppercase(),
+                method.to_uppercase()
+            )));
         }
         if !found.headers.is_empty() || found.body.is_some() {
             return Err(written.stop("it has headers or a body of its own"));
         }
-        let pairs: Vec<String> = found.query.iter().map(|(name, value)| format!("{name}={}", plain(value))).collect();
-        let question = if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) };
+        let pairs: Vec<String> = found
+            .query
+            .iter()
+            .map(|(name, value)| format!("{name}={}", plain(value)))
+            .collect();
+        let question = if pairs.is_empty() {
+            String::new()
+        } else {
+            format!("?{}", pairs.join("&"))
+        };
         Ok(Some(format!("{}{question}", found.path)))
     };
     let look = path_of("polling_requester", "get")?.ok_or_else(|| part.stop("`polling_requester` is missing"))?;
     let mut export = Map::new();
     let mut poll = Map::new();
     poll.insert("get".into(), look.into());
-    poll.insert("status".into(), pointer(manifest, &part.needs("status_extractor")?)?.into());
+    poll.insert(
+        "status".into(),
+        pointer(manifest, &part.needs("status_extractor")?)?.into(),
+    );
     let statuses = part.needs("status_mapping")?;
     let words = |keys: &[&str]| -> Vec<Value> {
         let lists = keys.iter().filter_map(|key| statuses.own(key));
-        lists.flat_map(|list| list.items()).filter_map(|p| p.text()).map(Value::from).collect()
+        lists
+            .flat_map(|list| list.items())
+            .filter_map(|p| p.text())
+            .map(Value::from)
+            .collect()
     };
     poll.insert("done".into(), words(&["completed"]).into());
     poll.insert("failed".into(), words(&["failed", "timeout"]).into());
@@ -66,7 +93,10 @@ pub fn translate(manifest: &Manifest<'_>, part: &Part, scope: &Scope, prepare: &
     if let Some(timeout) = part.own("polling_job_timeout") {
         match timeout.whole() {
             Some(minutes) => drop(poll.insert("longest".into(), format!("{minutes}m").into())),
-            None => manifest.differs(&timeout, "how long an export may take is no number that is known now: an hour"),
+            None => manifest.differs(
+                &timeout,
+                "how long an export may take is no number that is known now: an hour",
+            ),
         }
     }
     if let Some(waits) = part.own("failed_retry_wait_time_in_seconds") {
@@ -74,11 +104,21 @@ pub fn translate(manifest: &Manifest<'_>, part: &Part, scope: &Scope, prepare: &
     }
     let download = part.needs("download_requester")?;
     let target = part.own("download_target_extractor");
-    let url = download.get("url").or_else(|| download.get("url_base")).and_then(|p| p.text()).unwrap_or_default();
-    let is_target = matches!(inside(&url), Some("download_target" | "stream_slice['url']" | "stream_partition['url']"));
+    let url = download
+        .get("url")
+        .or_else(|| download.get("url_base"))
+        .and_then(|p| p.text())
+        .unwrap_or_default();
+    let is_target = matches!(
+        inside(&url),
+        Some("download_target" | "stream_slice['url']" | "stream_partition['url']")
+    );
     let found = match (is_target, &target) {
         (true, Some(target)) => {
-            manifest.differs(&download, "where the files lie on another server, name it in `allowed_hosts` of the connection");
+            manifest.differs(
+                &download,
+                "where the files lie on another server, name it in `allowed_hosts` of the connection",
+            );
             json!({ "links": pointer(manifest, target)? })
         }
         (true, None) => return Err(download.stop("`download_target_extractor` is missing")),
@@ -103,11 +143,18 @@ pub fn translate(manifest: &Manifest<'_>, part: &Part, scope: &Scope, prepare: &
     let items = decoder.as_ref().and_then(|d| d.own("items_path"));
     let decoder = records::decoder(manifest, decoder.as_ref())?;
     let selector = part.needs("record_selector")?;
-    if let Some(extractor) = part.own("download_extractor").filter(|e| !e.items().is_empty() || e.is_custom()) {
+    if let Some(extractor) = part
+        .own("download_extractor")
+        .filter(|e| !e.items().is_empty() || e.is_custom())
+    {
         return Err(extractor.stop("how records are taken out of what is downloaded is not known"));
     }
     let records = records::selector(manifest, &selector, scope, true, items.as_ref())?;
-    let job: Map<String, Value> = taken.borrow().iter().map(|(name, path)| (name.clone(), path.clone().into())).collect();
+    let job: Map<String, Value> = taken
+        .borrow()
+        .iter()
+        .map(|(name, path)| (name.clone(), path.clone().into()))
+        .collect();
     if job.is_empty() {
         return Err(part.stop("nothing of the answer that begins the export is used afterwards"));
     }
@@ -118,7 +165,12 @@ pub fn translate(manifest: &Manifest<'_>, part: &Part, scope: &Scope, prepare: &
     whole.extend(export);
     manifest.unasked(&statuses);
     Ok(Job {
-        asked: Asked { ask, paginate, decoder, records },
+        asked: Asked {
+            ask,
+            paginate,
+            decoder,
+            records,
+        },
         export: Value::Object(whole),
     })
 }

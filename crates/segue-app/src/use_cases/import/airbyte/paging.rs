@@ -30,8 +30,13 @@ pub fn translate(manifest: &Manifest<'_>, part: Option<&Part>, ask: &mut Ask) ->
                 .ok_or_else(|| written.stop("the size of a page is no number that is known now"))?,
         ),
     };
-    let size_param = part.own("page_size_option").map(|option| option_place(&option, ask)).transpose()?;
-    let is_path = token.as_ref().is_some_and(|t| t.kind() == "RequestPath" || t.text_of("inject_into").as_deref() == Some("path"));
+    let size_param = part
+        .own("page_size_option")
+        .map(|option| option_place(&option, ask))
+        .transpose()?;
+    let is_path = token
+        .as_ref()
+        .is_some_and(|t| t.kind() == "RequestPath" || t.text_of("inject_into").as_deref() == Some("path"));
     let carried = match &token {
         Some(option) if !is_path => Some(option_place(option, ask)?),
         _ => ask.mark.take().map(|name| (name, "query")),
@@ -47,7 +52,12 @@ pub fn translate(manifest: &Manifest<'_>, part: Option<&Part>, ask: &mut Ask) ->
         "CursorPagination" => cursor(&strategy, carried, size_param, size, is_path, ask),
         other => Err(strategy.stop(format!("a strategy of kind {other} is not known"))),
     }?;
-    for told in ["inject_on_first_request", "cursor_value", "stop_condition", "start_from_page"] {
+    for told in [
+        "inject_on_first_request",
+        "cursor_value",
+        "stop_condition",
+        "start_from_page",
+    ] {
         strategy.own(told);
     }
     for told in ["url_base", "decoder", "page_size"] {
@@ -67,7 +77,10 @@ fn known_number(manifest: &Manifest<'_>, part: &Part) -> Option<u64> {
     let number = match text.strip_prefix("${env:").and_then(|t| t.split_once(":-")) {
         Some((_, default)) => {
             let default = default.trim_end_matches('}').parse().ok()?;
-            manifest.differs(part, format!("the size of a page is {default} in any case: it is no setting here"));
+            manifest.differs(
+                part,
+                format!("the size of a page is {default} in any case: it is no setting here"),
+            );
             default
         }
         None => text.trim().parse().ok()?,
@@ -90,13 +103,22 @@ type Carried = Option<(String, &'static str)>;
 
 fn offset(strategy: &Part, carried: Carried, size_param: Carried, size: Option<u64>, ask: &mut Ask) -> Res<Value> {
     let (param, place) = carried.ok_or_else(|| strategy.stop("no option says where the offset goes"))?;
-    let size = size.ok_or_else(|| strategy.stop("an offset without `page_size`: which page is the last cannot be told"))?;
+    let size =
+        size.ok_or_else(|| strategy.stop("an offset without `page_size`: which page is the last cannot be told"))?;
     let mut spec = Map::new();
     spec.insert("param".into(), param.into());
     // The size is always sent; where it stands in the request already, under the name that it has there.
-    let same = |value: &Value| value.as_u64() == Some(size) || value.as_str().and_then(|t| t.parse().ok()) == Some(size);
-    let written = ask.query.iter().find(|(_, value)| same(value)).map(|(name, _)| name.clone());
-    let limit = size_param.map(|(name, _)| name).or(written).unwrap_or_else(|| "limit".into());
+    let same =
+        |value: &Value| value.as_u64() == Some(size) || value.as_str().and_then(|t| t.parse().ok()) == Some(size);
+    let written = ask
+        .query
+        .iter()
+        .find(|(_, value)| same(value))
+        .map(|(name, _)| name.clone());
+    let limit = size_param
+        .map(|(name, _)| name)
+        .or(written)
+        .unwrap_or_else(|| "limit".into());
     ask.query.shift_remove(&limit);
     spec.insert("limit_param".into(), limit.into());
     spec.insert("limit".into(), size.into());
@@ -138,16 +160,37 @@ enum Stop {
     Empty,
 }
 
-fn cursor(strategy: &Part, carried: Carried, size_param: Carried, size: Option<u64>, is_path: bool, ask: &mut Ask) -> Res<Value> {
+fn cursor(
+    strategy: &Part,
+    carried: Carried,
+    size_param: Carried,
+    size: Option<u64>,
+    is_path: bool,
+    ask: &mut Ask,
+) -> Res<Value> {
     let value = strategy.needs("cursor_value")?;
     let text = value.text().unwrap_or_default();
-    let unknown = || value.stop(format!("the mark of the next page is more than one path: `{}`", text.trim()));
+    let unknown = || {
+        value.stop(format!(
+            "the mark of the next page is more than one path: `{}`",
+            text.trim()
+        ))
+    };
     let (root, steps) = inside(&text).and_then(path).ok_or_else(unknown)?;
     let told = match strategy.own("stop_condition") {
         None => Stop::Usual,
         Some(condition) => stop(&condition, &root, &steps)?,
     };
-    let by_names: Vec<&str> = steps.iter().filter_map(|s| if let Step::Name(name) = s { Some(name.as_str()) } else { None }).collect();
+    let by_names: Vec<&str> = steps
+        .iter()
+        .filter_map(|s| {
+            if let Step::Name(name) = s {
+                Some(name.as_str())
+            } else {
+                None
+            }
+        })
+        .collect();
     let mut spec = Map::new();
     let place = match root.as_str() {
         "response" => Value::from(json_path(&steps)),
@@ -162,11 +205,16 @@ fn cursor(strategy: &Part, carried: Carried, size_param: Carried, size: Option<u
             _ => return Err(unknown()),
         },
         "last_record" | "last_records" => {
-            let steps = if root == "last_records" && steps.first() == Some(&Step::Index(-1)) { &steps[1..] } else { &steps[..] };
+            let steps = if root == "last_records" && steps.first() == Some(&Step::Index(-1)) {
+                &steps[1..]
+            } else {
+                &steps[..]
+            };
             if root == "last_records" && steps.len() == by_names.len() + 1 {
                 return Err(unknown());
             }
-            let (param, place) = carried.ok_or_else(|| strategy.stop("no option says where the mark of the next page goes"))?;
+            let (param, place) =
+                carried.ok_or_else(|| strategy.stop("no option says where the mark of the next page goes"))?;
             spec.insert("param".into(), param.into());
             spec.insert("path".into(), json_path(steps).into());
             let size = match told {
@@ -200,7 +248,9 @@ fn cursor(strategy: &Part, carried: Carried, size_param: Carried, size: Option<u
         Stop::Usual => {}
         Stop::HasMore(path) => drop(spec.insert("has_more".into(), path.into())),
         Stop::Fewer(_) | Stop::Empty => {
-            return Err(strategy.stop("pages that have a mark and end by the number of their records have no like here"));
+            return Err(
+                strategy.stop("pages that have a mark and end by the number of their records have no like here")
+            );
         }
     }
     if let (Some(_), Some(_)) = (&size_param, size) {
@@ -213,7 +263,12 @@ fn cursor(strategy: &Part, carried: Carried, size_param: Carried, size: Option<u
 /// What a stop condition says, beside a mark at this path.
 fn stop(condition: &Part, root: &str, steps: &[Step]) -> Res<Stop> {
     let text = condition.text().unwrap_or_default();
-    let unknown = || condition.stop(format!("when the pages end is said in a way that has no like here: `{}`", text.trim()));
+    let unknown = || {
+        condition.stop(format!(
+            "when the pages end is said in a way that has no like here: `{}`",
+            text.trim()
+        ))
+    };
     let mut words = inside(&text).ok_or_else(unknown)?.trim();
     if words.eq_ignore_ascii_case("false") {
         return Ok(Stop::Usual);
@@ -222,9 +277,17 @@ fn stop(condition: &Part, root: &str, steps: &[Step]) -> Res<Stop> {
     let lower = words.to_lowercase();
     if let Some(rest) = words.strip_prefix("not ") {
         words = rest.trim();
-    } else if let Some(at) = ["is false", "== false", "is none", "== none", "== ''", "== \"\"", "is not defined"]
-        .iter()
-        .find(|end| lower.ends_with(**end))
+    } else if let Some(at) = [
+        "is false",
+        "== false",
+        "is none",
+        "== none",
+        "== ''",
+        "== \"\"",
+        "is not defined",
+    ]
+    .iter()
+    .find(|end| lower.ends_with(**end))
     {
         words = words[..words.len() - at.len()].trim();
     } else if let Some((of, than)) = words.split_once('<') {
@@ -241,7 +304,10 @@ fn stop(condition: &Part, root: &str, steps: &[Step]) -> Res<Stop> {
     } else {
         return Err(unknown());
     }
-    let words = words.strip_prefix('(').and_then(|w| w.strip_suffix(')')).unwrap_or(words);
+    let words = words
+        .strip_prefix('(')
+        .and_then(|w| w.strip_suffix(')'))
+        .unwrap_or(words);
     let (of, at) = path(words.trim()).ok_or_else(unknown)?;
     match of.as_str() {
         // Where what is around the mark is nothing, so is the mark.

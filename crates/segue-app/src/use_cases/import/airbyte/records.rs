@@ -40,7 +40,10 @@ pub fn decoder(manifest: &Manifest<'_>, part: Option<&Part>) -> Res<Option<Value
         }
         // What is packed is unpacked in any case.
         "GzipDecoder" | "ZipfileDecoder" | "CompositeRawDecoder" | "GzipParser" => {
-            let inner = part.own("decoder").or_else(|| part.own("parser")).or_else(|| part.own("inner_parser"));
+            let inner = part
+                .own("decoder")
+                .or_else(|| part.own("parser"))
+                .or_else(|| part.own("inner_parser"));
             decoder(manifest, inner.as_ref())?
         }
         "JsonParser" => None,
@@ -63,7 +66,13 @@ fn is_utf8(encoding: &str) -> bool {
 ///
 /// # Errors
 /// Where the records cannot be told.
-pub fn selector(manifest: &Manifest<'_>, part: &Part, scope: &Scope, is_list: bool, items: Option<&Part>) -> Res<Value> {
+pub fn selector(
+    manifest: &Manifest<'_>,
+    part: &Part,
+    scope: &Scope,
+    is_list: bool,
+    items: Option<&Part>,
+) -> Res<Value> {
     if part.is_custom() {
         return Err(part.stop("it is code of the connector's own"));
     }
@@ -75,10 +84,15 @@ pub fn selector(manifest: &Manifest<'_>, part: &Part, scope: &Scope, is_list: bo
         if filter.is_custom() {
             return Err(filter.stop("it is code of the connector's own"));
         }
-        if let Some(condition) = filter.own("condition").filter(|c| c.text().is_some_and(|t| !t.trim().is_empty())) {
+        if let Some(condition) = filter
+            .own("condition")
+            .filter(|c| c.text().is_some_and(|t| !t.trim().is_empty()))
+        {
             let text = condition.text().unwrap_or_default();
             let words = words::condition(manifest, &condition, &text, scope).map_err(|why| {
-                condition.stop(format!("which records are wanted is said in a way that has no like here: {why}"))
+                condition.stop(format!(
+                    "which records are wanted is said in a way that has no like here: {why}"
+                ))
             })?;
             records.insert("pick".into(), json!({ "where": words, "first": ALL, "none": "ignore" }));
         }
@@ -101,13 +115,21 @@ pub fn selector(manifest: &Manifest<'_>, part: &Part, scope: &Scope, is_list: bo
 }
 
 /// The path of the records, and what it means when nothing is there.
-fn extractor(manifest: &Manifest<'_>, part: Option<&Part>, is_list: bool, items: Option<&Part>) -> Res<Map<String, Value>> {
+fn extractor(
+    manifest: &Manifest<'_>,
+    part: Option<&Part>,
+    is_list: bool,
+    items: Option<&Part>,
+) -> Res<Map<String, Value>> {
     let mut steps: Vec<String> = Vec::new();
     let mut expanded: Vec<String> = Vec::new();
     if let Some(items) = items {
         // `data.item`: the elements of `data`.
         let path = items.text().unwrap_or_default();
-        let path = path.strip_suffix(".item").or_else(|| path.strip_suffix("item")).unwrap_or(&path);
+        let path = path
+            .strip_suffix(".item")
+            .or_else(|| path.strip_suffix("item"))
+            .unwrap_or(&path);
         steps.extend(path.split('.').filter(|s| !s.is_empty()).map(str::to_string));
     }
     if let Some(part) = part {
@@ -125,9 +147,14 @@ fn extractor(manifest: &Manifest<'_>, part: Option<&Part>, is_list: bool, items:
                 expanded.push(manifest.words(&step, &Scope::default())?);
             }
             if expander.own("remain_original_record").is_some_and(|p| p.is_true()) {
-                return Err(expander.stop("records that keep the record around them have no like here: name its values in `records.parent`"));
+                return Err(expander.stop(
+                    "records that keep the record around them have no like here: name its values in `records.parent`",
+                ));
             }
-            if let Some(nothing) = expander.own("on_no_records").filter(|p| p.text().as_deref() != Some("skip")) {
+            if let Some(nothing) = expander
+                .own("on_no_records")
+                .filter(|p| p.text().as_deref() != Some("skip"))
+            {
                 return Err(nothing.stop("a record that stands for a list that is empty has no like here"));
             }
             manifest.unasked(&expander);

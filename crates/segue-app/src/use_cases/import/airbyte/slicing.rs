@@ -29,7 +29,10 @@ pub struct Slices {
 /// Where it has no like here.
 pub fn route(manifest: &Manifest<'_>, router: &Part, slices: &mut Slices) -> Res<()> {
     if !router.items().is_empty() {
-        return router.items().iter().try_for_each(|inner| route(manifest, inner, slices));
+        return router
+            .items()
+            .iter()
+            .try_for_each(|inner| route(manifest, inner, slices));
     }
     if router.is_custom() {
         return Err(router.stop("it is code of the connector's own"));
@@ -55,7 +58,10 @@ pub fn route(manifest: &Manifest<'_>, router: &Part, slices: &mut Slices) -> Res
             let size = router.needs("group_size")?;
             let size = size.whole().ok_or_else(|| size.stop("`group_size` is no number"))?;
             let inner = router.needs("underlying_partition_router")?;
-            let configs = inner.own("parent_stream_configs").map(|p| p.items()).unwrap_or_default();
+            let configs = inner
+                .own("parent_stream_configs")
+                .map(|p| p.items())
+                .unwrap_or_default();
             let ("SubstreamPartitionRouter", [config]) = (inner.kind().as_str(), configs.as_slice()) else {
                 return Err(inner.stop("only the records of one parent stream can go into one request together"));
             };
@@ -83,7 +89,9 @@ fn list(manifest: &Manifest<'_>, router: &Part, slices: &mut Slices) -> Res<()> 
         let text = manifest.words(&value, &Scope::default())?;
         match value.node.scalar() {
             Some(scalar) if scalar.json.is_number() || scalar.json.is_boolean() => all.push(scalar.json.clone()),
-            _ if text.contains("${") => return Err(value.stop("a value of the list is a setting: write the list into the project")),
+            _ if text.contains("${") => {
+                return Err(value.stop("a value of the list is a setting: write the list into the project"));
+            }
             _ => all.push(text.into()),
         }
     }
@@ -96,7 +104,12 @@ fn list(manifest: &Manifest<'_>, router: &Part, slices: &mut Slices) -> Res<()> 
         element.insert(name.clone(), value.clone());
         element
     };
-    slices.elements = Some(before.iter().flat_map(|e| all.iter().map(|v| with(e, v)).collect::<Vec<_>>()).collect());
+    slices.elements = Some(
+        before
+            .iter()
+            .flat_map(|e| all.iter().map(|v| with(e, v)).collect::<Vec<_>>())
+            .collect(),
+    );
     slices.scope.slice.push((field, format!("each.{name}")));
     if let Some(option) = router.own("request_option") {
         slices.injected.push((option, format!("{{{{ each.{name} }}}}")));
@@ -129,8 +142,14 @@ fn parent(manifest: &Manifest<'_>, config: &Part, slices: &mut Slices, group: Op
         stream.own(harmless);
     }
     let outer = slices.scope.clone();
-    let Asked { ask, paginate, decoder, records } = asked(manifest, &retriever, &outer, &|ask| {
-        own.iter().try_for_each(|(option, template)| ask.inject(option, template))
+    let Asked {
+        ask,
+        paginate,
+        decoder,
+        records,
+    } = asked(manifest, &retriever, &outer, &|ask| {
+        own.iter()
+            .try_for_each(|(option, template)| ask.inject(option, template))
     })?;
     let key = config.needs("parent_key")?;
     let key = manifest.words(&key, &Scope::default())?;
@@ -138,7 +157,12 @@ fn parent(manifest: &Manifest<'_>, config: &Part, slices: &mut Slices, group: Op
     let field = manifest.words(&field, &Scope::default())?;
     let mut take = Map::new();
     let mut takes = |path: &str, own: &str, slices: &mut Slices| {
-        let used = |name: &str| slices.parents.iter().any(|p| p.pointer(&format!("/take/{name}")).is_some());
+        let used = |name: &str| {
+            slices
+                .parents
+                .iter()
+                .any(|p| p.pointer(&format!("/take/{name}")).is_some())
+        };
         let mut name = named(own);
         while used(&name) || take.contains_key(&name) {
             name.push_str("_2");
@@ -148,7 +172,10 @@ fn parent(manifest: &Manifest<'_>, config: &Part, slices: &mut Slices, group: Op
         name
     };
     let path_of = |text: &str| {
-        let steps: Vec<_> = text.split('/').map(|s| super::words::Step::Name(s.to_string())).collect();
+        let steps: Vec<_> = text
+            .split('/')
+            .map(|s| super::words::Step::Name(s.to_string()))
+            .collect();
         super::words::json_path(&steps)
     };
     let name = takes(&path_of(&key), &field, slices);
@@ -163,7 +190,10 @@ fn parent(manifest: &Manifest<'_>, config: &Part, slices: &mut Slices, group: Op
         return Err(lazy.stop("children that stand in the parent's record have no like here"));
     }
     if config.own("incremental_dependency").is_some_and(|p| p.is_true()) {
-        manifest.differs(config, "the parents are read as a whole each time, not only those that changed");
+        manifest.differs(
+            config,
+            "the parents are read as a whole each time, not only those that changed",
+        );
     }
     let mut level = Map::new();
     level.insert("request".into(), Value::Object(ask.request()));
@@ -221,9 +251,14 @@ pub fn cursor(manifest: &Manifest<'_>, part: &Part, scope: &mut Scope) -> Res<Cu
     match part.kind().as_str() {
         "DatetimeBasedCursor" | "" => {}
         "IncrementingCountCursor" => {
-            let start = part.get("start_value").and_then(|p| p.text()).unwrap_or_else(|| "0".into());
+            let start = part
+                .get("start_value")
+                .and_then(|p| p.text())
+                .unwrap_or_else(|| "0".into());
             if let Some(option) = part.own("start_value_option") {
-                found.injected.push((option, format!("{{{{ position.value | default({start}) }}}}")));
+                found
+                    .injected
+                    .push((option, format!("{{{{ position.value | default({start}) }}}}")));
             }
             found.of = Some("int64");
             part.own("allow_catalog_defined_cursor_field");
@@ -247,12 +282,18 @@ pub fn cursor(manifest: &Manifest<'_>, part: &Part, scope: &mut Scope) -> Res<Cu
                 }
                 found.lag = Some(written);
             }
-            None => manifest.differs(&lag, "`lookback_window` is no length that is known now, and is left out"),
+            None => manifest.differs(
+                &lag,
+                "`lookback_window` is no length that is known now, and is left out",
+            ),
         }
     }
     found.newest_first = part.own("is_data_feed").is_some_and(|p| p.is_true());
     if let Some(clamping) = part.own("clamping") {
-        manifest.differs(&clamping, "windows are not moved to the beginning of a day, a week or a month");
+        manifest.differs(
+            &clamping,
+            "windows are not moved to the beginning of a day, a week or a month",
+        );
     }
     // What these say holds in any case: older rows are left out, and each slice is looked after by itself where it can be.
     for told in [
@@ -269,7 +310,12 @@ pub fn cursor(manifest: &Manifest<'_>, part: &Part, scope: &mut Scope) -> Res<Cu
 
 fn times(manifest: &Manifest<'_>, part: &Part, scope: &mut Scope, found: &mut Cursor) -> Res<()> {
     let format = part.text_of("datetime_format").unwrap_or_default();
-    let formats: Vec<String> = part.own("cursor_datetime_formats").iter().flat_map(Part::items).filter_map(|p| p.text()).collect();
+    let formats: Vec<String> = part
+        .own("cursor_datetime_formats")
+        .iter()
+        .flat_map(Part::items)
+        .filter_map(|p| p.text())
+        .collect();
     let of = |formats: &[String]| {
         let mut all: Vec<Option<&'static str>> = formats.iter().map(|f| type_of(f)).collect();
         all.dedup();
@@ -278,11 +324,18 @@ fn times(manifest: &Manifest<'_>, part: &Part, scope: &mut Scope, found: &mut Cu
             _ => None,
         }
     };
-    found.of = if formats.is_empty() { of(std::slice::from_ref(&format)) } else { of(&formats) };
+    found.of = if formats.is_empty() {
+        of(std::slice::from_ref(&format))
+    } else {
+        of(&formats)
+    };
     let mut windows = Map::new();
     let start = part.needs("start_datetime")?;
     windows.insert("start".into(), begin(manifest, &start, &format)?.into());
-    let granularity = part.get("cursor_granularity").map(|p| length(manifest, &p)).transpose()?;
+    let granularity = part
+        .get("cursor_granularity")
+        .map(|p| length(manifest, &p))
+        .transpose()?;
     if let Some(end) = part.own("end_datetime") {
         if let Some(end) = end_of(manifest, &end, &format, granularity.as_deref())? {
             windows.insert("end".into(), end.into());
@@ -294,7 +347,10 @@ fn times(manifest: &Manifest<'_>, part: &Part, scope: &mut Scope, found: &mut Cu
     if let Some(granularity) = granularity.filter(|_| windows.contains_key("step")) {
         windows.insert("granularity".into(), granularity.into());
     }
-    for (key, usual, word) in [("partition_field_start", "start_time", "from"), ("partition_field_end", "end_time", "to")] {
+    for (key, usual, word) in [
+        ("partition_field_start", "start_time", "from"),
+        ("partition_field_end", "end_time", "to"),
+    ] {
         let name = part.text_of(key).unwrap_or_else(|| usual.into());
         scope.slice.push((name, format!("window.{word}")));
     }
@@ -311,7 +367,10 @@ fn type_of(format: &str) -> Option<&'static str> {
     match format {
         "%Y-%m-%d" => Some("date"),
         "%s" | "%ms" => Some("int64"),
-        other if other.starts_with("%Y-%m-%dT%H:%M:%S") && (other.ends_with('Z') || other.ends_with("%z") || other.ends_with("%:z")) => {
+        other
+            if other.starts_with("%Y-%m-%dT%H:%M:%S")
+                && (other.ends_with('Z') || other.ends_with("%z") || other.ends_with("%:z")) =>
+        {
             // What a server writes with `+0000` is no RFC 3339, and stays text.
             (!other.ends_with("%z")).then_some("timestamp")
         }
@@ -327,7 +386,11 @@ fn written_as(format: &str) -> Option<(&'static str, String)> {
         "%Y-%m-%d" => ("format", "date".into()),
         other if other.contains("%s") || other.contains("%epoch") || other.is_empty() => return None,
         other => {
-            let pattern = other.replace("%_ms", "%3f").replace("%ms", "%3f").replace("%f", "%6f").replace("%Z", "UTC");
+            let pattern = other
+                .replace("%_ms", "%3f")
+                .replace("%ms", "%3f")
+                .replace("%f", "%6f")
+                .replace("%Z", "UTC");
             ("pattern", pattern)
         }
     })
@@ -362,7 +425,10 @@ fn begin(manifest: &Manifest<'_>, part: &Part, format: &str) -> Res<String> {
                 Some(path) => manifest.setting(path, false),
                 None => manifest.setting(&["start_date".to_string()], false),
             };
-            manifest.differs(&part, format!("a time that is worked out is not: give the day as {setting}"));
+            manifest.differs(
+                &part,
+                format!("a time that is worked out is not: give the day as {setting}"),
+            );
             Ok(setting)
         }
     }
@@ -407,7 +473,8 @@ fn moment(text: &str, format: &str) -> Option<jiff::Timestamp> {
 
 fn length(manifest: &Manifest<'_>, part: &Part) -> Res<String> {
     let text = manifest.words(part, &Scope::default())?;
-    let (written, exact) = duration(&text).ok_or_else(|| part.stop(format!("`{text}` is no length that is known now")))?;
+    let (written, exact) =
+        duration(&text).ok_or_else(|| part.stop(format!("`{text}` is no length that is known now")))?;
     if !exact {
         manifest.differs(part, format!("a month counts as 30 days, a year as 365: {written}"));
     }
@@ -449,7 +516,13 @@ pub fn duration(text: &str) -> Option<(String, bool)> {
         }
     }
     let millis = (seconds * 1000.0).round() as u64;
-    let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s"), (1, "ms")];
+    let units = [
+        (86_400_000, "d"),
+        (3_600_000, "h"),
+        (60_000, "m"),
+        (1000, "s"),
+        (1, "ms"),
+    ];
     let (size, unit) = units.into_iter().find(|(size, _)| millis % size == 0)?;
     (millis > 0).then(|| (format!("{}{unit}", millis / size), exact))
 }
@@ -475,8 +548,14 @@ mod tests {
     #[test]
     fn times_are_read_and_written_as_they_are_there() {
         assert_eq!(written_as("%s"), Some(("format", "unix".into())));
-        assert_eq!(written_as("%Y-%m-%dT%H:%M:%S.%fZ"), Some(("pattern", "%Y-%m-%dT%H:%M:%S.%6fZ".into())));
-        assert_eq!(written_as("%Y-%m-%dT%H:%M:%S.%_msZ"), Some(("pattern", "%Y-%m-%dT%H:%M:%S.%3fZ".into())));
+        assert_eq!(
+            written_as("%Y-%m-%dT%H:%M:%S.%fZ"),
+            Some(("pattern", "%Y-%m-%dT%H:%M:%S.%6fZ".into()))
+        );
+        assert_eq!(
+            written_as("%Y-%m-%dT%H:%M:%S.%_msZ"),
+            Some(("pattern", "%Y-%m-%dT%H:%M:%S.%3fZ".into()))
+        );
         assert_eq!(written_as("%epoch_microseconds"), None);
         let at = |text: &str, format: &str| moment(text, format).map(|at| at.to_string());
         assert_eq!(at("2024-01-02", "").as_deref(), Some("2024-01-02T00:00:00Z"));

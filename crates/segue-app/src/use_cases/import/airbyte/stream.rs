@@ -38,7 +38,12 @@ pub struct Stream {
 ///
 /// # Errors
 /// Where it has no like here.
-pub fn asked(manifest: &Manifest<'_>, retriever: &Part, scope: &Scope, prepare: &dyn Fn(&mut Ask) -> Res<()>) -> Res<Asked> {
+pub fn asked(
+    manifest: &Manifest<'_>,
+    retriever: &Part,
+    scope: &Scope,
+    prepare: &dyn Fn(&mut Ask) -> Res<()>,
+) -> Res<Asked> {
     let mut ask = requester(manifest, &retriever.needs("requester")?, scope)?;
     prepare(&mut ask)?;
     let paginator = retriever.own("paginator");
@@ -54,7 +59,12 @@ pub fn asked(manifest: &Manifest<'_>, retriever: &Part, scope: &Scope, prepare: 
     }
     // It says which of two parameters of one name is sent on later pages: ours is there once.
     retriever.own("ignore_stream_slicer_parameters_on_paginated_requests");
-    Ok(Asked { ask, paginate, decoder, records })
+    Ok(Asked {
+        ask,
+        paginate,
+        decoder,
+        records,
+    })
 }
 
 fn check_method(part: &Part, ask: &Ask) -> Res<()> {
@@ -82,7 +92,10 @@ pub fn translate(manifest: &Manifest<'_>, part: &Part, name: &str) -> Res<Stream
         return Err(uploader.stop("files that come with records are not copied"));
     }
     if let Some(migrations) = part.own("state_migrations") {
-        manifest.differs(&migrations, "a state of before is not taken over: the first run begins anew");
+        manifest.differs(
+            &migrations,
+            "a state of before is not taken over: the first run begins anew",
+        );
     }
     let mut slices = Slices::default();
     if let Some(router) = retriever.own("partition_router") {
@@ -105,7 +118,13 @@ pub fn translate(manifest: &Manifest<'_>, part: &Part, name: &str) -> Res<Stream
     let (ask, paginate, decoder, records, export) = match retriever.kind().as_str() {
         "AsyncRetriever" => {
             let job = jobs::translate(manifest, &retriever, &slices.scope, &prepare)?;
-            (job.asked.ask, job.asked.paginate, job.asked.decoder, job.asked.records, Some(job.export))
+            (
+                job.asked.ask,
+                job.asked.paginate,
+                job.asked.decoder,
+                job.asked.records,
+                Some(job.export),
+            )
         }
         "SimpleRetriever" | "" => {
             let asked = asked(manifest, &retriever, &slices.scope, &prepare)?;
@@ -119,7 +138,12 @@ pub fn translate(manifest: &Manifest<'_>, part: &Part, name: &str) -> Res<Stream
     retriever.own("name");
     manifest.unasked(&retriever);
     let mut columns = Columns::of(manifest, part, &slices.scope)?;
-    let labels: Vec<String> = slices.elements.iter().flatten().next().map_or(Vec::new(), |e| e.keys().cloned().collect());
+    let labels: Vec<String> = slices
+        .elements
+        .iter()
+        .flatten()
+        .next()
+        .map_or(Vec::new(), |e| e.keys().cloned().collect());
     let labels: Vec<String> = labels.iter().map(|name| columns.label(name)).collect();
     if let Some(elements) = &slices.elements {
         copy.insert("for_each".into(), json!({ "list": elements }));
@@ -139,13 +163,29 @@ pub fn translate(manifest: &Manifest<'_>, part: &Part, name: &str) -> Res<Stream
         copy.insert("windows".into(), Value::Object(windows.clone()));
     }
     copy.insert("request".into(), Value::Object(request));
-    for (key, value) in [("export", export), ("paginate", paginate), ("decoder", decoder), ("records", Some(records))] {
+    for (key, value) in [
+        ("export", export),
+        ("paginate", paginate),
+        ("decoder", decoder),
+        ("records", Some(records)),
+    ] {
         if let Some(value) = value {
             copy.insert(key.into(), value);
         }
     }
     if let Some((cursor, at)) = &cursor {
-        position(manifest, &Onward { cursor, at, is_windowed, is_sliced: slices.elements.is_some() }, &keys, &mut columns, &mut copy);
+        position(
+            manifest,
+            &Onward {
+                cursor,
+                at,
+                is_windowed,
+                is_sliced: slices.elements.is_some(),
+            },
+            &keys,
+            &mut columns,
+            &mut copy,
+        );
     }
     if let Some(columns) = columns.written() {
         copy.insert("columns".into(), columns);
@@ -165,7 +205,12 @@ pub fn translate(manifest: &Manifest<'_>, part: &Part, name: &str) -> Res<Stream
         (false, is_keyless) => {
             write.insert("mode".into(), "replace".into());
             if !is_keyless {
-                let all: Vec<String> = labels.iter().filter(|l| !keys.contains(l)).chain(&keys).cloned().collect();
+                let all: Vec<String> = labels
+                    .iter()
+                    .filter(|l| !keys.contains(l))
+                    .chain(&keys)
+                    .cloned()
+                    .collect();
                 write.insert("key".into(), all.into());
             }
             write.insert("allow_empty".into(), true.into());
@@ -216,10 +261,19 @@ struct Onward<'a> {
     is_sliced: bool,
 }
 
-fn position(manifest: &Manifest<'_>, onward: &Onward<'_>, keys: &[String], columns: &mut Columns, copy: &mut Map<String, Value>) {
+fn position(
+    manifest: &Manifest<'_>,
+    onward: &Onward<'_>,
+    keys: &[String],
+    columns: &mut Columns,
+    copy: &mut Map<String, Value>,
+) {
     let Onward { cursor, at, .. } = onward;
     if onward.is_sliced {
-        manifest.differs(at, "where a list is asked for, each of its elements is read as a whole each time");
+        manifest.differs(
+            at,
+            "where a list is asked for, each of its elements is read as a whole each time",
+        );
         return;
     }
     let column = columns.column(&cursor.field, cursor.of);
@@ -230,12 +284,18 @@ fn position(manifest: &Manifest<'_>, onward: &Onward<'_>, keys: &[String], colum
         );
     }
     if onward.is_windowed && columns.is_declared() && cursor.of.is_none() {
-        manifest.differs(at, "the times of the records are none in RFC 3339, and stay texts: each run asks from the first window on");
+        manifest.differs(
+            at,
+            "the times of the records are none in RFC 3339, and stay texts: each run asks from the first window on",
+        );
     }
     let mut position = Map::new();
     position.insert("column".into(), column.into());
     match &cursor.lag {
-        Some(_) if keys.is_empty() => manifest.differs(at, "`lookback_window` without a primary key is left out: rows that are read twice would be there twice"),
+        Some(_) if keys.is_empty() => manifest.differs(
+            at,
+            "`lookback_window` without a primary key is left out: rows that are read twice would be there twice",
+        ),
         Some(_) if !matches!(cursor.of, Some("timestamp" | "date")) || !columns.is_declared() => {
             manifest.differs(at, "`lookback_window` is left out: the column is none of a time");
         }
@@ -243,7 +303,9 @@ fn position(manifest: &Manifest<'_>, onward: &Onward<'_>, keys: &[String], colum
         None => {}
     }
     copy.insert("position".into(), Value::Object(position));
-    let has_turns = ["parents", "windows", "export"].iter().any(|key| copy.contains_key(*key));
+    let has_turns = ["parents", "windows", "export"]
+        .iter()
+        .any(|key| copy.contains_key(*key));
     if cursor.newest_first {
         match has_turns {
             true => manifest.differs(at, "that the newest come first is left out: all pages are read"),

@@ -30,12 +30,15 @@ fn shown(text: &str) -> String {
     let files = translated.files.iter().map(|f| format!("== {}\n{}", f.path, f.text));
     let remarks = translated.remarks.iter().map(|r| {
         let stream = r.stream.as_deref().unwrap_or("-");
-        format!("{:?} {}:{} {stream} {}: {}\n", r.effect, r.line, r.column, r.place, r.what)
+        format!(
+            "{:?} {}:{} {stream} {}: {}\n",
+            r.effect, r.line, r.column, r.place, r.what
+        )
     });
     files.chain(remarks).collect()
 }
 
-const SHOP: &str = r#"version: 6.0.0
+const SHOP: &str = r##"version: 6.0.0
 type: DeclarativeSource
 check: { type: CheckStream, stream_names: [orders] }
 definitions:
@@ -105,7 +108,7 @@ spec:
       subdomain: { type: string }
       start_date: { type: string, default: "2024-01-01" }
       credentials: { oneOf: [ { properties: { token: { type: string, airbyte_secret: true } } } ] }
-"#;
+"##;
 
 #[test]
 fn a_manifest_becomes_a_connection_and_assets() {
@@ -177,7 +180,11 @@ StreamLeftOut 66:50 odd streams[2].retriever: it is code of the connector's own
 #[test]
 fn what_is_no_manifest_says_so() {
     let told = |text: &str| shown(text).lines().next().unwrap_or_default().to_string();
-    assert!(told("a: 1\n").contains("shop.yaml cannot be imported: it has no `streams:`"), "{}", told("a: 1\n"));
+    assert!(
+        told("a: 1\n").contains("shop.yaml cannot be imported: it has no `streams:`"),
+        "{}",
+        told("a: 1\n")
+    );
     assert!(told("").contains("it is empty"), "{}", told(""));
     assert!(told("a: [1\n").contains("cannot be imported"), "{}", told("a: [1\n"));
 }
@@ -201,8 +208,14 @@ fn several_servers_and_accounts_are_connections_of_their_own() {
         shown.contains("base_url: https://one.example.com\nauth:\n  api_key: { header: \"X-Key\", value: \"${secret:SHOP_KEY}\" }\n== connections/shop_2.yaml"),
         "{shown}"
     );
-    assert!(shown.contains("asset: shop.c\ncopy:\n  from: shop_2\n  request: { get: /x, headers: { \"X-Key\": plain } }\n"), "{shown}");
-    assert!(shown.contains("records: { path: \"$[*]\", missing: empty, single: true }"), "{shown}");
+    assert!(
+        shown.contains("asset: shop.c\ncopy:\n  from: shop_2\n  request: { get: /x, headers: { \"X-Key\": plain } }\n"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("records: { path: \"$[*]\", missing: empty, single: true }"),
+        "{shown}"
+    );
     assert_eq!(shown.matches("X-Key").count(), 2);
 }
 

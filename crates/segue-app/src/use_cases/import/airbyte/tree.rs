@@ -68,7 +68,11 @@ impl Part {
     pub fn get(&self, key: &str) -> Option<Part> {
         self.own(key).or_else(|| {
             let (_, node) = self.parameters.iter().find(|(name, _)| name == key)?;
-            Some(Part::below(node.clone(), format!("{}.{key}", self.place), &self.parameters))
+            Some(Part::below(
+                node.clone(),
+                format!("{}.{key}", self.place),
+                &self.parameters,
+            ))
         })
     }
 
@@ -76,7 +80,11 @@ impl Part {
     pub fn own(&self, key: &str) -> Option<Part> {
         self.asked.borrow_mut().insert(key.to_string());
         let node = self.node.get(key).filter(|node| !node.is_null())?;
-        Some(Part::below(node.clone(), format!("{}.{key}", self.place), &self.parameters))
+        Some(Part::below(
+            node.clone(),
+            format!("{}.{key}", self.place),
+            &self.parameters,
+        ))
     }
 
     /// The parameter of this name.
@@ -117,9 +125,8 @@ impl Part {
 
     /// The parts of a list.
     pub fn items(&self) -> Vec<Part> {
-        let item = |(at, node): (usize, &Node)| {
-            Part::below(node.clone(), format!("{}[{at}]", self.place), &self.parameters)
-        };
+        let item =
+            |(at, node): (usize, &Node)| Part::below(node.clone(), format!("{}[{at}]", self.place), &self.parameters);
         self.node.items().iter().enumerate().map(item).collect()
     }
 
@@ -127,7 +134,10 @@ impl Part {
     pub fn entries(&self) -> Vec<(String, Part)> {
         let of = |entry: &Entry| {
             let place = format!("{}.{}", self.place, entry.key);
-            (entry.key.clone(), Part::below(entry.value.clone(), place, &self.parameters))
+            (
+                entry.key.clone(),
+                Part::below(entry.value.clone(), place, &self.parameters),
+            )
         };
         self.node.entries().iter().map(of).collect()
     }
@@ -197,7 +207,9 @@ impl<'r> References<'r> {
             Value::Scalar(_) => return Ok(node.clone()),
             Value::List(items) => {
                 let items = items.iter().enumerate();
-                let items: Res<Vec<Node>> = items.map(|(at, item)| self.follow(item, &format!("{place}[{at}]"))).collect();
+                let items: Res<Vec<Node>> = items
+                    .map(|(at, item)| self.follow(item, &format!("{place}[{at}]")))
+                    .collect();
                 Value::List(items?)
             }
             Value::Mapping(entries) => {
@@ -213,11 +225,19 @@ impl<'r> References<'r> {
                         match base.value {
                             Value::Mapping(entries) => entries,
                             _ if own.is_empty() => return Ok(base),
-                            _ => return Err(stop(format!("`{}` is no mapping, and keys stand beside it", target.text))),
+                            _ => {
+                                return Err(stop(format!(
+                                    "`{}` is no mapping, and keys stand beside it",
+                                    target.text
+                                )));
+                            }
                         }
                     }
                 };
-                let mut all: Vec<Entry> = base.into_iter().filter(|b| !own.iter().any(|o| o.key == b.key)).collect();
+                let mut all: Vec<Entry> = base
+                    .into_iter()
+                    .filter(|b| !own.iter().any(|o| o.key == b.key))
+                    .collect();
                 all.extend(own);
                 Value::Mapping(all)
             }
@@ -263,14 +283,17 @@ mod tests {
     use super::*;
 
     fn tree(text: &str) -> Node {
-        segue_spec::yaml::parse("m.yaml", text, &mut Vec::new()).root.expect("a tree")
+        segue_spec::yaml::parse("m.yaml", text, &mut Vec::new())
+            .root
+            .expect("a tree")
     }
 
     fn followed(text: &str) -> Result<Json, String> {
         let root = tree(text);
         let streams = root.get("streams").expect("streams");
         let node = References::of(&root).follow(streams, "streams");
-        node.map(|n| n.to_json()).map_err(|stop| format!("{}: {}", stop.place, stop.why))
+        node.map(|n| n.to_json())
+            .map_err(|stop| format!("{}: {}", stop.place, stop.why))
     }
 
     #[test]
@@ -300,10 +323,15 @@ mod tests {
     #[test]
     fn parameters_go_down_and_the_nearest_wins() {
         let part = Part::root(
-            tree("$parameters: { name: outer, path: /x, url: u }\nretriever:\n  $parameters: { name: inner }\n  requester: { path: /own }\n"),
+            tree(
+                "$parameters: { name: outer, path: /x, url: u }\nretriever:\n  $parameters: { name: inner }\n  requester: { path: /own }\n",
+            ),
             "streams[0]",
         );
-        let requester = part.get("retriever").and_then(|r| r.get("requester")).expect("it is there");
+        let requester = part
+            .get("retriever")
+            .and_then(|r| r.get("requester"))
+            .expect("it is there");
         assert_eq!(requester.text_of("name").as_deref(), Some("inner"));
         assert_eq!(requester.text_of("path").as_deref(), Some("/own"));
         assert_eq!(requester.text_of("url").as_deref(), Some("u"));

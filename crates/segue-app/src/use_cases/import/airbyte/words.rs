@@ -1,7 +1,7 @@
 //! Interpolations: `{{ config['api_key'] }}`, `{{ stream_partition.id }}` and the like in our words, or why they have none.
 
-use super::tree::Part;
 use super::Manifest;
+use super::tree::Part;
 use serde_json::Value as Json;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -146,12 +146,48 @@ pub fn is_word(name: &str) -> bool {
 
 /// Words of the language, and tests and filters that both have.
 const WORDS: [&str; 33] = [
-    "and", "or", "not", "in", "is", "if", "else", "true", "false", "none", "defined", "undefined", "string", "number", "mapping",
-    "sequence", "lower", "upper", "default", "int", "float", "replace", "trim", "first", "last", "length", "join", "round", "abs",
-    "title", "list", "unique", "sort",
+    "and",
+    "or",
+    "not",
+    "in",
+    "is",
+    "if",
+    "else",
+    "true",
+    "false",
+    "none",
+    "defined",
+    "undefined",
+    "string",
+    "number",
+    "mapping",
+    "sequence",
+    "lower",
+    "upper",
+    "default",
+    "int",
+    "float",
+    "replace",
+    "trim",
+    "first",
+    "last",
+    "length",
+    "join",
+    "round",
+    "abs",
+    "title",
+    "list",
+    "unique",
+    "sort",
 ];
 
-fn expression(manifest: &Manifest<'_>, part: &Part, inside: &str, scope: &Scope, secret: bool) -> Result<String, String> {
+fn expression(
+    manifest: &Manifest<'_>,
+    part: &Part,
+    inside: &str,
+    scope: &Scope,
+    secret: bool,
+) -> Result<String, String> {
     let pieces = pieces(manifest, part, inside.trim_matches('-').trim(), scope, secret)?;
     let one_of_two = |word: &str| word == "or" || word == "| default ( " || word == "| default (";
     Ok(match pieces.as_slice() {
@@ -161,11 +197,12 @@ fn expression(manifest: &Manifest<'_>, part: &Part, inside: &str, scope: &Scope,
         [Piece::Setting(setting), Piece::Words(or), Piece::Known(default)] if one_of_two(or) => {
             with_default(setting, default)
         }
-        [Piece::Setting(setting), Piece::Words(or), Piece::Known(default), Piece::Words(end)]
-            if one_of_two(or) && end == ")" =>
-        {
-            with_default(setting, default)
-        }
+        [
+            Piece::Setting(setting),
+            Piece::Words(or),
+            Piece::Known(default),
+            Piece::Words(end),
+        ] if one_of_two(or) && end == ")" => with_default(setting, default),
         pieces => {
             judge(pieces)?;
             let words = joined(pieces);
@@ -195,7 +232,11 @@ fn with_default(setting: &str, default: &str) -> String {
 
 /// What is asked of a setting is asked of its text: every text is true, so only comparisons tell anything.
 fn judge(pieces: &[Piece]) -> Result<(), String> {
-    let chooses = |words: &str| words.split(' ').any(|w| ["if", "or", "and", "not", "is", "in"].contains(&w));
+    let chooses = |words: &str| {
+        words
+            .split(' ')
+            .any(|w| ["if", "or", "and", "not", "is", "in"].contains(&w))
+    };
     for (at, piece) in pieces.iter().enumerate() {
         let Piece::Setting(setting) = piece else { continue };
         let beside = |at: Option<usize>| match at.and_then(|at| pieces.get(at)) {
@@ -204,9 +245,13 @@ fn judge(pieces: &[Piece]) -> Result<(), String> {
         };
         let (before, after) = (beside(at.checked_sub(1)), beside(Some(at + 1)));
         let is_compared = ["==", "!="].iter().any(|s| before.ends_with(s) || after.starts_with(s));
-        let has_choice = pieces.iter().any(|p| matches!(p, Piece::Words(words) if chooses(words)));
+        let has_choice = pieces
+            .iter()
+            .any(|p| matches!(p, Piece::Words(words) if chooses(words)));
         if has_choice && !is_compared {
-            return Err(format!("a choice by whether a setting is given ({setting}) cannot be made"));
+            return Err(format!(
+                "a choice by whether a setting is given ({setting}) cannot be made"
+            ));
         }
     }
     Ok(())
@@ -225,7 +270,13 @@ fn joined(pieces: &[Piece]) -> String {
 }
 
 /// An expression, its paths translated. Words that stand together are one piece.
-fn pieces(manifest: &Manifest<'_>, part: &Part, inside: &str, scope: &Scope, secret: bool) -> Result<Vec<Piece>, String> {
+fn pieces(
+    manifest: &Manifest<'_>,
+    part: &Part,
+    inside: &str,
+    scope: &Scope,
+    secret: bool,
+) -> Result<Vec<Piece>, String> {
     let tokens = tokens(inside)?;
     let mut all: Vec<Piece> = Vec::new();
     let words = |all: &mut Vec<Piece>, word: &str| match all.last_mut() {
@@ -293,7 +344,10 @@ fn root(
         return Ok(Piece::Words(of_record(steps, default)));
     }
     if let ("creation_response", Some(job), [.., last]) = (name, &scope.job, names.as_slice()) {
-        return Ok(Piece::Words(format!("job.{}", of_job(job, &json_path(steps), last, &names))));
+        return Ok(Piece::Words(format!(
+            "job.{}",
+            of_job(job, &json_path(steps), last, &names)
+        )));
     }
     match (name, names.as_slice()) {
         ("config", [_, ..]) => {
@@ -366,7 +420,10 @@ fn of_record(steps: &[Step], default: Option<&Token>) -> String {
 }
 
 fn path_text(root: &str, steps: &[String]) -> String {
-    std::iter::once(root.to_string()).chain(steps.iter().cloned()).collect::<Vec<_>>().join(".")
+    std::iter::once(root.to_string())
+        .chain(steps.iter().cloned())
+        .collect::<Vec<_>>()
+        .join(".")
 }
 
 /// The steps from here on, what a last `.get(…, default)` gives instead, and what comes next.
@@ -409,7 +466,10 @@ fn steps(tokens: &[Token], mut at: usize) -> Result<(Vec<Step>, Option<Token>, u
         } else if sign(at, "[") {
             let step = match (tokens.get(at + 1), tokens.get(at + 2)) {
                 (Some(Token::Text(name)), _) => (Step::Name(name.clone()), at + 2),
-                (Some(Token::Number(number)), _) => (Step::Index(number.parse().map_err(|_| "an index is no number")?), at + 2),
+                (Some(Token::Number(number)), _) => (
+                    Step::Index(number.parse().map_err(|_| "an index is no number")?),
+                    at + 2,
+                ),
                 (Some(Token::Sign(minus)), Some(Token::Number(number))) if minus == "-" => {
                     let index: i64 = number.parse().map_err(|_| "an index is no number")?;
                     (Step::Index(-index), at + 3)
@@ -451,15 +511,21 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
             all.push(Token::Text(text));
             end.ok_or("a text is not closed")?
         } else if first.is_ascii_alphabetic() || first == '_' {
-            let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len());
+            let end = rest
+                .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+                .unwrap_or(rest.len());
             all.push(Token::Name(rest[..end].to_string()));
             end
         } else if first.is_ascii_digit() {
-            let end = rest.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(rest.len());
+            let end = rest
+                .find(|c: char| !(c.is_ascii_digit() || c == '.'))
+                .unwrap_or(rest.len());
             all.push(Token::Number(rest[..end].to_string()));
             end
         } else {
-            let two = ["==", "!=", "<=", ">=", "//", "**"].into_iter().find(|s| rest.starts_with(s));
+            let two = ["==", "!=", "<=", ">=", "//", "**"]
+                .into_iter()
+                .find(|s| rest.starts_with(s));
             let sign = two.map_or(first.to_string(), str::to_string);
             let length = sign.len();
             all.push(Token::Sign(sign));

@@ -16,7 +16,11 @@ fn of(text: &str) -> String {
 }
 
 fn cursor(value: &str, stop: &str, option: &str) -> String {
-    let stop = if stop.is_empty() { String::new() } else { format!(", stop_condition: \"{stop}\"") };
+    let stop = if stop.is_empty() {
+        String::new()
+    } else {
+        format!(", stop_condition: \"{stop}\"")
+    };
     of(&format!(
         "pagination_strategy: {{ type: CursorPagination, cursor_value: \"{value}\"{stop} }}\npage_token_option: {option}\n"
     ))
@@ -44,7 +48,10 @@ fn offsets_and_numbers_of_pages() {
         "! p.pagination_strategy: an offset without `page_size`: which page is the last cannot be told"
     );
     let page = "pagination_strategy: { type: PageIncrement, start_from_page: 1, page_size: 5 }\n";
-    assert_eq!(of(&format!("{page}{option}{size}")), "{page:{param:skip,start:1,size_param:top,size:5}}");
+    assert_eq!(
+        of(&format!("{page}{option}{size}")),
+        "{page:{param:skip,start:1,size_param:top,size:5}}"
+    );
     let in_body = "page_token_option: { inject_into: body_json, field_path: [page, number] }\n";
     assert_eq!(
         of(&format!("pagination_strategy: {{ type: PageIncrement }}\n{in_body}")),
@@ -54,9 +61,16 @@ fn offsets_and_numbers_of_pages() {
 
 #[test]
 fn marks_and_links() {
-    assert_eq!(cursor("{{ response.next }}", "", AFTER), "{cursor:{param:after,path:$.next}}");
     assert_eq!(
-        cursor("{{ response.meta['next-page'] }}", "{{ not response.meta.more }}", AFTER),
+        cursor("{{ response.next }}", "", AFTER),
+        "{cursor:{param:after,path:$.next}}"
+    );
+    assert_eq!(
+        cursor(
+            "{{ response.meta['next-page'] }}",
+            "{{ not response.meta.more }}",
+            AFTER
+        ),
         "{cursor:{param:after,path:$.meta['next-page'],has_more:$.meta.more}}"
     );
     assert_eq!(
@@ -66,11 +80,20 @@ fn marks_and_links() {
     );
     assert_eq!(cursor("{{ response.next }}", "", PATH), "{next_link:$.next}");
     assert_eq!(
-        cursor("{{ headers['link']['next']['url'] }}", "{{ 'next' not in headers['link'] }}", PATH).split(':').next(),
+        cursor(
+            "{{ headers['link']['next']['url'] }}",
+            "{{ 'next' not in headers['link'] }}",
+            PATH
+        )
+        .split(':')
+        .next(),
         Some("! p.pagination_strategy.stop_condition")
     );
     assert_eq!(cursor("{{ headers.link.next.url }}", "", PATH), "{link_header:next}");
-    assert_eq!(cursor("{{ headers['X-Next'] }}", "", AFTER), "{cursor:{param:after,path:{header:X-Next}}}");
+    assert_eq!(
+        cursor("{{ headers['X-Next'] }}", "", AFTER),
+        "{cursor:{param:after,path:{header:X-Next}}}"
+    );
     assert_eq!(
         cursor("{{ last_record['id'] }}", "{{ response.has_more is false }}", AFTER),
         "{last_record:{param:after,path:$.id,has_more:$.has_more}}"
@@ -79,7 +102,10 @@ fn marks_and_links() {
         cursor("{{ last_record.id }}", "{{ last_page_size < 10 }}", AFTER),
         "{last_record:{param:after,path:$.id,size:10}}"
     );
-    assert_eq!(cursor("{{ last_record.id }}", "{{ not last_record }}", AFTER), "{last_record:{param:after,path:$.id}}");
+    assert_eq!(
+        cursor("{{ last_record.id }}", "{{ not last_record }}", AFTER),
+        "{last_record:{param:after,path:$.id}}"
+    );
     assert_eq!(of("type: NoPagination\n"), "one page");
 }
 

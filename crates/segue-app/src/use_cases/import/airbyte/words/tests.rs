@@ -42,7 +42,10 @@ fn texts_are_said_in_our_words() {
         ("{{ stream_slice.parent_slice.list_id }}", "{{ parent.list_id }}"),
         ("{{ stream_slice.extra_fields['a.b'] }}", "{{ parent.a_b }}"),
         ("{{ stream_interval.start_time }}", "{{ window.from }}"),
-        ("{{ 'a' if config['unit'] == 'b' else 'c' }}", "{{ 'a' if '${env:SHOP_UNIT}' == 'b' else 'c' }}"),
+        (
+            "{{ 'a' if config['unit'] == 'b' else 'c' }}",
+            "{{ 'a' if '${env:SHOP_UNIT}' == 'b' else 'c' }}",
+        ),
     ];
     for (there, here) in all {
         assert_eq!(of(there), here, "{there}");
@@ -92,11 +95,24 @@ fn conditions_are_of_records_that_may_lack_a_field() {
 
 #[test]
 fn paths_are_what_an_expression_may_be_alone() {
-    let of = |text: &str| inside(text).and_then(path).map(|(root, steps)| format!("{root} {}", json_path(&steps)));
-    assert_eq!(of("{{ response.a['b-c'][0] }}").as_deref(), Some("response $.a['b-c'][0]"));
-    assert_eq!(of("{{ response.get('a', {}).get('b') }}").as_deref(), Some("response $.a.b"));
+    let of = |text: &str| {
+        inside(text)
+            .and_then(path)
+            .map(|(root, steps)| format!("{root} {}", json_path(&steps)))
+    };
+    assert_eq!(
+        of("{{ response.a['b-c'][0] }}").as_deref(),
+        Some("response $.a['b-c'][0]")
+    );
+    assert_eq!(
+        of("{{ response.get('a', {}).get('b') }}").as_deref(),
+        Some("response $.a.b")
+    );
     assert_eq!(of("{{ response.next or none }}").as_deref(), Some("response $.next"));
-    assert_eq!(of("{{ last_records[-1]['id'] }}").as_deref(), Some("last_records $[-1].id"));
+    assert_eq!(
+        of("{{ last_records[-1]['id'] }}").as_deref(),
+        Some("last_records $[-1].id")
+    );
     for none in ["{{ response.a + 1 }}", "{{ a }}{{ b }}", "x{{ a }}", "{{ 1 }}"] {
         assert_eq!(of(none), None, "{none}");
     }
