@@ -1,9 +1,12 @@
 //! What a door may ask for, a file each.
 
+pub(crate) mod adding;
 pub mod asset;
+pub mod connect;
 pub mod connection;
 pub mod copy;
 pub mod discover;
+pub mod import;
 pub mod init;
 pub mod lake;
 pub mod plan;

@@ -56,6 +56,18 @@ pub enum Verb {
         /// The code: SG0104.
         code: String,
     },
+    /// Write the connection and the assets of a public API into the project; nothing is overwritten.
+    Connect {
+        /// The API.
+        #[arg(required_unless_present = "list")]
+        api: Option<String>,
+        /// Show which APIs there are.
+        #[arg(long, conflicts_with = "api")]
+        list: bool,
+    },
+    /// Make connections and assets from what another program says of a web API.
+    #[command(subcommand)]
+    Import(Import),
     /// The JSON Schemas of a project's files, for editors.
     Schema {
         /// Write them as files into this folder.
@@ -218,6 +230,24 @@ pub struct Init {
 pub enum Example {
     /// The music recommender.
     Music,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Import {
+    /// From a low-code manifest of Airbyte, without components of its own.
+    ///
+    /// What a project cannot say is left out and shown, each with its place and the reason; then it ends with 8. Secrets are not taken over: where
+    /// they are wanted is shown. Nothing is overwritten.
+    AirbyteManifest {
+        /// The manifest: the connector's `manifest.yaml`.
+        file: PathBuf,
+        /// The folder of the project, which is made where it is not there; the project of the current folder if not given.
+        #[arg(long, value_name = "DIR")]
+        into: Option<PathBuf>,
+        /// What the connection is called, and the schema of its assets; after the file if not given.
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -3,12 +3,14 @@
 mod asset;
 mod check;
 mod completions;
+mod connect;
 mod connection;
 mod copy;
 mod demo;
 mod discover;
 mod explain;
 pub mod fault;
+mod import;
 mod init;
 mod lake;
 mod plan;
@@ -52,6 +54,8 @@ pub fn run(args: Args, surroundings: Surroundings, out: &Out) -> Result<u8> {
     match &verb {
         Verb::Init(init) => return init::run(init, &surroundings, out),
         Verb::Check => return check::run(&surroundings, environment.as_deref(), out),
+        Verb::Connect { api, .. } => return connect::run(api.as_deref(), &surroundings, out),
+        Verb::Import(import) => return import::run(import, &surroundings, out),
         Verb::Explain { code } => return explain::run(code, out),
         Verb::Schema { into } => return schema::run(into.as_deref(), &surroundings, out),
         Verb::Copy(copy) => return copy::run(copy, &surroundings, out),
@@ -122,6 +126,8 @@ async fn with_project(app: &App, verb: &Verb, out: &Out) -> Result<u8> {
         Verb::Asset(verb) => asset::run(app, verb, ctx, out).await,
         Verb::Init(_)
         | Verb::Check
+        | Verb::Connect { .. }
+        | Verb::Import(_)
         | Verb::Explain { .. }
         | Verb::Schema { .. }
         | Verb::Copy(_)

@@ -55,7 +55,7 @@ pub fn init(folder: &Path, files: Option<&[(&str, &str)]>) -> Result<Vec<PathBuf
 }
 
 /// The folder's name as a project's: lower-case letters, digits and `_`.
-fn project_name(folder: &Path) -> String {
+pub(crate) fn project_name(folder: &Path) -> String {
     let name = std::path::absolute(folder)
         .ok()
         .and_then(|f| f.file_name().map(|n| n.to_string_lossy().to_lowercase()));

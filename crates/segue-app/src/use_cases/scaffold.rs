@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::load::load;
+use crate::use_cases::adding::{self, NewFile};
 use segue_core::source::{Column, Discovered};
 use segue_core::{Error, Kind, Result};
 use segue_diag::Severity;
@@ -11,7 +12,6 @@ use segue_spec::yaml::plain;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::io::Write as _;
 
 /// What was written, and what was not.
 #[derive(Debug, Default, Serialize)]
@@ -257,15 +257,9 @@ fn checked(app: &App, starters: Vec<Starter>, notes: &mut Vec<String>) -> Result
 
 /// Writes it, unless there is a file of its name by now.
 fn write(app: &App, starter: &Starter) -> Result<bool> {
-    let path = app.folder.join(&starter.file);
-    let cannot =
-        |e: std::io::Error| Error::new(Kind::Unavailable, format!("cannot write {}", starter.file)).caused_by(e);
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(cannot)?;
-    }
-    match std::fs::File::create_new(&path) {
-        Ok(mut file) => file.write_all(starter.text.as_bytes()).map(|()| true).map_err(cannot),
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
-        Err(e) => Err(cannot(e)),
-    }
+    let file = NewFile {
+        path: starter.file.clone(),
+        text: starter.text.clone(),
+    };
+    adding::write(&app.folder, &file)
 }

@@ -2,6 +2,7 @@
 
 mod jwt;
 mod login;
+mod oauth1;
 mod oauth2;
 mod rotation;
 mod signer;
@@ -13,6 +14,7 @@ use jiff::Timestamp;
 pub(crate) use jwt::tests::{KEY as TEST_KEY, claims as test_claims};
 pub use jwt::{Jwt, Key};
 pub use login::{Login, LoginBody, LoginStep, Take};
+pub use oauth1::{Method as Oauth1Method, Oauth1};
 pub use oauth2::{ClientAuth, Grant, Oauth2};
 use reqwest::header::{HeaderName, HeaderValue};
 use segue_core::notes::Notes;

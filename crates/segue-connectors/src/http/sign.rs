@@ -39,6 +39,12 @@ pub fn hmac(algorithm: Algorithm, key: &[u8], message: &[u8]) -> Result<Vec<u8>>
     })
 }
 
+/// HMAC by SHA-1, for the one standard that still wants it. As a key of a signature it is not broken.
+pub fn hmac_sha1(key: &[u8], message: &[u8]) -> Vec<u8> {
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key);
+    ring::hmac::sign(&key, message).as_ref().to_vec()
+}
+
 /// What is signed.
 pub struct Signed<'a> {
     /// How it is asked.

@@ -418,6 +418,9 @@ pub struct FullRecords {
     /// What it means when an answer has nothing there, or `null`.
     #[serde(default)]
     pub missing: Missing,
+    /// Whether an object that stands where the list should is the one record there is: for a path that ends in `[*]`.
+    #[serde(default)]
+    pub single: bool,
     /// Columns whose values stand above the record, each with its path from the top. Where both paths go through a list with `[*]`,
     /// the same element is meant.
     #[serde(default)]

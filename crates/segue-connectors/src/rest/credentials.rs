@@ -2,13 +2,14 @@
 
 use super::address;
 use super::settings::{
-    Auth, ClientAuth, Encoding, HashAlgorithm, Hmac, Login, LoginStep, Oauth2, SecretEncoding, Take, TimestampFormat,
+    Auth, ClientAuth, Encoding, HashAlgorithm, Hmac, Login, LoginStep, Oauth1, Oauth1Signature, Oauth2, SecretEncoding,
+    Take, TimestampFormat,
 };
 use crate::http::Method;
 use crate::http::auth::{self, At, Carried, Credentials, Signer};
 use crate::http::sign::{Algorithm, SigV4};
 use crate::json::Path;
-use segue_core::{Error, Kind, Result};
+use segue_core::{Error, Kind, Result, Secret};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -22,8 +23,9 @@ pub fn credentials(auth: Option<Auth>) -> Result<(Credentials, Option<String>)> 
         None => alone(Credentials::None),
         Some(Auth::Bearer(bearer)) => alone(Credentials::Fixed(Carried::bearer(&bearer.token))),
         Some(Auth::Basic(basic)) => {
-            let carried = Carried::basic(&basic.user, &basic.password);
-            Ok((Credentials::Fixed(carried), Some(basic.user)))
+            let account = basic.password.is_some().then(|| basic.user.clone());
+            let password = basic.password.unwrap_or_else(|| Secret::new(""));
+            Ok((Credentials::Fixed(Carried::basic(&basic.user, &password)), account))
         }
         Some(Auth::ApiKey(key)) => {
             let (at, name) = match (key.header, key.query, key.cookie, key.body) {
@@ -57,6 +59,11 @@ pub fn credentials(auth: Option<Auth>) -> Result<(Credentials, Option<String>)> 
             });
             Ok((Credentials::Signed(Arc::new(signer)), account))
         }
+        Some(Auth::Oauth1(oauth1)) => {
+            let account = Some(oauth1.consumer_key.clone());
+            let signer = Signer::Oauth1(signed_by_oauth(oauth1)?);
+            Ok((Credentials::Signed(Arc::new(signer)), account))
+        }
         Some(Auth::Oauth2(oauth2)) => {
             let oauth2 = oauth(oauth2)?;
             let account = Some(oauth2.client_id.clone());
@@ -64,6 +71,27 @@ pub fn credentials(auth: Option<Auth>) -> Result<(Credentials, Option<String>)> 
         }
         Some(Auth::Login(login)) => alone(Credentials::Login(Arc::new(session(login)?))),
     }
+}
+
+fn signed_by_oauth(written: Oauth1) -> Result<auth::Oauth1> {
+    let token = match (written.token, written.token_secret) {
+        (None, None) => None,
+        (Some(token), Some(secret)) => Some((token, secret)),
+        _ => {
+            let error = Error::new(Kind::Invalid, "`auth.oauth1` has one of token and token_secret alone");
+            return Err(error.hint("give both, or neither where the application asks for itself"));
+        }
+    };
+    Ok(auth::Oauth1 {
+        consumer_key: written.consumer_key,
+        consumer_secret: written.consumer_secret,
+        token,
+        method: match written.signature {
+            Oauth1Signature::HmacSha1 => auth::Oauth1Method::HmacSha1,
+            Oauth1Signature::HmacSha256 => auth::Oauth1Method::HmacSha256,
+        },
+        realm: written.realm,
+    })
 }
 
 fn oauth(oauth2: Oauth2) -> Result<auth::Oauth2> {

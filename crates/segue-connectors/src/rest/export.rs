@@ -190,7 +190,11 @@ impl Reading {
         let tree: Value = serde_json::from_slice(&ready.body).map_err(|_| {
             Error::new(Kind::BadData, "the answer that tells of the export is not JSON").code(segue_diag::REST_NOT_JSON)
         })?;
-        let found = path.all(&tree);
+        let found = path.all(&tree).into_iter().flat_map(|value| match value {
+            Value::Array(items) => items.iter().collect(),
+            one => vec![one],
+        });
+        let found: Vec<&Value> = found.collect();
         if found.len() > MOST_FILES {
             return Err(failed(format!("the export has more than {MOST_FILES} files")));
         }

@@ -1,5 +1,6 @@
 //! Reading onwards by a column: what is older than the last read is left out, and how far this one came.
 
+use super::copy::TimeFormat;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
@@ -101,10 +102,12 @@ impl Onward {
         }
     }
 
-    /// The same as an instant, for time windows.
-    pub fn instant(&self) -> Option<Timestamp> {
-        match self.begin() {
-            Some(Mark::Time(at)) => Timestamp::from_microsecond(at).ok(),
+    /// The same as an instant, for time windows. `format`: how they are written; a number is a time where that is one, too.
+    pub fn instant(&self, format: Option<TimeFormat>) -> Option<Timestamp> {
+        match (self.begin()?, format) {
+            (Mark::Time(at), _) => Timestamp::from_microsecond(at).ok(),
+            (Mark::Number(at), Some(TimeFormat::Unix)) => Timestamp::from_second(at).ok(),
+            (Mark::Number(at), Some(TimeFormat::UnixMs)) => Timestamp::from_millisecond(at).ok(),
             _ => None,
         }
     }

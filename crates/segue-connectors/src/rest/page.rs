@@ -59,7 +59,13 @@ pub fn find_records(plan: &Plan, body: &[u8]) -> Result<Found> {
         Path::Plain(steps) => find::find(body, steps, &parents, plan.paginator.probe()),
         Path::Full(path) => by_tree(path, &plan.records.lead(), body),
     };
-    let found = found.map_err(|broken| unreadable(broken, body))?;
+    let mut found = found.map_err(|broken| unreadable(broken, body))?;
+    if let (Some(lack), Some(steps)) = (found.lack, plan.single.as_ref().and_then(Path::steps))
+        && lack.found == Some(Shape::Object)
+        && lack.taken == steps.len()
+    {
+        found = find::find(body, steps, &parents, plan.paginator.probe()).map_err(|broken| unreadable(broken, body))?;
+    }
     match found.lack {
         Some(lack) if plan.missing == Missing::Fail || !matches!(lack.found, None | Some(Shape::Null)) => {
             Err(no_records(&plan.records.lead(), lack))

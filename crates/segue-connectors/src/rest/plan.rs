@@ -11,6 +11,8 @@ use super::turns::Level;
 use super::windows::Windows;
 use crate::http::{Call, Method};
 use crate::json::Path;
+use crate::json::find::Found;
+use crate::json::path::Step;
 use segue_core::gate::key_below;
 use segue_core::hash::sha256;
 use segue_core::source::{ReadRequest, SliceBatch};
@@ -32,6 +34,8 @@ pub struct Plan {
     pub records: Path,
     /// What it means when nothing is there.
     pub missing: Missing,
+    /// Where the only record stands, if there is an object in place of the list.
+    pub single: Option<Path>,
     /// Columns whose values stand above the record, by name.
     pub parents: Vec<(String, Path)>,
     /// Which of the records are taken.
@@ -84,6 +88,7 @@ impl Plan {
             Records::Path(path) => FullRecords {
                 path,
                 missing: Missing::default(),
+                single: false,
                 parent: Default::default(),
                 pick: None,
             },
@@ -95,6 +100,7 @@ impl Plan {
             .map(|(name, path)| Ok((name.clone(), Path::parse(path)?)))
             .collect::<Result<Vec<_>>>()?;
         let records = Path::parse(&full.path)?;
+        let single = full.single.then(|| single(&records)).transpose()?;
         let plain = records.steps().is_some() && parents.iter().all(|(_, p)| p.steps().is_some());
         if !parents.is_empty() && !plain {
             return Err(Error::new(Kind::Invalid, "`parent` goes with plain paths alone")
@@ -125,11 +131,43 @@ impl Plan {
             paginator: Paginator::new(copy.paginate.as_ref(), copy.request.graphql.is_some())?,
             records,
             missing: full.missing,
+            single,
             parents,
             pick,
             batch: request.batch.clone(),
             copy,
         })
+    }
+
+    /// Which of these records are taken as parents of other requests: those that a pick wants.
+    ///
+    /// # Errors
+    /// `BadData` for one that cannot be judged.
+    pub fn picked_of<'b>(
+        &self,
+        body: &'b [u8],
+        found: &Found,
+        extra: &Extra,
+        slices: &[&Slice],
+    ) -> Result<Vec<&'b [u8]>> {
+        let records = found.records.iter().map(|(range, _)| &body[range.clone()]);
+        let Some((_, condition)) = &self.pick else {
+            return Ok(records.collect());
+        };
+        let words = Words::new(slices, self.batch.as_ref(), &self.common, extra);
+        let read = |record: &[u8]| serde_json::from_slice(record).unwrap_or(serde_json::Value::Null);
+        let trees: Vec<serde_json::Value> = records.clone().map(read).collect();
+        let mut picked = Vec::new();
+        for (record, verdict) in records.zip(condition.judge(&trees, &words)?) {
+            let verdict = verdict.map_err(|why| {
+                Error::new(Kind::BadData, format!("the pick of a parent cannot be judged: {why}"))
+                    .with("record", crate::columns::short(&String::from_utf8_lossy(record)))
+            });
+            if verdict? {
+                picked.push(record);
+            }
+        }
+        Ok(picked)
     }
 
     /// The first request of these slices: what of it pages differ in, and the rest.
@@ -224,5 +262,17 @@ impl Plan {
         let holds = |text: &str| String::from_utf8_lossy(body).contains(text);
         let fits = |rule: &&ErrorRule| rule.status.has(status) && rule.body.as_deref().is_none_or(holds);
         self.copy.errors.iter().find(fits).map(|rule| rule.then)
+    }
+}
+
+/// The path of a list whose elements are the records, without its end.
+fn single(records: &Path) -> Result<Path> {
+    match records.steps().and_then(<[Step]>::split_last) {
+        Some((Step::All, above)) if !above.contains(&Step::All) => Ok(Path::Plain(above.to_vec())),
+        _ => Err(Error::new(
+            Kind::Invalid,
+            "`records.single` goes with a plain path of one list, at its end",
+        )
+        .hint("write `records: { path: \"$.items[*]\", single: true }`, or leave `single` out")),
     }
 }

@@ -4,14 +4,16 @@
 use super::copy::{ParentGroup, ParentLevel, RestCopy};
 use super::export::Job;
 use super::group::End;
+use super::onward::Onward;
 use super::plan::Plan;
 use super::read::Reading;
 use super::run::Run;
 use super::template::{Extra, scalar};
+use super::windows::Windows;
 use crate::json::Path;
 use jiff::Timestamp;
 use segue_core::source::ReadRequest;
-use segue_core::{Error, Kind, Result};
+use segue_core::{Error, Kind, Result, Slice};
 use serde_json::{Map, Value};
 use std::collections::VecDeque;
 
@@ -102,7 +104,8 @@ impl Turns {
     /// # Errors
     /// `Invalid` for windows without a beginning.
     pub fn new(plan: &Plan, now: Timestamp) -> Result<Turns> {
-        let from = plan.onward.as_ref().and_then(|onward| onward.instant());
+        let instant = |onward: &Onward| onward.instant(plan.windows.as_ref().map(Windows::format));
+        let from = plan.onward.as_ref().and_then(instant);
         let (windows, window) = match &plan.windows {
             Some(windows) => (windows.until(now, from)?.into(), None),
             None => (VecDeque::new(), Some(Map::new())),
@@ -211,9 +214,13 @@ impl Reading {
         if let Some(why) = fetched.short {
             return Ok(Err(End::short(&why)));
         }
-        let body = &fetched.page.answer.body;
-        for (record, _) in &fetched.page.found.records {
-            state.queue.push_back(level.taken(&body[record.clone()])?);
+        let members: Vec<&Slice> = slices.iter().map(|i| &self.slices[*i]).collect();
+        let page = &fetched.page;
+        for record in level.plan.picked_of(&page.answer.body, &page.found, extra, &members)? {
+            // Records that are null are none.
+            if record != b"null" {
+                state.queue.push_back(level.taken(record)?);
+            }
         }
         state.is_over = fetched.last;
         Ok(Ok(()))

@@ -46,6 +46,11 @@ impl Windows {
         })
     }
 
+    /// How their times are written, where no pattern says it.
+    pub fn format(&self) -> TimeFormat {
+        self.format
+    }
+
     /// The windows from where the last read ended, if there was one, until now.
     ///
     /// # Errors

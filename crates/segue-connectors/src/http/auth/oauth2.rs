@@ -243,9 +243,11 @@ pub(super) fn basic(client_id: &str, client_secret: &Secret) -> Secret {
     Secret::new(base64::engine::general_purpose::STANDARD.encode(format!("{client_id}:{}", client_secret.reveal())))
 }
 
-/// The password in what HTTP Basic writes.
+/// The password in what HTTP Basic writes, or a key that stands in its place.
 pub(super) fn password(basic: &str) -> Option<Secret> {
     let decoded = base64::engine::general_purpose::STANDARD.decode(basic).ok()?;
     let text = String::from_utf8(decoded).ok()?;
-    text.split_once(':').map(|(_, password)| Secret::new(password))
+    let (user, password) = text.split_once(':')?;
+    // Where there is no password, the user is a key.
+    Some(Secret::new(if password.is_empty() { user } else { password }))
 }

@@ -1,6 +1,6 @@
 //! Signing as a server's documentation says it: which text about a request, with which hash, and where the signature goes.
 
-use super::{At, Carried};
+use super::{At, Carried, Oauth1};
 use crate::http::send::Outgoing;
 use crate::http::sign::{Algorithm, SigV4, Signed, hmac, instant};
 use base64::Engine;
@@ -18,6 +18,8 @@ pub enum Signer {
     Hmac(HmacSigner),
     /// As AWS has it.
     SigV4(SigV4),
+    /// As OAuth 1.0a has it.
+    Oauth1(Oauth1),
 }
 
 /// A signature of one's own making, as most servers that want one have it.
@@ -73,6 +75,7 @@ impl Signer {
     pub fn secrets(&self) -> Vec<Secret> {
         match self {
             Signer::Hmac(hmac) => vec![hmac.secret.clone()],
+            Signer::Oauth1(oauth1) => oauth1.secrets(),
             Signer::SigV4(sigv4) => {
                 let mut all = vec![sigv4.secret_access_key.clone()];
                 all.extend(sigv4.session_token.clone());
@@ -112,6 +115,7 @@ impl Signer {
                 Ok(carried.collect())
             }
             Signer::Hmac(hmac) => hmac.sign(&signed),
+            Signer::Oauth1(oauth1) => oauth1.sign(&signed, &uuid::Uuid::new_v4().simple().to_string()),
         }
     }
 }

@@ -47,7 +47,7 @@ fn a_read_of_times_begins_earlier_by_the_lag() {
     let times = TimestampMicrosecondArray::from(vec![Some(8 * day), Some(9 * day), None]).with_timezone("UTC");
     assert_eq!(kept(&of, Arc::new(times)), [false, true, true]);
     assert_eq!(of.word(), Some(json!("1970-01-10T00:00:00Z")));
-    assert_eq!(of.instant().unwrap().as_microsecond(), 9 * day);
+    assert_eq!(of.instant(None).unwrap().as_microsecond(), 9 * day);
     // What was seen is less far than the last position: that one stays.
     assert_eq!(of.reached().unwrap()["at"]["time"], 10 * day);
 }
@@ -90,4 +90,17 @@ fn what_cannot_be_read_onwards_says_why() {
         "the column of the position is of another type than at the last read"
     );
     assert!(said(json!({}), None, bools).starts_with("nothing can be read onwards by `c`"));
+}
+
+#[test]
+fn a_number_is_a_time_where_the_windows_are_written_as_one() {
+    let of = onward(
+        "c",
+        json!({}),
+        Some(json!({ "column": "c", "at": { "number": 86_400 } })),
+    );
+    let at = |format| of.instant(format).map(|at| at.as_second());
+    assert_eq!(at(Some(TimeFormat::Unix)), Some(86_400));
+    assert_eq!(at(Some(TimeFormat::UnixMs)), Some(86));
+    assert_eq!((at(Some(TimeFormat::Rfc3339)), at(None)), (None, None));
 }

@@ -23,6 +23,8 @@ pub enum Auth {
     Hmac(Hmac),
     /// Each request is signed with AWS Signature Version 4.
     AwsSigv4(AwsSigv4),
+    /// Each request is signed as OAuth 1.0a has it.
+    Oauth1(Oauth1),
     /// A session: some requests, a value of whose answers goes with all others.
     Login(Login),
 }
@@ -150,10 +152,10 @@ pub struct Bearer {
 pub struct Basic {
     /// The user.
     pub user: String,
-    /// The password.
-    #[serde(deserialize_with = "secret")]
-    #[schemars(with = "String", extend("x-secret" = true))]
-    pub password: Secret,
+    /// The password. Without one it is empty, and the user is taken for a secret: some servers have a key in its place.
+    #[serde(default, deserialize_with = "maybe_secret")]
+    #[schemars(with = "Option<String>", extend("x-secret" = true))]
+    pub password: Option<Secret>,
 }
 
 /// A key; exactly one of `header`, `query`, `cookie` and `body` says where it goes.
@@ -287,6 +289,44 @@ pub struct AwsSigv4 {
     #[serde(default, deserialize_with = "maybe_secret")]
     #[schemars(with = "Option<String>", extend("x-secret" = true))]
     pub session_token: Option<Secret>,
+}
+
+/// OAuth 1.0a (RFC 5849): each request is signed for an application, and for the person whose token it has.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("dependentRequired" = { "token": ["token_secret"], "token_secret": ["token"] }))]
+pub struct Oauth1 {
+    /// The application's key.
+    pub consumer_key: String,
+    /// The application's secret.
+    #[serde(deserialize_with = "secret")]
+    #[schemars(with = "String", extend("x-secret" = true))]
+    pub consumer_secret: Secret,
+    /// The token that signing in gave; none where the application asks for itself.
+    #[serde(default, deserialize_with = "maybe_secret")]
+    #[schemars(with = "Option<String>", extend("x-secret" = true))]
+    pub token: Option<Secret>,
+    /// The token's secret.
+    #[serde(default, deserialize_with = "maybe_secret")]
+    #[schemars(with = "Option<String>", extend("x-secret" = true))]
+    pub token_secret: Option<Secret>,
+    /// How it is signed.
+    #[serde(default)]
+    pub signature: Oauth1Signature,
+    /// The `realm` of the header, where the server wants one: an account's number at some.
+    #[serde(default)]
+    pub realm: Option<String>,
+}
+
+/// How OAuth 1.0a signs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Oauth1Signature {
+    /// By HMAC-SHA1, as the standard has it.
+    #[default]
+    HmacSha1,
+    /// By HMAC-SHA256.
+    HmacSha256,
 }
 
 /// A session. Templates know `secret`, with the names under `secrets`, and `login`, with what the steps before took.

@@ -359,3 +359,55 @@ async fn a_login_that_is_refused_or_lacks_something_says_so_and_shows_nothing() 
     let text = read(&led, &["a"]).await;
     assert!(text.contains("a step of the login leads to another server"), "{text}");
 }
+
+#[tokio::test]
+async fn requests_are_signed_as_oauth_1_has_it() {
+    let f = Fixture::new(|_, _| Reply::json(json!([{ "n": 1 }]))).await.with(
+        "auth",
+        json!({ "oauth1": {
+            "consumer_key": "app", "consumer_secret": "hush-app", "token": "token-1", "token_secret": "hush-token", "signature": "hmac_sha256", "realm": "1234",
+        } }),
+    );
+    assert_eq!(read(&f, &["a"]).await, "0: 1\n0 done");
+    let asked = &f.server.asked()[0];
+    let header = asked.header("authorization").unwrap();
+    let field = |name: &str| {
+        let (_, rest) = header.split_once(&format!("{name}=\"")).unwrap();
+        rest.split('"').next().unwrap().to_string()
+    };
+    assert!(
+        header.starts_with("OAuth realm=\"1234\", oauth_consumer_key=\"app\", "),
+        "{header}"
+    );
+    let base = format!(
+        "GET&{}&oauth_consumer_key%3Dapp%26oauth_nonce%3D{}%26oauth_signature_method%3DHMAC-SHA256%26oauth_timestamp%3D1793534400%26oauth_token%3Dtoken-1%26oauth_version%3D1.0%26q%3Da%2520b",
+        crate::http::sign::percent_encoded(&format!("{}{}", f.server.url(), asked.path)),
+        field("oauth_nonce"),
+    );
+    let wanted = hmac(Algorithm::Sha256, b"hush-app&hush-token", base.as_bytes()).unwrap();
+    let wanted = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, wanted);
+    assert_eq!(field("oauth_signature"), crate::http::sign::percent_encoded(&wanted));
+    let f = f.with(
+        "auth",
+        json!({ "oauth1": { "consumer_key": "app", "consumer_secret": "hush-app", "token": "token-1" } }),
+    );
+    let text = read(&f, &["a"]).await;
+    assert_eq!(
+        text,
+        "error invalid: `auth.oauth1` has one of token and token_secret alone"
+    );
+}
+
+#[tokio::test]
+async fn a_user_without_a_password_is_a_key_and_is_not_shown() {
+    let f = Fixture::new(|asked, _| Reply::status(404, asked.header("authorization").unwrap()))
+        .await
+        .with("auth", json!({ "basic": { "user": "sk_hush_hush" } }));
+    let text = read(&f, &["a"]).await;
+    assert!(text.contains("***") && !text.contains("hush"), "{text}");
+    assert_eq!(
+        f.server.asked()[0].header("authorization"),
+        Some("Basic c2tfaHVzaF9odXNoOg==")
+    );
+    assert!(!f.source().unwrap().identity().contains("hush"));
+}

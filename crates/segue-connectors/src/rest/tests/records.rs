@@ -191,3 +191,34 @@ async fn a_path_that_is_not_plain_costs_one_pass() {
         began.elapsed()
     );
 }
+
+#[tokio::test]
+async fn an_object_in_place_of_the_list_may_be_the_one_record() {
+    let answers = [
+        json!({ "data": [{ "id": "a" }, { "id": "b" }] }),
+        json!({ "data": { "id": "c", "list": [1] } }),
+        json!({ "data": [] }),
+        json!({ "data": "text" }),
+    ];
+    let f = Fixture::new(move |_, n| Reply::json(&answers[n % 4])).await;
+    let copy = |records: Value| json!({ "request": { "get": "/x" }, "records": records });
+    let single = copy(json!({ "path": "$.data[*]", "single": true }));
+    let mut all = Vec::new();
+    for _ in 0..4 {
+        all.push(f.read(request(single.clone(), &["id string"])).await);
+    }
+    assert_eq!(all[..3], ["0: a\n0: b\n0 done", "0: c\n0 done", "0 done"]);
+    assert!(all[3].starts_with("0 failed bad_data[SG0310]"), "{}", all[3]);
+    let f = Fixture::new(|_, _| Reply::json(json!({ "id": "whole" }))).await;
+    let whole = copy(json!({ "path": "$[*]", "single": true }));
+    assert_eq!(f.read(request(whole, &["id string"])).await, "0: whole\n0 done");
+    for path in ["$.data", "$.a[*].b[*]"] {
+        let text = f
+            .read(request(copy(json!({ "path": path, "single": true })), &["id string"]))
+            .await;
+        assert_eq!(
+            text,
+            "error invalid: `records.single` goes with a plain path of one list, at its end"
+        );
+    }
+}

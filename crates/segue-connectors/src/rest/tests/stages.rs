@@ -403,3 +403,53 @@ async fn an_export_that_fails_or_is_slow_leaves_nothing_on_the_server() {
     );
     assert_eq!(f.server.asked().len(), 1, "there is nothing to remove");
 }
+
+#[tokio::test]
+async fn only_parents_that_are_picked_are_asked_for() {
+    let f = Fixture::new(|asked, _| match asked.path.as_str() {
+        "/v1/shops" => {
+            Reply::json(json!([{ "id": 1, "open": true }, { "id": 2, "open": false }, { "id": 3, "open": true }, null]))
+        }
+        path => Reply::json(json!([{ "path": path }])),
+    })
+    .await;
+    let copy = |condition: &str| {
+        json!({
+            "parents": [{
+                "request": { "get": "/shops" },
+                "records": { "path": "$[*]", "pick": { "where": condition, "first": 100, "none": "ignore" } },
+                "take": { "shop": "$.id" },
+            }],
+            "request": { "get": "/shops/{{ parent.shop }}" }, "records": "$[*]",
+        })
+    };
+    let picked = copy("record and record.open");
+    assert_eq!(
+        f.read(request(picked, &["path string"])).await,
+        "0: /v1/shops/1\n0: /v1/shops/3\n0 done"
+    );
+    let text = f.read(request(copy("record.id + 'x'"), &["path string"])).await;
+    assert!(
+        text.starts_with("0 failed bad_data: the pick of a parent cannot be judged: "),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn windows_of_seconds_begin_where_the_last_read_of_numbers_ended() {
+    let f = Fixture::new(|asked, _| {
+        let from: i64 = asked.param("from").unwrap().parse().unwrap();
+        Reply::json(json!([{ "id": 1, "at": from + 60 }]))
+    })
+    .await;
+    let copy = json!({
+        "windows": { "start": "2026-10-31T12:00:00Z", "format": "unix" },
+        "request": { "get": "/x", "query": { "from": "{{ window.from }}" } }, "records": "$[*]",
+        "position": { "column": "at", "may_repeat": true },
+    });
+    let text = f.read(request(copy.clone(), &["id int64", "at int64"])).await;
+    let mut again = request(copy, &["id int64", "at int64"]);
+    again.from = Some(position(&text));
+    f.read(again).await;
+    assert_eq!(f.asked(), "/x?from=1793448000\n/x?from=1793448060");
+}
