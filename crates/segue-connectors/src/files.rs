@@ -1,14 +1,18 @@
-//! Files beside the project. So far: CSV.
+//! Files, wherever they lie. So far: CSV, beside the project.
 
 mod csv;
 mod infer;
-mod paths;
+mod local;
+pub mod pattern;
+pub mod place;
 mod scan;
 mod shape;
 
 use crate::connector::{ConnectionSettings, Connector, Deps, read_copy, schema_of, sent_by};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
+use pattern::Pattern;
+use place::{Listed, Place};
 use schemars::JsonSchema;
 use segue_core::source::{Discovered, Offered, Read, ReadRequest, Source, Wanted};
 use segue_core::{Ctx, Error, Kind, Result};
@@ -80,9 +84,8 @@ fn quote() -> String {
 
 fn open(settings: ConnectionSettings, deps: Deps) -> Result<Arc<dyn Source>> {
     settings.read::<NoSettings>(&deps.connection)?;
-    Ok(Arc::new(Files {
-        folder: deps.project_dir,
-    }))
+    let folder = local::Folder(deps.project_dir);
+    Ok(Arc::new(Files::of(Arc::new(folder), deps.staging_dir)))
 }
 
 fn no_tables() -> Error {
@@ -90,26 +93,41 @@ fn no_tables() -> Error {
         .hint("write a copy with `path: data/*.csv`, and look at it with `segue preview ASSET`")
 }
 
-/// The project's files.
-struct Files {
-    folder: PathBuf,
+/// A source of files, wherever they lie.
+pub struct Files {
+    place: Arc<dyn Place>,
+    scratch: PathBuf,
+}
+
+impl Files {
+    /// Of this place. Files that are brought from elsewhere lie in the folder `scratch` while they are read.
+    pub fn of(place: Arc<dyn Place>, scratch: PathBuf) -> Files {
+        Files { place, scratch }
+    }
+
+    /// The files that a path means, in order of their paths.
+    async fn listed(&self, path: &str, ctx: &Ctx) -> Result<Vec<Listed>> {
+        let pattern = Pattern::parse(path)?;
+        let mut files = self.place.list(&pattern, ctx).await?;
+        if files.is_empty() {
+            return Err(Error::new(Kind::NotFound, format!("no file fits `{path}`"))
+                .code(segue_diag::FILES_NONE)
+                .with("below", self.place.root())
+                .hint("paths are relative to where the files lie, for local files the folder of segue.yaml; * stands for anything but /, ** for folders"));
+        }
+        files.sort_by(|one, other| one.path.cmp(&other.path));
+        Ok(files)
+    }
 }
 
 #[async_trait]
 impl Source for Files {
-    /// The same wherever the project lies: a checkout elsewhere holds the same files.
     fn identity(&self) -> String {
-        "files".into()
+        self.place.identity()
     }
 
-    async fn test(&self, _ctx: &Ctx) -> Result<String> {
-        match self.folder.is_dir() {
-            true => Ok(format!("files below {}", self.folder.display())),
-            false => {
-                Err(Error::new(Kind::NotFound, "the project's folder is not there")
-                    .with("folder", self.folder.display()))
-            }
-        }
+    async fn test(&self, ctx: &Ctx) -> Result<String> {
+        self.place.test(ctx).await
     }
 
     async fn discover(&self, _wanted: &Wanted<'_>, _ctx: &Ctx) -> Result<Vec<Discovered>> {
@@ -126,12 +144,14 @@ impl Source for Files {
             return Err(Error::new(Kind::Unsupported, "a copy from files has no slices")
                 .hint("read all files with one `path:`"));
         }
-        let files = paths::matching(&self.folder, &copy.path)?;
+        let files = self.listed(&copy.path, ctx).await?;
         let (out, results) = mpsc::channel(4);
-        let (folder, ctx, meter) = (self.folder.clone(), ctx.clone(), ctx.meter.clone());
+        let (place, scratch, ctx, meter) = (self.place.clone(), self.scratch.clone(), ctx.clone(), ctx.meter.clone());
+        let runtime = tokio::runtime::Handle::current();
         // Files are read by blocking calls. The thread ends at the next batch once nobody listens any more.
         let reading = tokio::task::spawn_blocking(move || {
-            meter.measured(|| csv::read(&folder, &files, &copy, &request, &ctx, &out))
+            let open = |file: &Listed| runtime.block_on(place.open(file, &scratch, &ctx));
+            meter.measured(|| csv::read(&files, &open, &copy, &request, &ctx, &out))
         });
         Ok(sent_by(results, reading))
     }

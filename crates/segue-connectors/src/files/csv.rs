@@ -1,7 +1,8 @@
 //! CSV, line by line: what does not fit is set aside with its line, and the file goes on.
 
 use super::FilesCopy;
-use super::paths::failed;
+use super::local::failed;
+use super::place::{Listed, Opened};
 use super::scan::{Record, Scanner, Stop};
 use super::shape::{self, Shape};
 use crate::columns::{self, Builder, wider};
@@ -9,7 +10,6 @@ use segue_core::source::{Column, OnChange, Read, ReadRequest, Rejected};
 use segue_core::{Ctx, Error, Kind, Result, Type};
 use std::fs::{File, Metadata};
 use std::io::{Seek, SeekFrom};
-use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use tokio::sync::mpsc::Sender;
 
@@ -30,13 +30,14 @@ pub struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// Opens it.
+    /// An open one.
     ///
     /// # Errors
-    /// `Denied`, `NotFound` or `Unavailable` when it cannot be read.
-    pub fn of(path: &Path, name: String, copy: &'a FilesCopy) -> Result<Source<'a>> {
-        let opened = File::open(path).and_then(|file| file.metadata().map(|before| (file, before)));
-        let (file, before) = opened.map_err(|e| failed(&e, format!("cannot read {name}")).caused_by(e))?;
+    /// `Unavailable` when it cannot be looked at.
+    pub fn of(file: File, name: String, copy: &'a FilesCopy) -> Result<Source<'a>> {
+        let before = file
+            .metadata()
+            .map_err(|e| failed(&e, format!("cannot read {name}")).caused_by(e))?;
         Ok(Source {
             file,
             before,
@@ -103,17 +104,16 @@ impl<'a> Source<'a> {
 
 /// Reads these files to their end.
 pub fn read(
-    folder: &Path,
-    files: &[PathBuf],
+    files: &[Listed],
+    open: &dyn Fn(&Listed) -> Result<Opened>,
     copy: &FilesCopy,
     request: &ReadRequest,
     ctx: &Ctx,
     out: &Sender<Read>,
 ) -> Result<()> {
     let mut reading = Reading::new(request, ctx, out);
-    for path in files {
-        let name = path.strip_prefix(folder).unwrap_or(path).display().to_string();
-        reading.file(&Source::of(path, name, copy)?)?;
+    for listed in files {
+        reading.file(&Source::of(open(listed)?.file, listed.path.clone(), copy)?)?;
         if reading.left == 0 {
             return Ok(());
         }

@@ -2,6 +2,7 @@
 
 use super::*;
 use serde_json::json;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Reads a file that something happens to once its columns are known.
@@ -12,7 +13,7 @@ fn read_while(path: &Path, happens: impl FnOnce()) -> String {
     let request = ReadRequest::all_of(json!({}));
     let (out, mut results) = tokio::sync::mpsc::channel(4);
     let mut reading = Reading::new(&request, &ctx, &out);
-    let source = Source::of(path, "a.csv".into(), &copy).unwrap();
+    let source = Source::of(File::open(path).unwrap(), "a.csv".into(), &copy).unwrap();
     let shape = shape::of(&mut reading, &source).unwrap().unwrap();
     happens();
     match reading.rows(&source, shape) {
