@@ -1,0 +1,1 @@
+//! Parquet files as other programs write them.
