@@ -30,6 +30,7 @@ use schemars::JsonSchema;
 use segue_core::source::{Discovered, Offered, Read, ReadRequest, Source, Wanted};
 use segue_core::{Ctx, Error, Kind, Result};
 use serde::Deserialize;
+use serde_json::Value;
 pub use settings::FilesCopy;
 use settings::Only;
 use std::path::PathBuf;
@@ -98,7 +99,7 @@ struct Begun {
 }
 
 impl Files {
-    async fn begin(&self, copy: &FilesCopy, request: &ReadRequest, ctx: &Ctx) -> Result<Begun> {
+    async fn begin(&self, copy: &FilesCopy, from: Option<&Value>, key: &[String], ctx: &Ctx) -> Result<Begun> {
         let listed = self.listed(&copy.path, ctx).await?;
         let Some(Only::Changed) = copy.only else {
             return match listed.is_empty() {
@@ -110,7 +111,7 @@ impl Files {
                 }),
             };
         };
-        let mut known = Known::of(request.from.as_ref())?;
+        let mut known = Known::of(from)?;
         if listed.is_empty() {
             // Files are taken away when they were read. But a folder that is not there now may come back with all that was read: none of it is
             // forgotten.
@@ -123,7 +124,7 @@ impl Files {
                 }),
             };
         }
-        let due = known.due(listed, copy, &request.key)?;
+        let due = known.due(listed, copy, key)?;
         Ok(Begun {
             files: due.files,
             known: Some(known),
@@ -157,7 +158,8 @@ impl Source for Files {
                 .hint("read all files with one `path:`"));
         }
         copy.check()?;
-        let begun = self.begin(&copy, &request, ctx).await?;
+        let (from, key) = (request.from.clone(), request.key.clone());
+        let begun = self.begin(&copy, from.as_ref(), &key, ctx).await?;
         let (out, results) = mpsc::channel(4);
         let (place, scratch, ctx, meter) = (self.place.clone(), self.scratch.clone(), ctx.clone(), ctx.meter.clone());
         let runtime = tokio::runtime::Handle::current();

@@ -83,7 +83,7 @@ impl Table for Csv<'_> {
         self.copy.header
     }
 
-    fn rows(&self, take: &mut dyn FnMut(&Line<'_>) -> Result<bool>) -> Result<u64> {
+    fn rows(&self, mut take: impl FnMut(&Line<'_>) -> Result<bool>) -> Result<u64> {
         let text = self.input.text(self.copy)?;
         let encoding = text.encoding();
         let mut scanner = Scanner::new(text, self.delimiter, self.quote);

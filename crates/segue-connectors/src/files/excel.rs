@@ -121,7 +121,7 @@ impl Table for Excel<'_> {
         self.has_header
     }
 
-    fn rows(&self, take: &mut dyn FnMut(&Line<'_>) -> Result<bool>) -> Result<u64> {
+    fn rows(&self, mut take: impl FnMut(&Line<'_>) -> Result<bool>) -> Result<u64> {
         let Some((first, last)) = self.columns else {
             return Ok(0);
         };

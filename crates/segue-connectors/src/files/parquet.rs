@@ -16,7 +16,7 @@ use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use segue_core::source::{Column, OnChange, Rejected};
-use segue_core::{Error, Kind, Result, Type};
+use segue_core::{Error, Kind, Result};
 use std::collections::HashSet;
 use std::fmt;
 use std::fs::File;
@@ -358,6 +358,3 @@ fn lacks_column(input: &Input, schema: &SchemaRef, wanted: &str) -> Error {
     };
     unusable(input, &format!("lacks the column {}", quoted(wanted))).hint(hint)
 }
-
-#[cfg(test)]
-pub mod tests;

@@ -109,7 +109,7 @@ type Header = (Vec<String>, Option<Vec<u8>>);
 /// The columns' names in the table, and the row that they stand in, if there is one. A table without any row has none.
 fn header<T: Table>(reading: &Reading<'_>, table: &T) -> Result<Option<Header>> {
     let mut found = None;
-    table.rows(&mut |row| {
+    table.rows(|row| {
         found = Some(match table.has_header() {
             true => (names(table, row)?, Some(row.raw().into_owned())),
             false => (in_order(reading, row.len()), None),
@@ -187,7 +187,7 @@ fn tell_types<T: Table>(
 fn sample<T: Table>(table: &T, width: usize) -> Result<(Vec<Guess>, usize)> {
     let mut guesses = vec![Guess::default(); width];
     let (mut rows, mut is_header) = (0, table.has_header());
-    table.rows(&mut |row| {
+    table.rows(|row| {
         if !std::mem::take(&mut is_header) {
             rows += 1;
             for (at, guess) in guesses.iter_mut().enumerate() {

@@ -26,7 +26,7 @@ pub trait Table {
     ///
     /// # Errors
     /// What keeps it from being read on, and those of `take`.
-    fn rows(&self, take: &mut dyn FnMut(&Self::Row<'_>) -> Result<bool>) -> Result<u64>;
+    fn rows(&self, take: impl FnMut(&Self::Row<'_>) -> Result<bool>) -> Result<u64>;
 }
 
 /// A row.
@@ -90,7 +90,7 @@ impl Reading<'_> {
         let mut rows = Rows::new(&shape.columns);
         let mut dropped = 0u64;
         let mut is_whole = true;
-        let empty = table.rows(&mut |row| {
+        let empty = table.rows(|row| {
             if let Some(header) = header.take() {
                 return match *row.raw() == header {
                     true => Ok(true),

@@ -1,1 +1,0 @@
-//! Parquet files as other programs write them.
