@@ -1,18 +1,38 @@
-//! Files beside the project. So far: CSV.
+//! Files, wherever they lie: CSV, JSON, JSON lines, XML, spreadsheets and Parquet.
+//!
+//! In reading order: where files lie ([`place`], the local folder among them), what a copy says of them ([`settings`]), which are due
+//! ([`known`]), what is in one ([`input`], [`encoding`]), and how that becomes rows ([`read`]): tables of text ([`table`], with [`csv`] and
+//! [`excel`]), records ([`records`]) and [`parquet`].
 
 mod csv;
+mod encoding;
+mod excel;
 mod infer;
-mod paths;
-mod scan;
+mod input;
+mod known;
+mod local;
+mod parquet;
+pub mod pattern;
+pub mod place;
+mod read;
+mod records;
+pub mod settings;
 mod shape;
+mod table;
 
 use crate::connector::{ConnectionSettings, Connector, Deps, read_copy, schema_of, sent_by};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
+use known::Known;
+use pattern::Pattern;
+use place::{Listed, Place};
 use schemars::JsonSchema;
 use segue_core::source::{Discovered, Offered, Read, ReadRequest, Source, Wanted};
 use segue_core::{Ctx, Error, Kind, Result};
 use serde::Deserialize;
+use serde_json::Value;
+pub use settings::FilesCopy;
+use settings::Only;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -33,56 +53,10 @@ pub static CONNECTOR: Connector = Connector {
 #[serde(deny_unknown_fields)]
 pub struct NoSettings {}
 
-/// What is read.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(extend("x-not-in-this-version" = ["nested"]))]
-pub struct FilesCopy {
-    /// Which files, relative to the project's folder: `data/*.csv`, `data/**/orders.csv`. Each is read once, wherever links lead; `**`
-    /// does not go into linked folders.
-    #[schemars(length(min = 1))]
-    pub path: String,
-    /// How they are written.
-    #[serde(default)]
-    pub format: Format,
-    /// Whether the first line names the columns. Without one, columns go by their order.
-    #[serde(default = "yes")]
-    pub header: bool,
-    /// What stands between fields, one character.
-    #[serde(default = "comma")]
-    #[schemars(length(min = 1, max = 1))]
-    pub delimiter: String,
-    /// What stands around fields that hold delimiters or line ends, one character; doubled inside, it is itself. A field that begins
-    /// with it ends with it. An empty field is null, and `""` in a column of strings is the empty string.
-    #[serde(default = "quote")]
-    #[schemars(length(min = 1, max = 1))]
-    pub quote: String,
-}
-
-/// How files are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Format {
-    /// Fields and lines.
-    #[default]
-    Csv,
-}
-
-fn yes() -> bool {
-    true
-}
-fn comma() -> String {
-    ",".into()
-}
-fn quote() -> String {
-    "\"".into()
-}
-
 fn open(settings: ConnectionSettings, deps: Deps) -> Result<Arc<dyn Source>> {
     settings.read::<NoSettings>(&deps.connection)?;
-    Ok(Arc::new(Files {
-        folder: deps.project_dir,
-    }))
+    let folder = local::Folder(deps.project_dir);
+    Ok(Arc::new(Files::of(Arc::new(folder), deps.staging_dir)))
 }
 
 fn no_tables() -> Error {
@@ -90,26 +64,83 @@ fn no_tables() -> Error {
         .hint("write a copy with `path: data/*.csv`, and look at it with `segue preview ASSET`")
 }
 
-/// The project's files.
-struct Files {
-    folder: PathBuf,
+/// A source of files, wherever they lie.
+pub struct Files {
+    place: Arc<dyn Place>,
+    scratch: PathBuf,
+}
+
+impl Files {
+    /// Of this place. Files that are brought from elsewhere lie in the folder `scratch` while they are read.
+    pub fn of(place: Arc<dyn Place>, scratch: PathBuf) -> Files {
+        Files { place, scratch }
+    }
+
+    /// The files that a path means, in order of their paths.
+    async fn listed(&self, path: &str, ctx: &Ctx) -> Result<Vec<Listed>> {
+        let mut files = self.place.list(&Pattern::parse(path)?, ctx).await?;
+        files.sort_by(|one, other| one.path.cmp(&other.path));
+        Ok(files)
+    }
+
+    fn none(&self, path: &str) -> Error {
+        Error::new(Kind::NotFound, format!("no file fits `{path}`"))
+            .code(segue_diag::FILES_NONE)
+            .with("folder", self.place.root())
+            .hint("paths are relative to this folder; * stands for anything but /, ** for folders")
+    }
+}
+
+/// What a read begins with.
+struct Begun {
+    files: Vec<Listed>,
+    known: Option<Known>,
+    notes: Vec<String>,
+}
+
+impl Files {
+    async fn begin(&self, copy: &FilesCopy, from: Option<&Value>, key: &[String], ctx: &Ctx) -> Result<Begun> {
+        let listed = self.listed(&copy.path, ctx).await?;
+        let Some(Only::Changed) = copy.only else {
+            return match listed.is_empty() {
+                true => Err(self.none(&copy.path)),
+                false => Ok(Begun {
+                    files: listed,
+                    known: None,
+                    notes: Vec::new(),
+                }),
+            };
+        };
+        let mut known = Known::of(from)?;
+        if listed.is_empty() {
+            // Files are taken away when they were read. But a folder that is not there now may come back with all that was read: none of it is
+            // forgotten.
+            return match known.is_empty() {
+                true => Err(self.none(&copy.path)),
+                false => Ok(Begun {
+                    files: listed,
+                    known: Some(known),
+                    notes: vec![format!("no file fits `{}` now", copy.path)],
+                }),
+            };
+        }
+        let due = known.due(listed, copy, key)?;
+        Ok(Begun {
+            files: due.files,
+            known: Some(known),
+            notes: due.notes,
+        })
+    }
 }
 
 #[async_trait]
 impl Source for Files {
-    /// The same wherever the project lies: a checkout elsewhere holds the same files.
     fn identity(&self) -> String {
-        "files".into()
+        self.place.identity()
     }
 
-    async fn test(&self, _ctx: &Ctx) -> Result<String> {
-        match self.folder.is_dir() {
-            true => Ok(format!("files below {}", self.folder.display())),
-            false => {
-                Err(Error::new(Kind::NotFound, "the project's folder is not there")
-                    .with("folder", self.folder.display()))
-            }
-        }
+    async fn test(&self, ctx: &Ctx) -> Result<String> {
+        self.place.test(ctx).await
     }
 
     async fn discover(&self, _wanted: &Wanted<'_>, _ctx: &Ctx) -> Result<Vec<Discovered>> {
@@ -126,12 +157,16 @@ impl Source for Files {
             return Err(Error::new(Kind::Unsupported, "a copy from files has no slices")
                 .hint("read all files with one `path:`"));
         }
-        let files = paths::matching(&self.folder, &copy.path)?;
+        copy.check()?;
+        let (from, key) = (request.from.clone(), request.key.clone());
+        let begun = self.begin(&copy, from.as_ref(), &key, ctx).await?;
         let (out, results) = mpsc::channel(4);
-        let (folder, ctx, meter) = (self.folder.clone(), ctx.clone(), ctx.meter.clone());
+        let (place, scratch, ctx, meter) = (self.place.clone(), self.scratch.clone(), ctx.clone(), ctx.meter.clone());
+        let runtime = tokio::runtime::Handle::current();
         // Files are read by blocking calls. The thread ends at the next batch once nobody listens any more.
         let reading = tokio::task::spawn_blocking(move || {
-            meter.measured(|| csv::read(&folder, &files, &copy, &request, &ctx, &out))
+            let open = |file: &Listed| runtime.block_on(place.open(file, &scratch, &ctx));
+            meter.measured(|| read::read(begun, &open, &copy, &request, &ctx, &out))
         });
         Ok(sent_by(results, reading))
     }

@@ -175,6 +175,15 @@ fn write_mode(all: &mut All<'_>, i: usize) {
         };
         found.push((place(mode), message, hint));
     }
+    // Files that changed are read onwards without a column.
+    let only = root.get("copy").and_then(|c| c.entry("only"));
+    if let Some(only) = only
+        && word == Some("replace")
+    {
+        let hint = "write `write: { mode: append }`, or `merge` with a `key`";
+        let message = "`only` with `replace`: what was read before would be replaced by what changed";
+        found.push((draft.span(&only.bytes), message, hint));
+    }
     let position = root.get("copy").and_then(|c| c.entry("position"));
     if let Some(position) = position {
         if word == Some("replace") {
@@ -435,7 +444,12 @@ fn lake_table(all: &mut All<'_>, i: usize) {
 /// The files that a copy reads stand beside the project.
 fn files_path(all: &mut All<'_>, i: usize) {
     let draft = &all.assets[i];
-    if draft.kind.as_deref() != Some("files") {
+    let kind = draft.kind.as_deref();
+    let is_local = kind == Some("files");
+    // Wherever files lie, the connector knows how they are written.
+    let knows = |schema: &serde_json::Value| schema.pointer("/properties/file_column").is_some();
+    let is_of_files = is_local || kind.and_then(|kind| all.shapes.copy(kind)).is_some_and(knows);
+    if !is_of_files {
         return;
     }
     let keys = ["position", "for_each", "slice", "keep_raw"];
@@ -454,7 +468,7 @@ fn files_path(all: &mut All<'_>, i: usize) {
     let Some((node, path)) = node.and_then(|n| Some((n.clone(), n.text()?.to_string()))) else {
         return;
     };
-    if path.contains("${") || path.contains("{{") {
+    if !is_local || path.contains("${") || path.contains("{{") {
         return;
     }
     let place = draft.span(&node.bytes);
