@@ -21,6 +21,7 @@ mod rules;
 mod sort;
 mod templates;
 mod typed;
+mod view;
 mod write;
 
 pub use project::{LAKE_HINT, elsewhere, not_a_folder};

@@ -5,7 +5,7 @@ use crate::name::AssetName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that the files of one project say.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,6 +36,20 @@ impl Project {
         let parents = self.assets.values().filter(has_children);
         let parents = parents.filter(|asset| name.may_be_child_of(&asset.name) && !self.assets.contains_key(name));
         parents.max_by_key(|asset| asset.name.as_str().len())
+    }
+
+    /// What an asset reads, and what the views among that read in turn.
+    pub fn reads_behind<'a>(&'a self, asset: &'a Asset) -> BTreeSet<&'a AssetName> {
+        let mut found = BTreeSet::new();
+        let mut left: Vec<&AssetName> = asset.reads.iter().collect();
+        while let Some(name) = left.pop() {
+            if found.insert(name)
+                && let Some(view) = self.assets.get(name).filter(|a| a.is_view())
+            {
+                left.extend(&view.reads);
+            }
+        }
+        found
     }
 }
 

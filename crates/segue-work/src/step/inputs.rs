@@ -1,6 +1,7 @@
 //! The lake tables that an asset is made from: pinned to one version each, and what happened to them since they were last read.
 
-use super::known;
+use super::views::ViewInput;
+use super::{known, views};
 use crate::deps::Deps;
 use crate::ledger::{Changed, InputHistory, Rule};
 use crate::names::asset_name;
@@ -9,7 +10,7 @@ use segue_core::engine::{Relation, TableKey};
 use segue_core::sink::{LoggedChange, Target};
 use segue_core::{AssetName, Ctx, Result, Type};
 use segue_spec::model::{Asset, How, InputRule};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// An input, pinned.
@@ -21,20 +22,33 @@ pub struct Input {
     pub version: InputVersion,
     /// Its rows in that version.
     pub rows: Arc<dyn Relation>,
+    /// The names that read it: its own, and those of views that stand on it.
+    pub via: BTreeSet<AssetName>,
 }
 
 /// The inputs of a step.
 #[derive(Clone, Default)]
-pub struct Inputs(pub Vec<Input>);
+pub struct Inputs {
+    /// What a statement reads, by the names in it.
+    named: Vec<AssetName>,
+    /// The tables, each pinned once: those that are read, and those that views which are read stand on.
+    tables: Vec<Input>,
+    /// The views, each after those that it reads.
+    views: Vec<ViewInput>,
+}
 
 impl Inputs {
-    /// Pins each of these to its newest version.
+    /// Pins each of these to its newest version, and of a view each table that it stands on.
     ///
     /// # Errors
-    /// `NotFound` for one that has no table yet.
+    /// `NotFound` for one that has no table yet; those of the SQL of a view.
     pub async fn pin(deps: &Deps, names: impl IntoIterator<Item = AssetName>, ctx: &Ctx) -> Result<Inputs> {
-        let mut inputs = Vec::new();
-        for name in names {
+        let mut inputs = Inputs {
+            named: names.into_iter().collect(),
+            ..Inputs::default()
+        };
+        let reads = views::behind(&deps.project, &inputs.named);
+        for (name, via) in reads.tables {
             let target = known::input(deps, &name).await?;
             let sink = {
                 use crate::commit::Sinks;
@@ -45,7 +59,7 @@ impl Inputs {
                 return Err(known::not_yet(&name));
             }
             let rows = sink.at(&target, head.version, ctx).await?;
-            inputs.push(Input {
+            inputs.tables.push(Input {
                 version: InputVersion {
                     table: target.table,
                     name,
@@ -53,22 +67,38 @@ impl Inputs {
                 },
                 target,
                 rows,
+                via,
             });
         }
-        Ok(Inputs(inputs))
+        for (view, via) in reads.views {
+            let view = ViewInput::over(deps, view, via, |name| inputs.rows_of(name), ctx).await?;
+            inputs.views.push(view);
+        }
+        Ok(inputs)
     }
 
-    /// The versions, as a commit's record holds them.
+    /// The rows that a name stands for.
+    fn rows_of(&self, name: &AssetName) -> Option<Arc<dyn Relation>> {
+        let of_table = self.tables.iter().find(|i| i.version.name == *name).map(|i| &i.rows);
+        let of_view = || self.views.iter().find(|v| v.version.name == *name).map(|v| &v.rows);
+        of_table.or_else(of_view).cloned()
+    }
+
+    /// The versions, as a commit's record holds them: of tables, and of the SQL of views.
     pub fn versions(&self) -> Vec<InputVersion> {
-        self.0.iter().map(|i| i.version.clone()).collect()
+        let views = self.views.iter().map(|v| v.version.clone());
+        self.of_tables().into_iter().chain(views).collect()
     }
 
-    /// The tables, as a query names them.
+    /// The versions of the tables alone, those that views stand on among them.
+    pub fn of_tables(&self) -> Vec<InputVersion> {
+        self.tables.iter().map(|i| i.version.clone()).collect()
+    }
+
+    /// What a statement names, as a query takes it.
     pub fn tables(&self) -> BTreeMap<TableKey, Arc<dyn Relation>> {
-        self.0
-            .iter()
-            .map(|i| (TableKey::from(&i.version.name), i.rows.clone()))
-            .collect()
+        let rows = |name: &AssetName| Some((TableKey::from(name), self.rows_of(name)?));
+        self.named.iter().filter_map(rows).collect()
     }
 
     /// What happened to each since the oldest of these versions that a part was computed from.
@@ -76,6 +106,31 @@ impl Inputs {
     /// # Errors
     /// Those of the state.
     pub async fn history(
+        &self,
+        deps: &Deps,
+        asset: &Asset,
+        computed_from: &HashMap<u64, Vec<InputVersion>>,
+        ctx: &Ctx,
+    ) -> Result<Vec<InputHistory>> {
+        let mut histories = Vec::new();
+        for input in &self.tables {
+            let versions = computed_from
+                .values()
+                .flatten()
+                .filter(|v| v.table == input.version.table)
+                .map(|v| v.version);
+            let since = versions
+                .min()
+                .unwrap_or(input.version.version)
+                .min(input.version.version);
+            histories.push(history(deps, asset, input, since, ctx).await?);
+        }
+        histories.extend(self.views.iter().map(|view| view.history(|name| is_ignored(asset, name))));
+        Ok(histories)
+    }
+}
+
+async fn history(
         &self,
         deps: &Deps,
         asset: &Asset,
@@ -142,8 +197,35 @@ async fn history(deps: &Deps, asset: &Asset, input: &Input, since: u64, ctx: &Ct
     Ok(history)
 }
 
-/// What a change of this input reopens.
+/// What a change of this input reopens: the most of what it does to any of the names that read it.
 fn rule(asset: &Asset, input: &Input) -> Rule {
+    let own = &input.version.name;
+    let mut rules: Vec<Rule> = input
+        .via
+        .iter()
+        .map(|name| match name == own {
+            true => rule_of(asset, input),
+            // Which ranges of a view change with a table that it stands on is not known.
+            false if is_ignored(asset, name) => Rule::Ignore,
+            false => Rule::Everything,
+        })
+        .collect();
+    if rules.contains(&Rule::Everything) {
+        return Rule::Everything;
+    }
+    rules.retain(|rule| *rule != Rule::Ignore);
+    rules.pop().unwrap_or(Rule::Ignore)
+}
+
+/// Whether the asset says that no change of what it reads by this name reopens anything.
+fn is_ignored(asset: &Asset, name: &AssetName) -> bool {
+    let How::Sql(sql) = &asset.how else { return false };
+    let mut said = sql.inputs.iter();
+    said.any(|(said, rule)| asset_name(said) == *name && matches!(rule, InputRule::Ignore(_)))
+}
+
+/// What a change of an input reopens where the statement reads it by its own name.
+fn rule_of(asset: &Asset, input: &Input) -> Rule {
     let column = |name: &str| {
         let schema = input.rows.schema();
         let of = schema
