@@ -75,7 +75,7 @@ impl App {
                 };
             }
         }
-        for view in self.views().filter(|v| text.contains(table_of(v))) {
+        for view in self.views().filter(|v| text.contains(v.name.table())) {
             let name = asset_name(&view.name);
             match self.view(&name).await {
                 Ok(rows) => drop(tables.insert(TableKey::from(&name), rows)),
@@ -257,12 +257,6 @@ pub(crate) fn child_tables(row: &AssetRow) -> Vec<(TableKey, Target)> {
     let name = |path: &str| TableKey::new(row.name.schema(), format!("{}__{path}", row.name.table()));
     let children = known::children(row).into_iter();
     children.map(|(path, target)| (name(&path), target)).collect()
-}
-
-/// The part of an asset's name after the dot.
-fn table_of(asset: &Asset) -> &str {
-    let name = asset.name.as_str();
-    name.split_once('.').map_or(name, |(_, table)| table)
 }
 
 /// Whether the text names this asset's table in full, quoted or not.

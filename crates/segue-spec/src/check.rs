@@ -171,6 +171,16 @@ impl All<'_> {
     }
 }
 
+/// What was most likely meant by a name that is none of these.
+pub(crate) fn unknown_name<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) -> Option<String> {
+    let names: Vec<&str> = names.into_iter().collect();
+    match segue_diag::closest(name, names.iter().copied()) {
+        Some(meant) => Some(format!("did you mean `{meant}`?")),
+        None if names.is_empty() || names.len() > 10 => None,
+        None => Some(format!("there are: `{}`", names.join("`, `"))),
+    }
+}
+
 /// The value of a key at the beginning of a line, for files that YAML could not read: `asset: raw.orders`.
 fn salvage(text: &str, key: &str) -> Option<String> {
     let lines = text.lines().map(|l| l.trim_start_matches(['/', '*', ' ']));

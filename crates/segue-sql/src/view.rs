@@ -102,7 +102,9 @@ fn as_stored(plan: LogicalPlan) -> PlanResult<LogicalPlan> {
             _ => column,
         }
     });
-    LogicalPlanBuilder::from(plan).project(columns.collect::<Vec<_>>())?.build()
+    LogicalPlanBuilder::from(plan)
+        .project(columns.collect::<Vec<_>>())?
+        .build()
 }
 
 /// An error of a view's statement: its place is in there, and not in what reads the view.
@@ -114,3 +116,6 @@ fn of_view(error: Error, key: &TableKey) -> Error {
         false => error.with(VIEW, key),
     }
 }
+
+#[cfg(test)]
+mod tests;

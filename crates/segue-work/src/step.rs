@@ -35,6 +35,7 @@ mod work;
 
 pub use grains::grains;
 pub use land::Rejudge;
+pub use query::{located, statement};
 pub use read::Batching;
 pub use shelf::{Noted, forget_notes, noted};
 pub use survey::{Survey, Wanted, definition_change, source_copy, survey};

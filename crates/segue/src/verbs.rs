@@ -22,6 +22,7 @@ mod schema;
 mod sql;
 mod state;
 mod status;
+mod test;
 mod work;
 
 use crate::args::{Args, Lake, State, Verb};
@@ -52,6 +53,7 @@ pub fn run(args: Args, surroundings: Surroundings, out: &Out) -> Result<u8> {
     match &verb {
         Verb::Init(init) => return init::run(init, &surroundings, out),
         Verb::Check => return check::run(&surroundings, environment.as_deref(), out),
+        Verb::Test(test) => return test::run(test, environment.as_deref(), &surroundings, out),
         Verb::Explain { code } => return explain::run(code, out),
         Verb::Schema { into } => return schema::run(into.as_deref(), &surroundings, out),
         Verb::Copy(copy) => return copy::run(copy, &surroundings, out),
@@ -122,6 +124,7 @@ async fn with_project(app: &App, verb: &Verb, out: &Out) -> Result<u8> {
         Verb::Asset(verb) => asset::run(app, verb, ctx, out).await,
         Verb::Init(_)
         | Verb::Check
+        | Verb::Test(_)
         | Verb::Explain { .. }
         | Verb::Schema { .. }
         | Verb::Copy(_)

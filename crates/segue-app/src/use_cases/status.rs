@@ -250,7 +250,9 @@ fn of(app: &App, asset: &Asset, met: &Met, past: Past) -> Status {
     };
     let most = reasons.into_iter().max_by_key(|(_, n)| *n).map(|(why, _)| why);
     let most = match (asset.is_view(), most) {
-        (true, Some(why)) => Some(format!("a view, and what it gives is never old; to be checked again: {why}")),
+        (true, Some(why)) => Some(format!(
+            "a view, and what it gives is never old; to be checked again: {why}"
+        )),
         (true, None) if state == "missing" => Some("a view, which can be read; no run has checked it yet".into()),
         (_, most) => most,
     };

@@ -220,7 +220,10 @@ impl Found {
             (WriteMode::View, WriteMode::View) => {}
             (_, WriteMode::View) => self.add(
                 Class::Breaking,
-                format!("it becomes a view; its table stays, unread, until `segue asset drop {} --table-only`", b.name),
+                format!(
+                    "it becomes a view; its table stays, unread, until `segue asset drop {} --table-only`",
+                    b.name
+                ),
             ),
             (WriteMode::View, _) => self.add(Class::Breaking, "it becomes a table, and is no longer a view"),
             (x, y) => self.unless_same(Class::Breaking, "the write mode", &x, &y),

@@ -125,31 +125,11 @@ impl Inputs {
                 .min(input.version.version);
             histories.push(history(deps, asset, input, since, ctx).await?);
         }
-        histories.extend(self.views.iter().map(|view| view.history(|name| is_ignored(asset, name))));
-        Ok(histories)
-    }
-}
-
-async fn history(
-        &self,
-        deps: &Deps,
-        asset: &Asset,
-        computed_from: &HashMap<u64, Vec<InputVersion>>,
-        ctx: &Ctx,
-    ) -> Result<Vec<InputHistory>> {
-        let mut histories = Vec::new();
-        for input in &self.0 {
-            let versions = computed_from
-                .values()
-                .flatten()
-                .filter(|v| v.table == input.version.table)
-                .map(|v| v.version);
-            let since = versions
-                .min()
-                .unwrap_or(input.version.version)
-                .min(input.version.version);
-            histories.push(history(deps, asset, input, since, ctx).await?);
-        }
+        histories.extend(
+            self.views
+                .iter()
+                .map(|view| view.history(|name| is_ignored(asset, name))),
+        );
         Ok(histories)
     }
 }

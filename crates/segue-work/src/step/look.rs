@@ -32,7 +32,9 @@ impl Step<'_> {
             ctx,
             ranges: Vec::new(),
         };
-        let judgement = ctx.or_cancelled(judge.table_as_it_would_be(rows, None, |_| false)).await?;
+        let judgement = ctx
+            .or_cancelled(judge.table_as_it_would_be(rows, None, |_| false))
+            .await?;
         report.notes.extend(judgement.warnings);
         if let Some(failure) = judgement.failure {
             return Err(of_view(&failure, asset));
@@ -46,7 +48,12 @@ impl Step<'_> {
                 n: 0,
                 data_hash: views::entered_hash(asset, &seen.data_hash),
                 values_hash: part.values_hash.clone(),
-                inputs: seen.inputs.versions().into_iter().map(|i| (i.table, i.version)).collect(),
+                inputs: seen
+                    .inputs
+                    .versions()
+                    .into_iter()
+                    .map(|i| (i.table, i.version))
+                    .collect(),
                 source: None,
                 read_at,
                 kept: false,
@@ -61,7 +68,10 @@ impl Step<'_> {
 
 /// The error that ends the step of a view: there is no quarantine in which its offenders could lie.
 fn of_view(failure: &Failure, asset: &Asset) -> Error {
-    let message = format!("check `{}` of {} does not hold: {}", failure.check, asset.name, failure.found);
+    let message = format!(
+        "check `{}` of {} does not hold: {}",
+        failure.check, asset.name, failure.found
+    );
     let error = Error::new(Kind::BadData, message).code(CHECK_FAILED);
     let error = match failure.evidence.first() {
         Some(first) => error.with("such as", &first.row),

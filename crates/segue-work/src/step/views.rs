@@ -175,12 +175,43 @@ pub async fn view(deps: &Deps, name: &AssetName, ctx: &Ctx) -> Result<Arc<dyn Re
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::Why;
     use crate::testing::project;
+
+    #[test]
+    fn another_sql_is_another_version_and_reopens_what_was_computed() {
+        let name: AssetName = "v.low".parse().unwrap();
+        let history = |rule: Rule| InputHistory {
+            name: name.clone(),
+            table: id(&name),
+            pinned: 7,
+            rule,
+            known_since: 0,
+            changes: Vec::new(),
+        };
+        let reopens = |rule: Rule, from: Option<u64>| history(rule).reopens(from, None, None).unwrap();
+        assert_eq!(reopens(Rule::Definition, Some(7)), None);
+        assert_eq!(
+            reopens(Rule::Definition, Some(6)),
+            Some(Why::View { name: name.clone() })
+        );
+        assert_eq!(
+            reopens(Rule::Definition, Some(8)),
+            Some(Why::View { name: name.clone() })
+        );
+        assert_eq!(
+            reopens(Rule::Definition, None),
+            Some(Why::NewInput { name: name.clone() })
+        );
+        assert_eq!(reopens(Rule::Ignore, Some(6)), None);
+    }
 
     #[test]
     fn what_stands_behind_a_name_is_found_once() {
         let copy = |name: &str| {
-            format!("asset: {name}\ncopy:\n  from: api\n  request: {{}}\n  records: {{}}\n  columns: {{ id: {{ type: string }} }}\n")
+            format!(
+                "asset: {name}\ncopy:\n  from: api\n  request: {{}}\n  records: {{}}\n  columns: {{ id: {{ type: string }} }}\n"
+            )
         };
         let view = |name: &str, sql: &str| format!("/* asset: {name}\n   write: {{ mode: view }} */\n{sql}\n");
         let (a, b) = (copy("raw.a"), copy("raw.b"));
@@ -201,7 +232,12 @@ mod tests {
         let tables: Vec<String> = found
             .tables
             .iter()
-            .map(|(table, via)| format!("{table} via {}", via.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")))
+            .map(|(table, via)| {
+                format!(
+                    "{table} via {}",
+                    via.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+                )
+            })
             .collect();
         assert_eq!(tables, ["raw.a via v.top", "raw.b via raw.b, v.top"]);
         let views: Vec<String> = found.views.iter().map(|(v, _)| v.name.to_string()).collect();
