@@ -9,6 +9,7 @@ use segue_core::commit::InputVersion;
 use segue_core::engine::{Relation, TableKey};
 use segue_core::sink::{LoggedChange, Target};
 use segue_core::{AssetName, Ctx, Result, Type};
+use segue_spec::Project;
 use segue_spec::model::{Asset, How, InputRule};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -140,7 +141,7 @@ async fn history(deps: &Deps, asset: &Asset, input: &Input, since: u64, ctx: &Ct
         name: input.version.name.clone(),
         table: input.version.table,
         pinned,
-        rule: rule(asset, input),
+        rule: rule(&deps.project, asset, input),
         known_since: since,
         changes: Vec::new(),
     };
@@ -178,16 +179,15 @@ async fn history(deps: &Deps, asset: &Asset, input: &Input, since: u64, ctx: &Ct
 }
 
 /// What a change of this input reopens: the most of what it does to any of the names that read it.
-fn rule(asset: &Asset, input: &Input) -> Rule {
+fn rule(project: &Project, asset: &Asset, input: &Input) -> Rule {
     let own = &input.version.name;
     let mut rules: Vec<Rule> = input
         .via
         .iter()
         .map(|name| match name == own {
             true => rule_of(asset, input),
-            // Which ranges of a view change with a table that it stands on is not known.
             false if is_ignored(asset, name) => Rule::Ignore,
-            false => Rule::Everything,
+            false => through_view(project, asset, input, name),
         })
         .collect();
     if rules.contains(&Rule::Everything) {
@@ -195,6 +195,17 @@ fn rule(asset: &Asset, input: &Input) -> Rule {
     }
     rules.retain(|rule| *rule != Rule::Ignore);
     rules.pop().unwrap_or(Rule::Ignore)
+}
+
+/// What a change of this input reopens of an asset that reads it through a view: the ranges that follow the view's column, where that is a
+/// column of the input as it is.
+fn through_view(project: &Project, asset: &Asset, input: &Input, view: &AssetName) -> Rule {
+    let ranged = asset.range.as_ref().filter(|r| asset_name(&r.input.table) == *view);
+    let behind = ranged.and_then(|r| project.column_behind(&r.input.table, &r.input.column));
+    match behind {
+        Some((table, column)) if asset_name(&table) == input.version.name => column_rule(input, &column),
+        _ => Rule::Everything,
+    }
 }
 
 /// Whether the asset says that no change of what it reads by this name reopens anything.
@@ -206,24 +217,12 @@ fn is_ignored(asset: &Asset, name: &AssetName) -> bool {
 
 /// What a change of an input reopens where the statement reads it by its own name.
 fn rule_of(asset: &Asset, input: &Input) -> Rule {
-    let column = |name: &str| {
-        let schema = input.rows.schema();
-        let of = schema
-            .field_with_name(name)
-            .ok()
-            .and_then(|f| Type::of(f).ok())
-            .unwrap_or(Type::Timestamp);
-        Rule::Column {
-            column: name.to_string(),
-            of,
-        }
-    };
     if let Some(range) = asset
         .range
         .as_ref()
         .filter(|r| asset_name(&r.input.table) == input.version.name)
     {
-        return column(&range.input.column);
+        return column_rule(input, &range.input.column);
     }
     let How::Sql(sql) = &asset.how else {
         return Rule::Everything;
@@ -234,7 +233,17 @@ fn rule_of(asset: &Asset, input: &Input) -> Rule {
         .find(|(name, _)| asset_name(name) == input.version.name);
     match said {
         Some((_, InputRule::Ignore(_))) => Rule::Ignore,
-        Some((_, InputRule::Column(name))) if asset.range.is_some() => column(name),
+        Some((_, InputRule::Column(name))) if asset.range.is_some() => column_rule(input, name),
         _ => Rule::Everything,
+    }
+}
+
+/// That a change reopens the ranges in which this column has changed.
+fn column_rule(input: &Input, name: &str) -> Rule {
+    let schema = input.rows.schema();
+    let field = schema.field_with_name(name).ok();
+    Rule::Column {
+        column: name.to_string(),
+        of: field.and_then(|f| Type::of(f).ok()).unwrap_or(Type::Timestamp),
     }
 }
