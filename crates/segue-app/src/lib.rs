@@ -19,7 +19,7 @@ mod tables;
 mod use_cases;
 
 pub use app::{App, Refused};
-pub use load::{Loaded, find, load};
+pub use load::{Loaded, find, load, load_with_tests};
 pub use resolve::{References, Resolved, redact};
 /// How far a run is, and what came of it.
 pub mod work {
@@ -58,4 +58,5 @@ pub use use_cases::scaffold::{Scaffolded, Starter, scaffold};
 pub use use_cases::sql::{Question, answer_into, params, sql};
 pub use use_cases::state::{Rebuilt, RebuiltAsset, state_backup, state_rebuild};
 pub use use_cases::status::{Failure, PartStatus, Reasons, Status, status, why};
+pub use use_cases::testing::{Outcome, TestReport, TestRequest, Tested, Tests, test};
 pub use use_cases::words::{duration, schemas, size};

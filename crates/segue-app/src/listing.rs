@@ -7,6 +7,7 @@ use arrow_schema::{Field, SchemaRef};
 use segue_core::engine::{InMemory, Relation, TableKey};
 use segue_core::{Error, Kind, Result, Type};
 use segue_diag::SQL_UNKNOWN_TABLE;
+use segue_work::asset_name;
 use segue_work::step::known;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,9 +18,22 @@ pub(crate) const INFORMATION: &str = "information_schema";
 /// A table that can be asked.
 struct Listed {
     key: TableKey,
-    /// Where it is: the lake, the state, or a connection.
+    /// Where it is: the lake, the state, or a connection; [`VIEW`] for what is nowhere.
     place: String,
     columns: Vec<(String, String, bool)>,
+}
+
+/// Where a view is: nowhere.
+const VIEW: &str = "view";
+
+impl Listed {
+    /// What the standard calls it.
+    fn kind(&self) -> &'static str {
+        match self.place == VIEW {
+            true => "VIEW",
+            false => "BASE TABLE",
+        }
+    }
 }
 
 impl App {
@@ -75,7 +89,7 @@ impl App {
         let tables = rows(vec![
             ("table_schema", text(&|l| l.key.schema.clone())),
             ("table_name", text(&|l| l.key.table.clone())),
-            ("table_type", text(&|_| "BASE TABLE".into())),
+            ("table_type", text(&|l| l.kind().into())),
             ("place", text(&|l| l.place.clone())),
         ])?;
         let each: Vec<(&Listed, i64, &(String, String, bool))> = all
@@ -114,7 +128,8 @@ impl App {
             });
             let children = child_tables(&row).into_iter();
             for (at, (key, target)) in std::iter::once(own).chain(children).chain(companions).enumerate() {
-                if at == 0 && !known::has_answer(&self.store, &row).await? {
+                let is_view = self.view_called(&row.name.to_string()).is_some();
+                if at == 0 && (is_view || !known::has_answer(&self.store, &row).await?) {
                     continue;
                 }
                 let columns = match self.newest(&row, &target).await {
@@ -125,6 +140,15 @@ impl App {
                 let place = target.connection.clone().unwrap_or_else(|| "lake".into());
                 all.push(Listed { key, place, columns });
             }
+        }
+        for view in self.views() {
+            let name = asset_name(&view.name);
+            let columns = match self.view(&name).await {
+                Ok(rows) => columns(&rows.schema()),
+                Err(_) => Vec::new(),
+            };
+            let (key, place) = (TableKey::from(&name), VIEW.to_string());
+            all.push(Listed { key, place, columns });
         }
         for name in segue_store::system::names() {
             let fields = segue_store::system::columns(name).unwrap_or_default();

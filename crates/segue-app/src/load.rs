@@ -1,5 +1,6 @@
 //! Finding a project and reading its files.
 
+use crate::use_cases::testing::Tests;
 use segue_core::{Error, Kind, Result};
 use segue_diag::{Diagnostic, NO_PROJECT, Severity, UNKNOWN_ENVIRONMENT, closest};
 use segue_spec::model::Environment;
@@ -86,11 +87,28 @@ pub fn find(from: &Path) -> Result<PathBuf> {
 /// # Errors
 /// `Unavailable` when a folder cannot be listed. What is wrong with the files and inside them is in [`Loaded::diagnostics`].
 pub fn load(folder: &Path) -> Result<Loaded> {
+    let mut loaded = read_all(folder)?;
+    loaded.files.hide_secrets(&loaded.diagnostics);
+    Ok(loaded)
+}
+
+/// As [`load`], with the project's tests, and what is wrong with them.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with_tests(folder: &Path) -> Result<(Loaded, Tests)> {
+    let mut loaded = read_all(folder)?;
+    let tests = Tests::of(&loaded);
+    loaded.files.hide_secrets(&loaded.diagnostics);
+    loaded.files.hide_secrets(&tests.diagnostics);
+    Ok((loaded, tests))
+}
+
+fn read_all(folder: &Path) -> Result<Loaded> {
     let mut files = Files::new();
     collect(folder, folder, &mut files)?;
     let schemas = segue_connectors::schemas();
     let (project, diagnostics) = segue_spec::check_with_patterns(&files, &schemas, segue_sql::pattern_mistake);
-    files.hide_secrets(&diagnostics);
     Ok(Loaded {
         folder: folder.to_path_buf(),
         files,

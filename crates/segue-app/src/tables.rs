@@ -8,9 +8,11 @@ use arrow_schema::Schema;
 use segue_core::commit::Role;
 use segue_core::engine::{InMemory, Relation, TableKey};
 use segue_core::sink::Target;
-use segue_core::{Error, Kind, Result, Type};
+use segue_core::{AssetName, Error, Kind, Result, Type};
 use segue_diag::{SQL_UNKNOWN_TABLE, UNKNOWN_ASSET, closest};
+use segue_spec::model::Asset;
 use segue_store::{AssetRow, SystemTable};
+use segue_work::asset_name;
 use segue_work::commit::Sinks;
 use segue_work::deps::Places;
 use segue_work::step::known;
@@ -37,7 +39,8 @@ impl App {
             .filter(|r| !r.dropped && text.contains(r.name.table()))
         {
             let own = known::own(&row);
-            if known::has_answer(&self.store, &row).await? {
+            let is_view = self.view_called(&row.name.to_string()).is_some();
+            if !is_view && known::has_answer(&self.store, &row).await? {
                 match self.newest(&row, &own).await {
                     Ok(Some(rows)) => {
                         tables.insert(TableKey::from(&row.name), rows);
@@ -72,6 +75,14 @@ impl App {
                 };
             }
         }
+        for view in self.views().filter(|v| text.contains(v.name.table())) {
+            let name = asset_name(&view.name);
+            match self.view(&name).await {
+                Ok(rows) => drop(tables.insert(TableKey::from(&name), rows)),
+                Err(error) if names(&text, &name) => return Err(error),
+                Err(error) => tracing::debug!(asset = %name, %error, "not opened"),
+            }
+        }
         if text.contains("system") {
             for name in segue_store::system::names() {
                 if let Some(table) = self.store.system_table(name).await? {
@@ -83,6 +94,21 @@ impl App {
             tables.extend(self.information().await?);
         }
         Ok(tables)
+    }
+
+    /// The views of the project.
+    pub(crate) fn views(&self) -> impl Iterator<Item = &Asset> {
+        self.project.assets.values().filter(|asset| asset.is_view())
+    }
+
+    /// The view of this name, if it is one.
+    pub(crate) fn view_called(&self, name: &str) -> Option<&Asset> {
+        self.views().find(|view| view.name.as_str() == name)
+    }
+
+    /// What a view gives, over the newest versions of the tables that it stands on.
+    pub(crate) async fn view(&self, name: &AssetName) -> Result<Arc<dyn Relation>> {
+        segue_work::step::view(&self.lake_deps(), name, &self.ctx).await
     }
 
     /// A lake table as it was, by its version or by a time.
@@ -234,7 +260,7 @@ pub(crate) fn child_tables(row: &AssetRow) -> Vec<(TableKey, Target)> {
 }
 
 /// Whether the text names this asset's table in full, quoted or not.
-fn names(text: &str, name: &segue_core::AssetName) -> bool {
+fn names(text: &str, name: &AssetName) -> bool {
     text.replace('"', "").contains(&name.to_string())
 }
 

@@ -21,4 +21,5 @@ pub mod scaffold;
 pub mod sql;
 pub mod state;
 pub mod status;
+pub mod testing;
 pub mod words;

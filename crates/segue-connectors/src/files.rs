@@ -59,6 +59,11 @@ fn open(settings: ConnectionSettings, deps: Deps) -> Result<Arc<dyn Source>> {
     Ok(Arc::new(Files::of(Arc::new(folder), deps.staging_dir)))
 }
 
+/// Files below a folder, as a source of its own: for rows that no connection of a project is around for.
+pub fn below(folder: PathBuf) -> Arc<dyn Source> {
+    Arc::new(Files { folder })
+}
+
 fn no_tables() -> Error {
     Error::new(Kind::Unsupported, "files are no tables that could be listed")
         .hint("write a copy with `path: data/*.csv`, and look at it with `segue preview ASSET`")

@@ -126,6 +126,57 @@ impl Relation for InMemory {
     }
 }
 
+/// A query in the place of a table: nothing of it is stored, and whoever reads it reads what it is made from, at the versions that it was
+/// given. An engine may put its statement into the reader's own; through [`Relation::scan`] it is a query by itself.
+#[derive(Clone)]
+pub struct View {
+    query: Query,
+    schema: SchemaRef,
+    engine: Arc<dyn Engine>,
+    ctx: Ctx,
+}
+
+impl View {
+    /// The answer of this query, as a table.
+    ///
+    /// # Errors
+    /// Those of planning it.
+    pub async fn of(query: Query, engine: Arc<dyn Engine>, ctx: &Ctx) -> Result<View> {
+        let schema = engine.describe(&query, ctx).await?.schema;
+        Ok(View {
+            query,
+            schema,
+            engine,
+            ctx: ctx.clone(),
+        })
+    }
+
+    /// What it asks.
+    pub fn query(&self) -> &Query {
+        &self.query
+    }
+}
+
+#[async_trait]
+impl Relation for View {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    async fn scan(&self, columns: Option<&[usize]>) -> Result<Batches> {
+        let rows = self.engine.run(&self.query, &self.ctx).await?.rows;
+        let Some(columns) = columns.map(<[usize]>::to_vec) else {
+            return Ok(rows);
+        };
+        let picked = rows.map(move |batch| batch?.project(&columns).context(Kind::Bug, "cannot pick columns"));
+        Ok(picked.boxed())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
 /// A question.
 #[derive(Clone)]
 pub struct Query {

@@ -21,6 +21,7 @@ mod rules;
 mod sort;
 mod templates;
 mod typed;
+mod view;
 mod write;
 
 pub use project::{LAKE_HINT, elsewhere, not_a_folder};
@@ -167,6 +168,16 @@ impl All<'_> {
     pub fn report(&mut self, code: Code, span: Span, message: impl Into<String>) -> &mut Diagnostic {
         self.found.push(Diagnostic::error(code, Some(span), message));
         self.found.last_mut().expect("one has just been added")
+    }
+}
+
+/// What was most likely meant by a name that is none of these.
+pub(crate) fn unknown_name<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) -> Option<String> {
+    let names: Vec<&str> = names.into_iter().collect();
+    match segue_diag::closest(name, names.iter().copied()) {
+        Some(meant) => Some(format!("did you mean `{meant}`?")),
+        None if names.is_empty() || names.len() > 10 => None,
+        None => Some(format!("there are: `{}`", names.join("`, `"))),
     }
 }
 

@@ -259,6 +259,90 @@ pub(crate) struct FindFile {
     pub popularity: Option<String>,
 }
 
+/// A file in `tests/` that ends in `.yaml`: what an asset's SQL gives over rows that are given. One test, or a list of them.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TestFile {
+    /// What it shows, in a few words. No other test of the project has the same.
+    #[schemars(length(min = 1))]
+    pub test: String,
+    /// The asset whose SQL is run: one made by SQL, or copied from the lake.
+    #[schemars(extend("format" = "asset-name"))]
+    pub asset: AssetName,
+    /// The rows of each table that the asset reads; `[]` for a table without rows. A view that it reads is taken as its SQL gives it, unless
+    /// rows of it are given.
+    #[serde(default)]
+    #[schemars(schema_with = "given")]
+    #[allow(dead_code)] // the rows are taken from the tree, which knows their places
+    pub given: Value,
+    /// The values of the asset's parameters; those that are not here have their defaults.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = { "format": "name" }))]
+    pub params: BTreeMap<String, Value>,
+    /// What time it is, in RFC 3339; 2000-01-01T00:00:00Z if not given.
+    pub now: Option<String>,
+    /// The range that is computed, of an asset that has ranges.
+    pub range: Option<TestRangeFile>,
+    /// What must come of it.
+    pub expect: ExpectFile,
+}
+
+/// What `$from` and `$to` are in a test.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TestRangeFile {
+    /// `$from`: a day or a time of the project's zone, or an instant.
+    pub from: String,
+    /// `$to`.
+    pub to: String,
+}
+
+/// What must come of a test: rows, or an error.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{ "required": ["rows"] }, { "required": ["error"] }]))]
+pub(crate) struct ExpectFile {
+    /// The rows, in any order; a column that a row leaves out is null in it.
+    #[schemars(schema_with = "rows")]
+    #[allow(dead_code)] // as above
+    pub rows: Option<Value>,
+    /// The columns that are compared; all if not given.
+    #[schemars(schema_with = "column_names")]
+    #[serde(default)]
+    pub columns: Vec<String>,
+    /// Whether the rows must come in this order.
+    #[serde(default)]
+    pub ordered: bool,
+    /// How far doubles may be apart: this much, or this much of the larger one where that is above 1.
+    #[serde(default = "tolerance")]
+    #[schemars(range(min = 0.0))]
+    pub tolerance: f64,
+    /// A part of the error with which it must end: its words, or its code.
+    #[schemars(length(min = 1))]
+    pub error: Option<String>,
+}
+
+fn tolerance() -> f64 {
+    1e-9
+}
+
+fn rows(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "type": "array", "items": { "type": "object" } })
+}
+
+fn given(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "type": "object", "propertyNames": { "format": "asset-name" }, "additionalProperties": { "anyOf": [
+        { "type": "array", "items": { "type": "object" } },
+        { "type": "object", "additionalProperties": false, "x-at-least-one": [["rows", "file"]], "x-at-most-one": [["rows", "file"]], "properties": {
+            "rows": { "type": "array", "items": { "type": "object" }, "description": "The rows." },
+            "file": { "type": "string", "minLength": 1, "description": "A CSV file with the rows, beside the test's own." },
+            "columns": { "type": "object", "propertyNames": { "format": "column-name" },
+                "additionalProperties": { "type": "string", "format": "type" },
+                "description": "The types of columns of which the project does not say them." }
+        } }
+    ] } })
+}
+
 /// A statement about the rows that must hold: exactly one of the keys up to `row_count`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

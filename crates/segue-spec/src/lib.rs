@@ -17,6 +17,7 @@ pub mod selector;
 pub mod sql;
 pub mod tables;
 mod template;
+pub mod testing;
 pub mod types;
 pub mod units;
 pub mod yaml;

@@ -6,6 +6,7 @@
 mod bounds;
 mod expr;
 mod from;
+mod handed_on;
 mod header;
 mod names;
 mod parse;
@@ -14,6 +15,7 @@ mod rows;
 mod scope;
 mod select;
 
+pub use handed_on::handed_on;
 pub use header::{Header, header};
 pub use parse::{Condition, Mistake, Statement, parse_condition, parse_query};
 pub use resolve::{Answer, Catalog, Read, Table, Wanted, resolve_condition, resolve_query};

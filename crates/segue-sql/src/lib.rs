@@ -1,7 +1,7 @@
 //! Answer SQL in this process, over the lake and the connections.
 //!
 //! In reading order: the engine ([`LocalEngine`]), what may be asked (`statement`), how it becomes a plan (`planner`), what the tables
-//! of a session are (`tables`), under which limits it runs (`session`, `spill`, `rows`, `yielding`), our own functions and meanings (`functions`, `nearest`, `rules`, `zone`, `types`, `pattern`),
+//! of a session are (`tables`) and what stands behind those that are views (`view`), under which limits it runs (`session`, `spill`, `rows`, `yielding`), our own functions and meanings (`functions`, `nearest`, `rules`, `zone`, `types`, `pattern`),
 //! how rows are found by a name (`find`, `resolve`), what goes wrong and where (`failure`, [`place`]), and how answers are written down ([`format`]).
 
 mod engine;
@@ -23,6 +23,7 @@ mod spill;
 mod statement;
 mod tables;
 mod types;
+mod view;
 mod yielding;
 mod zone;
 

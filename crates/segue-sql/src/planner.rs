@@ -6,6 +6,7 @@ use crate::place::Place;
 use crate::resolve::Finding;
 use crate::statement::Statement;
 use crate::tables::Tables;
+use crate::view::{self, Followed};
 use arrow_schema::{DataType, SchemaRef};
 use datafusion::catalog::cte_worktable::CteWorkTable;
 use datafusion::common::config::ConfigOptions;
@@ -20,6 +21,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
+use segue_core::engine::View;
 use segue_diag::{Error, Kind, closest};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,6 +34,18 @@ pub fn plan(
     finding: &Finding,
     state: &SessionState,
 ) -> PlanResult<LogicalPlan> {
+    plan_within(statement, params, tables, finding, state, &Followed::default())
+}
+
+/// As [`plan`], for a statement that a view stands for inside another.
+pub fn plan_within(
+    statement: Statement,
+    params: &Params,
+    tables: &Tables,
+    finding: &Finding,
+    state: &SessionState,
+    followed: &Followed,
+) -> PlanResult<LogicalPlan> {
     let words = statement.words;
     let names = Names {
         state,
@@ -39,6 +53,7 @@ pub fn plan(
         finding,
         params,
         words: &words,
+        followed,
     };
     let options = &state.config().options().sql_parser;
     let planner = SqlToRel::new_with_options(
@@ -71,6 +86,7 @@ struct Names<'a> {
     finding: &'a Finding,
     params: &'a Params,
     words: &'a BTreeMap<String, Place>,
+    followed: &'a Followed,
 }
 
 impl Names<'_> {
@@ -102,10 +118,14 @@ impl Names<'_> {
 
 impl ContextProvider for Names<'_> {
     fn get_table_source(&self, name: TableReference) -> PlanResult<Arc<dyn TableSource>> {
-        match self.tables.find(&name) {
-            Ok(table) => Ok(provider_as_source(table)),
-            Err(error) => Err(DataFusionError::External(Box::new(error))),
+        let foreign = |error: Error| DataFusionError::External(Box::new(error));
+        let (key, rows) = self.tables.relation(&name).map_err(foreign)?;
+        if let Some(view) = rows.as_any().downcast_ref::<View>() {
+            let zone = self.tables.zone();
+            let table = view::table(&key, view, zone, self.finding, self.state, self.followed);
+            return Ok(provider_as_source(table.map_err(foreign)?));
         }
+        Ok(provider_as_source(self.tables.provider(key, &rows).map_err(foreign)?))
     }
 
     fn get_table_function_source(&self, name: &str, arguments: Vec<Expr>) -> PlanResult<Arc<dyn TableSource>> {

@@ -53,11 +53,24 @@ impl Tables {
     /// `Invalid` with what was probably meant, when there is none.
     pub fn find(&self, name: &TableReference) -> Result<Arc<dyn TableProvider>> {
         let (key, relation) = self.relation(name)?;
+        self.provider(key, &relation)
+    }
+
+    /// These rows as the table of this name.
+    ///
+    /// # Errors
+    /// Those of opening a table of the lake.
+    pub fn provider(&self, key: TableKey, relation: &Arc<dyn Relation>) -> Result<Arc<dyn TableProvider>> {
         let rows = match relation.as_any().downcast_ref::<LakeView>() {
             Some(view) => view.provider()?,
             None => Arc::new(Streamed::new(relation.clone())),
         };
         Ok(Arc::new(Table::new(key, rows, self.zone.clone())))
+    }
+
+    /// The zone in which instants are shown.
+    pub fn zone(&self) -> &Arc<str> {
+        &self.zone
     }
 
     /// The rows of the table of this name, as they were handed in: for what knows which version of it they are.

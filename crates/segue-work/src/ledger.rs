@@ -114,6 +114,11 @@ pub enum Why {
         /// The version of it that is nobody's commit.
         version: u64,
     },
+    /// The SQL of a view that it reads is another now.
+    View {
+        /// Which.
+        name: AssetName,
+    },
     /// It was not computed from this input, or from an earlier table under its name.
     NewInput {
         /// Which.
@@ -133,6 +138,7 @@ impl fmt::Display for Why {
             Why::Age { read_at } => write!(f, "read at {read_at}, longer ago than `fresh:` allows"),
             Why::Input { name, version } => write!(f, "{name} changed in version {version}"),
             Why::Foreign { name, version } => write!(f, "another program changed {name} in version {version}"),
+            Why::View { name } => write!(f, "the SQL of the view {name} changed"),
             Why::NewInput { name } => write!(f, "{name} is a new input"),
             Why::Unfinished(unfinished) => unfinished.fmt(f),
         }

@@ -24,5 +24,7 @@ pub mod step;
 mod testing;
 
 pub use deps::{Deps, Opened, Places, Sources};
-pub use names::{asset_name, changes as column_changes, table_columns};
+pub use names::{
+    asset_name, changes as column_changes, column_type, columns as declared_columns, own_columns, table_columns,
+};
 pub use report::{Ended, Event, Progress, RunReport, StepReport};

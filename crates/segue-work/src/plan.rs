@@ -43,6 +43,9 @@ pub struct Planned {
     pub class: Option<String>,
     /// Whether it never ran.
     pub is_new: bool,
+    /// Whether nothing of it is stored: a run tries its SQL and judges its checks.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_view: bool,
     /// What of its definition is otherwise.
     pub differences: Vec<String>,
     /// What it was made of: another one of any of these at `apply`, and the plan is refused.
@@ -154,7 +157,7 @@ pub async fn make(deps: &Deps, assets: &[&Asset], wanted: &Wanted, ctx: &Ctx) ->
     let looks: Vec<_> = assets.iter().map(|asset| look(deps, asset, wanted, ctx)).collect();
     let mut looked = std::pin::pin!(stream::iter(looks).buffered(LOOKED_AT_ONCE));
     for asset in assets {
-        let reads: Vec<AssetName> = asset.reads.iter().map(asset_name).collect();
+        let reads: Vec<AssetName> = deps.project.reads_behind(asset).into_iter().map(asset_name).collect();
         let moving = planned.iter().filter(|p| p.moves() && reads.contains(&p.name));
         let after: Vec<AssetName> = moving.map(|p| p.name.clone()).collect();
         let Some((row, met)) = looked.try_next().await? else {
@@ -268,8 +271,12 @@ pub async fn made_first(
         return Ok(None);
     }
     let mut missing = Vec::new();
-    // A child table comes with its asset's, which is among them too.
-    let reads = asset.reads.iter().filter(|name| deps.project.parent_of(name).is_none());
+    let is_table = |name: &&segue_spec::AssetName| {
+        // A child table comes with its asset's, which is among them too; a view is there without a run.
+        let is_view = deps.project.assets.get(*name).is_some_and(Asset::is_view);
+        !is_view && deps.project.parent_of(name).is_none()
+    };
+    let reads = deps.project.reads_behind(asset).into_iter().filter(is_table);
     for name in reads.map(asset_name) {
         match known::input(deps, &name).await {
             Ok(_) => {}
@@ -356,7 +363,13 @@ impl Planned {
         match (self.parts, self.listed) {
             (0, _) if self.differences.is_empty() || self.deletes > 0 => {}
             (0, _) => words.push("no row to compute".into()),
-            (1, 1) => words.push(self.why.keys().next().cloned().unwrap_or_else(|| "to compute".into())),
+            (1, 1) => {
+                let why = self.why.keys().next().cloned().unwrap_or_else(|| "to compute".into());
+                words.push(match self.is_view {
+                    true => format!("a view: tried and checked, nothing is stored ({why})"),
+                    false => why,
+                });
+            }
             (parts, listed) => {
                 let why: Vec<String> = self.why.iter().map(|(why, n)| format!("{n} {why}")).collect();
                 words.push(format!("{parts} of {listed} parts ({})", why.join(", ")));
@@ -441,6 +454,7 @@ fn nothing(asset: &Asset, is_new: bool) -> Planned {
         name: asset_name(&asset.name),
         class: None,
         is_new,
+        is_view: asset.is_view(),
         differences: Vec::new(),
         made_of: MadeOf::default(),
         parts: 0,

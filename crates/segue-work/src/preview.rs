@@ -11,7 +11,7 @@ use arrow_select::concat::concat_batches;
 use futures::future::BoxFuture;
 use futures::{StreamExt, TryStreamExt};
 use parking_lot::Mutex;
-use segue_core::engine::{Answer, InMemory, Param, Query, Relation, TableKey};
+use segue_core::engine::{Answer, InMemory, Param, Query, Relation, TableKey, View};
 use segue_core::source::{Read, ReadRequest, ReadSchema, SliceBatch};
 use segue_core::{AssetName, Ctx, Error, Kind, Labels, Result, Span, align};
 use segue_spec::model::{Asset, Copy, ForEach, How};
@@ -124,6 +124,28 @@ fn newest_range(deps: &Deps, asset: &Asset, ctx: &Ctx) -> Result<Option<Span>> {
     }
 }
 
+/// A view over the tables that it reads, or over their first rows. Boxed, because views stand on views.
+fn of_view<'a>(
+    deps: &'a Deps,
+    view: &'a Asset,
+    asked: &'a Asked,
+    met: &'a Mutex<Met>,
+    ctx: &'a Ctx,
+) -> BoxFuture<'a, Result<Arc<dyn Relation>>> {
+    Box::pin(async move {
+        let sql = query::statement(view).ok_or_else(|| Error::bug("a view has no statement"))?;
+        let query = Query {
+            sql,
+            params: BTreeMap::new(),
+            tables: parents(deps, &survey::computed_from(view), asked, met, ctx).await?,
+            timezone: deps.project.timezone.clone(),
+        };
+        let rows = View::of(query, deps.engine.clone(), ctx).await;
+        let rows: Arc<dyn Relation> = Arc::new(rows.map_err(|error| query::located(error, view))?);
+        Ok(rows)
+    })
+}
+
 /// The tables of these assets; of those that have none yet, their first rows.
 async fn parents(
     deps: &Deps,
@@ -135,6 +157,11 @@ async fn parents(
     use crate::commit::Sinks;
     let mut tables: BTreeMap<TableKey, Arc<dyn Relation>> = BTreeMap::new();
     for name in names {
+        let asset = deps.asset(name).ok();
+        if let Some(view) = asset.filter(|a| a.is_view()) {
+            tables.insert(TableKey::from(name), of_view(deps, view, asked, met, ctx).await?);
+            continue;
+        }
         let there = match deps.store.asset(name).await? {
             Some(row) => {
                 let target = known::own(&row);

@@ -17,6 +17,7 @@ mod judge;
 mod keep;
 pub mod known;
 mod land;
+mod look;
 mod missing;
 mod pages;
 pub(crate) mod passing;
@@ -28,14 +29,17 @@ pub(crate) mod slices;
 pub mod survey;
 mod take;
 mod tell;
+mod views;
 mod watch;
 mod work;
 
 pub use grains::grains;
 pub use land::Rejudge;
+pub use query::{located, statement};
 pub use read::Batching;
 pub use shelf::{Noted, forget_notes, noted};
 pub use survey::{Survey, Wanted, definition_change, source_copy, survey};
+pub use views::view;
 
 use crate::deps::Deps;
 use crate::names::asset_name;

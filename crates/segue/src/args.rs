@@ -51,6 +51,11 @@ pub enum Verb {
     /// Of SQL, the tables, columns and parameters are looked up. Functions, types and grouping are the engine's to judge: what is wrong
     /// there ends the step that runs it, before it writes anything.
     Check,
+    /// What assets' SQL gives over rows that are written in `tests/`, with no network and no lake.
+    ///
+    /// A test is a YAML file, or one of SQL with its expected rows (`.slt`). It ends with 9 where a test fails, and with 2 where one cannot be
+    /// run as it is written.
+    Test(Test),
     /// What an error's code means and how to fix it.
     Explain {
         /// The code: SG0104.
@@ -215,6 +220,20 @@ impl Verb {
                 | Verb::Demo(_)
         )
     }
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Test {
+    /// Assets whose tests are run, as `run` takes them (raw.orders, 'music.*', +NAME, tag:WORD), and files or folders of `tests/`. All tests
+    /// if not given.
+    #[arg(value_name = "SELECTOR|FILE")]
+    pub words: Vec<String>,
+    /// Only tests with this in their name, or in their file's.
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+    /// Write what comes into the tests as what is expected; remarks in them stay.
+    #[arg(long)]
+    pub update: bool,
 }
 
 #[derive(Debug, ClapArgs)]

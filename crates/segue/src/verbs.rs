@@ -24,6 +24,7 @@ mod schema;
 mod sql;
 mod state;
 mod status;
+mod test;
 mod work;
 
 use crate::args::{Args, Lake, State, Verb};
@@ -56,6 +57,7 @@ pub fn run(args: Args, surroundings: Surroundings, out: &Out) -> Result<u8> {
         Verb::Check => return check::run(&surroundings, environment.as_deref(), out),
         Verb::Connect { api, .. } => return connect::run(api.as_deref(), &surroundings, out),
         Verb::Import(import) => return import::run(import, &surroundings, out),
+        Verb::Test(test) => return test::run(test, environment.as_deref(), &surroundings, out),
         Verb::Explain { code } => return explain::run(code, out),
         Verb::Schema { into } => return schema::run(into.as_deref(), &surroundings, out),
         Verb::Copy(copy) => return copy::run(copy, &surroundings, out),
@@ -128,6 +130,7 @@ async fn with_project(app: &App, verb: &Verb, out: &Out) -> Result<u8> {
         | Verb::Check
         | Verb::Connect { .. }
         | Verb::Import(_)
+        | Verb::Test(_)
         | Verb::Explain { .. }
         | Verb::Schema { .. }
         | Verb::Copy(_)

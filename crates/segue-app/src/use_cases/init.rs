@@ -15,6 +15,10 @@ const FIRST: &[(&str, &str)] = &[
         "assets/hello/greetings.sql",
         include_str!("../../templates/assets/hello/greetings.sql"),
     ),
+    (
+        "tests/greetings.yaml",
+        include_str!("../../templates/tests/greetings.yaml"),
+    ),
     ("data/people.csv", include_str!("../../templates/data/people.csv")),
     (".gitignore", include_str!("../../templates/gitignore")),
 ];

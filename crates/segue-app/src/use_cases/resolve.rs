@@ -11,7 +11,7 @@ use segue_work::step::known;
 pub struct Meant {
     /// The asset.
     pub asset: AssetName,
-    /// The version of its table that was looked in.
+    /// The version of its table that was looked in; `None` for a view, which has none.
     pub version: Option<u64>,
     /// What it means.
     pub answer: Answer,
@@ -23,6 +23,15 @@ pub struct Meant {
 /// `NotFound` for an asset that is not there or never ran, `Invalid` for one that does not say how its rows are found, or whose columns do not
 /// fit what it says; those of reading its table.
 pub async fn resolve(app: &App, asset: &str, text: &str, ctx: &Ctx) -> Result<Meant> {
+    if app.view_called(asset).is_some() {
+        let name: AssetName = asset.parse()?;
+        let rows = app.view(&name).await?;
+        return Ok(Meant {
+            answer: app.engine.resolve(&TableKey::from(&name), &rows, text, ctx).await?,
+            version: None,
+            asset: name,
+        });
+    }
     let row = app.row(asset).await?;
     let rows = match known::has_answer(&app.store, &row).await? {
         true => app.newest(&row, &known::own(&row)).await?,

@@ -118,6 +118,13 @@ pub async fn lake_restore(app: &App, request: &RestoreRequest, ctx: &Ctx) -> Res
         .assets
         .values()
         .find(|a| a.name.as_str() == row.name.to_string());
+    if asset.is_some_and(Asset::is_view) {
+        let message = format!(
+            "{} is a view: nothing of it is stored, so that nothing can be brought back",
+            row.name
+        );
+        return Err(Error::new(Kind::Unsupported, message).hint("bring back a table that it reads"));
+    }
     let bring = Bring {
         app,
         deps: &deps,

@@ -78,7 +78,7 @@ pub struct Reasons {
     pub status: Status,
     /// What of its definition changed since it last ran.
     pub changes: Vec<String>,
-    /// The inputs that it would be computed from: name and version.
+    /// The tables that it would be computed from, those that views stand on among them: name and version.
     pub inputs: Vec<(AssetName, u64)>,
     /// Its parts.
     pub parts: Vec<PartStatus>,
@@ -155,7 +155,7 @@ pub async fn why(app: &App, name: &str, params: &[String], ctx: &Ctx) -> Result<
         changes: seen.change.differences.iter().map(ToString::to_string).collect(),
         inputs: seen
             .inputs
-            .versions()
+            .of_tables()
             .into_iter()
             .map(|v| (v.name, v.version))
             .collect(),
@@ -249,6 +249,13 @@ fn of(app: &App, asset: &Asset, met: &Met, past: Past) -> Status {
         (Ok(_), of_parts) => of_parts.unwrap_or("fresh"),
     };
     let most = reasons.into_iter().max_by_key(|(_, n)| *n).map(|(why, _)| why);
+    let most = match (asset.is_view(), most) {
+        (true, Some(why)) => Some(format!(
+            "a view, and what it gives is never old; to be checked again: {why}"
+        )),
+        (true, None) if state == "missing" => Some("a view, which can be read; no run has checked it yet".into()),
+        (_, most) => most,
+    };
     let goes = deletes.then(|| format!("{gone} no longer listed: their rows are deleted by the next run"));
     let error = met.refused.as_ref().or(seen.err());
     Status {

@@ -49,4 +49,6 @@ codes! {
     SAME_TABLE = "SG0144",
     UNREADABLE_FILE = "SG0145",
     BAD_PATH = "SG0146",
+    TEST_MISUSE = "SG0147",
+    TEST_INPUT = "SG0148",
 }

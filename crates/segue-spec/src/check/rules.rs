@@ -17,6 +17,7 @@ pub(super) fn apply(all: &mut All<'_>) {
         slices(all, i);
         write_mode(all, i);
         super::write::rules(all, i);
+        super::view::rules(all, i);
         columns(all, i);
         on_change(all, i);
         super::nested::rules(all, i);

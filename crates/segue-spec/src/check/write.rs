@@ -13,6 +13,7 @@ fn mode(draft: &Draft<'_>) -> WriteMode {
         Some("merge") => WriteMode::Merge,
         Some("delete_insert") => WriteMode::DeleteInsert,
         Some("history") => WriteMode::History,
+        Some("view") => WriteMode::View,
         _ => WriteMode::Replace,
     }
 }
@@ -67,6 +68,9 @@ pub(super) fn rules(all: &mut All<'_>, i: usize) {
     let write = |key: &str| root.get("write").and_then(|w| w.entry(key));
     let mut found = Vec::new();
     let wanted = write("delete_missing").filter(|_| !missing(draft).keeps());
+    if mode(draft) == WriteMode::View {
+        return;
+    }
     if let (None, Some(entry)) = (wanted, write("max_deleted")) {
         let message = "`max_deleted` without `delete_missing`: nothing is deleted";
         found.push((
@@ -100,6 +104,8 @@ pub(super) fn rules(all: &mut All<'_>, i: usize) {
                 "`delete_missing` with `replace`: what did not come is taken away by itself",
                 "leave it out, or write `mode: merge` with a `key`",
             )),
+            // Said of everything that a view cannot have.
+            WriteMode::View => None,
             WriteMode::Append | WriteMode::DeleteInsert | WriteMode::History => Some((
                 "`delete_missing` goes with `merge` only",
                 "leave it out, or write `mode: merge` with a `key`",

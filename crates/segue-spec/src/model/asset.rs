@@ -1,6 +1,6 @@
 //! An asset: a named output and how it is made.
 
-use super::{Check, Copy, Find, Range, SqlBody, Write};
+use super::{Check, Copy, Find, Range, SqlBody, Write, WriteMode};
 use crate::name::AssetName;
 use crate::types::Type;
 use crate::units::{Duration, Percent};
@@ -73,6 +73,13 @@ pub struct Asset {
     pub find: Option<Find>,
     /// The lake tables that it is made from, each once, in order of their names.
     pub reads: Vec<AssetName>,
+}
+
+impl Asset {
+    /// Whether nothing of it is stored, and its readers read what it is made from.
+    pub fn is_view(&self) -> bool {
+        self.write.mode == WriteMode::View
+    }
 }
 
 /// How an asset is made.

@@ -2,10 +2,11 @@
 
 use super::{Asset, Family, How, Place};
 use crate::name::AssetName;
+use crate::sql::handed_on;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that the files of one project say.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,6 +37,34 @@ impl Project {
         let parents = self.assets.values().filter(has_children);
         let parents = parents.filter(|asset| name.may_be_child_of(&asset.name) && !self.assets.contains_key(name));
         parents.max_by_key(|asset| asset.name.as_str().len())
+    }
+
+    /// The table and its column that stand behind a column, where it is handed on as it is through views; `None` where that is not certain.
+    pub fn column_behind(&self, table: &AssetName, column: &str) -> Option<(AssetName, String)> {
+        let (mut table, mut column) = (table.clone(), column.to_string());
+        // As many as there are assets at most: checked projects have no ring.
+        for _ in 0..=self.assets.len() {
+            let Some(view) = self.assets.get(&table).filter(|a| a.is_view()) else {
+                return Some((table, column));
+            };
+            let How::Sql(sql) = &view.how else { return None };
+            (table, column) = handed_on(&sql.statement, &column)?;
+        }
+        None
+    }
+
+    /// What an asset reads, and what the views among that read in turn.
+    pub fn reads_behind<'a>(&'a self, asset: &'a Asset) -> BTreeSet<&'a AssetName> {
+        let mut found = BTreeSet::new();
+        let mut left: Vec<&AssetName> = asset.reads.iter().collect();
+        while let Some(name) = left.pop() {
+            if found.insert(name)
+                && let Some(view) = self.assets.get(name).filter(|a| a.is_view())
+            {
+                left.extend(&view.reads);
+            }
+        }
+        found
     }
 }
 

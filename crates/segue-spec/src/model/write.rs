@@ -80,7 +80,6 @@ pub(crate) fn column_names(_: &mut SchemaGenerator) -> Schema {
 /// How new rows meet the old ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(extend("x-not-in-this-version" = ["view"]))]
 pub enum WriteMode {
     /// They are added.
     Append,
@@ -93,6 +92,9 @@ pub enum WriteMode {
     DeleteInsert,
     /// They are added, and what was stays: `valid_from`, `valid_to` and `current` say since when and until when a row is or was so.
     History,
+    /// Of an asset made by SQL: nothing is stored. Whoever reads it reads what its SQL gives, over the versions of its inputs that the
+    /// reader takes.
+    View,
 }
 
 impl WriteMode {

@@ -1,7 +1,7 @@
 //! Our own schemas, and those of the connectors merged into them.
 
 use super::ConnectorSchema;
-use crate::config::{AssetFile, ConnectionFile, CopyFile, IntoFile, LakeCopyFile, ProjectFile};
+use crate::config::{AssetFile, ConnectionFile, CopyFile, IntoFile, LakeCopyFile, ProjectFile, TestFile};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value as Json, json};
@@ -16,6 +16,7 @@ pub(crate) struct Own {
     pub copy: Json,
     pub lake_copy: Json,
     pub into: Json,
+    pub test: Json,
 }
 
 /// Our own schemas.
@@ -32,6 +33,7 @@ pub(crate) fn own() -> &'static Own {
         copy: generate::<CopyFile>(),
         lake_copy: generate::<LakeCopyFile>(),
         into: generate::<IntoFile>(),
+        test: generate::<TestFile>(),
     })
 }
 
@@ -172,7 +174,7 @@ fn rename_definitions(schema: &mut Json) {
     }
 }
 
-/// A JSON Schema for each kind of file, for editors: `project`, `connection`, `asset`. The connectors' keys are in them.
+/// A JSON Schema for each kind of file, for editors: `project`, `connection`, `asset`, `test`. The connectors' keys are in them.
 pub fn schemas(connectors: &[ConnectorSchema]) -> BTreeMap<&'static str, Json> {
     let own = own();
     let shapes = Shapes::new(connectors);
@@ -215,9 +217,31 @@ pub fn schemas(connectors: &[ConnectorSchema]) -> BTreeMap<&'static str, Json> {
         ("project", own.project.clone()),
         ("connection", connection),
         ("asset", asset),
+        ("test", of_one_or_many(&own.test)),
     ]);
     all.values_mut().for_each(for_editors);
     all
+}
+
+/// A file that holds one of these, or a list of them.
+fn of_one_or_many(schema: &Json) -> Json {
+    let mut one = schema.clone();
+    let mut definitions = Map::new();
+    let about = one.get("description").cloned();
+    if let Some(object) = one.as_object_mut() {
+        object.remove("$schema");
+        if let Some(Json::Object(own)) = object.remove("$defs") {
+            definitions = own;
+        }
+    }
+    definitions.insert("test".into(), one);
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Test",
+        "description": about,
+        "anyOf": [{ "$ref": "#/$defs/test" }, { "type": "array", "items": { "$ref": "#/$defs/test" }, "minItems": 1 }],
+        "$defs": definitions,
+    })
 }
 
 /// The schema in which a key is one word.

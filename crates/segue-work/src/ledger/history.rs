@@ -13,6 +13,8 @@ pub enum Rule {
     Everything,
     /// Nothing.
     Ignore,
+    /// Everything: what changes is the SQL of a view, and its version is a digest of that.
+    Definition,
     /// The ranges in which this column has changed.
     Column {
         /// The input's column.
@@ -70,6 +72,11 @@ impl InputHistory {
         };
         if since == self.pinned {
             return Ok(None);
+        }
+        if self.rule == Rule::Definition {
+            return Ok(Some(Why::View {
+                name: self.name.clone(),
+            }));
         }
         if since > self.pinned || since < self.known_since {
             return Ok(Some(Why::Input {

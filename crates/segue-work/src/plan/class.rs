@@ -216,7 +216,18 @@ impl Found {
     fn shape(&mut self, old: &Definition, new: &Definition) {
         let before = self.differences.len();
         let (a, b) = (&old.asset, &new.asset);
-        self.unless_same(Class::Breaking, "the write mode", &a.write.mode, &b.write.mode);
+        match (a.write.mode, b.write.mode) {
+            (WriteMode::View, WriteMode::View) => {}
+            (_, WriteMode::View) => self.add(
+                Class::Breaking,
+                format!(
+                    "it becomes a view; its table stays, unread, until `segue asset drop {} --table-only`",
+                    b.name
+                ),
+            ),
+            (WriteMode::View, _) => self.add(Class::Breaking, "it becomes a table, and is no longer a view"),
+            (x, y) => self.unless_same(Class::Breaking, "the write mode", &x, &y),
+        }
         self.unless_same(Class::Breaking, "the key", &a.write.key, &b.write.key);
         match (&a.range, &b.range) {
             (Some(x), Some(y)) => {
@@ -378,6 +389,8 @@ impl Found {
         let is_start = |d: &Difference| d.class == Class::Metadata || d.what.starts_with(STARTS);
         let only_starts = !self.differences.is_empty() && self.differences.iter().all(is_start);
         let action = match class {
+            // Nothing of a view is stored, so that there is nothing to make anew.
+            _ if new.asset.is_view() => Action::Nothing,
             _ if forward_only => Action::Mark,
             _ if !changes_rows => Action::Nothing,
             _ if self.is_reshaped => Action::Rebuild,

@@ -182,7 +182,13 @@ impl Drive<'_> {
             .iter()
             .map(|asset| Node {
                 name: asset_name(&asset.name),
-                needs: asset.reads.iter().filter_map(at).collect(),
+                needs: self
+                    .deps
+                    .project
+                    .reads_behind(asset)
+                    .into_iter()
+                    .filter_map(at)
+                    .collect(),
                 waits_for_all: asset.on_partial == OnPartial::Wait,
             })
             .collect()

@@ -21,8 +21,10 @@ pub fn grains(deps: &Deps, asset: &Asset, schema: Option<&SchemaRef>, ctx: &Ctx)
         let Some(range) = &reader.range else { continue };
         let calendar = Calendar::new(range, &deps.project.timezone)?;
         let mut columns = Vec::new();
-        if asset_name(&range.input.table) == own {
-            columns.push(range.input.column.clone());
+        // Through a view that hands the column on, too.
+        let behind = deps.project.column_behind(&range.input.table, &range.input.column);
+        if let Some((_, column)) = behind.filter(|(table, _)| asset_name(table) == own) {
+            columns.push(column);
         }
         if let How::Sql(sql) = &reader.how {
             let rules = sql.inputs.iter().filter(|(name, _)| asset_name(name) == own);

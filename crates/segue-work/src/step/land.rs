@@ -360,6 +360,7 @@ impl Lander<'_> {
             return Ok(Change::ReplaceTable);
         }
         Ok(match self.asset.write.mode {
+            WriteMode::View => return Err(Error::bug("a view has a table")),
             WriteMode::Append => Change::Append,
             WriteMode::Merge => Change::Merge {
                 key: self.asset.write.key.clone(),

@@ -83,7 +83,7 @@ fn needs_values(asset: &Asset, copy: &Copy) -> Option<String> {
         return Some("rows that break a rule of the table are set aside (`on_violation: quarantine`)".into());
     }
     match asset.write.mode {
-        WriteMode::Append | WriteMode::Replace | WriteMode::Merge | WriteMode::DeleteInsert => None,
+        WriteMode::Append | WriteMode::Replace | WriteMode::Merge | WriteMode::DeleteInsert | WriteMode::View => None,
         WriteMode::History => Some("a history is written beside them (`mode: history`)".into()),
     }
 }

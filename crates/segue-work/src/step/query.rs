@@ -167,7 +167,7 @@ impl Asked<'_> {
 }
 
 /// The columns of an answer as a table holds them: which of them can be empty is not the planner's to say, whose word changes with releases.
-fn table_schema(answer: &SchemaRef) -> Result<SchemaRef> {
+pub(super) fn table_schema(answer: &SchemaRef) -> Result<SchemaRef> {
     let fields: Vec<Field> = answer
         .fields()
         .iter()

@@ -2,7 +2,7 @@
 
 use super::inputs::Inputs;
 use super::land::slice_columns;
-use super::{known, query, slices};
+use super::{known, query, slices, views};
 use crate::definition::Definition;
 use crate::deps::Deps;
 use crate::ledger::{ParkedUntil, Part, Question, Reading, State, Why, values_hash};
@@ -114,7 +114,7 @@ pub async fn survey(deps: &Deps, asset: &Asset, row: Option<&AssetRow>, wanted: 
         }
         None => false,
     };
-    let is_rebuild = rules::is_rebuild(&change, wanted, has_commits);
+    let is_rebuild = rules::is_rebuild(&change, wanted, has_commits) && !asset.is_view();
     if is_rebuild && calendar.is_some() && wanted.stretch.is_some() {
         return Err(rebuilt_in_part(asset, &change));
     }
@@ -191,6 +191,7 @@ fn change(
         return DefinitionChange::none();
     }
     let action = match asset.write.mode {
+        WriteMode::View => Action::Nothing,
         WriteMode::Replace => Action::Recompute,
         WriteMode::Append | WriteMode::Merge | WriteMode::DeleteInsert | WriteMode::History => Action::Rebuild,
     };
@@ -268,7 +269,10 @@ impl Survey {
         let Some(sql) = query::statement(asset) else {
             return Ok(());
         };
-        let before = known::head(deps, row, ctx).await?.schema;
+        let before = match asset.is_view() {
+            true => views::columns_before(deps, row, ctx).await,
+            false => known::head(deps, row, ctx).await?.schema,
+        };
         // Which range is asked for decides no column.
         let part = Part {
             range: self.calendar.as_ref().map(|c| c.range_at(c.start())).transpose()?,
@@ -327,10 +331,11 @@ impl Survey {
         } else {
             &self.ledger
         };
+        let entered = views::entered_hash(asset, &self.data_hash);
         let question = Question {
             ledger,
             parked: &parked,
-            data_hash: &self.data_hash,
+            data_hash: &entered,
             reading,
             since: wanted.since,
             again: wanted.again || wanted.rebuild || self.is_rebuild,

@@ -59,6 +59,9 @@ pub async fn work(
         parts: due.len() as u64,
         listed,
     });
+    if asset.is_view() {
+        return step.look(&seen, report).await;
+    }
     let grains = match due.is_empty() && seen.gone.is_empty() {
         true => Vec::new(),
         false => grains(deps, asset, settled.schema.as_ref(), ctx)?,

@@ -6,8 +6,9 @@ use segue_core::Result;
 use segue_diag::{Kind, Severity, Span, Text};
 
 pub fn run(surroundings: &Surroundings, environment: Option<&str>, out: &Out) -> Result<u8> {
-    let loaded = segue_app::load(&segue_app::find(&surroundings.folder)?)?;
+    let (mut loaded, tests) = segue_app::load_with_tests(&segue_app::find(&surroundings.folder)?)?;
     loaded.environment(environment)?;
+    loaded.diagnostics.extend(tests.diagnostics);
     out.value(&placed(&loaded));
     for drawn in drawings(&loaded, out) {
         out.line(format!("{drawn}\n"));

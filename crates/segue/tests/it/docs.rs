@@ -29,6 +29,11 @@ fn write_modes_are_as_the_guide_says() {
 }
 
 #[test]
+fn testing_is_as_the_guide_says() {
+    none(&Reader::new().follow(&text("docs/guide/testing.md")));
+}
+
+#[test]
 fn finding_by_name_is_as_the_guide_says() {
     none(&Reader::new().follow(&text("docs/guide/finding-by-name.md")));
 }
@@ -134,6 +139,7 @@ const NOT_RUN: &[(&str, &str)] = &[
         "SG0386",
         "a server whose disk is full; the connector's own tests have one",
     ),
+    ("SG0713", "a file that changes between two moments of a command"),
     ("SG0706", "a PostgreSQL server; tests of `segue discover` have one"),
     ("SG0709", "a PostgreSQL server; tests of `segue copy` have one"),
     ("SG0402", "a table by another program; the lake's own tests have some"),

@@ -29,5 +29,7 @@ mod replay;
 mod signals;
 mod support;
 mod terminal;
+mod testing;
 mod types;
+mod views;
 mod violations;

@@ -59,7 +59,7 @@ fn shapes() {
     SG0120 assets/x.yaml:10 `{ }`: `checks` wants one of `not_null`, `unique`, `between`, `accepted`, `matches`, `references`, `row`, `sql`, `row_count` — write exactly one of them
     SG0111 assets/x.yaml:11 `-1`: `min` is -1, beyond its bounds — write a whole number, 0 or more
     "#);
-    assert_snapshot!(copy("write: { mode: view }\n"), @r#"SG0129 assets/x.yaml:6 `view`: `view` is not acted on by this version — this version knows `append`, `replace`, `merge`, `delete_insert` or `history`"#);
+    assert_snapshot!(copy("write: { mode: view }\n"), @"SG0132 assets/x.yaml:2 `copy`: `mode: view` of a copy: a view is what its SQL gives — put `select * from schema.table` into a file that ends in `.sql`; what a source has must be stored to be read");
     assert_snapshot!(copy("params: { From: { type: text } }\n"), @r#"
     SG0115 assets/x.yaml:6 `From`: `From` is no name: lower-case letters, digits and `_`, not beginning with a digit
     SG0206 assets/x.yaml:6 `From`: nothing takes the parameter `From` — leave it out

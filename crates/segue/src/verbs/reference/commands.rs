@@ -6,7 +6,10 @@ use clap::{Arg, Command, CommandFactory};
 
 /// Verbs that belong together; what is not named here stands at the end.
 const GROUPS: [(&str, &[&str]); 7] = [
-    ("Begin", &["init", "check", "explain", "schema", "demo", "demo-server"]),
+    (
+        "Begin",
+        &["init", "check", "test", "explain", "schema", "demo", "demo-server"],
+    ),
     ("Outside systems", &["connection", "discover", "preview", "record"]),
     ("Run", &["plan", "apply", "run", "copy", "backfill", "resume"]),
     ("Look", &["status", "why", "runs", "logs"]),
