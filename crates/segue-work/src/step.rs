@@ -18,6 +18,7 @@ mod keep;
 pub mod known;
 mod land;
 mod missing;
+pub(crate) mod optional;
 mod pages;
 pub(crate) mod passing;
 pub(crate) mod query;

@@ -1,9 +1,11 @@
 //! The lake tables that an asset is made from: pinned to one version each, and what happened to them since they were last read.
 
-use super::known;
+use super::{known, optional};
+use crate::commit::Sinks;
 use crate::deps::Deps;
 use crate::ledger::{Changed, InputHistory, Rule};
 use crate::names::asset_name;
+use crate::plan::is_not_yet;
 use segue_core::commit::InputVersion;
 use segue_core::engine::{Relation, TableKey};
 use segue_core::sink::{LoggedChange, Target};
@@ -23,51 +25,69 @@ pub struct Input {
     pub rows: Arc<dyn Relation>,
 }
 
+impl Input {
+    async fn pin(deps: &Deps, name: &AssetName, ctx: &Ctx) -> Result<Input> {
+        let target = known::input(deps, name).await?;
+        let sink = deps.places.of(&target)?;
+        let head = sink.head(&target, ctx).await?;
+        if head.schema.is_none() {
+            return Err(known::not_yet(name));
+        }
+        let rows = sink.at(&target, head.version, ctx).await?;
+        Ok(Input {
+            version: InputVersion {
+                table: target.table,
+                name: name.clone(),
+                version: head.version,
+            },
+            target,
+            rows,
+        })
+    }
+}
+
 /// The inputs of a step.
 #[derive(Clone, Default)]
-pub struct Inputs(pub Vec<Input>);
+pub struct Inputs {
+    /// Those that have a table.
+    there: Vec<Input>,
+    /// Optional ones that have none yet, with their columns and no rows. They have no version: what was computed without one is computed
+    /// again when it is there.
+    not_yet: Vec<(AssetName, Arc<dyn Relation>)>,
+}
 
 impl Inputs {
-    /// Pins each of these to its newest version.
+    /// Pins each of these to its newest version. An asset that says `optional: true` and has no table yet is an empty one of its columns.
     ///
     /// # Errors
-    /// `NotFound` for one that has no table yet.
+    /// `NotFound` for another one that has no table yet.
     pub async fn pin(deps: &Deps, names: impl IntoIterator<Item = AssetName>, ctx: &Ctx) -> Result<Inputs> {
-        let mut inputs = Vec::new();
+        let mut inputs = Inputs::default();
         for name in names {
-            let target = known::input(deps, &name).await?;
-            let sink = {
-                use crate::commit::Sinks;
-                deps.places.of(&target)?
-            };
-            let head = sink.head(&target, ctx).await?;
-            if head.schema.is_none() {
-                return Err(known::not_yet(&name));
-            }
-            let rows = sink.at(&target, head.version, ctx).await?;
-            inputs.push(Input {
-                version: InputVersion {
-                    table: target.table,
-                    name,
-                    version: head.version,
+            match Input::pin(deps, &name, ctx).await {
+                Ok(input) => inputs.there.push(input),
+                Err(error) if is_not_yet(&error) => match optional::empty(&deps.project, &name)? {
+                    Some(empty) => inputs.not_yet.push((name, empty)),
+                    None => return Err(optional::with_columns_wanted(error, &deps.project, &name)),
                 },
-                target,
-                rows,
-            });
+                Err(error) => return Err(error),
+            }
         }
-        Ok(Inputs(inputs))
+        Ok(inputs)
     }
 
     /// The versions, as a commit's record holds them.
     pub fn versions(&self) -> Vec<InputVersion> {
-        self.0.iter().map(|i| i.version.clone()).collect()
+        self.there.iter().map(|i| i.version.clone()).collect()
     }
 
     /// The tables, as a query names them.
     pub fn tables(&self) -> BTreeMap<TableKey, Arc<dyn Relation>> {
-        self.0
-            .iter()
-            .map(|i| (TableKey::from(&i.version.name), i.rows.clone()))
+        let there = self.there.iter().map(|i| (&i.version.name, &i.rows));
+        let not_yet = self.not_yet.iter().map(|(name, rows)| (name, rows));
+        there
+            .chain(not_yet)
+            .map(|(name, rows)| (TableKey::from(name), rows.clone()))
             .collect()
     }
 
@@ -83,7 +103,7 @@ impl Inputs {
         ctx: &Ctx,
     ) -> Result<Vec<InputHistory>> {
         let mut histories = Vec::new();
-        for input in &self.0 {
+        for input in &self.there {
             let versions = computed_from
                 .values()
                 .flatten()
@@ -112,10 +132,7 @@ async fn history(deps: &Deps, asset: &Asset, input: &Input, since: u64, ctx: &Ct
     if since == pinned {
         return Ok(history);
     }
-    let sink = {
-        use crate::commit::Sinks;
-        deps.places.of(&input.target)?
-    };
+    let sink = deps.places.of(&input.target)?;
     let logged: Vec<LoggedChange> = match sink.changes(&input.target, since, pinned, ctx).await {
         Ok(logged) => logged,
         Err(error) if !error.kind().is_for_good() => return Err(error),
