@@ -115,7 +115,10 @@ fn variables(draft: &Draft<'_>, node: &Node, names: &BTreeSet<String>, found: &m
     let for_each = copy.and_then(|c| c.get("for_each"));
     let batched = for_each.is_some_and(|f| f.get("batch").is_some());
     // Where several elements go into one request, no single one of them can stand in it.
-    let is_in = |key: &str| copy.and_then(|c| c.get(key)).is_some_and(|at| at.bytes.contains(&node.bytes.start));
+    let is_in = |key: &str| {
+        copy.and_then(|c| c.get(key))
+            .is_some_and(|at| at.bytes.contains(&node.bytes.start))
+    };
     let (request, of_a_row) = (is_in("request"), is_in("columns"));
     let asks = copy.is_some_and(|c| c.get("request").is_some());
     for name in names {
@@ -168,7 +171,8 @@ fn variables(draft: &Draft<'_>, node: &Node, names: &BTreeSet<String>, found: &m
                 })
             }
             "answer" if !of_a_row || !asks => Some((
-                "there is no `answer` here: it is known in the `value` of a column, of a copy that asks for answers".into(),
+                "there is no `answer` here: it is known in the `value` of a column, of a copy that asks for answers"
+                    .into(),
                 None,
             )),
             "answer" if !["at", ""].contains(&field) => Some((

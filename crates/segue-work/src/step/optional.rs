@@ -83,5 +83,7 @@ pub fn told(error: &Error) -> String {
 }
 
 fn asset<'a>(project: &'a Project, name: &AssetName) -> Option<&'a Asset> {
-    project.assets.get(&name.to_string().parse::<segue_spec::AssetName>().ok()?)
+    project
+        .assets
+        .get(&name.to_string().parse::<segue_spec::AssetName>().ok()?)
 }

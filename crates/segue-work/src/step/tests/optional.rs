@@ -90,11 +90,18 @@ async fn a_table_is_not_made_up_where_nobody_knows_its_columns() {
     let source = down(Kind::Unavailable);
     let world = World::new(&[(path, &untyped), TOTALS], &source).await;
     let told = world.run("music.totals").await;
-    assert!(told.starts_with("failed[SG0518]: raw.tracks has no table yet"), "{told}");
+    assert!(
+        told.starts_with("failed[SG0518]: raw.tracks has no table yet"),
+        "{told}"
+    );
     let report = world.step("music.totals", crate::step::How::default()).await;
     match report.ended {
         crate::report::Ended::Failed(error) => {
-            assert!(error.hint_text().is_some_and(|hint| hint.contains("declare its `columns`")));
+            assert!(
+                error
+                    .hint_text()
+                    .is_some_and(|hint| hint.contains("declare its `columns`"))
+            );
         }
         other => panic!("it ended {}", other.word()),
     }
@@ -125,7 +132,9 @@ async fn a_plan_knows_what_is_optional() {
     let source = one_each();
     let world = World::new(&[(path, &text), TOTALS], &source).await;
     let totals = world.deps.asset(&"music.totals".parse().unwrap()).unwrap();
-    let plan = plan::make(&world.deps, &[totals], &Wanted::default(), &world.ctx()).await.unwrap();
+    let plan = plan::make(&world.deps, &[totals], &Wanted::default(), &world.ctx())
+        .await
+        .unwrap();
     let one = &plan.assets[0];
     assert!(one.refused.is_none(), "{:?}", one.refused);
     assert_eq!(one.parts, 1);
