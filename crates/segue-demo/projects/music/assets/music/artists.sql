@@ -54,7 +54,7 @@ put_together as (
   left join pictures p on p.spotify_id = i.spotify_id
 )
 select
-  artist_id, name, coalesce(aliases, array_remove_all(make_array(''), '')) as aliases,
+  artist_id, name, coalesce(aliases, array_remove(make_array(''), '')) as aliases,
   cast(round(100 * coalesce(listened, liked)) as int) as popularity,
   case when listened is not null then 'listenbrainz' when liked is not null then 'deezer' end as popularity_source,
   coalesce(listeners, fans) as listeners, listens, fans,
