@@ -91,7 +91,8 @@ pub(crate) struct AssetFile {
     pub tags: Vec<String>,
     /// Younger than this is good enough; without it every run reads.
     pub fresh: Option<Duration>,
-    /// Whether it may be closed altogether (not ours to read) without failing.
+    /// Whether whoever reads it goes on without it: where it is closed altogether (not ours to read) its step is done, where its source cannot be
+    /// read now it is partial, and before it has a table it is an empty one of its `columns`, if their types are declared.
     #[serde(default)]
     pub optional: bool,
     /// The name that it had before: a rename keeps table, history and ledger.

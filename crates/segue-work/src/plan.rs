@@ -12,6 +12,7 @@ use crate::definition::Definition;
 use crate::deps::Deps;
 use crate::ledger::{State, Why};
 use crate::names::asset_name;
+use crate::step::optional::may_be_missing;
 use crate::step::passing::passing;
 use crate::step::{Survey, Wanted, definition_change, known, source_copy, survey};
 use class::{Class, DefinitionChange, Difference};
@@ -280,6 +281,7 @@ pub async fn made_first(
     for name in reads.map(asset_name) {
         match known::input(deps, &name).await {
             Ok(_) => {}
+            Err(e) if is_not_yet(&e) && may_be_missing(&deps.project, &name) => {}
             Err(e) if is_not_yet(&e) => missing.push(name),
             Err(e) => return Err(e),
         }

@@ -19,6 +19,7 @@ pub mod known;
 mod land;
 mod look;
 mod missing;
+pub(crate) mod optional;
 mod pages;
 pub(crate) mod passing;
 pub(crate) mod query;

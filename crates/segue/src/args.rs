@@ -176,7 +176,7 @@ pub enum Verb {
     Asset(Asset),
     /// The music recommender, from a stand-in of Spotify to answers.
     Demo(Demo),
-    /// The stand-in of Spotify alone, to try a project against. It answers until it is stopped.
+    /// The demo's stand-ins alone, of Spotify and other services, to try a project against. They answer until they are stopped.
     DemoServer(DemoServer),
     /// What makes a shell complete the words of this program.
     ///
@@ -245,10 +245,12 @@ pub struct Init {
     pub example: Option<Example>,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Example {
-    /// The music recommender.
+    /// The music recommender on open sources: names as people write them, MusicBrainz, Deezer, ReccoBeats, ListenBrainz, and Spotify for links.
     Music,
+    /// The music recommender on Spotify alone, for an application that may ask for everything.
+    Spotify,
 }
 
 #[derive(Debug, Subcommand)]
@@ -583,32 +585,38 @@ pub struct Demo {
     /// The demo's folder.
     #[arg(long, value_name = "DIR", default_value = "segue-demo")]
     pub dir: PathBuf,
-    /// Stop the stand-in at the end instead of leaving it until Ctrl-C.
+    /// Which project; that of the folder, or else spotify, if not given.
+    #[arg(long, value_enum)]
+    pub example: Option<Example>,
+    /// Stop the stand-ins at the end instead of leaving them until Ctrl-C.
     #[arg(long)]
     pub once: bool,
-    /// Serve this catalogue instead of the built-in one.
-    #[arg(long, value_name = "DIR")]
+    /// Serve another catalogue: full, builtin, or that of a folder. All of its artists are then asked for.
+    #[arg(long, value_name = "full|builtin|DIR")]
     pub catalog: Option<PathBuf>,
-    /// How strict the stand-in is about its limits.
+    /// How strict the stand-ins are about their limits.
     #[arg(long, default_value = "fast")]
     pub limits: String,
-    /// A fault of the stand-in; may be given several times.
+    /// A fault of the stand-ins, or of one of them: deezer/slow=every:5. May be given several times.
     #[arg(long = "fault", value_name = "FAULT")]
     pub faults: Vec<String>,
 }
 
 #[derive(Debug, ClapArgs)]
 pub struct DemoServer {
-    /// The port; any free one if not given.
-    #[arg(long, default_value_t = 0)]
-    pub port: u16,
-    /// Serve this catalogue instead of the built-in one.
-    #[arg(long, value_name = "DIR")]
+    /// Whom to stand in for; may be given several times. Each answers at a port of its own, and where there are several each line says whose.
+    #[arg(long = "service", value_enum, value_name = "SERVICE", default_value = "spotify")]
+    pub services: Vec<StandInFor>,
+    /// The port, any free one if not given. Several services have the following ones, or as many ports as are given, in their order.
+    #[arg(long = "port", value_name = "PORT")]
+    pub ports: Vec<u16>,
+    /// What they serve: full, builtin, or the catalogue of a folder. Spotify alone serves builtin if not given, all others full.
+    #[arg(long, value_name = "full|builtin|DIR")]
     pub catalog: Option<PathBuf>,
-    /// How strict it is about its limits.
+    /// How strict they are about their limits.
     #[arg(long, default_value = "fast")]
     pub limits: String,
-    /// A fault; may be given several times.
+    /// A fault of all, or of one of them: deezer/slow=every:5. May be given several times.
     #[arg(long = "fault", value_name = "FAULT")]
     pub faults: Vec<String>,
     /// Where random choices begin.
@@ -617,4 +625,22 @@ pub struct DemoServer {
     /// End when standard input ends, as it does when whoever started it is gone.
     #[arg(long, hide = true)]
     pub until_eof: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum StandInFor {
+    /// Spotify, for an application that may ask for everything.
+    Spotify,
+    /// Spotify in development mode, as a new application has it.
+    SpotifyDev,
+    /// MusicBrainz.
+    Musicbrainz,
+    /// Deezer.
+    Deezer,
+    /// ReccoBeats.
+    Reccobeats,
+    /// ListenBrainz and its labs.
+    Listenbrainz,
+    /// Each of these.
+    All,
 }

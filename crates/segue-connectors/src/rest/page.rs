@@ -30,6 +30,13 @@ pub struct Page {
     pub found: Found,
 }
 
+impl Page {
+    /// What the values of columns may name of the answer: `at`, when it was asked for, also where it was kept and is read again.
+    pub fn words(&self) -> Value {
+        serde_json::json!({ "at": format!("{:.6}", self.answer.asked_at) })
+    }
+}
+
 /// An answer as it was opened: its parts, each with its records.
 pub type Opened = VecDeque<(Bytes, Found)>;
 

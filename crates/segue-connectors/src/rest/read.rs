@@ -315,7 +315,8 @@ impl Reading {
             return Ok(false);
         }
         let members: Vec<&Slice> = group.slices.iter().map(|i| &self.slices[*i]).collect();
-        let words = Words::new(&members, self.plan.batch.as_ref(), &self.plan.common, &fetched.extra);
+        let extra = fetched.extra.with("answer", fetched.page.words());
+        let words = Words::new(&members, self.plan.batch.as_ref(), &self.plan.common, &extra);
         let mut values = self.values.values(&words)?;
         let mut layout = self.schema.layout(&[&fetched.page])?;
         if let (true, [slice]) = (self.schema.may_change(), group.slices.as_slice()) {

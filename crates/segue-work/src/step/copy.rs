@@ -7,7 +7,7 @@ use super::passing::{Passing, passing};
 use super::read::{Answers, Fate, Pause, Reading, declared_schema};
 use super::survey::source_copy;
 use super::tell::Tell;
-use super::{Step, known, pages};
+use super::{Step, known, optional, pages};
 use crate::deps::Opened;
 use crate::ledger::{State, Why};
 use crate::names;
@@ -367,7 +367,7 @@ impl Doing<'_> {
         self.delete_gone().await?;
         self.lander().let_pages_go(copy.keep_raw.map(|d| d.get())).await;
         if let Some(error) = outcome.broken {
-            return Err(error);
+            return optional::without(self.step.asset, error, &mut self.report.notes);
         }
         let ledger = self.step.deps.store.ledger(self.step.row.id).await?;
         let staged_only = self.meets == Meets::Swap && missing > 0;
@@ -386,7 +386,7 @@ impl Doing<'_> {
             first_failure: outcome.first_failure,
             parked_because: outcome.parked_because,
         };
-        Ok(end.end())
+        Ok(end.end(&mut self.report.notes))
     }
 }
 

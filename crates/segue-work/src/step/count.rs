@@ -1,5 +1,6 @@
 //! How a step ended, counted over all slices that are listed: those that were done before, too.
 
+use super::optional::told;
 use crate::report::{Ended, SliceCounts};
 use segue_core::commit::{Entry, Outcome};
 use segue_core::{AssetName, Error, Kind, Labels};
@@ -18,7 +19,7 @@ pub struct Count<'a> {
     pub slices: SliceCounts,
     /// The share of slices that may be parked, from 0 to 1.
     pub max_parked: f64,
-    /// Whether all of it may be closed.
+    /// Whether whoever reads it goes on without it.
     pub is_optional: bool,
     /// The first failure of a slice.
     pub first_failure: Option<Error>,
@@ -30,8 +31,19 @@ impl Count<'_> {
     /// How the step ended.
     ///
     /// None done, or more than the allowed share put off: it failed; what committed stays, and the rest resumes. A slice that failed is put
-    /// off like a parked one, and counts like one.
-    pub fn end(self) -> Ended {
+    /// off like a parked one, and counts like one. An optional asset is partial then: the reason is a note.
+    pub fn end(self, notes: &mut Vec<String>) -> Ended {
+        let is_optional = self.is_optional;
+        match self.ended() {
+            Ended::Failed(error) if is_optional => {
+                notes.push(format!("not read now, and optional: {}", told(&error)));
+                Ended::Partial
+            }
+            ended => ended,
+        }
+    }
+
+    fn ended(self) -> Ended {
         let by_labels: HashMap<&Labels, Outcome> = self.ledger.iter().map(|e| (&e.labels, e.outcome)).collect();
         let count = |outcome: Outcome| {
             self.listed
@@ -87,10 +99,7 @@ impl Count<'_> {
             .hint("what was committed stays, and the next run goes on with the rest");
         if let Some(why) = &self.first_failure {
             // With its code: that is what `segue explain` is asked about.
-            error = match why.error_code() {
-                Some(code) => error.with("first failure", format!("[{code}] {why}")),
-                None => error.with("first failure", why),
-            };
+            error = error.with("first failure", told(why));
         }
         if let Some(why) = &self.parked_because {
             error = error.with("parked because", why);

@@ -2,9 +2,12 @@
 
 use super::views::ViewInput;
 use super::{known, views};
+use super::{known, optional};
+use crate::commit::Sinks;
 use crate::deps::Deps;
 use crate::ledger::{Changed, InputHistory, Rule};
 use crate::names::asset_name;
+use crate::plan::is_not_yet;
 use segue_core::commit::InputVersion;
 use segue_core::engine::{Relation, TableKey};
 use segue_core::sink::{LoggedChange, Target};
@@ -25,6 +28,27 @@ pub struct Input {
     pub rows: Arc<dyn Relation>,
     /// The names that read it: its own, and those of views that stand on it.
     pub via: BTreeSet<AssetName>,
+}
+
+impl Input {
+    async fn pin(deps: &Deps, name: &AssetName, ctx: &Ctx) -> Result<Input> {
+        let target = known::input(deps, name).await?;
+        let sink = deps.places.of(&target)?;
+        let head = sink.head(&target, ctx).await?;
+        if head.schema.is_none() {
+            return Err(known::not_yet(name));
+        }
+        let rows = sink.at(&target, head.version, ctx).await?;
+        Ok(Input {
+            version: InputVersion {
+                table: target.table,
+                name: name.clone(),
+                version: head.version,
+            },
+            target,
+            rows,
+        })
+    }
 }
 
 /// The inputs of a step.
@@ -75,6 +99,30 @@ impl Inputs {
             let view = ViewInput::over(deps, view, via, |name| inputs.rows_of(name), ctx).await?;
             inputs.views.push(view);
         }
+    /// Those that have a table.
+    there: Vec<Input>,
+    /// Optional ones that have none yet, with their columns and no rows. They have no version: what was computed without one is computed
+    /// again when it is there.
+    not_yet: Vec<(AssetName, Arc<dyn Relation>)>,
+}
+
+impl Inputs {
+    /// Pins each of these to its newest version. An asset that says `optional: true` and has no table yet is an empty one of its columns.
+    ///
+    /// # Errors
+    /// `NotFound` for another one that has no table yet.
+    pub async fn pin(deps: &Deps, names: impl IntoIterator<Item = AssetName>, ctx: &Ctx) -> Result<Inputs> {
+        let mut inputs = Inputs::default();
+        for name in names {
+            match Input::pin(deps, &name, ctx).await {
+                Ok(input) => inputs.there.push(input),
+                Err(error) if is_not_yet(&error) => match optional::empty(&deps.project, &name)? {
+                    Some(empty) => inputs.not_yet.push((name, empty)),
+                    None => return Err(optional::with_columns_wanted(error, &deps.project, &name)),
+                },
+                Err(error) => return Err(error),
+            }
+        }
         Ok(inputs)
     }
 
@@ -89,6 +137,7 @@ impl Inputs {
     pub fn versions(&self) -> Vec<InputVersion> {
         let views = self.views.iter().map(|v| v.version.clone());
         self.of_tables().into_iter().chain(views).collect()
+        self.there.iter().map(|i| i.version.clone()).collect()
     }
 
     /// The versions of the tables alone, those that views stand on among them.
@@ -100,6 +149,12 @@ impl Inputs {
     pub fn tables(&self) -> BTreeMap<TableKey, Arc<dyn Relation>> {
         let rows = |name: &AssetName| Some((TableKey::from(name), self.rows_of(name)?));
         self.named.iter().filter_map(rows).collect()
+        let there = self.there.iter().map(|i| (&i.version.name, &i.rows));
+        let not_yet = self.not_yet.iter().map(|(name, rows)| (name, rows));
+        there
+            .chain(not_yet)
+            .map(|(name, rows)| (TableKey::from(name), rows.clone()))
+            .collect()
     }
 
     /// What happened to each since the oldest of these versions that a part was computed from.
@@ -115,6 +170,7 @@ impl Inputs {
     ) -> Result<Vec<InputHistory>> {
         let mut histories = Vec::new();
         for input in &self.tables {
+        for input in &self.there {
             let versions = computed_from
                 .values()
                 .flatten()
@@ -148,10 +204,7 @@ async fn history(deps: &Deps, asset: &Asset, input: &Input, since: u64, ctx: &Ct
     if since == pinned {
         return Ok(history);
     }
-    let sink = {
-        use crate::commit::Sinks;
-        deps.places.of(&input.target)?
-    };
+    let sink = deps.places.of(&input.target)?;
     let logged: Vec<LoggedChange> = match sink.changes(&input.target, since, pinned, ctx).await {
         Ok(logged) => logged,
         Err(error) if !error.kind().is_for_good() => return Err(error),

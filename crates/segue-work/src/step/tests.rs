@@ -458,6 +458,7 @@ mod computed;
 mod cut;
 mod kept;
 mod modes;
+mod optional;
 mod rebuilt;
 mod watched;
 

@@ -7,7 +7,7 @@ use super::group::Group;
 use super::land::Meets;
 use super::shelf::{Made, Shelf};
 use super::survey::{Survey, source_copy, survey};
-use super::{How, Step, known, uncancelled};
+use super::{How, Step, known, optional, uncancelled};
 use crate::checks::commit_once;
 use crate::commit::{Protocol, Rules, Settled, Sinks, settle};
 use crate::deps::Deps;
@@ -42,7 +42,10 @@ pub async fn work(
         commit_ctx,
     };
     let settled = step.settle().await?;
-    let opened = source_copy(asset).map(|copy| deps.sources.open(copy)).transpose()?;
+    let opened = match source_copy(asset).map(|copy| deps.sources.open(copy)).transpose() {
+        Ok(opened) => opened,
+        Err(error) => return optional::without(asset, error, &mut report.notes),
+    };
     let identity = opened.as_ref().map(|o| o.source.identity());
     let mut seen = survey(deps, asset, Some(&step.row), &how.wanted, ctx).await?;
     step.refuse_resumed_otherwise(&seen)?;

@@ -1,87 +1,110 @@
-//! `segue demo`: the music recommender, from a stand-in of Spotify to answers.
+//! `segue demo`: a music recommender, from stand-ins of the services that it asks to answers.
 
+mod serve;
 mod standin;
 
-use crate::args::{Args, Demo, DemoServer, Format};
+pub use serve::serve;
+
+use crate::args::{Args, Demo, Example, Format};
 use crate::out::{Out, took};
 use crate::stop::{self, UnderWay};
 use crate::verbs::{self, run as run_verb};
 use segue_app::{App, Question, Surroundings};
 use segue_core::{Context, Error, Kind, Result};
-use segue_demo::{Catalogue, Fault, Options};
+use segue_demo::{Catalogue, project};
 use segue_diag::FOLDER_NOT_EMPTY;
-use standin::{Remembered, StandIn};
-use std::path::Path;
-use std::sync::Arc;
+use standin::{Remembered, StandIns};
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Artists that most people know.
 const WELL_KNOWN: [&str; 4] = ["BTS", "Radiohead", "Miles Davis", "Daft Punk"];
 
-/// Serves until the process is ended, or until standard input ends where that was asked for.
-pub fn serve(options: &DemoServer, out: &Out) -> Result<u8> {
-    let mut serving = Options::new(Arc::new(catalogue(options.catalog.as_deref())?));
-    serving.port = options.port;
-    serving.limits = options.limits.parse()?;
-    serving.seed = options.seed;
-    for fault in &options.faults {
-        serving.faults.extend(Fault::parse(fault)?);
-    }
-    let until_eof = options.until_eof;
-    verbs::wait(async {
-        let ready = |address: std::net::SocketAddr| {
-            let address = format!("http://{address}");
-            out.value(&serde_json::json!({ "address": address }));
-            out.line(&address);
-        };
-        tokio::select! {
-            served = segue_demo::serve(serving, ready) => served,
-            () = standin::end_of_input(), if until_eof => Ok(()),
+/// The words for catalogues that are part of the program.
+const FULL: &str = "full";
+const BUILTIN: &str = "builtin";
+
+impl Example {
+    /// Its files.
+    pub fn files(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Example::Music => project::music_files(),
+            Example::Spotify => project::files(),
         }
-    })?;
-    Ok(0)
+    }
+
+    /// Its file of names.
+    fn names_file(self) -> &'static str {
+        match self {
+            Example::Music => project::MUSIC_NAMES_FILE,
+            Example::Spotify => project::NAMES_FILE,
+        }
+    }
+
+    /// The example that this folder was made from, as far as its connections tell.
+    fn of(folder: &Path) -> Example {
+        match folder.join("connections/musicbrainz.yaml").is_file() {
+            true => Example::Music,
+            false => Example::Spotify,
+        }
+    }
+
+    /// The catalogue that its stand-ins serve if nobody names another.
+    fn catalogue(self) -> &'static str {
+        match self {
+            Example::Music => FULL,
+            Example::Spotify => BUILTIN,
+        }
+    }
 }
 
-/// Starts the stand-in, copies the project, runs it, and prints similar artists.
+/// Starts the stand-ins, copies the project, runs it, and prints similar artists.
 pub fn run(demo: &Demo, environment: Option<&str>, surroundings: &Surroundings, out: &Out) -> Result<u8> {
     let began = Instant::now();
     let folder = surroundings.folder.join(&demo.dir);
     let is_new = !folder.join("segue.yaml").is_file();
     let remembered = Remembered::of(&folder);
-    if !is_new && !is_demo(&folder, &remembered) {
+    let example = match is_new {
+        true => demo.example.unwrap_or(Example::Spotify),
+        false => Example::of(&folder),
+    };
+    let is_other = demo.example.is_some_and(|asked| asked != example);
+    if !is_new && (is_other || !is_demo(&folder, example, &remembered)) {
         let message = format!("the folder {} holds another project", folder.display());
         return Err(Error::new(Kind::Conflict, message)
             .code(FOLDER_NOT_EMPTY)
             .hint("name a new folder: segue demo --dir segue-demo"));
     }
-    let catalogue = catalogue(demo.catalog.as_deref().or(remembered.catalogue.as_deref()))?;
+    let usual = PathBuf::from(example.catalogue());
+    let catalogue = catalogue(
+        demo.catalog
+            .as_ref()
+            .or(remembered.catalogue.as_ref())
+            .unwrap_or(&usual),
+    )?;
     let remembered = match &demo.catalog {
         Some(given) => Remembered {
-            catalogue: Some(std::path::absolute(given).unwrap_or_else(|_| given.clone())),
+            catalogue: Some(lasting(given)),
             ..remembered
         },
         None => remembered,
     };
     if is_new {
-        segue_app::init(&folder, Some(segue_demo::project::files()))?;
+        segue_app::init(&folder, Some(example.files()))?;
         out.line(format!("The project is in {}.", folder.display()));
     }
     if demo.catalog.is_some() {
-        let names = folder.join(segue_demo::project::NAMES_FILE);
-        std::fs::write(&names, segue_demo::project::names_csv(&catalogue))
-            .context(Kind::Unavailable, "cannot write the names")?;
+        let names = folder.join(example.names_file());
+        std::fs::write(&names, project::names_csv(&catalogue)).context(Kind::Unavailable, "cannot write the names")?;
     }
-    let standin = StandIn::start(demo, &remembered, &folder)?;
-    out.line(format!(
-        "A stand-in of Spotify answers at {}: real names and genres, simulated tracks and features.\n",
-        standin.url
-    ));
+    let standins = StandIns::start(demo, example, &remembered, &folder)?;
+    out.line(format!("{}\n", standins.told()));
     let mut around = Surroundings {
         folder: folder.clone(),
         ..surroundings.clone()
     };
-    for (name, value) in standin.variables() {
+    for (name, value) in standins.variables() {
         around.variables.insert(name.into(), value);
     }
     let args = <Args as clap::Parser>::try_parse_from(["segue", "run"])
@@ -95,13 +118,13 @@ pub fn run(demo: &Demo, environment: Option<&str>, surroundings: &Surroundings, 
     if code == Kind::Cancelled.exit_code() {
         return Ok(code);
     }
-    match answers(&around, environment, &catalogue, out) {
+    match answers(&around, environment, example, &catalogue, out) {
         // What a failed run did not get to has no answers, and the run has said why.
         Err(_) if code != 0 => {}
         answered => answered?,
     }
     out.line(format!("\nAll of it took {}.", took(began.elapsed())));
-    next(demo, &folder, &standin, out);
+    next(demo, example, &folder, &standins, out);
     if !demo.once && !out.json {
         let asked = CancellationToken::new();
         // Before it is said: whoever reads it may press Ctrl-C at once.
@@ -115,17 +138,28 @@ pub fn run(demo: &Demo, environment: Option<&str>, surroundings: &Surroundings, 
     Ok(code)
 }
 
-/// Whether a folder with a project in it is the demo's: a stand-in was started for it, or its `segue.yaml` is the demo's.
-fn is_demo(folder: &Path, remembered: &Remembered) -> bool {
-    let ours = segue_demo::project::files()
-        .iter()
-        .find(|(path, _)| *path == "segue.yaml");
+/// Whether a folder with a project in it is the demo's: a stand-in was started for it, or its `segue.yaml` is the example's.
+fn is_demo(folder: &Path, example: Example, remembered: &Remembered) -> bool {
+    let ours = example.files().iter().find(|(path, _)| *path == "segue.yaml");
     let text = std::fs::read_to_string(folder.join("segue.yaml")).unwrap_or_default();
-    remembered.port.is_some() || ours.is_some_and(|(_, ours)| *ours == text)
+    !remembered.ports.is_empty() || ours.is_some_and(|(_, ours)| *ours == text)
 }
 
-fn catalogue(folder: Option<&Path>) -> Result<Catalogue> {
-    folder.map_or_else(|| Ok(Catalogue::embedded()), Catalogue::load)
+/// The catalogue that is meant: a word, or a folder.
+fn catalogue(meant: &Path) -> Result<Catalogue> {
+    match meant.to_str() {
+        Some(FULL) => Ok(Catalogue::full()),
+        Some(BUILTIN) => Ok(Catalogue::embedded()),
+        _ => Catalogue::load(meant),
+    }
+}
+
+/// A catalogue as it is remembered: a folder from wherever one stands.
+fn lasting(given: &Path) -> PathBuf {
+    match given.to_str() {
+        Some(FULL | BUILTIN) => given.to_path_buf(),
+        _ => std::path::absolute(given).unwrap_or_else(|_| given.to_path_buf()),
+    }
 }
 
 /// The artists whose answers are shown: those of the catalogue that most people know, or else its most popular.
@@ -141,12 +175,22 @@ fn shown(catalogue: &Catalogue) -> Vec<&str> {
 }
 
 /// Prints the five nearest of some artists that most people know.
-fn answers(around: &Surroundings, environment: Option<&str>, catalogue: &Catalogue, out: &Out) -> Result<()> {
+fn answers(
+    around: &Surroundings,
+    environment: Option<&str>,
+    example: Example,
+    catalogue: &Catalogue,
+    out: &Out,
+) -> Result<()> {
+    let (artists, id) = match example {
+        Example::Music => ("music.artists", "artist_id"),
+        Example::Spotify => ("raw.artists", "id"),
+    };
     let quoted = |name: &&str| format!("'{}'", name.replace('\'', "''"));
     let names: Vec<String> = shown(catalogue).iter().map(quoted).collect();
     let sql = format!(
         "select a.name as artist, string_agg(b.name, ', ' order by r.rank) as similar_artists
-         from music.related_artists r join raw.artists a on a.id = r.artist_id join raw.artists b on b.id = r.related_id
+         from music.related_artists r join {artists} a on a.{id} = r.artist_id join {artists} b on b.{id} = r.related_id
          where a.name in ({}) and r.rank <= 5 group by a.name order by a.name",
         names.join(", ")
     );
@@ -164,15 +208,23 @@ fn answers(around: &Surroundings, environment: Option<&str>, catalogue: &Catalog
     })
 }
 
-fn next(demo: &Demo, folder: &Path, standin: &StandIn, out: &Out) {
+fn next(demo: &Demo, example: Example, folder: &Path, standins: &StandIns, out: &Out) {
     out.line("\nTry next:");
     out.line(format!("  cd {}", demo.dir.display()));
-    for (name, value) in standin.variables() {
+    for (name, value) in standins.variables() {
         out.line(format!("  export {name}={value}"));
     }
     out.line("  segue run                                    # nothing is asked twice within a day");
-    out.line("  segue sql \"select * from raw.top_tracks limit 5\"");
-    out.line("  segue quarantine list                        # names that nobody has");
+    match example {
+        Example::Music => {
+            out.line("  segue resolve music.artists 에스파");
+            out.line("  segue sql \"select * from music.ambiguous_names\"");
+        }
+        Example::Spotify => {
+            out.line("  segue sql \"select * from raw.top_tracks limit 5\"");
+            out.line("  segue quarantine list                        # names that nobody has");
+        }
+    }
     out.line("  segue why music.related_artists");
     out.line(format!(
         "  sqlite3 {} \"select * from artists limit 5\"",

@@ -1,4 +1,4 @@
-//! `segue init DIR [--example music]`
+//! `segue init DIR [--example music|spotify]`
 
 use crate::args::{Example, Init};
 use crate::out::Out;
@@ -7,7 +7,7 @@ use segue_core::Result;
 
 pub fn run(init: &Init, surroundings: &Surroundings, out: &Out) -> Result<u8> {
     let folder = surroundings.folder.join(&init.dir);
-    let files = init.example.map(|Example::Music| segue_demo::project::files());
+    let files = init.example.map(Example::files);
     let written = segue_app::init(&folder, files)?;
     out.value(&serde_json::json!({ "folder": folder, "files": written }));
     for file in &written {
@@ -19,7 +19,10 @@ pub fn run(init: &Init, surroundings: &Surroundings, out: &Out) -> Result<u8> {
         init.dir.display()
     ));
     match init.example {
-        Some(Example::Music) => out
+        Some(Example::Music) => {
+            out.line("  set MUSICBRAINZ_CONTACT (README.md says what it is, and what else may be set)\n  segue check\n  segue run");
+        }
+        Some(Example::Spotify) => out
             .line("  set SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET (README.md says how)\n  segue check\n  segue run"),
         None => out.line("  segue check\n  segue run\n  segue sql \"select * from hello.greetings\""),
     }

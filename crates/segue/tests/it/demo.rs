@@ -231,3 +231,114 @@ fn the_demo_says_what_a_fault_did() {
     let fired = stats.faults[segue_demo::FaultKind::ShortToken.name()];
     assert!(fired > 0 && fired == stats.tokens, "{stats:?}");
 }
+
+#[test]
+fn the_demo_runs_the_open_project_and_knows_it_again() {
+    let project = Project::empty();
+    project.ok(&["init", "d", "--example", "music"]);
+    project.write(
+        "d/data/names.csv",
+        "name\nBTS\n에스파\nRadiohead\nDaft Punk\nMiles Davis\n",
+    );
+    let (first, ports) = demo(&project, &[], 0);
+    for wanted in [
+        "Stand-ins of Spotify, MusicBrainz, Deezer, ReccoBeats and ListenBrainz",
+        "Similar artists",
+        "Miles Davis",
+        "export MUSICBRAINZ_API_URL=",
+        "segue resolve music.artists",
+    ] {
+        assert!(first.contains(wanted), "no `{wanted}` in:\n{first}");
+    }
+    assert_eq!(ports.lines().count(), 5, "{ports}");
+    let (_, same) = demo(&project, &["--example", "music"], 0);
+    assert_eq!(ports, same, "the ports are chosen once");
+    let refused = project
+        .segue(&["demo", "--once", "--dir", "d", "--example", "spotify"])
+        .ended(5);
+    assert!(refused.text().contains("SG0703"), "{}", refused.text());
+}
+
+/// Starts stand-ins, and reads so many lines of what they say.
+fn serving(project: &Project, args: &[&str], lines: usize) -> (std::process::Child, Vec<String>) {
+    use std::io::BufRead;
+    let mut server = project.start(&[&["demo-server"], args].concat());
+    let said = std::io::BufReader::new(server.stdout.take().expect("it is piped")).lines();
+    let said = said.take(lines).map(|line| line.expect("a line")).collect();
+    (server, said)
+}
+
+fn end(mut server: std::process::Child) {
+    server.kill().expect("it runs");
+    server.wait().expect("it ended");
+}
+
+#[test]
+fn stand_ins_of_several_services_say_whose_each_address_is() {
+    let project = Project::empty();
+    let (server, said) = serving(&project, &["--service", "all"], 6);
+    let services: Vec<&str> = said.iter().filter_map(|line| line.split(' ').next()).collect();
+    let all = [
+        "spotify",
+        "spotify-dev",
+        "musicbrainz",
+        "deezer",
+        "reccobeats",
+        "listenbrainz",
+    ];
+    assert_eq!(services, all);
+    let addresses: std::collections::BTreeSet<&str> = said.iter().filter_map(|line| line.split(' ').nth(1)).collect();
+    assert_eq!(addresses.len(), 6, "{said:?}");
+    assert!(
+        addresses.iter().all(|address| address.starts_with("http://127.0.0.1:")),
+        "{said:?}"
+    );
+    end(server);
+    let json = [
+        "--service",
+        "deezer",
+        "--service",
+        "musicbrainz",
+        "--fault",
+        "deezer/slow=every:2,ms:1",
+    ];
+    let mut command = vec!["--json", "demo-server"];
+    command.extend(json);
+    let mut server = project.start(&command);
+    let said = std::io::BufReader::new(server.stdout.take().expect("it is piped"));
+    let first = std::io::BufRead::lines(said).next().expect("a line").expect("a line");
+    let first: serde_json::Value = serde_json::from_str(&first).expect("JSON");
+    assert_eq!(first["service"], "deezer");
+    end(server);
+}
+
+#[test]
+fn what_stand_ins_cannot_be_is_said() {
+    let project = Project::empty();
+    let refused = |args: &[&str], wanted: &str| {
+        let done = project.segue(&[&["demo-server"], args].concat()).ended(2);
+        assert!(done.text().contains(wanted), "no `{wanted}` in:\n{}", done.text());
+    };
+    refused(&["--service", "tidal"], "tidal");
+    refused(
+        &[
+            "--service",
+            "deezer",
+            "--service",
+            "spotify",
+            "--port",
+            "1",
+            "--port",
+            "2",
+            "--port",
+            "3",
+        ],
+        "3 ports are given for 2 services",
+    );
+    refused(&["--service", "all", "--port", "65533"], "have no ports from 65533 on");
+    refused(
+        &["--service", "deezer", "--fault", "spotify/slow"],
+        "no service is called `spotify` here",
+    );
+    refused(&["--fault", "slw"], "did you mean `slow`?");
+}

@@ -20,6 +20,7 @@ mod limits;
 mod measures;
 mod memory;
 mod modes;
+mod music;
 mod names;
 mod nested;
 mod passing;

@@ -65,7 +65,7 @@ impl Project {
         project
     }
 
-    /// The music project, asking this stand-in.
+    /// The project `spotify`, asking this stand-in.
     pub fn music(standin: &Server) -> Project {
         let mut project = Project::with(segue_demo::project::files());
         project.ask(standin);

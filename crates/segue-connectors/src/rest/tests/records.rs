@@ -221,4 +221,25 @@ async fn an_object_in_place_of_the_list_may_be_the_one_record() {
             "error invalid: `records.single` goes with a plain path of one list, at its end"
         );
     }
+async fn a_row_knows_when_its_answer_was_asked_for_also_where_it_was_kept() {
+    let f = Fixture::new(|_, _| Reply::json(json!([{ "id": "x" }]))).await;
+    let copy = json!({ "request": { "get": "/x" }, "records": "$[*]" });
+    let columns = ["id string", "at string = {{ answer.at }}"];
+    assert_eq!(
+        f.read(request(copy.clone(), &columns)).await,
+        "0: x 2026-11-01T12:00:00.000000Z\n0 done"
+    );
+    // The page of an hour before says its own time.
+    let source = f.source().unwrap();
+    let mut keeping = request(copy.clone(), &columns);
+    keeping.keep_pages = true;
+    let reads: Vec<_> = source.read(keeping, &f.ctx).await.unwrap().collect().await;
+    let page = reads.into_iter().find_map(|read| match read {
+        Ok(Read::Page { batch, .. }) => Some(batch),
+        _ => None,
+    });
+    f.clock.advance(std::time::Duration::from_secs(3600));
+    let mut again = request(copy, &columns);
+    again.replay = Some(futures::stream::iter([Ok(page.unwrap())]).boxed());
+    assert_eq!(f.read(again).await, "0: x 2026-11-01T12:00:00.000000Z\n0 done");
 }

@@ -5,7 +5,7 @@ use super::{lines, run};
 #[test]
 fn the_music_project_has_no_mistakes() {
     macro_rules! files {
-        ($($path:literal),*) => { [$(($path, include_str!(concat!("../../../../segue-demo/project/", $path)))),*] };
+        ($($path:literal),*) => { [$(($path, include_str!(concat!("../../../../segue-demo/projects/spotify/", $path)))),*] };
     }
     let files = files![
         "segue.yaml",

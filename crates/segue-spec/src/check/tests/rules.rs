@@ -145,9 +145,20 @@ fn templates_and_paths() {
     SG0134 assets/x.yaml:12 `params.x`: there is no parameter `x` — declare it: `params: { x: { type: string } }`
     "#);
     assert_snapshot!(copy("  columns: { a: { value: \"{{ range.from }}\" }, b: { value: \"{{ position }}\" } }\n"), @r#"
-    SG0134 assets/x.yaml:6 `range.from`: a template knows no `range` — there are `each`, `batch`, `params`, `record`, `parent`, `window`, `position`, `job`
+    SG0134 assets/x.yaml:6 `range.from`: a template knows no `range` — there are `each`, `batch`, `params`, `record`, `parent`, `window`, `position`, `job`, `answer`
     SG0134 assets/x.yaml:6 `position`: there is no `position`: the copy has no `position` — write `position: { column: … }`
     "#);
+    // The answer that a row is of is known in the values of columns alone.
+    assert_snapshot!(copy("  columns: { a: { value: \"{{ answer.at }}\", type: timestamp } }\n"), @"");
+    assert_snapshot!(copy("  columns: { a: { value: \"{{ answer.status }}\" } }\n"), @"SG0134 assets/x.yaml:6 `answer.status`: an answer has no `status` — it has `at`, when it was asked for");
+    let early = with(
+        "assets/x.yaml",
+        "asset: raw.x\ncopy:\n  from: api\n  request: { get: \"/{{ answer.at }}\" }\n  records: $.x\n",
+    );
+    assert!(
+        early.contains("SG0134") && early.contains("there is no `answer` here"),
+        "{early}"
+    );
     assert_snapshot!(copy("  columns: { a: {} }\n  position: { column: a }\nwrite: { mode: append }\n"), @"SG0129 assets/x.yaml:7 `position`: `position` is not acted on by this version — leave it out");
     assert_snapshot!(copy("  columns: { a: {} }\n  position: { column: a, lag: 1h }\nwrite: { mode: append, key: [a] }\n"), @r"
     SG0129 assets/x.yaml:7 `position`: `position` is not acted on by this version — leave it out

@@ -1,23 +1,23 @@
-//! The stand-in as a process of its own, and what the demo's folder remembers of it.
+//! The stand-ins as a process of their own, and what the demo's folder remembers of them.
 
-use crate::args::Demo;
+use crate::args::{Demo, Example};
 use segue_core::{Context, Error, Kind, Result};
 use segue_demo::Options;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-/// Where the demo's folder keeps the port of its stand-in, so that it is the same server at every start.
+/// Where the demo's folder keeps the ports of its stand-ins, a line each, so that they are the same servers at every start.
 const PORT_FILE: &str = ".segue/standin.port";
-/// Where it keeps which catalogue that serves, if it is not the built-in one.
+/// Where it keeps which catalogue they serve, if it is not the usual one.
 const CATALOGUE_FILE: &str = ".segue/standin.catalog";
 
-/// What a demo's folder remembers of its stand-in.
+/// What a demo's folder remembers of its stand-ins.
 #[derive(Clone, Debug, Default)]
 pub struct Remembered {
-    /// Its port.
-    pub port: Option<u16>,
-    /// The folder of its catalogue; the built-in one if there is none.
+    /// Their ports.
+    pub ports: Vec<u16>,
+    /// Their catalogue, in a word or by its folder; the usual one if there is none.
     pub catalogue: Option<PathBuf>,
 }
 
@@ -25,8 +25,9 @@ impl Remembered {
     /// What this folder remembers.
     pub fn of(folder: &Path) -> Remembered {
         let read = |file: &str| std::fs::read_to_string(folder.join(file)).ok();
+        let ports = read(PORT_FILE).unwrap_or_default();
         Remembered {
-            port: read(PORT_FILE).and_then(|p| p.trim().parse().ok()),
+            ports: ports.lines().filter_map(|port| port.trim().parse().ok()).collect(),
             catalogue: read(CATALOGUE_FILE).map(|c| PathBuf::from(c.trim_end_matches('\n'))),
         }
     }
@@ -38,9 +39,8 @@ impl Remembered {
             std::fs::create_dir_all(path.parent().unwrap_or(folder)).context(Kind::Unavailable, cannot)?;
             std::fs::write(path, text).context(Kind::Unavailable, cannot)
         };
-        if let Some(port) = self.port {
-            write(PORT_FILE, format!("{port}\n"))?;
-        }
+        let ports: Vec<String> = self.ports.iter().map(|port| format!("{port}\n")).collect();
+        write(PORT_FILE, ports.concat())?;
         if let Some(catalogue) = &self.catalogue {
             write(CATALOGUE_FILE, format!("{}\n", catalogue.display()))?;
         }
@@ -48,27 +48,43 @@ impl Remembered {
     }
 }
 
-/// The stand-in, a process of its own. It ends when its standard input does: with this value, and with this process however that ends.
-pub struct StandIn {
-    process: Child,
-    /// Where it answers.
-    pub url: String,
+/// The services that a project asks, as `demo-server --service` calls them.
+fn services(example: Example) -> &'static [&'static str] {
+    match example {
+        Example::Spotify => &["spotify"],
+        Example::Music => &["spotify-dev", "musicbrainz", "deezer", "reccobeats", "listenbrainz"],
+    }
 }
 
-impl StandIn {
-    /// Starts it on the port that the folder remembers, or on a free one, which the folder remembers from then on.
-    pub fn start(demo: &Demo, remembered: &Remembered, folder: &Path) -> Result<StandIn> {
-        let asked = remembered.port.unwrap_or(0).to_string();
+/// The stand-ins, a process of their own. It ends when its standard input does: with this value, and with this process however that ends.
+pub struct StandIns {
+    process: Child,
+    example: Example,
+    /// Where they answer, in the order of the services.
+    urls: Vec<String>,
+}
+
+impl StandIns {
+    /// Starts them on the ports that the folder remembers, or on free ones, which the folder remembers from then on.
+    pub fn start(demo: &Demo, example: Example, remembered: &Remembered, folder: &Path) -> Result<StandIns> {
         let program = std::env::current_exe().context(Kind::Unavailable, "cannot find this program")?;
         let mut command = Command::new(program);
-        command.args(["demo-server", "--until-eof", "--port", &asked, "--limits", &demo.limits]);
+        command.args(["demo-server", "--until-eof", "--limits", &demo.limits]);
+        let services = services(example);
+        for service in services {
+            command.args(["--service", service]);
+        }
+        let known = remembered.ports.len() == services.len();
+        for port in remembered.ports.iter().filter(|_| known) {
+            command.arg("--port").arg(port.to_string());
+        }
         for fault in &demo.faults {
             command.args(["--fault", fault]);
         }
         if let Some(catalogue) = &remembered.catalogue {
             command.arg("--catalog").arg(catalogue);
         }
-        // Ctrl-C is the demo's to hear: the commit under way may have to ask the stand-in once more.
+        // Ctrl-C is the demo's to hear: the commit under way may have to ask a stand-in once more.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let spawned = command
@@ -77,46 +93,89 @@ impl StandIn {
             .stderr(Stdio::inherit())
             .spawn();
         let mut process = spawned.context(Kind::Unavailable, "cannot start the stand-in")?;
-        let mut line = String::new();
+        let mut urls = Vec::new();
         if let Some(stdout) = process.stdout.take() {
-            BufReader::new(stdout)
-                .read_line(&mut line)
-                .context(Kind::Unavailable, "the stand-in says nothing")?;
+            let lines = BufReader::new(stdout).lines().take(services.len());
+            for line in lines {
+                let line = line.context(Kind::Unavailable, "the stand-in says nothing")?;
+                // Where there are several each line begins with whose it is.
+                urls.extend(line.split(' ').next_back().map(str::to_string));
+            }
         }
-        let url = line.trim().to_string();
-        let Some(port) = url.rsplit(':').next().and_then(|p| p.parse::<u16>().ok()) else {
+        let port = |url: &String| url.rsplit(':').next().and_then(|p| p.parse::<u16>().ok());
+        let ports: Vec<u16> = urls.iter().filter_map(port).collect();
+        if ports.len() != services.len() {
             drop(process.stdin.take());
             let _ended = process.wait();
+            let asked: Vec<String> = remembered.ports.iter().map(u16::to_string).collect();
             return Err(Error::new(Kind::Unavailable, "the stand-in did not start")
-                .with("port", asked)
+                .with(
+                    "port",
+                    if asked.is_empty() {
+                        "0".to_string()
+                    } else {
+                        asked.join(", ")
+                    },
+                )
                 .hint(format!(
                     "another program may have its port: remove {} to choose another",
                     folder.join(PORT_FILE).display()
                 )));
-        };
-        let standin = StandIn { process, url };
+        }
         let remembered = Remembered {
-            port: Some(port),
+            ports,
             ..remembered.clone()
         };
         remembered.keep(folder)?;
-        Ok(standin)
+        Ok(StandIns { process, example, urls })
     }
 
-    /// What points the project at it.
-    pub fn variables(&self) -> [(&'static str, String); 5] {
+    /// What is said of them when they answer.
+    pub fn told(&self) -> String {
+        match self.example {
+            Example::Spotify => format!(
+                "A stand-in of Spotify answers at {}: real names and genres, simulated tracks and features.",
+                self.urls[0]
+            ),
+            Example::Music => format!(
+                "Stand-ins of Spotify, MusicBrainz, Deezer, ReccoBeats and ListenBrainz answer at {}: real names and genres, simulated tracks, \
+                 features and listeners.",
+                self.urls.join(", ")
+            ),
+        }
+    }
+
+    /// What points the project at them.
+    pub fn variables(&self) -> Vec<(&'static str, String)> {
         let options = Options::default();
-        [
-            ("SPOTIFY_API_URL", format!("{}/v1", self.url)),
-            ("SPOTIFY_TOKEN_URL", format!("{}/api/token", self.url)),
+        let fast = || "2000/s".to_string();
+        let mut variables = vec![
+            ("SPOTIFY_API_URL", format!("{}/v1", self.urls[0])),
+            ("SPOTIFY_TOKEN_URL", format!("{}/api/token", self.urls[0])),
             ("SPOTIFY_CLIENT_ID", options.client_id),
             ("SPOTIFY_CLIENT_SECRET", options.client_secret),
-            ("SPOTIFY_RATE", "2000/s".to_string()),
-        ]
+            ("SPOTIFY_RATE", fast()),
+        ];
+        if let [_, musicbrainz, deezer, reccobeats, listenbrainz] = self.urls.as_slice() {
+            variables.extend([
+                ("SPOTIFY_QUOTA", fast()),
+                ("MUSICBRAINZ_API_URL", format!("{musicbrainz}/ws/2")),
+                ("MUSICBRAINZ_CONTACT", "https://segue.invalid/demo".to_string()),
+                ("MUSICBRAINZ_RATE", fast()),
+                ("DEEZER_API_URL", deezer.clone()),
+                ("DEEZER_RATE", fast()),
+                ("RECCOBEATS_API_URL", format!("{reccobeats}/v1")),
+                ("RECCOBEATS_RATE", fast()),
+                ("LISTENBRAINZ_API_URL", listenbrainz.clone()),
+                ("LISTENBRAINZ_LABS_URL", listenbrainz.clone()),
+                ("LISTENBRAINZ_RATE", fast()),
+            ]);
+        }
+        variables
     }
 }
 
-impl Drop for StandIn {
+impl Drop for StandIns {
     fn drop(&mut self) {
         let _may_have_ended = self.process.kill();
         let _ended = self.process.wait();
