@@ -1,6 +1,7 @@
 //! What a door may ask for, a file each.
 
 pub mod asset;
+pub mod chat;
 pub mod connection;
 pub mod copy;
 pub mod discover;

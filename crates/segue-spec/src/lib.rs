@@ -11,6 +11,7 @@ pub mod graph;
 pub mod hash;
 pub mod model;
 pub mod name;
+pub mod phrase;
 pub mod reference;
 pub mod schema;
 pub mod selector;
@@ -19,6 +20,7 @@ pub mod tables;
 mod template;
 pub mod types;
 pub mod units;
+pub mod wording;
 pub mod yaml;
 
 pub use check::{LAKE_HINT, PatternMistake, check, check_with_patterns, elsewhere, not_a_folder};

@@ -1,7 +1,7 @@
 //! Our own schemas, and those of the connectors merged into them.
 
 use super::ConnectorSchema;
-use crate::config::{AssetFile, ConnectionFile, CopyFile, IntoFile, LakeCopyFile, ProjectFile};
+use crate::config::{AssetFile, ChatFile, ConnectionFile, CopyFile, IntoFile, LakeCopyFile, ProjectFile};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value as Json, json};
@@ -13,6 +13,7 @@ pub(crate) struct Own {
     pub project: Json,
     pub asset: Json,
     pub connection: Json,
+    pub chat: Json,
     pub copy: Json,
     pub lake_copy: Json,
     pub into: Json,
@@ -29,6 +30,7 @@ pub(crate) fn own() -> &'static Own {
             json!({ "type": "object" }),
         ),
         connection: generate::<ConnectionFile>(),
+        chat: generate::<ChatFile>(),
         copy: generate::<CopyFile>(),
         lake_copy: generate::<LakeCopyFile>(),
         into: generate::<IntoFile>(),
@@ -172,7 +174,7 @@ fn rename_definitions(schema: &mut Json) {
     }
 }
 
-/// A JSON Schema for each kind of file, for editors: `project`, `connection`, `asset`. The connectors' keys are in them.
+/// A JSON Schema for each kind of file, for editors: `project`, `connection`, `asset`, `chat`. The connectors' keys are in them.
 pub fn schemas(connectors: &[ConnectorSchema]) -> BTreeMap<&'static str, Json> {
     let own = own();
     let shapes = Shapes::new(connectors);
@@ -215,6 +217,7 @@ pub fn schemas(connectors: &[ConnectorSchema]) -> BTreeMap<&'static str, Json> {
         ("project", own.project.clone()),
         ("connection", connection),
         ("asset", asset),
+        ("chat", own.chat.clone()),
     ]);
     all.values_mut().for_each(for_editors);
     all
