@@ -3,6 +3,7 @@
 use segue_diag::Diagnostic;
 use segue_spec::model::Chat;
 use segue_spec::{Files, check};
+use std::sync::OnceLock;
 
 const MUSIC: &str = include_str!("../../segue-demo/projects/music/chats/music.yaml");
 
@@ -44,8 +45,9 @@ pub fn chat(text: &str) -> Chat {
 }
 
 /// The music project's chat.
-pub fn music() -> Chat {
-    chat(MUSIC)
+pub fn music() -> &'static Chat {
+    static CHAT: OnceLock<Chat> = OnceLock::new();
+    CHAT.get_or_init(|| chat(MUSIC))
 }
 
 /// A chat that speaks only of numbers and says little.

@@ -139,12 +139,7 @@ fn one(all: &mut All<'_>, file: &str, tables: &Tables, names: &mut BTreeMap<Stri
     let mut looked = Looked {
         file,
         root: &root,
-        languages: root
-            .get("languages")
-            .map_or(&[][..], Node::items)
-            .iter()
-            .filter_map(Node::text)
-            .collect(),
+        languages: languages(&root),
         fallback: root.get("fallback").and_then(Node::text),
         things: root
             .get("resolve")
@@ -174,6 +169,17 @@ fn one(all: &mut All<'_>, file: &str, tables: &Tables, names: &mut BTreeMap<Stri
             all.report(WRONG_TYPE, root.span(file), format!("the chat cannot be read: {why}"));
             None
         }
+    }
+}
+
+/// The languages; none where one of them is no language, so that not every text of it is a mistake, too.
+fn languages(root: &Node) -> Vec<&str> {
+    let written = root.get("languages").map_or(&[][..], Node::items);
+    let all: Vec<&str> = written.iter().filter_map(Node::text).collect();
+    let is_code = |text: &&str| text.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+    match all.iter().all(is_code) {
+        true => all,
+        false => Vec::new(),
     }
 }
 

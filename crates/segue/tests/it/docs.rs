@@ -34,6 +34,11 @@ fn finding_by_name_is_as_the_guide_says() {
 }
 
 #[test]
+fn a_chat_is_as_the_guide_says() {
+    none(&Reader::new().follow(&text("docs/guide/chat.md")));
+}
+
+#[test]
 fn a_web_api_is_as_the_guide_says() {
     none(&Reader::new().follow(&text("docs/guide/web-api.md")));
 }
@@ -245,6 +250,11 @@ fn the_examples_of_command_line_errors_show_them() {
 #[test]
 fn the_examples_of_errors_of_finding_by_name_show_them() {
     examples("SG10");
+}
+
+#[test]
+fn the_examples_of_errors_of_chats_show_them() {
+    examples("SG11");
 }
 
 #[test]

@@ -13,6 +13,7 @@ pub(super) fn look(looked: &mut Looked<'_>) {
         let intent = looked.intents[at].node;
         let blocks = intent.get("answer").map_or(&[][..], Node::items);
         let mut used = BTreeSet::new();
+        let before = looked.found.len();
         for (number, block) in blocks.iter().enumerate() {
             for key in ["when", "when_empty"] {
                 if let Some((query, _)) = block.get(key).and_then(|node| query_of(looked, at, node)) {
@@ -35,7 +36,10 @@ pub(super) fn look(looked: &mut Looked<'_>) {
                 }
             }
         }
-        unused(looked, at, &used);
+        // A query that a mistake keeps from being taken is not said to be of no use, too.
+        if looked.found.len() == before {
+            unused(looked, at, &used);
+        }
     }
 }
 
