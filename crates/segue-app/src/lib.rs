@@ -28,6 +28,11 @@ pub mod work {
     };
 }
 
+/// What a chat answers.
+pub mod chats {
+    pub use segue_chat::{Answer, Block, Button, Card, Named, Outcome, QuickReply, Speaks, Touch};
+}
+
 /// What comes of finding by name.
 pub mod names {
     pub use segue_names::{Answer, Candidate, Reason};
@@ -40,6 +45,7 @@ pub use surroundings::Surroundings;
 pub use use_cases::adding::Needed;
 pub use use_cases::asset::{Doomed, Dropped, asset_doomed, asset_drop};
 pub use use_cases::connect::{Connected, Shipped, connect, shipped};
+pub use use_cases::chat::{Message, chat};
 pub use use_cases::connection::{connection_test, connection_unblock};
 pub use use_cases::copy::{Copied, CopyMode, CopyRequest, Copying};
 pub use use_cases::discover::discover;

@@ -3,6 +3,7 @@
 pub(crate) mod adding;
 pub mod asset;
 pub mod connect;
+pub mod chat;
 pub mod connection;
 pub mod copy;
 pub mod discover;

@@ -15,6 +15,7 @@ macro_rules! codes {
 }
 
 mod app;
+mod chats;
 mod connectors;
 mod lake;
 mod names;
@@ -24,11 +25,12 @@ mod store;
 mod work;
 
 #[allow(unused_imports, reason = "a list may be empty for a while")]
-pub use {app::*, connectors::*, lake::*, names::*, project::*, sql::*, store::*, work::*};
+pub use {app::*, chats::*, connectors::*, lake::*, names::*, project::*, sql::*, store::*, work::*};
 
 pub(crate) fn all() -> Vec<(Code, &'static str)> {
     [
         app::all(),
+        chats::all(),
         connectors::all(),
         lake::all(),
         names::all(),

@@ -80,6 +80,12 @@ impl Index {
             .map(|place| self.segments[place.part as usize].segment.entry(place.entry))
     }
 
+    /// The entry of this id.
+    pub fn get(&self, id: &str) -> Option<Entry> {
+        let place = self.places.get(id)?;
+        Some(self.segments[place.part as usize].segment.entry(place.entry))
+    }
+
     /// Takes these entries in: in the place of those of the same id, or beside the others.
     pub fn put(&mut self, version: impl Into<String>, entries: impl IntoIterator<Item = Entry>) {
         self.version = version.into();

@@ -3,9 +3,10 @@
 //! The order: files are sorted by what they are; each is read and compared with its schema; then, over trees and not over
 //! types, so that one mistake does not hide another: SQL, columns, rules. What has the right shape becomes the model.
 //!
-//! The kinds of mistakes are the pages `SG01..` (files) and `SG02..` (SQL); a test plants them all.
+//! The kinds of mistakes are the pages `SG01..` (files) and `SG02..` (SQL); a test plants them all. Those of chats are `SG11..`.
 
 pub(crate) mod asset;
+mod chat;
 mod checks;
 pub(crate) mod columns;
 mod connection;
@@ -75,6 +76,7 @@ pub fn check_with_patterns(
     rules::apply(&mut all);
     into::once_each(&mut all);
     templates::apply(&mut all);
+    let chats = chat::read(&mut all, &sorted.chats);
     let (assets, families) = typed::assets(&mut all);
     let mut found = all.found;
     // What the schema and a rule both found is said once, by the one with the hint.
@@ -84,6 +86,7 @@ pub fn check_with_patterns(
         connections: Arc::unwrap_or_clone(all.connections),
         assets,
         families,
+        chats,
         ..project
     });
     (project, found)

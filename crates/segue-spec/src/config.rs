@@ -1,5 +1,11 @@
 //! The files as they are written. From these structs come the schemas, and with them docs, editors' help and messages.
 
+mod chat;
+
+pub(crate) use chat::{
+    BlockFile, ButtonFile, CardsFile, ChatFile, IntentFile, MatchFile, QuickReplyFile, SentencesFile, WordingFile,
+};
+
 use crate::model::column_names;
 use crate::model::{
     Apply, Batch, Columns, InputRule, Nested, OnChange, OnFailure, OnPartial, OnSchemaChange, Param, Position, Range,

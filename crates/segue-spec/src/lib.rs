@@ -11,6 +11,7 @@ pub mod graph;
 pub mod hash;
 pub mod model;
 pub mod name;
+pub mod phrase;
 pub mod reference;
 pub mod schema;
 pub mod selector;
@@ -20,6 +21,7 @@ mod template;
 pub mod testing;
 pub mod types;
 pub mod units;
+pub mod wording;
 pub mod yaml;
 
 pub use check::{LAKE_HINT, PatternMistake, check, check_with_patterns, elsewhere, not_a_folder};

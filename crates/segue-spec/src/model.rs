@@ -1,6 +1,7 @@
 //! A project as the rest of Segue sees it: checked, typed, every reference (`${…}`) still unresolved.
 
 mod asset;
+pub mod chat;
 mod check;
 mod copy;
 mod family;
@@ -9,6 +10,7 @@ mod project;
 mod sql;
 
 pub use asset::{Asset, How, IntoTarget, OnChange, OnPartial, Param, Place};
+pub use chat::Chat;
 pub use check::{Check, CheckKind, Name, Number, OnFailure, Scope};
 pub use copy::{Batch, Column, Columns, Copy, ForEach, From, LakeSource, Nested, OnSchemaChange, Position, ResumeBy};
 pub use family::{Family, FamilyName};

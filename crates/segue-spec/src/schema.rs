@@ -18,7 +18,7 @@ use serde_json::Value;
 /// Beyond JSON Schema's own words these are acted on:
 /// `"x-secret": true`: only `${secret:NAME}` (alone, or inside more text) may stand there;
 /// `"x-not-in-this-version": ["key", …]`: keys (of an object) or words (of an enum) that are known and refused;
-/// `"format"`: `duration`, `rate`, `size`, `percent`, `type`, `asset-name`, `asset-or-family`, `tables`, `column-name`, `name`, `jsonpath`, `template`,
+/// `"format"`: `duration`, `rate`, `size`, `percent`, `type`, `asset-name`, `asset-or-family`, `tables`, `column-name`, `name`, `language`, `jsonpath`, `template`,
 /// `expression`, `url`. A text that holds a `${…}` reference is not judged by type, `format` or `enum`.
 #[derive(Clone, Debug)]
 pub struct ConnectorSchema {

@@ -22,6 +22,9 @@ const DURATION_UNITS: [(&str, u64); 6] = [
 const MAX_DURATION_MS: u64 = 100 * 365 * 86_400_000;
 
 impl Duration {
+    /// Ten seconds.
+    pub const TEN_SECONDS: Duration = Duration(StdDuration::from_secs(10));
+
     /// The length, for a clock.
     pub fn get(self) -> StdDuration {
         self.0

@@ -78,6 +78,21 @@ impl LocalEngine {
         self.indexes.resolve(table, rows, text, ctx).await
     }
 
+    /// The name of the thing with this id among the rows of this table; `None` where there is no such thing.
+    ///
+    /// # Errors
+    /// As [`LocalEngine::resolve`].
+    pub async fn name_of(
+        &self,
+        table: &TableKey,
+        rows: &Arc<dyn Relation>,
+        id: &str,
+        ctx: &Ctx,
+    ) -> Result<Option<String>> {
+        ctx.go_on()?;
+        self.indexes.name_of(table, rows, id, ctx).await
+    }
+
     /// Forgets the names of a table that is gone.
     pub fn forget(&self, table: TableId) {
         self.indexes.forget(table);

@@ -117,6 +117,21 @@ impl Indexes {
         Ok(ctx.meter.measured(|| index.resolve(text)))
     }
 
+    /// The name of the thing with this id among these rows; `None` where there is none that is found by a name.
+    ///
+    /// # Errors
+    /// As [`Indexes::resolve`].
+    pub async fn name_of(
+        &self,
+        key: &TableKey,
+        rows: &Arc<dyn Relation>,
+        id: &str,
+        ctx: &Ctx,
+    ) -> Result<Option<String>> {
+        let index = self.index(key, rows, ctx).await?;
+        Ok(index.get(id).map(|entry| entry.name))
+    }
+
     /// Forgets what was kept of a table that is gone. Best effort: a file that stays is only room on the disk.
     pub fn forget(&self, table: TableId) {
         self.held.lock().retain(|(held, _)| *held != table);

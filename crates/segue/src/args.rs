@@ -162,6 +162,11 @@ pub enum Verb {
         #[arg(allow_hyphen_values = true)]
         text: String,
     },
+    /// Ask a chat of the project, as somebody would in a messenger.
+    ///
+    /// One message is answered once, and it ends with 0 where it is: that nothing is known by a name is an answer. Without a message there is a
+    /// prompt, in which a number chooses what an answer offers; where no terminal is, each line of standard input is a message.
+    Chat(Chat),
     /// Keep the lake in order.
     #[command(subcommand)]
     Lake(Lake),
@@ -269,6 +274,8 @@ pub enum Import {
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
     },
+    /// An online shop's products, with a chat that answers from them. It needs no server.
+    Shop,
 }
 
 #[derive(Debug, Subcommand)]
@@ -481,6 +488,18 @@ pub enum Format {
     JsonLines,
     /// A Parquet file; wants --out.
     Parquet,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Chat {
+    /// The chat: `chat:` in its file in `chats/`.
+    pub chat: String,
+    /// What somebody says, or what an answer offered to choose.
+    #[arg(allow_hyphen_values = true)]
+    pub message: Option<String>,
+    /// Answer in this language, whatever the message is in.
+    #[arg(long, value_name = "CODE")]
+    pub language: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,6 +1,7 @@
 //! A file a verb: translate the words, call the use-case, show what came of it.
 
 mod asset;
+mod chat;
 mod check;
 mod completions;
 mod connect;
@@ -85,6 +86,7 @@ pub fn run(args: Args, surroundings: Surroundings, out: &Out) -> Result<u8> {
         }
         let _heard = stop::hear(match &verb {
             Verb::Sql(sql) if sql::is_prompt(sql) => UnderWay::Prompt,
+            Verb::Chat(chat) if chat::is_prompt(chat) => UnderWay::Prompt,
             verb if verb.writes() => UnderWay::Writing(app.ctx.cancel.clone()),
             _ => UnderWay::Looking(app.ctx.cancel.clone()),
         })?;
@@ -97,7 +99,8 @@ pub fn run(args: Args, surroundings: Surroundings, out: &Out) -> Result<u8> {
 /// Whether a verb shows what is there and changes none of it, so that mistakes in the project's files are none of its business.
 fn only_looks(verb: &Verb) -> bool {
     match verb {
-        Verb::Runs { .. } | Verb::Logs { .. } | Verb::Sql(_) | Verb::Resolve { .. } | Verb::Quarantine(_) => true,
+        Verb::Runs { .. } | Verb::Logs { .. } | Verb::Sql(_) | Verb::Resolve { .. } | Verb::Chat(_) => true,
+        Verb::Quarantine(_) => true,
         Verb::State(state) => matches!(state, State::Backup { .. }),
         Verb::Lake(lake) => matches!(lake, Lake::History { .. }),
         _ => false,
@@ -122,6 +125,7 @@ async fn with_project(app: &App, verb: &Verb, out: &Out) -> Result<u8> {
         Verb::Logs { run, asset } => runs::logs(app, run.as_deref(), asset.as_deref(), out).await,
         Verb::Sql(sql) => sql::run(app, sql, ctx, out).await,
         Verb::Resolve { asset, text } => resolve::run(app, asset, text, ctx, out).await,
+        Verb::Chat(chat) => chat::run(app, chat, ctx, out).await,
         Verb::Lake(verb) => lake::run(app, verb, ctx, out).await,
         Verb::Quarantine(verb) => quarantine::run(app, verb, ctx, out).await,
         Verb::State(verb) => state::run(app, verb, ctx, out).await,

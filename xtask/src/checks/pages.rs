@@ -16,6 +16,7 @@ const RANGES: &[(&str, &str)] = &[
     ("store", "06"),
     ("app", "07"),
     ("names", "10"),
+    ("chats", "11"),
 ];
 
 const HEADINGS: [&str; 4] = ["## What happened", "## Why", "## How to fix it", "## Example"];

@@ -1,10 +1,11 @@
 //! Finding by name.
 
 use crate::app::App;
-use segue_core::engine::TableKey;
+use segue_core::engine::{Relation, TableKey};
 use segue_core::{AssetName, Ctx, Error, Kind, Result};
 use segue_names::Answer;
 use segue_work::step::known;
+use std::sync::Arc;
 
 /// What a text means among the rows of an asset.
 #[derive(Clone, Debug)]
@@ -32,19 +33,30 @@ pub async fn resolve(app: &App, asset: &str, text: &str, ctx: &Ctx) -> Result<Me
             asset: name,
         });
     }
+    let (name, rows) = opened(app, asset).await?;
+    let answer = app.engine.resolve(&TableKey::from(&name), &rows, text, ctx).await?;
+    Ok(Meant {
+        asset: name,
+        version: rows.pinned().map(|pinned| pinned.version),
+        answer,
+    })
+}
+
+/// The newest rows of an asset, in which names are looked for.
+///
+/// # Errors
+/// `NotFound` for an asset that is not there or never ran; those of reading its table.
+pub(crate) async fn opened(app: &App, asset: &str) -> Result<(AssetName, Arc<dyn Relation>)> {
     let row = app.row(asset).await?;
     let rows = match known::has_answer(&app.store, &row).await? {
         true => app.newest(&row, &known::own(&row)).await?,
         false => None,
     };
-    let Some(rows) = rows else {
-        let error = Error::new(Kind::NotFound, format!("{asset} has no table"));
-        return Err(error.hint(format!("run it first: segue run {asset}")));
-    };
-    let answer = app.engine.resolve(&TableKey::from(&row.name), &rows, text, ctx).await?;
-    Ok(Meant {
-        asset: row.name,
-        version: rows.pinned().map(|pinned| pinned.version),
-        answer,
-    })
+    match rows {
+        Some(rows) => Ok((row.name, rows)),
+        None => {
+            let error = Error::new(Kind::NotFound, format!("{asset} has no table"));
+            Err(error.hint(format!("run it first: segue run {asset}")))
+        }
+    }
 }

@@ -274,6 +274,18 @@ fn several_rows_of_one_id_are_one_entry() {
 }
 
 #[test]
+fn a_thing_is_had_by_its_id_as_it_is_now() {
+    let mut index = Index::build("1", entries("a1: aespa | 에스파 = 80\na2: SHINee"));
+    assert_eq!(index.get("a1"), entries("a1: aespa | 에스파 = 80").pop());
+    index.put("2", entries("a1: æspa"));
+    assert_eq!(index.get("a1").map(|entry| entry.name).as_deref(), Some("æspa"));
+    index.remove("3", ["a1"]);
+    assert_eq!(index.get("a1"), None);
+    assert_eq!(index.get("aespa"), None, "a name is no id");
+    assert!(index.get("a2").is_some());
+}
+
+#[test]
 fn it_follows_a_table_by_what_changed() {
     let mut index = Index::build("1", entries("1: aespa = 80\n2: SHINee = 70\n3: Lady Gaga = 90"));
     let followed = index.follow("2", entries("1: aespa = 80\n2: SHINee | 샤이니 = 70\n4: Eminem = 92"));

@@ -55,6 +55,17 @@ impl Tables {
         }
     }
 
+    /// All tables, with the columns that have been found.
+    pub fn known(all: &All<'_>) -> Tables {
+        let mut tables = Tables::of(all);
+        for draft in all.assets.iter().filter(|d| !d.twice && d.elsewhere().is_none()) {
+            if let Some(name) = &draft.name {
+                tables.tables.insert(name.clone(), Table::Lake(draft.columns.clone()));
+            }
+        }
+        tables
+    }
+
     /// The asset whose child table this may be; none for an asset's own name.
     pub fn parent_of(&self, name: &AssetName) -> Option<&AssetName> {
         match self.tables.contains_key(name) {

@@ -94,6 +94,7 @@ fn with_defaults(name: String) -> Project {
         connections: BTreeMap::new(),
         assets: BTreeMap::new(),
         families: Vec::new(),
+        chats: BTreeMap::new(),
     }
 }
 

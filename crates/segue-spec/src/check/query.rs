@@ -19,6 +19,8 @@ pub(crate) enum Role {
     CheckSql,
     /// A check's condition.
     CheckRow,
+    /// What a chat looks up.
+    Chat,
 }
 
 /// A piece of SQL in a file.

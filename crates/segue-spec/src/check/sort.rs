@@ -13,10 +13,11 @@ pub(super) struct Sorted<'a> {
     pub project: Option<&'a str>,
     pub connections: Vec<&'a str>,
     pub assets: Vec<&'a str>,
+    pub chats: Vec<&'a str>,
 }
 
 /// Folders and files that DESIGN knows and this version does not act on.
-const LATER: [&str; 6] = ["jobs/", "triggers/", "functions/", "chats/", "policies/", "roles.yaml"];
+const LATER: [&str; 5] = ["jobs/", "triggers/", "functions/", "policies/", "roles.yaml"];
 
 pub(super) fn sort<'a>(all: &mut All<'a>) -> Sorted<'a> {
     let files = all.files;
@@ -24,6 +25,7 @@ pub(super) fn sort<'a>(all: &mut All<'a>) -> Sorted<'a> {
         project: None,
         connections: Vec::new(),
         assets: Vec::new(),
+        chats: Vec::new(),
     };
     for (path, at) in files.binary() {
         if path.starts_with("tests/") {
@@ -79,6 +81,8 @@ pub(super) fn sort<'a>(all: &mut All<'a>) -> Sorted<'a> {
             sorted.connections.push(path);
         } else if path.starts_with("assets/") && yaml {
             sorted.assets.push(path);
+        } else if path.starts_with("chats/") && yaml {
+            sorted.chats.push(path);
         } else if path.starts_with("assets/") && path.ends_with(".sql") {
             if header(text).is_some() {
                 sorted.assets.push(path);
@@ -87,7 +91,10 @@ pub(super) fn sort<'a>(all: &mut All<'a>) -> Sorted<'a> {
                 all.report(NO_HEADER, start, format!("{path} has no header")).hint = Some(hint.into());
             }
         } else if path.ends_with(".yml")
-            && (path.starts_with("assets/") || path.starts_with("connections/") || path == "segue.yml")
+            && (["assets/", "connections/", "chats/"]
+                .iter()
+                .any(|folder| path.starts_with(folder))
+                || path == "segue.yml")
         {
             let message = format!("{path} is not read: the files of a project end in `.yaml`");
             all.report(STRAY_FILE, start, message).hint = Some("rename it".into());
@@ -107,7 +114,7 @@ pub(super) fn sort<'a>(all: &mut All<'a>) -> Sorted<'a> {
 fn is_ours(path: &str) -> bool {
     let yaml = path.ends_with(".yaml");
     path == "segue.yaml"
-        || (path.starts_with("connections/") && yaml)
+        || ((path.starts_with("connections/") || path.starts_with("chats/")) && yaml)
         || (path.starts_with("assets/") && (yaml || path.ends_with(".sql")))
 }
 
@@ -130,7 +137,11 @@ fn stray(all: &mut All<'_>, path: &str, text: &str) {
         true => header(text).map(|h| &text[h.yaml]).unwrap_or(""),
         false => text,
     };
-    for (key, folder) in [("asset:", "assets/"), ("connection:", "connections/")] {
+    for (key, folder) in [
+        ("asset:", "assets/"),
+        ("connection:", "connections/"),
+        ("chat:", "chats/"),
+    ] {
         let line = head.lines().map(str::trim_start).find(|l| {
             l.starts_with(key)
                 && (head.len() < text.len() || text.contains(&format!("\n{key}")) || text.starts_with(key))

@@ -3,6 +3,7 @@ use crate::{ConnectorSchema, Files, check};
 use segue_diag::{Diagnostic, Text, render};
 use serde_json::json;
 
+mod chats;
 mod family;
 mod find;
 mod fit;

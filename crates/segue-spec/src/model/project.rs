@@ -1,6 +1,6 @@
 //! The project, its environments and its connections.
 
-use super::{Asset, Family, How, Place};
+use super::{Asset, Chat, Family, How, Place};
 use crate::name::AssetName;
 use crate::sql::handed_on;
 use schemars::JsonSchema;
@@ -28,6 +28,9 @@ pub struct Project {
     /// Outputs of which there are as many as a source has tables.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub families: Vec<Family>,
+    /// The conversations, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub chats: BTreeMap<String, Chat>,
 }
 
 impl Project {

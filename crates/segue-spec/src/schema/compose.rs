@@ -2,6 +2,7 @@
 
 use super::ConnectorSchema;
 use crate::config::{AssetFile, ConnectionFile, CopyFile, IntoFile, LakeCopyFile, ProjectFile, TestFile};
+use crate::config::{AssetFile, ChatFile, ConnectionFile, CopyFile, IntoFile, LakeCopyFile, ProjectFile};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value as Json, json};
@@ -13,6 +14,7 @@ pub(crate) struct Own {
     pub project: Json,
     pub asset: Json,
     pub connection: Json,
+    pub chat: Json,
     pub copy: Json,
     pub lake_copy: Json,
     pub into: Json,
@@ -30,6 +32,7 @@ pub(crate) fn own() -> &'static Own {
             json!({ "type": "object" }),
         ),
         connection: generate::<ConnectionFile>(),
+        chat: generate::<ChatFile>(),
         copy: generate::<CopyFile>(),
         lake_copy: generate::<LakeCopyFile>(),
         into: generate::<IntoFile>(),
@@ -175,6 +178,7 @@ fn rename_definitions(schema: &mut Json) {
 }
 
 /// A JSON Schema for each kind of file, for editors: `project`, `connection`, `asset`, `test`. The connectors' keys are in them.
+/// A JSON Schema for each kind of file, for editors: `project`, `connection`, `asset`, `chat`. The connectors' keys are in them.
 pub fn schemas(connectors: &[ConnectorSchema]) -> BTreeMap<&'static str, Json> {
     let own = own();
     let shapes = Shapes::new(connectors);
@@ -218,6 +222,7 @@ pub fn schemas(connectors: &[ConnectorSchema]) -> BTreeMap<&'static str, Json> {
         ("connection", connection),
         ("asset", asset),
         ("test", of_one_or_many(&own.test)),
+        ("chat", own.chat.clone()),
     ]);
     all.values_mut().for_each(for_editors);
     all

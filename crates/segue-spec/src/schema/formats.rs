@@ -7,7 +7,7 @@ use crate::template;
 use crate::types::Type;
 use crate::units::{Duration, Percent, Rate, Size};
 use segue_diag::{
-    BAD_COLUMN_TYPE, BAD_JSONPATH, BAD_NAME, BAD_QUANTITY, BAD_TIME, BAD_URL, Code, NOT_IN_THIS_VERSION,
+    BAD_COLUMN_TYPE, BAD_JSONPATH, BAD_NAME, BAD_QUANTITY, BAD_TIME, BAD_URL, CHAT_LANGUAGE, Code, NOT_IN_THIS_VERSION,
     TEMPLATE_SYNTAX, closest,
 };
 
@@ -28,6 +28,7 @@ pub(crate) fn format_mistake(format: &str, text: &str) -> Option<(Code, String, 
         "name" => plain(BAD_NAME, lower_identifier(text)),
         "range-input" => plain(BAD_NAME, text.parse::<RangeInput>().map(drop)),
         "local-time" => plain(BAD_TIME, local_time(text).map(drop)),
+        "language" => plain(CHAT_LANGUAGE, language(text)),
         "timezone" => timezone(text),
         "jsonpath" => json_path(text),
         "template" => plain(TEMPLATE_SYNTAX, template::template(text).map(drop)),
@@ -55,6 +56,7 @@ pub(super) fn expected_format(format: &str) -> Option<&'static str> {
         "name" => "a name such as `orders`",
         "range-input" => "a column such as `raw.orders.created_at`",
         "local-time" => "a day such as `2024-01-01`",
+        "language" => "a language such as `en`",
         "timezone" => "a time zone such as `Europe/Berlin`",
         "jsonpath" => "a JSONPath such as `$.items[*]`",
         "url" => "a URL such as `https://api.example.com`",
@@ -118,6 +120,18 @@ fn timezone(text: &str) -> Option<(Code, String, Option<String>)> {
         None => "zones have names such as `UTC`, `Europe/Berlin`, `Asia/Seoul`".to_string(),
     };
     Some((BAD_TIME, format!("there is no time zone `{text}`"), Some(hint)))
+}
+
+/// A language's code: `ko`, `en`, `pt-br`.
+fn language(text: &str) -> Result<(), String> {
+    let parts: Vec<&str> = text.split('-').collect();
+    let is_part = |part: &&str| (2..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_lowercase());
+    match parts.iter().all(is_part) && parts[0].len() <= 3 {
+        true => Ok(()),
+        false => Err(format!(
+            "`{text}` is no language: write its code in small letters, such as `ko` or `en`"
+        )),
+    }
 }
 
 fn url(text: &str) -> Result<(), String> {

@@ -22,7 +22,7 @@ fn a_schema_a_kind_of_file_with_the_connectors_in_it() {
     let all = schemas(&connectors());
     assert_eq!(
         all.keys().copied().collect::<Vec<_>>(),
-        ["asset", "connection", "project"]
+        ["asset", "chat", "connection", "project"]
     );
     for schema in all.values() {
         let mut found = 0;
@@ -66,6 +66,7 @@ fn every_key_has_a_description() {
         &own.project,
         &own.asset,
         &own.connection,
+        &own.chat,
         &own.copy,
         &own.lake_copy,
         &own.into,

@@ -31,8 +31,12 @@ pub fn run(surroundings: &Surroundings, environment: Option<&str>, out: &Out) ->
             1 => " and 1 family".into(),
             n => format!(" and {n} families"),
         };
+        let chats = match loaded.project.as_ref().map_or(0, |p| p.chats.len()) {
+            0 => String::new(),
+            n => format!(" and {}", count(n, "chat")),
+        };
         out.line(format!(
-            "{}{families} checked: nothing is wrong{warned}",
+            "{}{families}{chats} checked: nothing is wrong{warned}",
             count(counted, "asset")
         ));
         return Ok(0);

@@ -1,4 +1,5 @@
 //! `segue init DIR [--example music|spotify]`
+//! `segue init DIR [--example NAME]`
 
 use crate::args::{Example, Init};
 use crate::out::Out;
@@ -8,6 +9,10 @@ use segue_core::Result;
 pub fn run(init: &Init, surroundings: &Surroundings, out: &Out) -> Result<u8> {
     let folder = surroundings.folder.join(&init.dir);
     let files = init.example.map(Example::files);
+    let files = init.example.map(|example| match example {
+        Example::Music => segue_demo::project::files(),
+        Example::Shop => segue_demo::shop::files(),
+    });
     let written = segue_app::init(&folder, files)?;
     out.value(&serde_json::json!({ "folder": folder, "files": written }));
     for file in &written {
@@ -24,6 +29,7 @@ pub fn run(init: &Init, surroundings: &Surroundings, out: &Out) -> Result<u8> {
         }
         Some(Example::Spotify) => out
             .line("  set SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET (README.md says how)\n  segue check\n  segue run"),
+        Some(Example::Shop) => out.line("  segue check\n  segue run\n  segue chat shop \"oslo lamp\""),
         None => out.line("  segue check\n  segue run\n  segue sql \"select * from hello.greetings\""),
     }
     Ok(0)

@@ -41,6 +41,8 @@ fn finding_by_name_is_as_the_guide_says() {
 #[test]
 fn files_are_as_the_guide_says() {
     none(&Reader::new().follow(&text("docs/guide/files.md")));
+fn a_chat_is_as_the_guide_says() {
+    none(&Reader::new().follow(&text("docs/guide/chat.md")));
 }
 
 #[test]
@@ -263,6 +265,11 @@ fn the_examples_of_command_line_errors_show_them() {
 #[test]
 fn the_examples_of_errors_of_finding_by_name_show_them() {
     examples("SG10");
+}
+
+#[test]
+fn the_examples_of_errors_of_chats_show_them() {
+    examples("SG11");
 }
 
 #[test]

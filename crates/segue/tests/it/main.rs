@@ -5,6 +5,7 @@ mod answers;
 mod api;
 mod attacks;
 mod back;
+mod chat;
 mod cli;
 mod columns;
 mod copies;

@@ -13,7 +13,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
     ("Outside systems", &["connection", "discover", "preview", "record"]),
     ("Run", &["plan", "apply", "run", "copy", "backfill", "resume"]),
     ("Look", &["status", "why", "runs", "logs"]),
-    ("Ask", &["sql", "resolve", "quarantine"]),
+    ("Ask", &["sql", "resolve", "chat", "quarantine"]),
     ("Keep", &["lake", "state", "asset"]),
     ("More", &[]),
 ];

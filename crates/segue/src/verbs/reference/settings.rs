@@ -30,6 +30,15 @@ const WORDS: &[(&str, &str)] = &[
         "text with `{{ each.id }}`, `{{ batch.id }}` or `{{ params.day }}` in it",
     ),
     ("expression", "a condition: `record.name == each.name`"),
+    ("language", "its code in small letters: `ko`, `en`, `pt-br`"),
+    (
+        "wording",
+        "text, the same in every language, or one for each: `{ ko: 안녕하세요, en: Hello }`; with `{{ row.name }}` in it where something is known",
+    ),
+    (
+        "match",
+        "`\"{artist}\"`, a list of such phrases, or lists by language: `{ ko: \"{artist}[의] 장르\", en: [\"genres of {artist}\"] }`",
+    ),
     (
         "secret",
         "`${secret:NAME}`, alone or inside more text; never the value itself",
@@ -69,6 +78,11 @@ pub fn page() -> String {
         ));
     }
     text.push_str(&assets(&asset));
+    let chat = file("chat");
+    text.push_str(&format!(
+        "\n## A chat: a file in `chats/`\n\n{}",
+        chat.table(chat.root, "", &|_| true)
+    ));
     text
 }
 

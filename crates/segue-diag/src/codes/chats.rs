@@ -1,0 +1,17 @@
+//! Codes of chats: SG11xx.
+
+use crate::Code;
+
+codes! {
+    CHAT_PHRASE = "SG1101",
+    CHAT_PHRASE_TWICE = "SG1102",
+    CHAT_LANGUAGE = "SG1103",
+    CHAT_NAME = "SG1104",
+    CHAT_ANSWER = "SG1105",
+    CHAT_TOO_LONG = "SG1106",
+    DUPLICATE_CHAT = "SG1107",
+    NO_SUCH_CHAT = "SG1111",
+    CHAT_NO_LANGUAGE = "SG1112",
+    CHAT_QUERY = "SG1113",
+    CHAT_TEXT = "SG1114",
+}
