@@ -2,8 +2,8 @@
 
 pub(crate) mod adding;
 pub mod asset;
-pub mod connect;
 pub mod chat;
+pub mod connect;
 pub mod connection;
 pub mod copy;
 pub mod discover;

@@ -250,11 +250,22 @@ pub struct Init {
     pub example: Option<Example>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Example {
     /// The music recommender on open sources: names as people write them, MusicBrainz, Deezer, ReccoBeats, ListenBrainz, and Spotify for links.
     Music,
     /// The music recommender on Spotify alone, for an application that may ask for everything.
+    Spotify,
+    /// An online shop's products, with a chat that answers from them. It needs no server.
+    Shop,
+}
+
+/// The examples that the demo runs, from stand-ins of their services to answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Recommender {
+    /// On open sources.
+    Music,
+    /// On Spotify alone.
     Spotify,
 }
 
@@ -274,8 +285,6 @@ pub enum Import {
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
     },
-    /// An online shop's products, with a chat that answers from them. It needs no server.
-    Shop,
 }
 
 #[derive(Debug, Subcommand)]
@@ -606,7 +615,7 @@ pub struct Demo {
     pub dir: PathBuf,
     /// Which project; that of the folder, or else spotify, if not given.
     #[arg(long, value_enum)]
-    pub example: Option<Example>,
+    pub example: Option<Recommender>,
     /// Stop the stand-ins at the end instead of leaving them until Ctrl-C.
     #[arg(long)]
     pub once: bool,

@@ -24,15 +24,6 @@ pub struct Meant {
 /// `NotFound` for an asset that is not there or never ran, `Invalid` for one that does not say how its rows are found, or whose columns do not
 /// fit what it says; those of reading its table.
 pub async fn resolve(app: &App, asset: &str, text: &str, ctx: &Ctx) -> Result<Meant> {
-    if app.view_called(asset).is_some() {
-        let name: AssetName = asset.parse()?;
-        let rows = app.view(&name).await?;
-        return Ok(Meant {
-            answer: app.engine.resolve(&TableKey::from(&name), &rows, text, ctx).await?,
-            version: None,
-            asset: name,
-        });
-    }
     let (name, rows) = opened(app, asset).await?;
     let answer = app.engine.resolve(&TableKey::from(&name), &rows, text, ctx).await?;
     Ok(Meant {
@@ -47,6 +38,11 @@ pub async fn resolve(app: &App, asset: &str, text: &str, ctx: &Ctx) -> Result<Me
 /// # Errors
 /// `NotFound` for an asset that is not there or never ran; those of reading its table.
 pub(crate) async fn opened(app: &App, asset: &str) -> Result<(AssetName, Arc<dyn Relation>)> {
+    if app.view_called(asset).is_some() {
+        let name: AssetName = asset.parse()?;
+        let rows = app.view(&name).await?;
+        return Ok((name, rows));
+    }
     let row = app.row(asset).await?;
     let rows = match known::has_answer(&app.store, &row).await? {
         true => app.newest(&row, &known::own(&row)).await?,

@@ -1,8 +1,7 @@
 //! Our own schemas, and those of the connectors merged into them.
 
 use super::ConnectorSchema;
-use crate::config::{AssetFile, ConnectionFile, CopyFile, IntoFile, LakeCopyFile, ProjectFile, TestFile};
-use crate::config::{AssetFile, ChatFile, ConnectionFile, CopyFile, IntoFile, LakeCopyFile, ProjectFile};
+use crate::config::{AssetFile, ChatFile, ConnectionFile, CopyFile, IntoFile, LakeCopyFile, ProjectFile, TestFile};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value as Json, json};
@@ -177,8 +176,7 @@ fn rename_definitions(schema: &mut Json) {
     }
 }
 
-/// A JSON Schema for each kind of file, for editors: `project`, `connection`, `asset`, `test`. The connectors' keys are in them.
-/// A JSON Schema for each kind of file, for editors: `project`, `connection`, `asset`, `chat`. The connectors' keys are in them.
+/// A JSON Schema for each kind of file, for editors: `project`, `connection`, `asset`, `test`, `chat`. The connectors' keys are in them.
 pub fn schemas(connectors: &[ConnectorSchema]) -> BTreeMap<&'static str, Json> {
     let own = own();
     let shapes = Shapes::new(connectors);

@@ -1,8 +1,7 @@
 //! The lake tables that an asset is made from: pinned to one version each, and what happened to them since they were last read.
 
 use super::views::ViewInput;
-use super::{known, views};
-use super::{known, optional};
+use super::{known, optional, views};
 use crate::commit::Sinks;
 use crate::deps::Deps;
 use crate::ledger::{Changed, InputHistory, Rule};
@@ -31,7 +30,7 @@ pub struct Input {
 }
 
 impl Input {
-    async fn pin(deps: &Deps, name: &AssetName, ctx: &Ctx) -> Result<Input> {
+    async fn pin(deps: &Deps, name: &AssetName, via: BTreeSet<AssetName>, ctx: &Ctx) -> Result<Input> {
         let target = known::input(deps, name).await?;
         let sink = deps.places.of(&target)?;
         let head = sink.head(&target, ctx).await?;
@@ -47,6 +46,7 @@ impl Input {
             },
             target,
             rows,
+            via,
         })
     }
 }
@@ -58,15 +58,19 @@ pub struct Inputs {
     named: Vec<AssetName>,
     /// The tables, each pinned once: those that are read, and those that views which are read stand on.
     tables: Vec<Input>,
+    /// Optional ones that have no table yet, with their columns and no rows. They have no version: what was computed without one is computed
+    /// again when it is there.
+    not_yet: Vec<(AssetName, Arc<dyn Relation>)>,
     /// The views, each after those that it reads.
     views: Vec<ViewInput>,
 }
 
 impl Inputs {
-    /// Pins each of these to its newest version, and of a view each table that it stands on.
+    /// Pins each of these to its newest version, and of a view each table that it stands on. An asset that says `optional: true` and has no
+    /// table yet is an empty one of its columns.
     ///
     /// # Errors
-    /// `NotFound` for one that has no table yet; those of the SQL of a view.
+    /// `NotFound` for another one that has no table yet; those of the SQL of a view.
     pub async fn pin(deps: &Deps, names: impl IntoIterator<Item = AssetName>, ctx: &Ctx) -> Result<Inputs> {
         let mut inputs = Inputs {
             named: names.into_iter().collect(),
@@ -74,48 +78,8 @@ impl Inputs {
         };
         let reads = views::behind(&deps.project, &inputs.named);
         for (name, via) in reads.tables {
-            let target = known::input(deps, &name).await?;
-            let sink = {
-                use crate::commit::Sinks;
-                deps.places.of(&target)?
-            };
-            let head = sink.head(&target, ctx).await?;
-            if head.schema.is_none() {
-                return Err(known::not_yet(&name));
-            }
-            let rows = sink.at(&target, head.version, ctx).await?;
-            inputs.tables.push(Input {
-                version: InputVersion {
-                    table: target.table,
-                    name,
-                    version: head.version,
-                },
-                target,
-                rows,
-                via,
-            });
-        }
-        for (view, via) in reads.views {
-            let view = ViewInput::over(deps, view, via, |name| inputs.rows_of(name), ctx).await?;
-            inputs.views.push(view);
-        }
-    /// Those that have a table.
-    there: Vec<Input>,
-    /// Optional ones that have none yet, with their columns and no rows. They have no version: what was computed without one is computed
-    /// again when it is there.
-    not_yet: Vec<(AssetName, Arc<dyn Relation>)>,
-}
-
-impl Inputs {
-    /// Pins each of these to its newest version. An asset that says `optional: true` and has no table yet is an empty one of its columns.
-    ///
-    /// # Errors
-    /// `NotFound` for another one that has no table yet.
-    pub async fn pin(deps: &Deps, names: impl IntoIterator<Item = AssetName>, ctx: &Ctx) -> Result<Inputs> {
-        let mut inputs = Inputs::default();
-        for name in names {
-            match Input::pin(deps, &name, ctx).await {
-                Ok(input) => inputs.there.push(input),
+            match Input::pin(deps, &name, via, ctx).await {
+                Ok(input) => inputs.tables.push(input),
                 Err(error) if is_not_yet(&error) => match optional::empty(&deps.project, &name)? {
                     Some(empty) => inputs.not_yet.push((name, empty)),
                     None => return Err(optional::with_columns_wanted(error, &deps.project, &name)),
@@ -123,21 +87,30 @@ impl Inputs {
                 Err(error) => return Err(error),
             }
         }
+        for (view, via) in reads.views {
+            let view = ViewInput::over(deps, view, via, |name| inputs.rows_of(name), ctx).await?;
+            inputs.views.push(view);
+        }
         Ok(inputs)
     }
 
     /// The rows that a name stands for.
     fn rows_of(&self, name: &AssetName) -> Option<Arc<dyn Relation>> {
         let of_table = self.tables.iter().find(|i| i.version.name == *name).map(|i| &i.rows);
+        let not_yet = || {
+            self.not_yet
+                .iter()
+                .find(|(known, _)| known == name)
+                .map(|(_, rows)| rows)
+        };
         let of_view = || self.views.iter().find(|v| v.version.name == *name).map(|v| &v.rows);
-        of_table.or_else(of_view).cloned()
+        of_table.or_else(not_yet).or_else(of_view).cloned()
     }
 
     /// The versions, as a commit's record holds them: of tables, and of the SQL of views.
     pub fn versions(&self) -> Vec<InputVersion> {
         let views = self.views.iter().map(|v| v.version.clone());
         self.of_tables().into_iter().chain(views).collect()
-        self.there.iter().map(|i| i.version.clone()).collect()
     }
 
     /// The versions of the tables alone, those that views stand on among them.
@@ -149,12 +122,6 @@ impl Inputs {
     pub fn tables(&self) -> BTreeMap<TableKey, Arc<dyn Relation>> {
         let rows = |name: &AssetName| Some((TableKey::from(name), self.rows_of(name)?));
         self.named.iter().filter_map(rows).collect()
-        let there = self.there.iter().map(|i| (&i.version.name, &i.rows));
-        let not_yet = self.not_yet.iter().map(|(name, rows)| (name, rows));
-        there
-            .chain(not_yet)
-            .map(|(name, rows)| (TableKey::from(name), rows.clone()))
-            .collect()
     }
 
     /// What happened to each since the oldest of these versions that a part was computed from.
@@ -170,7 +137,6 @@ impl Inputs {
     ) -> Result<Vec<InputHistory>> {
         let mut histories = Vec::new();
         for input in &self.tables {
-        for input in &self.there {
             let versions = computed_from
                 .values()
                 .flatten()

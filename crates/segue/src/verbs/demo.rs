@@ -5,7 +5,7 @@ mod standin;
 
 pub use serve::serve;
 
-use crate::args::{Args, Demo, Example, Format};
+use crate::args::{Args, Demo, Format, Recommender};
 use crate::out::{Out, took};
 use crate::stop::{self, UnderWay};
 use crate::verbs::{self, run as run_verb};
@@ -25,36 +25,36 @@ const WELL_KNOWN: [&str; 4] = ["BTS", "Radiohead", "Miles Davis", "Daft Punk"];
 const FULL: &str = "full";
 const BUILTIN: &str = "builtin";
 
-impl Example {
+impl Recommender {
     /// Its files.
     pub fn files(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Example::Music => project::music_files(),
-            Example::Spotify => project::files(),
+            Recommender::Music => project::music_files(),
+            Recommender::Spotify => project::files(),
         }
     }
 
     /// Its file of names.
     fn names_file(self) -> &'static str {
         match self {
-            Example::Music => project::MUSIC_NAMES_FILE,
-            Example::Spotify => project::NAMES_FILE,
+            Recommender::Music => project::MUSIC_NAMES_FILE,
+            Recommender::Spotify => project::NAMES_FILE,
         }
     }
 
     /// The example that this folder was made from, as far as its connections tell.
-    fn of(folder: &Path) -> Example {
+    fn of(folder: &Path) -> Recommender {
         match folder.join("connections/musicbrainz.yaml").is_file() {
-            true => Example::Music,
-            false => Example::Spotify,
+            true => Recommender::Music,
+            false => Recommender::Spotify,
         }
     }
 
     /// The catalogue that its stand-ins serve if nobody names another.
     fn catalogue(self) -> &'static str {
         match self {
-            Example::Music => FULL,
-            Example::Spotify => BUILTIN,
+            Recommender::Music => FULL,
+            Recommender::Spotify => BUILTIN,
         }
     }
 }
@@ -66,8 +66,8 @@ pub fn run(demo: &Demo, environment: Option<&str>, surroundings: &Surroundings, 
     let is_new = !folder.join("segue.yaml").is_file();
     let remembered = Remembered::of(&folder);
     let example = match is_new {
-        true => demo.example.unwrap_or(Example::Spotify),
-        false => Example::of(&folder),
+        true => demo.example.unwrap_or(Recommender::Spotify),
+        false => Recommender::of(&folder),
     };
     let is_other = demo.example.is_some_and(|asked| asked != example);
     if !is_new && (is_other || !is_demo(&folder, example, &remembered)) {
@@ -139,7 +139,7 @@ pub fn run(demo: &Demo, environment: Option<&str>, surroundings: &Surroundings, 
 }
 
 /// Whether a folder with a project in it is the demo's: a stand-in was started for it, or its `segue.yaml` is the example's.
-fn is_demo(folder: &Path, example: Example, remembered: &Remembered) -> bool {
+fn is_demo(folder: &Path, example: Recommender, remembered: &Remembered) -> bool {
     let ours = example.files().iter().find(|(path, _)| *path == "segue.yaml");
     let text = std::fs::read_to_string(folder.join("segue.yaml")).unwrap_or_default();
     !remembered.ports.is_empty() || ours.is_some_and(|(_, ours)| *ours == text)
@@ -178,13 +178,13 @@ fn shown(catalogue: &Catalogue) -> Vec<&str> {
 fn answers(
     around: &Surroundings,
     environment: Option<&str>,
-    example: Example,
+    example: Recommender,
     catalogue: &Catalogue,
     out: &Out,
 ) -> Result<()> {
     let (artists, id) = match example {
-        Example::Music => ("music.artists", "artist_id"),
-        Example::Spotify => ("raw.artists", "id"),
+        Recommender::Music => ("music.artists", "artist_id"),
+        Recommender::Spotify => ("raw.artists", "id"),
     };
     let quoted = |name: &&str| format!("'{}'", name.replace('\'', "''"));
     let names: Vec<String> = shown(catalogue).iter().map(quoted).collect();
@@ -208,7 +208,7 @@ fn answers(
     })
 }
 
-fn next(demo: &Demo, example: Example, folder: &Path, standins: &StandIns, out: &Out) {
+fn next(demo: &Demo, example: Recommender, folder: &Path, standins: &StandIns, out: &Out) {
     out.line("\nTry next:");
     out.line(format!("  cd {}", demo.dir.display()));
     for (name, value) in standins.variables() {
@@ -216,11 +216,11 @@ fn next(demo: &Demo, example: Example, folder: &Path, standins: &StandIns, out: 
     }
     out.line("  segue run                                    # nothing is asked twice within a day");
     match example {
-        Example::Music => {
+        Recommender::Music => {
             out.line("  segue resolve music.artists 에스파");
             out.line("  segue sql \"select * from music.ambiguous_names\"");
         }
-        Example::Spotify => {
+        Recommender::Spotify => {
             out.line("  segue sql \"select * from raw.top_tracks limit 5\"");
             out.line("  segue quarantine list                        # names that nobody has");
         }

@@ -1,4 +1,3 @@
-//! `segue init DIR [--example music|spotify]`
 //! `segue init DIR [--example NAME]`
 
 use crate::args::{Example, Init};
@@ -8,9 +7,9 @@ use segue_core::Result;
 
 pub fn run(init: &Init, surroundings: &Surroundings, out: &Out) -> Result<u8> {
     let folder = surroundings.folder.join(&init.dir);
-    let files = init.example.map(Example::files);
     let files = init.example.map(|example| match example {
-        Example::Music => segue_demo::project::files(),
+        Example::Music => segue_demo::project::music_files(),
+        Example::Spotify => segue_demo::project::files(),
         Example::Shop => segue_demo::shop::files(),
     });
     let written = segue_app::init(&folder, files)?;

@@ -41,6 +41,9 @@ fn finding_by_name_is_as_the_guide_says() {
 #[test]
 fn files_are_as_the_guide_says() {
     none(&Reader::new().follow(&text("docs/guide/files.md")));
+}
+
+#[test]
 fn a_chat_is_as_the_guide_says() {
     none(&Reader::new().follow(&text("docs/guide/chat.md")));
 }

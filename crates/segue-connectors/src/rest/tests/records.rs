@@ -221,6 +221,9 @@ async fn an_object_in_place_of_the_list_may_be_the_one_record() {
             "error invalid: `records.single` goes with a plain path of one list, at its end"
         );
     }
+}
+
+#[tokio::test]
 async fn a_row_knows_when_its_answer_was_asked_for_also_where_it_was_kept() {
     let f = Fixture::new(|_, _| Reply::json(json!([{ "id": "x" }]))).await;
     let copy = json!({ "request": { "get": "/x" }, "records": "$[*]" });

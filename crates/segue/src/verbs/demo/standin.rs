@@ -1,6 +1,6 @@
 //! The stand-ins as a process of their own, and what the demo's folder remembers of them.
 
-use crate::args::{Demo, Example};
+use crate::args::{Demo, Recommender};
 use segue_core::{Context, Error, Kind, Result};
 use segue_demo::Options;
 use std::io::{BufRead, BufReader};
@@ -49,24 +49,24 @@ impl Remembered {
 }
 
 /// The services that a project asks, as `demo-server --service` calls them.
-fn services(example: Example) -> &'static [&'static str] {
+fn services(example: Recommender) -> &'static [&'static str] {
     match example {
-        Example::Spotify => &["spotify"],
-        Example::Music => &["spotify-dev", "musicbrainz", "deezer", "reccobeats", "listenbrainz"],
+        Recommender::Spotify => &["spotify"],
+        Recommender::Music => &["spotify-dev", "musicbrainz", "deezer", "reccobeats", "listenbrainz"],
     }
 }
 
 /// The stand-ins, a process of their own. It ends when its standard input does: with this value, and with this process however that ends.
 pub struct StandIns {
     process: Child,
-    example: Example,
+    example: Recommender,
     /// Where they answer, in the order of the services.
     urls: Vec<String>,
 }
 
 impl StandIns {
     /// Starts them on the ports that the folder remembers, or on free ones, which the folder remembers from then on.
-    pub fn start(demo: &Demo, example: Example, remembered: &Remembered, folder: &Path) -> Result<StandIns> {
+    pub fn start(demo: &Demo, example: Recommender, remembered: &Remembered, folder: &Path) -> Result<StandIns> {
         let program = std::env::current_exe().context(Kind::Unavailable, "cannot find this program")?;
         let mut command = Command::new(program);
         command.args(["demo-server", "--until-eof", "--limits", &demo.limits]);
@@ -133,11 +133,11 @@ impl StandIns {
     /// What is said of them when they answer.
     pub fn told(&self) -> String {
         match self.example {
-            Example::Spotify => format!(
+            Recommender::Spotify => format!(
                 "A stand-in of Spotify answers at {}: real names and genres, simulated tracks and features.",
                 self.urls[0]
             ),
-            Example::Music => format!(
+            Recommender::Music => format!(
                 "Stand-ins of Spotify, MusicBrainz, Deezer, ReccoBeats and ListenBrainz answer at {}: real names and genres, simulated tracks, \
                  features and listeners.",
                 self.urls.join(", ")
