@@ -1,9 +1,8 @@
-//! The files of the music projects: from names to similar artists in a database.
+//! The files of the example projects: real files below `crates/segue-demo/projects`, part of the program.
 //!
-//! They are real files below `crates/segue-demo/projects`, part of the program. They name their servers by variables
-//! (`SPOTIFY_API_URL` and so on), so that the same project runs against any.
-//!
-//! [`files`] is `spotify`, on Spotify alone; [`music_files`] is `music`, on open sources.
+//! Two of them go from names to similar artists in a database, and name their servers by variables (`SPOTIFY_API_URL` and so on), so that the
+//! same project runs against any: [`files`] is `spotify`, on Spotify alone; [`music_files`] is `music`, on open sources. [`shop_files`] is
+//! `shop`, the products of an online shop, which needs no server.
 
 use crate::catalogue::Catalogue;
 
@@ -92,6 +91,24 @@ pub fn music_files() -> &'static [(&'static str, &'static str)] {
         "assets/serving/artist_genres.yaml",
         "assets/serving/top_tracks.yaml",
         "assets/serving/related_artists.yaml",
+        "chats/music.yaml",
+    ]
+}
+
+/// Every file of `shop`: its path in the project's folder, with `/` between the parts, and its text.
+pub fn shop_files() -> &'static [(&'static str, &'static str)] {
+    embedded![
+        "shop":
+        "segue.yaml",
+        "README.md",
+        ".gitignore",
+        "data/products.csv",
+        "data/reviews.csv",
+        "assets/raw/products.yaml",
+        "assets/raw/reviews.yaml",
+        "assets/shop/products.sql",
+        "assets/shop/similar_products.sql",
+        "chats/shop.yaml",
     ]
 }
 

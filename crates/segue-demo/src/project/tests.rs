@@ -31,7 +31,7 @@ fn every_file_of_the_folders_is_embedded() {
             }
         }
     }
-    for (project, files) in [("spotify", files()), ("music", music_files())] {
+    for (project, files) in [("spotify", files()), ("music", music_files()), ("shop", shop_files())] {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("projects").join(project);
         let mut found = BTreeSet::new();
         walk(&root, &root, &mut found);

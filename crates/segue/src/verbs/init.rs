@@ -10,7 +10,7 @@ pub fn run(init: &Init, surroundings: &Surroundings, out: &Out) -> Result<u8> {
     let files = init.example.map(|example| match example {
         Example::Music => segue_demo::project::music_files(),
         Example::Spotify => segue_demo::project::files(),
-        Example::Shop => segue_demo::shop::files(),
+        Example::Shop => segue_demo::project::shop_files(),
     });
     let written = segue_app::init(&folder, files)?;
     out.value(&serde_json::json!({ "folder": folder, "files": written }));
