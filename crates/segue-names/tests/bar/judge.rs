@@ -292,7 +292,7 @@ mod tests {
         assert_eq!(judge(&several(&["b", "a"]), &["a"], Meant::One), Verdict::Listed);
         assert_eq!(judge(&several(&["b", "c"]), &["a"], Meant::One), Verdict::Missed);
         assert_eq!(
-            judge(&Answer::None(vec![candidate("a")]), &["a"], false),
+            judge(&Answer::None(vec![candidate("a")]), &["a"], Meant::One),
             Verdict::Missed
         );
         // Of two Nirvanas none is to be chosen.
