@@ -7,6 +7,7 @@ mod attacks;
 mod back;
 mod cli;
 mod columns;
+mod connect;
 mod copies;
 mod crash;
 mod demo;
