@@ -8,6 +8,7 @@ mod back;
 mod chat;
 mod cli;
 mod columns;
+mod connect;
 mod copies;
 mod crash;
 mod demo;
