@@ -143,6 +143,8 @@ impl<S: Read + Seek + Anew + Send + Sync + 'static> Archive<S> {
             (Packing::Gzip, _) => Box::new(MultiGzDecoder::new(source)),
             (Packing::Zstd, _) => Box::new(Told(self.subject.told(zstd::stream::read::Decoder::new(source))?)),
             (Packing::Bzip2, _) => Box::new(Told(bzip2::read::MultiBzDecoder::new(source))),
+            // A file that is not packed may be as large as it is.
+            (Packing::None, _) if matches!(self.subject, Subject::File(_)) => return Ok(member(Box::new(source))),
             (Packing::None, _) => Box::new(source),
         };
         let (left, most) = (self.left.clone(), self.most);
