@@ -1,6 +1,7 @@
 //! Files, wherever they lie. So far: CSV, beside the project.
 
 mod csv;
+pub(crate) mod export;
 mod infer;
 mod local;
 pub mod pattern;
@@ -27,9 +28,9 @@ pub static CONNECTOR: Connector = Connector {
     about: "Files beside the project.",
     connection_schema: schema_of::<NoSettings>,
     copy_schema: schema_of::<FilesCopy>,
-    into_schema: None,
+    into_schema: Some(export::schema),
     source: Some(open),
-    sink: None,
+    sink: Some(export::beside_project),
 };
 
 /// Files need no connection.

@@ -23,6 +23,7 @@ mod templates;
 mod typed;
 mod write;
 
+pub use into::export_path;
 pub use project::{LAKE_HINT, elsewhere, not_a_folder};
 
 use crate::files::Files;
@@ -73,6 +74,7 @@ pub fn check_with_patterns(
     columns::look_up(&mut all, &order);
     rules::apply(&mut all);
     into::once_each(&mut all);
+    into::exports(&mut all);
     templates::apply(&mut all);
     let (assets, families) = typed::assets(&mut all);
     let mut found = all.found;

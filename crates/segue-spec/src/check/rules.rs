@@ -432,12 +432,15 @@ fn lake_table(all: &mut All<'_>, i: usize) {
     }
 }
 
-/// The files that a copy reads stand beside the project.
+/// The connectors that read files.
+const OF_FILES: [&str; 5] = ["azure", "files", "gcs", "hdfs", "s3"];
+
+/// The files that a copy reads stand beside the project, or below what the connection names.
 fn files_path(all: &mut All<'_>, i: usize) {
     let draft = &all.assets[i];
-    if draft.kind.as_deref() != Some("files") {
+    let Some(kind) = draft.kind.clone().filter(|kind| OF_FILES.contains(&kind.as_str())) else {
         return;
-    }
+    };
     let keys = ["position", "for_each", "slice", "keep_raw"];
     let unknown = draft.root.get("copy").map_or(&[][..], Node::entries);
     let unknown: Vec<_> = unknown
@@ -459,10 +462,16 @@ fn files_path(all: &mut All<'_>, i: usize) {
     }
     let place = draft.span(&node.bytes);
     let wrong = if path.starts_with('/') || path.split('/').any(|part| part == "..") {
-        Some((
-            format!("`{path}` leads out of the project's folder"),
-            "files that are read stand beside the project",
-        ))
+        Some(match kind.as_str() {
+            "files" => (
+                format!("`{path}` leads out of the project's folder"),
+                "files that are read stand beside the project",
+            ),
+            _ => (
+                format!("`{path}` leads out of where the connection's files are"),
+                "paths begin below the connection's bucket and folder, without a slash",
+            ),
+        })
     } else {
         let mistake = glob::Pattern::new(&path).err();
         mistake.map(|e| {
