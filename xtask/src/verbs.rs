@@ -5,4 +5,5 @@ pub mod demo;
 pub mod fresh;
 pub mod generate;
 pub mod jobs;
+mod places;
 pub mod test;

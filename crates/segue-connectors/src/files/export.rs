@@ -161,11 +161,10 @@ impl Export {
                 Some(decided) => Ok(decided),
                 None => Ok(Committed::Moved),
             },
-            Err(e) if e.kind().is_transient() => match self.own(&part.target).await.ok().flatten() {
-                Some(seen) if seen.mark(place)?.record.id == record.id => Ok(Committed::Written(record.n)),
-                _ => Err(e),
+            Err(e) => match self.own(&part.target).await {
+                Ok(seen) => decided(record, part, seen.as_ref())?.ok_or(e),
+                Err(_) => Err(e),
             },
-            Err(e) => Err(e),
         }
     }
 }

@@ -56,8 +56,16 @@ impl Hdfs {
             if all.len() > MOST_FILES {
                 return Err(self.too_many(path));
             }
-            if left == 0 || last <= after {
+            if left == 0 {
                 return Ok(all);
+            }
+            // Names come in an order of the namenode's own, in which bytes have signs: only the same one twice is no way on.
+            if last == after {
+                return Err(self
+                    .client
+                    .at()
+                    .about(Kind::BadData, "the namenode's listing goes in circles", Some(path))
+                    .code(codes::STORE_ANSWER));
             }
             after = last;
         }

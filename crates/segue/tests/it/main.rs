@@ -23,6 +23,7 @@ mod modes;
 mod names;
 mod nested;
 mod passing;
+mod places;
 mod postgres;
 mod publish;
 mod replay;
