@@ -347,9 +347,13 @@ impl Sink for Export {
             .parts
             .get(part)
             .ok_or_else(|| Error::bug(format!("{record} has no part {part}")))?;
-        let done = self.commit_part(record, part).await.map_err(|e| match e.context() {
-            [] => e.with("file", &part.target.place),
-            _ => e,
+        let done = self.commit_part(record, part).await.map_err(|e| {
+            let is_placed = e.context().iter().any(|(name, _)| matches!(*name, "file" | "object"));
+            if is_placed {
+                e
+            } else {
+                e.with("file", &part.target.place)
+            }
         })?;
         // The rows are in the file: whoever finds this record again finds its mark.
         if matches!(done, Committed::Written(_) | Committed::AlreadyThere(_)) {

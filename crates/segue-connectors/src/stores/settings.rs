@@ -20,7 +20,7 @@ use url::Url;
 /// A bucket of S3, or of what speaks like it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct S3 {
+pub(crate) struct S3 {
     /// The bucket's name.
     #[schemars(length(min = 1))]
     pub bucket: String,
@@ -72,7 +72,7 @@ pub(super) struct S3 {
 /// A bucket of Google Cloud Storage.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Gcs {
+pub(crate) struct Gcs {
     /// The bucket's name.
     #[schemars(length(min = 1))]
     pub bucket: String,
@@ -108,7 +108,7 @@ pub(super) struct Gcs {
 /// A container of Azure Blob Storage, or of Data Lake Storage.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Azure {
+pub(crate) struct Azure {
     /// The storage account's name.
     #[schemars(length(min = 1))]
     pub account: String,
@@ -154,7 +154,7 @@ pub(super) struct Azure {
 /// A registered application of Azure.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Principal {
+pub(crate) struct Principal {
     /// The directory (tenant) that it is registered in.
     #[schemars(length(min = 1))]
     pub tenant: String,
@@ -478,11 +478,9 @@ fn needed<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Sec
 fn region() -> String {
     "us-east-1".into()
 }
-#[allow(clippy::expect_used)]
 pub(crate) fn max_object() -> Size {
     "10GiB".parse().expect("a constant that is tested")
 }
-#[allow(clippy::expect_used)]
 pub(crate) fn timeout() -> Duration {
     "30s".parse().expect("a constant that is tested")
 }

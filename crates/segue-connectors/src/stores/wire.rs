@@ -323,12 +323,13 @@ impl HttpService for Wire {
             headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         }
         let content = || reqwest::Body::wrap(body.clone());
+        let content: &(dyn Fn() -> reqwest::Body + Sync) = &content;
         let sends = matches!(parts.method, Method::PUT | Method::POST);
         let asking = Asking {
             method: parts.method,
             url,
             headers,
-            body: sends.then_some(&content),
+            body: sends.then_some(content),
         };
         let response = self.ask(&asking).await.map_err(failed)?;
         if response.status().is_redirection() {

@@ -58,7 +58,11 @@ pub(super) fn exports(all: &mut All<'_>) {
         }
         let path = draft.root.at(&["into", "path"]).and_then(|n| Some((n, n.text()?)));
         if let Some((node, text)) = path.filter(|(_, text)| !text.contains("${"))
-            && let Err((what, hint)) = export_path(text)
+            // Of a family's, the star is each table's own name.
+            && let Err((what, hint)) = export_path(&match draft.family.is_some() {
+                true => text.replacen('*', "x", 1),
+                false => text.to_string(),
+            })
         {
             found.push(Diagnostic::error(EXPORT_PATH, Some(draft.span(&node.bytes)), what).hint(hint));
         }

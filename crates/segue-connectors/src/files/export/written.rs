@@ -2,7 +2,7 @@
 
 use super::errors::{broken, unreadable};
 use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
+use arrow_schema::{Schema, SchemaRef};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -113,10 +113,17 @@ impl Footer {
     /// `BadData` for a mark of ours that cannot be read, and columns that no type of ours keeps.
     fn of(metadata: &ParquetMetaData) -> Result<Footer> {
         let file = metadata.file_metadata();
+        // Of a file that is not ours nobody asks for its columns, and they may be of types that are not ours, either.
+        let Some(mark) = Mark::read(metadata)? else {
+            return Ok(Footer {
+                mark: None,
+                schema: SchemaRef::new(Schema::empty()),
+            });
+        };
         let schema = parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata());
         let schema = schema.map_err(|e| Error::new(Kind::BadData, "cannot read a file's columns").caused_by(e))?;
         Ok(Footer {
-            mark: Mark::read(metadata)?,
+            mark: Some(mark),
             schema: kept(&schema)?,
         })
     }
