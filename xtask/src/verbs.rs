@@ -5,5 +5,6 @@ pub mod demo;
 pub mod fresh;
 pub mod generate;
 pub mod jobs;
+mod places;
 mod proof;
 pub mod test;

@@ -68,9 +68,8 @@ impl ProjectSources {
 
     /// Whether the project has the connection, and it can be written to.
     pub(crate) fn is_sink(&self, connection: &str) -> bool {
-        let kind = self.project.connections.get(connection).map(|c| c.kind.as_str());
-        kind.and_then(segue_connectors::connector)
-            .is_some_and(|c| c.sink.is_some())
+        let kind = self.connection(connection).map(|(kind, _)| kind);
+        kind.is_ok_and(|kind| segue_connectors::connector(&kind).is_some_and(|c| c.sink.is_some()))
     }
 
     fn connection(&self, name: &str) -> Result<(String, Value)> {

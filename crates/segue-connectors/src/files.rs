@@ -7,6 +7,7 @@
 mod csv;
 mod encoding;
 mod excel;
+pub(crate) mod export;
 mod infer;
 mod input;
 mod known;
@@ -43,9 +44,9 @@ pub static CONNECTOR: Connector = Connector {
     about: "Files beside the project.",
     connection_schema: schema_of::<NoSettings>,
     copy_schema: schema_of::<FilesCopy>,
-    into_schema: None,
+    into_schema: Some(export::schema),
     source: Some(open),
-    sink: None,
+    sink: Some(export::beside_project),
 };
 
 /// Files need no connection.

@@ -3,7 +3,7 @@
 pub mod auth;
 mod pacer;
 mod redact;
-mod retry;
+pub(crate) mod retry;
 mod send;
 pub mod sign;
 pub mod spool;

@@ -9,12 +9,15 @@ pub mod connector;
 pub mod files;
 mod forms;
 mod halves;
+pub mod hdfs;
 pub mod http;
 pub mod json;
 mod plan;
 pub mod postgres;
 pub mod rest;
 pub mod sqlite;
+mod staged;
+pub mod stores;
 mod triggers;
 
 pub use address::{ADDRESSES, Address, address};
@@ -23,15 +26,24 @@ pub use http::tape::Tape;
 
 /// Every connector there is.
 pub static CONNECTORS: &[&Connector] = &[
+    &stores::AZURE,
     &files::CONNECTOR,
+    &stores::GCS,
+    &hdfs::CONNECTOR,
     &postgres::CONNECTOR,
     &rest::CONNECTOR,
+    &stores::S3,
     &sqlite::CONNECTOR,
 ];
 
 /// The connector of a connection's `kind:`.
 pub fn connector(kind: &str) -> Option<&'static Connector> {
     CONNECTORS.iter().copied().find(|c| c.kind == kind)
+}
+
+/// Whether connections of this kind are written to as files: there may be any number of others beside those that are ours.
+pub fn writes_files(kind: &str) -> bool {
+    matches!(kind, "azure" | "files" | "gcs" | "s3")
 }
 
 /// What the connectors say about the settings that people write for them, for checking a project.

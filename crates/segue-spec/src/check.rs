@@ -25,6 +25,7 @@ mod typed;
 mod view;
 mod write;
 
+pub use into::export_path;
 pub use project::{LAKE_HINT, elsewhere, not_a_folder};
 
 use crate::files::Files;
@@ -75,6 +76,7 @@ pub fn check_with_patterns(
     columns::look_up(&mut all, &order);
     rules::apply(&mut all);
     into::once_each(&mut all);
+    into::exports(&mut all);
     templates::apply(&mut all);
     let chats = chat::read(&mut all, &sorted.chats);
     let (assets, families) = typed::assets(&mut all);

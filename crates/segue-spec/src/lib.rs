@@ -24,7 +24,7 @@ pub mod units;
 pub mod wording;
 pub mod yaml;
 
-pub use check::{LAKE_HINT, PatternMistake, check, check_with_patterns, elsewhere, not_a_folder};
+pub use check::{LAKE_HINT, PatternMistake, check, check_with_patterns, elsewhere, export_path, not_a_folder};
 pub use files::{Files, LARGEST_FILE, Unread};
 pub use graph::Graph;
 pub use model::Project;

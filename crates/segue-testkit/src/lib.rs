@@ -5,6 +5,7 @@ pub mod conformance;
 pub mod gate;
 pub mod http;
 pub mod modes;
+pub mod moto;
 pub mod notes;
 pub mod postgres;
 pub mod power;

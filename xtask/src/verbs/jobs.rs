@@ -1,6 +1,6 @@
 //! `cargo xtask proof NAME` and `cargo xtask bench NAME`: a table of names, each with what runs it in full.
 
-use super::{bench, proof};
+use super::{bench, places, proof};
 use crate::process::{self, Failure};
 use crate::repository;
 
@@ -105,6 +105,16 @@ const PROOFS: &[Job] = &[
         name: "names",
         about: "dirty names over real artists, and lists of names as people wrote them: [--names DIR] [--asked N] [--seed N]",
         how: How::Here(proof::names::run),
+    },
+    Job {
+        name: "s3",
+        about: "buckets of MinIO, a real server of S3: listing, reading, and files that are written once",
+        how: How::Here(places::s3),
+    },
+    Job {
+        name: "hdfs",
+        about: "files in Hadoop's own minicluster, by WebHDFS",
+        how: How::Here(places::hdfs),
     },
 ];
 

@@ -9,7 +9,7 @@ use segue_store::AssetRow;
 use segue_work::commit::{Found, Protocol, Rules, Sinks, Unchecked, find, settle};
 use segue_work::deps::Places;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -59,8 +59,19 @@ pub struct RebuiltAsset {
 /// `Cancelled` when it is asked to stop; those of the state.
 pub async fn state_rebuild(app: &App, ctx: &Ctx) -> Result<Rebuilt> {
     let sources = app.sources();
-    let all = app.project.connections.keys().filter(|name| sources.is_sink(name));
-    rebuild(app, &all.cloned().collect::<Vec<_>>(), &|_| true, ctx).await
+    let written = app
+        .project
+        .assets
+        .values()
+        .filter_map(|a| Some(a.into.as_ref()?.connection.as_str()));
+    let written: BTreeSet<&str> = written.collect();
+    // A bucket that is only read from is not searched for files of ours: there may be millions of others.
+    let may_hold = |name: &str, kind: &str| !segue_connectors::writes_files(kind) || written.contains(name);
+    let connections = app.project.connections.iter();
+    let connections = connections.filter(|(name, c)| sources.is_sink(name) && may_hold(name, &c.kind));
+    let beside = written.get("files").map(ToString::to_string);
+    let all: Vec<String> = connections.map(|(name, _)| name.clone()).chain(beside).collect();
+    rebuild(app, &all, &|_| true, ctx).await
 }
 
 /// The same for the lake and these connections alone, and in them for the tables of these assets.

@@ -4,11 +4,11 @@
 use super::errors::failed;
 use super::marks::{self, Mark};
 use super::references::References;
-use super::staged;
 use super::table::{self, Column, Fit, Table, Unique};
 use super::types::{bound, encode};
 use crate::columns::Builder;
 use crate::plan::Plan;
+use crate::staged;
 use arrow_schema::{Schema, SchemaRef};
 use rusqlite::types::Value as Stored;
 use rusqlite::{Connection, params_from_iter};

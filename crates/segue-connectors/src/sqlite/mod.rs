@@ -1,7 +1,7 @@
 //! SQLite as a target: typed tables that take a commit once, in one transaction with its record.
 //!
 //! In reading order: the file and what is refused ([`file`]), values both ways ([`types`]), rows that lie ready beside the state
-//! ([`staged`]), the marks by which a table knows its last commit ([`marks`]), the table itself ([`table`]), a change of it
+//! ([`crate::staged`]), the marks by which a table knows its last commit ([`marks`]), the table itself ([`table`]), a change of it
 //! ([`change`], [`difference`], [`apply`]; [`history`] and [`missing`] for theirs) with what the table's own rules make of it ([`references`], [`sift`]), and the sink that puts them
 //! together ([`sink`]).
 
@@ -16,7 +16,6 @@ mod missing;
 mod references;
 mod sift;
 mod sink;
-mod staged;
 mod table;
 mod types;
 

@@ -7,6 +7,7 @@ use super::change::Prepared;
 use super::errors::failed;
 use super::table::{self, Unique, column_name};
 use crate::halves::{Halves, untold, within};
+use crate::staged::Refusal;
 use segue_core::sink::Change;
 use segue_core::{Error, Result};
 use segue_diag as codes;
@@ -19,14 +20,6 @@ const MOST_ROUNDS: usize = 100;
 
 /// How often parts of the rows are tried.
 const MOST_TRIES: u32 = 1_000_000;
-
-/// Why a row is not let in.
-#[derive(Clone, Debug)]
-pub(super) struct Refusal {
-    pub rule: Option<String>,
-    pub column: Option<String>,
-    pub reason: String,
-}
 
 impl Prepared<'_> {
     /// The incoming rows that the table does not let in, by their number. They are no longer among the incoming ones.

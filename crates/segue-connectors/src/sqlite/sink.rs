@@ -6,10 +6,10 @@
 use super::change::{self, prepare};
 use super::errors::failed;
 use super::file::Database;
-use super::staged::{self, FileRows, Spool, Staging};
 use super::{marks, table};
 use crate::Deps;
 use crate::plan::Plan;
+use crate::staged::{self, FileRows, Spool, Staging};
 use arrow_schema::SchemaRef;
 use async_trait::async_trait;
 use futures::stream::BoxStream;

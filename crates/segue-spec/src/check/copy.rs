@@ -94,7 +94,7 @@ pub(super) fn into(all: &mut All<'_>, draft: &mut Draft<'_>) {
         common_keys(file, entry, &own().into, &mut all.found);
         return;
     };
-    if connection.text().is_some_and(|t| BUILT_IN.contains(&t)) {
+    if connection.text() == Some("lake") {
         let message = format!("`{}` cannot be written into", connection.text().unwrap_or(""));
         let hint = "without `into:` an asset is a table of the lake";
         all.report(WRONG_DIRECTION, connection.span(file), message).hint = Some(hint.into());

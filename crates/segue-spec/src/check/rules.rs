@@ -442,15 +442,13 @@ fn lake_table(all: &mut All<'_>, i: usize) {
     }
 }
 
-/// The files that a copy reads stand beside the project.
+/// The files that a copy reads stand beside the project, or below what the connection names.
 fn files_path(all: &mut All<'_>, i: usize) {
     let draft = &all.assets[i];
-    let kind = draft.kind.as_deref();
-    let is_local = kind == Some("files");
+    let Some(kind) = draft.kind.clone() else { return };
     // Wherever files lie, the connector knows how they are written.
     let knows = |schema: &serde_json::Value| schema.pointer("/properties/file_column").is_some();
-    let is_of_files = is_local || kind.and_then(|kind| all.shapes.copy(kind)).is_some_and(knows);
-    if !is_of_files {
+    if kind != "files" && !all.shapes.copy(&kind).is_some_and(knows) {
         return;
     }
     let keys = ["position", "for_each", "slice", "keep_raw"];
@@ -469,15 +467,21 @@ fn files_path(all: &mut All<'_>, i: usize) {
     let Some((node, path)) = node.and_then(|n| Some((n.clone(), n.text()?.to_string()))) else {
         return;
     };
-    if !is_local || path.contains("${") || path.contains("{{") {
+    if path.contains("${") || path.contains("{{") {
         return;
     }
     let place = draft.span(&node.bytes);
     let wrong = if path.starts_with('/') || path.split('/').any(|part| part == "..") {
-        Some((
-            format!("`{path}` leads out of the project's folder"),
-            "files that are read stand beside the project",
-        ))
+        Some(match kind.as_str() {
+            "files" => (
+                format!("`{path}` leads out of the project's folder"),
+                "files that are read stand beside the project",
+            ),
+            _ => (
+                format!("`{path}` leads out of where the connection's files are"),
+                "paths begin below the connection's bucket and folder, without a slash",
+            ),
+        })
     } else {
         let mistake = glob::Pattern::new(&path).err();
         mistake.map(|e| {

@@ -230,7 +230,13 @@ fn for_each(draft: &Draft<'_>, file: ForEachFile) -> ForEach {
     }
 }
 
-fn into(kind: &str, settings: Json) -> Result<IntoTarget, String> {
+fn into(kind: &str, mut settings: Json) -> Result<IntoTarget, String> {
+    // What a table is among tables, a path is among files.
+    if let Some(object) = settings.as_object_mut()
+        && let Some(path) = object.shift_remove("path")
+    {
+        object.insert("table".into(), path);
+    }
     let own = own_keys(&settings, &["connection", "table", "adopt"]);
     let file: IntoFile = typed(settings)?;
     Ok(IntoTarget {

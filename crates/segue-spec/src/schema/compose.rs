@@ -145,13 +145,17 @@ fn merge(own: &Json, theirs: &Json) -> Json {
     }
     all.insert("additionalProperties".into(), Json::Bool(false));
     // A key of ours that the connector does not act on is refused like one that it does not have.
-    let refused: Vec<Json> = all
-        .get("x-not-in-this-version")
-        .and_then(Json::as_array)
+    let refused: Vec<Json> = ["x-not-in-this-version", "x-without"]
+        .iter()
+        .filter_map(|key| all.get(*key).and_then(Json::as_array))
+        .flatten()
         .cloned()
-        .unwrap_or_default();
+        .collect();
     if let Some(Json::Object(properties)) = all.get_mut("properties") {
         properties.retain(|key, _| !refused.iter().any(|word| word == key));
+    }
+    if let Some(Json::Array(required)) = all.get_mut("required") {
+        required.retain(|key| !refused.contains(key));
     }
     merged
 }

@@ -27,6 +27,7 @@ mod music;
 mod names;
 mod nested;
 mod passing;
+mod places;
 mod postgres;
 mod publish;
 mod replay;

@@ -1,6 +1,5 @@
 //! Rows that lie ready: files beside the state, synced, named by no table. Another process can commit or discard them.
 
-use super::sift::Refusal;
 use crate::columns::short;
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch, StringArray, cast::AsArray};
 use arrow_ipc::reader::StreamReader;
@@ -29,9 +28,17 @@ use uuid::Uuid;
 /// The last column of a staged file: true where the row deletes its key.
 const DELETES: &str = "_segue_deletes";
 
+/// Why a row is not let in.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    pub rule: Option<String>,
+    pub column: Option<String>,
+    pub reason: String,
+}
+
 /// Where rows lie ready, on a disk that keeps them.
 #[derive(Clone, Debug)]
-pub(super) struct Staging {
+pub(crate) struct Staging {
     /// Each asset's rows are below it, in a folder of their own.
     pub dir: PathBuf,
     /// The folder beside the state that it stands in.
@@ -40,7 +47,7 @@ pub(super) struct Staging {
 }
 
 /// Writes rows into a new file and syncs it with its folders.
-pub(super) async fn write(
+pub(crate) async fn write(
     staging: &Staging,
     target: &Target,
     schema: SchemaRef,
@@ -118,7 +125,7 @@ impl New {
 }
 
 /// Writes those files anew that have refused rows, without them, and these into files of their own. Rows are numbered from 1, through all files.
-pub(super) fn split(
+pub(crate) fn split(
     staging: &Staging,
     target: &Target,
     staged: &[Staged],
@@ -189,7 +196,7 @@ fn marked(rows: &Rows, schema: &SchemaRef) -> Result<RecordBatch> {
 }
 
 /// A file of batches that is being written.
-pub(super) struct Writer {
+pub(crate) struct Writer {
     path: PathBuf,
     file: StreamWriter<BufWriter<File>>,
 }
@@ -249,7 +256,7 @@ fn broken(path: &Path, e: impl Into<Box<dyn std::error::Error + Send + Sync>>) -
 ///
 /// # Errors
 /// `BadData` for a note that this sink did not write.
-pub(super) fn path(dir: &Path, staged: &Staged) -> Result<PathBuf> {
+pub(crate) fn path(dir: &Path, staged: &Staged) -> Result<PathBuf> {
     let name = staged.place["file"].as_str().unwrap_or_default();
     let is_ours = name.ends_with(".arrow")
         && Path::new(name)
@@ -268,7 +275,7 @@ pub(super) fn path(dir: &Path, staged: &Staged) -> Result<PathBuf> {
 ///
 /// # Errors
 /// `Unavailable` when the folder cannot be read.
-pub(super) fn sweep(folder: &Path, named: &BTreeSet<PathBuf>) -> Result<()> {
+pub(crate) fn sweep(folder: &Path, named: &BTreeSet<PathBuf>) -> Result<()> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
@@ -284,7 +291,7 @@ pub(super) fn sweep(folder: &Path, named: &BTreeSet<PathBuf>) -> Result<()> {
 }
 
 /// The batches of a staged file, each with the rows that delete.
-pub(super) struct StagedRows {
+pub(crate) struct StagedRows {
     /// Their schema, without the mark.
     pub schema: SchemaRef,
     path: PathBuf,
@@ -297,7 +304,7 @@ pub(super) struct StagedRows {
 ///
 /// # Errors
 /// `NotFound` when the file is gone.
-pub(super) fn read(dir: &Path, staged: &Staged) -> Result<StagedRows> {
+pub(crate) fn read(dir: &Path, staged: &Staged) -> Result<StagedRows> {
     let path = path(dir, staged)?;
     let reader = open(&path)?;
     let fields = reader
@@ -374,7 +381,7 @@ fn unreadable(path: &Path, e: arrow_schema::ArrowError) -> Error {
 }
 
 /// Removes a file; one that is gone is no error.
-pub(super) fn remove(path: &Path) {
+pub(crate) fn remove(path: &Path) {
     if let Err(e) = std::fs::remove_file(path)
         && e.kind() != std::io::ErrorKind::NotFound
     {
@@ -383,7 +390,7 @@ pub(super) fn remove(path: &Path) {
 }
 
 /// The rows of files, read as they are asked for.
-pub(super) struct FileRows {
+pub(crate) struct FileRows {
     schema: SchemaRef,
     rows: RowsOf,
 }
@@ -397,7 +404,7 @@ enum RowsOf {
 }
 
 /// A file that is only there to be read, and goes with its last reader. Its lock tells other processes that it is in use.
-pub(super) struct Spool {
+pub(crate) struct Spool {
     path: PathBuf,
     _lock: File,
 }
@@ -462,6 +469,14 @@ impl FileRows {
             schema: schema.unwrap_or_else(|| Arc::new(Schema::empty())),
             rows: RowsOf::Staged(dir.to_path_buf(), staged.to_vec()),
         })
+    }
+
+    /// The rows of staged files, in this schema.
+    pub fn staged_as(dir: &Path, staged: &[Staged], schema: SchemaRef) -> FileRows {
+        FileRows {
+            schema,
+            rows: RowsOf::Staged(dir.to_path_buf(), staged.to_vec()),
+        }
     }
 
     /// The rows of a spool.
