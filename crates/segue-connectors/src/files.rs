@@ -62,7 +62,8 @@ fn open(settings: ConnectionSettings, deps: Deps) -> Result<Arc<dyn Source>> {
 
 /// Files below a folder, as a source of its own: for rows that no connection of a project is around for.
 pub fn below(folder: PathBuf) -> Arc<dyn Source> {
-    Arc::new(Files { folder })
+    let scratch = folder.clone();
+    Arc::new(Files::of(Arc::new(local::Folder(folder)), scratch))
 }
 
 fn no_tables() -> Error {
