@@ -2,6 +2,7 @@
 //! must not come again (D1 and so on), and each of its acceptance tests, is a test of that name here or in a module below.
 
 mod adapter;
+mod backfill;
 mod defects;
 mod down;
 mod faults;
