@@ -392,16 +392,19 @@ impl Body for Checked {
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(failed(self.wire.broken(error))))),
-            Poll::Ready(None) => match self.sum.take() {
-                Some((sum, said)) if sum.finalize()[..] != said[..] => {
-                    Poll::Ready(Some(Err(failed(Failure::Broken {
+            Poll::Ready(None) => {
+                let Some((sum, said)) = self.sum.take() else {
+                    return Poll::Ready(None);
+                };
+                match sum.finalize()[..] == said[..] {
+                    true => Poll::Ready(None),
+                    false => Poll::Ready(Some(Err(failed(Failure::Broken {
                         kind: Kind::BadData,
                         what: "what came is not what the store says that it holds",
                         cause: "its MD5 is another".into(),
-                    }))))
+                    })))),
                 }
-                _ => Poll::Ready(None),
-            },
+            }
         }
     }
 
