@@ -56,6 +56,20 @@ pub fn short(text: &str) -> String {
     }
 }
 
+/// The most of a record that is kept when it is set aside, in bytes.
+pub const RAW: usize = 64 * 1024;
+
+/// A record as text, cut to what is kept; then its end says so.
+pub fn raw_text(raw: &[u8]) -> String {
+    if raw.len() <= RAW {
+        return String::from_utf8_lossy(raw).into_owned();
+    }
+    let end = format!("… (cut: the record has {} bytes)", raw.len());
+    let begin = String::from_utf8_lossy(&raw[..RAW - end.len()]);
+    // Half a letter at the cut becomes a mark that is longer than it was.
+    format!("{}{end}", begin.trim_end_matches('\u{fffd}'))
+}
+
 /// The name of the column for a field of this name: lower case, and only letters, digits and `_` of ASCII, at most 60. Two fields may
 /// have one: whoever names columns looks at that.
 pub fn named(field: &str) -> String {

@@ -1,23 +1,39 @@
-//! Files, wherever they lie. So far: CSV, beside the project.
+//! Files, wherever they lie: CSV, JSON, JSON lines, XML, spreadsheets and Parquet.
+//!
+//! In reading order: where files lie ([`place`], the local folder among them), what a copy says of them ([`settings`]), which are due
+//! ([`known`]), what is in one ([`input`], [`encoding`]), and how that becomes rows ([`read`]): tables of text ([`table`], with [`csv`] and
+//! [`excel`]), records ([`records`]) and [`parquet`].
 
 mod csv;
+mod encoding;
+mod excel;
 pub(crate) mod export;
 mod infer;
+mod input;
+mod known;
 mod local;
+mod parquet;
 pub mod pattern;
 pub mod place;
-mod scan;
+mod read;
+mod records;
+pub mod settings;
 mod shape;
+mod table;
 
 use crate::connector::{ConnectionSettings, Connector, Deps, read_copy, schema_of, sent_by};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
+use known::Known;
 use pattern::Pattern;
 use place::{Listed, Place};
 use schemars::JsonSchema;
 use segue_core::source::{Discovered, Offered, Read, ReadRequest, Source, Wanted};
 use segue_core::{Ctx, Error, Kind, Result};
 use serde::Deserialize;
+use serde_json::Value;
+pub use settings::FilesCopy;
+use settings::Only;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -37,51 +53,6 @@ pub static CONNECTOR: Connector = Connector {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NoSettings {}
-
-/// What is read.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(extend("x-not-in-this-version" = ["nested"]))]
-pub struct FilesCopy {
-    /// Which files, relative to the project's folder: `data/*.csv`, `data/**/orders.csv`. Each is read once, wherever links lead; `**`
-    /// does not go into linked folders.
-    #[schemars(length(min = 1))]
-    pub path: String,
-    /// How they are written.
-    #[serde(default)]
-    pub format: Format,
-    /// Whether the first line names the columns. Without one, columns go by their order.
-    #[serde(default = "yes")]
-    pub header: bool,
-    /// What stands between fields, one character.
-    #[serde(default = "comma")]
-    #[schemars(length(min = 1, max = 1))]
-    pub delimiter: String,
-    /// What stands around fields that hold delimiters or line ends, one character; doubled inside, it is itself. A field that begins
-    /// with it ends with it. An empty field is null, and `""` in a column of strings is the empty string.
-    #[serde(default = "quote")]
-    #[schemars(length(min = 1, max = 1))]
-    pub quote: String,
-}
-
-/// How files are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Format {
-    /// Fields and lines.
-    #[default]
-    Csv,
-}
-
-fn yes() -> bool {
-    true
-}
-fn comma() -> String {
-    ",".into()
-}
-fn quote() -> String {
-    "\"".into()
-}
 
 fn open(settings: ConnectionSettings, deps: Deps) -> Result<Arc<dyn Source>> {
     settings.read::<NoSettings>(&deps.connection)?;
@@ -108,16 +79,58 @@ impl Files {
 
     /// The files that a path means, in order of their paths.
     async fn listed(&self, path: &str, ctx: &Ctx) -> Result<Vec<Listed>> {
-        let pattern = Pattern::parse(path)?;
-        let mut files = self.place.list(&pattern, ctx).await?;
-        if files.is_empty() {
-            return Err(Error::new(Kind::NotFound, format!("no file fits `{path}`"))
-                .code(segue_diag::FILES_NONE)
-                .with("below", self.place.root())
-                .hint("paths are relative to where the files lie, for local files the folder of segue.yaml; * stands for anything but /, ** for folders"));
-        }
+        let mut files = self.place.list(&Pattern::parse(path)?, ctx).await?;
         files.sort_by(|one, other| one.path.cmp(&other.path));
         Ok(files)
+    }
+
+    fn none(&self, path: &str) -> Error {
+        Error::new(Kind::NotFound, format!("no file fits `{path}`"))
+            .code(segue_diag::FILES_NONE)
+            .with("folder", self.place.root())
+            .hint("paths are relative to this folder; * stands for anything but /, ** for folders")
+    }
+}
+
+/// What a read begins with.
+struct Begun {
+    files: Vec<Listed>,
+    known: Option<Known>,
+    notes: Vec<String>,
+}
+
+impl Files {
+    async fn begin(&self, copy: &FilesCopy, from: Option<&Value>, key: &[String], ctx: &Ctx) -> Result<Begun> {
+        let listed = self.listed(&copy.path, ctx).await?;
+        let Some(Only::Changed) = copy.only else {
+            return match listed.is_empty() {
+                true => Err(self.none(&copy.path)),
+                false => Ok(Begun {
+                    files: listed,
+                    known: None,
+                    notes: Vec::new(),
+                }),
+            };
+        };
+        let mut known = Known::of(from)?;
+        if listed.is_empty() {
+            // Files are taken away when they were read. But a folder that is not there now may come back with all that was read: none of it is
+            // forgotten.
+            return match known.is_empty() {
+                true => Err(self.none(&copy.path)),
+                false => Ok(Begun {
+                    files: listed,
+                    known: Some(known),
+                    notes: vec![format!("no file fits `{}` now", copy.path)],
+                }),
+            };
+        }
+        let due = known.due(listed, copy, key)?;
+        Ok(Begun {
+            files: due.files,
+            known: Some(known),
+            notes: due.notes,
+        })
     }
 }
 
@@ -145,14 +158,16 @@ impl Source for Files {
             return Err(Error::new(Kind::Unsupported, "a copy from files has no slices")
                 .hint("read all files with one `path:`"));
         }
-        let files = self.listed(&copy.path, ctx).await?;
+        copy.check()?;
+        let (from, key) = (request.from.clone(), request.key.clone());
+        let begun = self.begin(&copy, from.as_ref(), &key, ctx).await?;
         let (out, results) = mpsc::channel(4);
         let (place, scratch, ctx, meter) = (self.place.clone(), self.scratch.clone(), ctx.clone(), ctx.meter.clone());
         let runtime = tokio::runtime::Handle::current();
         // Files are read by blocking calls. The thread ends at the next batch once nobody listens any more.
         let reading = tokio::task::spawn_blocking(move || {
             let open = |file: &Listed| runtime.block_on(place.open(file, &scratch, &ctx));
-            meter.measured(|| csv::read(&files, &open, &copy, &request, &ctx, &out))
+            meter.measured(|| read::read(begun, &open, &copy, &request, &ctx, &out))
         });
         Ok(sent_by(results, reading))
     }

@@ -1,12 +1,13 @@
 //! Talk to every outside system; a folder each.
 //!
 //! In reading order: what a connector says about itself ([`connector`]), the typed columns that every reader fills
-//! ([`columns`]), JSON ([`json`]) and HTTP ([`http`]) for those that need them, then the systems.
+//! ([`columns`]), JSON ([`json`]), what else records are written in (`forms`) and HTTP ([`http`]) for those that need them, then the systems.
 
 mod address;
 pub mod columns;
 pub mod connector;
 pub mod files;
+mod forms;
 mod halves;
 pub mod hdfs;
 pub mod http;

@@ -3,8 +3,8 @@
 mod asked;
 pub mod copy;
 mod credentials;
+pub(crate) mod decoder;
 mod export;
-mod forms;
 mod group;
 mod onward;
 mod page;

@@ -441,10 +441,10 @@ impl Bring<'_> {
                 "the next run goes on as if nothing had been brought back: what was read or computed since is not done again".into()
             }
             (None, Some(done)) => match reads {
-                Some(copy) if copy.position.is_some() && done.position.is_some() => {
+                Some(copy) if copy.has_position() && done.position.is_some() => {
                     format!("the next run reads on from where commit {n} had read to")
                 }
-                Some(copy) if copy.position.is_some() => "the next run reads from the beginning".into(),
+                Some(copy) if copy.has_position() => "the next run reads from the beginning".into(),
                 Some(copy) if !copy.slice.is_empty() => format!(
                     "the next run reads the slices that commit {n} had not done, and those that are not fresh ({} were done)",
                     done.ledger.len()

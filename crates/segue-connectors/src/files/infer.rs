@@ -12,6 +12,8 @@ pub struct Guess {
     float64: bool,
     date: bool,
     timestamp: bool,
+    /// What cells said themselves, where they have types: a day, a day with a time, a time.
+    told: (bool, bool, bool),
 }
 
 impl Default for Guess {
@@ -23,6 +25,7 @@ impl Default for Guess {
             float64: true,
             date: true,
             timestamp: true,
+            told: (false, false, false),
         }
     }
 }
@@ -42,8 +45,31 @@ impl Guess {
         self.timestamp = self.timestamp && time::timestamp(text).is_ok();
     }
 
+    /// A cell said that it is a day.
+    pub fn day(&mut self) {
+        self.told.0 = true;
+    }
+
+    /// A cell said that it is a day with a time.
+    pub fn moment(&mut self) {
+        self.told.1 = true;
+    }
+
+    /// A cell said that it is a time of day.
+    pub fn time(&mut self) {
+        self.told.2 = true;
+    }
+
     /// The one type that took every field; text otherwise.
     pub fn of(&self) -> Type {
+        match self.told {
+            (false, false, false) => {}
+            _ if self.any => return Type::String,
+            (true, false, false) => return Type::Date,
+            (_, true, false) => return Type::LocalTimestamp,
+            (false, false, true) => return Type::Time,
+            _ => return Type::String,
+        }
         match self {
             Guess { any: false, .. } => Type::String,
             Guess { bool: true, .. } => Type::Bool,

@@ -20,7 +20,7 @@ impl Place for Folder {
     }
 
     fn root(&self) -> String {
-        format!("the project's folder {}", self.0.display())
+        self.0.display().to_string()
     }
 
     async fn test(&self, _ctx: &Ctx) -> Result<String> {

@@ -18,7 +18,7 @@ pub trait Place: Send + Sync {
     /// Which place it is: scheme, host, bucket, folder; no secret. When it changes, what was read before is not of this place.
     fn identity(&self) -> String;
 
-    /// Where paths begin, as it is said to people: `the folder /data/shop`, `s3://bucket/orders`.
+    /// Where paths begin, as it is said to people: `/data/shop`, `s3://bucket/orders`.
     fn root(&self) -> String;
 
     /// Reaches it with its credentials and says in a line what was found.

@@ -1,12 +1,13 @@
 //! How a file's fields become columns: by its header, by what is known of the table, or by what its first rows look like.
 
-use super::csv::{Reading, Source};
 use super::infer::Guess;
+use super::read::Reading;
+use super::table::{Row, Table};
 use crate::columns::named;
 use crate::json::infer::MOST_COLUMNS;
 use crate::json::quoted;
 use segue_core::source::{Column, OnChange};
-use segue_core::{Error, Kind, Result};
+use segue_core::{Error, Kind, Result, Type};
 use std::collections::{HashMap, HashSet};
 
 /// Rows of a file that types are found out from.
@@ -20,7 +21,7 @@ pub struct Shape {
     pub columns: Vec<Column>,
     /// Which field each column is.
     pub places: Vec<Option<usize>>,
-    /// The first record, as it stands in the file, where it names the columns.
+    /// The first row, as it stands in the file, where it names the columns.
     pub header: Option<Vec<u8>>,
     /// The fields of a line.
     pub width: usize,
@@ -32,16 +33,16 @@ pub struct Shape {
 ///
 /// # Errors
 /// `BadData` for a header that cannot be used, and for a column that is new where the schema is frozen.
-pub fn of(reading: &mut Reading<'_>, source: &Source<'_>) -> Result<Option<Shape>> {
-    let Some((header, raw)) = header(source, reading.columns.as_deref())? else {
+pub fn of<T: Table>(reading: &mut Reading<'_>, table: &T) -> Result<Option<Shape>> {
+    let Some((header, raw)) = header(reading, table)? else {
         return Ok(None);
     };
-    let request = reading.request;
-    let schema = &request.schema;
     let mut columns = match &reading.columns {
         Some(columns) => columns.clone(),
-        None => infer(reading, source, &header)?,
+        None => infer(reading, table, &header)?,
     };
+    columns = reading.with_given(columns)?;
+    let schema = &reading.request.schema;
     let mut places = places(&header, &columns, schema.declared);
     let taken: HashSet<usize> = places.iter().copied().flatten().collect();
     let mut aliens = Vec::new();
@@ -49,11 +50,12 @@ pub fn of(reading: &mut Reading<'_>, source: &Source<'_>) -> Result<Option<Shape
         let new: Vec<usize> = (0..header.len()).filter(|at| !taken.contains(at)).collect();
         if let Some(first) = new.first() {
             match schema.on_new_column {
-                OnChange::Evolve => add(reading, source, &header, &new, &mut columns, &mut places)?,
+                OnChange::Evolve => add(reading, table, &header, &new, &mut columns, &mut places)?,
                 OnChange::Freeze => {
                     let what = format!(
                         "the file {} has a column that the table does not, and the schema is frozen: `{}`",
-                        source.name, header[*first]
+                        table.name(),
+                        header[*first]
                     );
                     return Err(Error::new(Kind::BadData, what)
                         .code(segue_diag::SCHEMA_FROZEN)
@@ -62,7 +64,7 @@ pub fn of(reading: &mut Reading<'_>, source: &Source<'_>) -> Result<Option<Shape
                 OnChange::Quarantine => aliens = new.iter().map(|at| (*at, header[*at].clone())).collect(),
                 OnChange::DropValue => reading.note(format!(
                     "columns of {} were left out, as `drop_value` says: {}",
-                    source.name,
+                    table.name(),
                     list(new.iter().map(|at| header[*at].as_str()))
                 ))?,
             }
@@ -74,22 +76,22 @@ pub fn of(reading: &mut Reading<'_>, source: &Source<'_>) -> Result<Option<Shape
         .filter(|(c, place)| place.is_none() && c.value.is_none())
         .map(|(c, _)| c)
         .collect();
-    if let (Some(first), true) = (lacking.first(), source.copy.header) {
+    if let (Some(first), true) = (lacking.first(), table.has_header()) {
         let may_lack = !schema.declared
             && schema.on_new_column == OnChange::Evolve
             && !taken.is_empty()
             && lacking.iter().all(|c| !c.required);
         if !may_lack {
-            return Err(lacks(source, &header, &taken, first, schema.declared));
+            return Err(lacks(table.name(), &header, &taken, first, schema.declared));
         }
         let names = list(lacking.iter().map(|c| c.name.as_str()));
         reading.note(format!(
             "{} lacks columns of the table, which are empty there: {names}",
-            source.name
+            table.name()
         ))?;
     }
     if !reading.untyped.is_empty() {
-        tell_types(reading, source, &mut columns, &places)?;
+        tell_types(reading, table, &mut columns, &places)?;
     }
     let width = header.len();
     Ok(Some(Shape {
@@ -104,56 +106,70 @@ pub fn of(reading: &mut Reading<'_>, source: &Source<'_>) -> Result<Option<Shape
 /// See [`header`].
 type Header = (Vec<String>, Option<Vec<u8>>);
 
-/// The columns' names in the file, and the record that they stand in, if there is one. A file without any line has none.
-fn header(source: &Source<'_>, columns: Option<&[Column]>) -> Result<Option<Header>> {
-    let mut scanner = source.open()?;
-    let Some(record) = scanner.next().map_err(|stop| source.stopped(stop))? else {
-        return match source.copy.header {
-            true => Err(unusable(source, "is empty, and a header was expected")
-                .hint("write a line with the columns' names, or `header: false` for files that have none")),
-            false => Ok(None),
-        };
-    };
-    if !source.copy.header {
-        let given = columns.unwrap_or_default();
-        let width = if given.is_empty() { record.len() } else { given.len() };
-        let name = |at: usize| {
-            given
-                .get(at)
-                .map_or_else(|| format!("column_{}", at + 1), |c| field(c).to_string())
-        };
-        return Ok(Some(((0..width).map(name).collect(), None)));
+/// The columns' names in the table, and the row that they stand in, if there is one. A table without any row has none.
+fn header<T: Table>(reading: &Reading<'_>, table: &T) -> Result<Option<Header>> {
+    let mut found = None;
+    table.rows(|row| {
+        found = Some(match table.has_header() {
+            true => (names(table, row)?, Some(row.raw().into_owned())),
+            false => (in_order(reading, row.len()), None),
+        });
+        Ok(false)
+    })?;
+    if found.is_none() && table.has_header() {
+        return Err(unusable(table.name(), "is empty, and a header was expected")
+            .hint("write a line with the columns' names, or `header: false` for files that have none"));
     }
-    if let Some(fault) = record.fault {
-        return Err(unusable(source, &format!("has {fault} in its header")).hint("mend its first line"));
+    Ok(found)
+}
+
+/// The names of a header.
+fn names<T: Table>(table: &T, row: &T::Row<'_>) -> Result<Vec<String>> {
+    if let Some(fault) = row.fault() {
+        return Err(unusable(table.name(), &format!("has {fault} in its header")).hint("mend its first line"));
     }
-    let mut names: Vec<String> = Vec::with_capacity(record.len());
-    let mut seen = HashSet::with_capacity(record.len());
-    for at in 0..record.len() {
-        let (bytes, _) = record.get(at).unwrap_or_default();
-        let text = std::str::from_utf8(&bytes).map_err(|_| {
-            unusable(source, "is not UTF-8 in its header")
-                .hint("save the file as UTF-8: this version reads no other encoding")
-        })?;
+    let mut names: Vec<String> = Vec::with_capacity(row.len());
+    let mut seen = HashSet::with_capacity(row.len());
+    for at in 0..row.len() {
+        let (text, _) = row
+            .field(at, &Type::String)
+            .map_err(|why| match why.starts_with("not ") {
+                true => unusable(table.name(), &format!("is {why} in its header"))
+                    .hint("say what it is: `encoding: windows-1252`; or save the file as UTF-8"),
+                false => unusable(table.name(), &format!("has a header that cannot be used: {why}")),
+            })?;
         let name = text.trim().to_string();
         if !seen.insert(name.clone()) {
-            return Err(unusable(source, &format!("names {} twice", quoted(&name)))
+            return Err(unusable(table.name(), &format!("names {} twice", quoted(&name)))
                 .hint("give one of them another name, or say `header: false` and name the columns in their order"));
         }
         names.push(name);
     }
-    Ok(Some((names, Some(record.raw.to_vec()))))
+    Ok(names)
+}
+
+/// The names of columns that go by their order: those that are known, or `column_1` and so on for so many fields.
+fn in_order(reading: &Reading<'_>, fields: usize) -> Vec<String> {
+    let known = reading.columns.iter().flatten().filter(|c| !reading.is_given(&c.name));
+    let known: Vec<&Column> = known.collect();
+    let width = if known.is_empty() { fields } else { known.len() };
+    let name = |at: usize| {
+        known
+            .get(at)
+            .map_or_else(|| format!("column_{}", at + 1), |c| field(c).to_string())
+    };
+    (0..width).map(name).collect()
 }
 
 /// Gives declared columns without a type the one that the file's first rows show.
-fn tell_types(
+fn tell_types<T: Table>(
     reading: &mut Reading<'_>,
-    source: &Source<'_>,
+    table: &T,
     columns: &mut [Column],
     places: &[Option<usize>],
 ) -> Result<()> {
     let width = places.iter().flatten().max().map_or(0, |last| last + 1);
-    let (guesses, rows) = sample(source, width)?;
+    let (guesses, rows) = sample(table, width)?;
     for (column, place) in columns.iter_mut().zip(places) {
         if let Some(at) = place
             && reading.untyped.contains(&column.name)
@@ -167,25 +183,20 @@ fn tell_types(
     Ok(())
 }
 
-/// What the fields of a file's first rows look like, and how many rows those are.
-fn sample(source: &Source<'_>, width: usize) -> Result<(Vec<Guess>, usize)> {
-    let mut scanner = source.open()?;
-    let stopped = |stop| source.stopped(stop);
-    if source.copy.header {
-        scanner.next().map_err(stopped)?;
-    }
+/// What the fields of a table's first rows look like, and how many rows those are.
+fn sample<T: Table>(table: &T, width: usize) -> Result<(Vec<Guess>, usize)> {
     let mut guesses = vec![Guess::default(); width];
-    for rows in 0..SAMPLE {
-        let Some(record) = scanner.next().map_err(stopped)? else {
-            return Ok((guesses, rows));
-        };
-        for (at, guess) in guesses.iter_mut().enumerate() {
-            if let Some((bytes, _)) = record.get(at) {
-                guess.look(&String::from_utf8_lossy(&bytes));
+    let (mut rows, mut is_header) = (0, table.has_header());
+    table.rows(|row| {
+        if !std::mem::take(&mut is_header) {
+            rows += 1;
+            for (at, guess) in guesses.iter_mut().enumerate() {
+                row.look(at, guess);
             }
         }
-    }
-    Ok((guesses, SAMPLE))
+        Ok(rows < SAMPLE)
+    })?;
+    Ok((guesses, rows))
 }
 
 /// The name of a column's field in the file.
@@ -211,19 +222,19 @@ fn places(header: &[String], columns: &[Column], declared: bool) -> Vec<Option<u
 }
 
 /// New columns, as the file's first rows show them.
-fn add(
+fn add<T: Table>(
     reading: &Reading<'_>,
-    source: &Source<'_>,
+    table: &T,
     header: &[String],
     new: &[usize],
     columns: &mut Vec<Column>,
     places: &mut Vec<Option<usize>>,
 ) -> Result<()> {
     let known: HashMap<&str, &str> = columns.iter().map(|c| (c.name.as_str(), field(c))).collect();
-    let found = infer(reading, source, header)?;
+    let found = infer(reading, table, header)?;
     for at in new {
         if let Some(other) = known.get(found[*at].name.as_str()) {
-            return Err(alike(source, other, &header[*at], &found[*at].name));
+            return Err(alike(table.name(), other, &header[*at], &found[*at].name));
         }
     }
     for at in new {
@@ -234,22 +245,22 @@ fn add(
 }
 
 /// The columns of a file's first rows, one a field. Where they cannot have the names that they have in the file, that is said.
-fn infer(reading: &Reading<'_>, source: &Source<'_>, header: &[String]) -> Result<Vec<Column>> {
+fn infer<T: Table>(reading: &Reading<'_>, table: &T, header: &[String]) -> Result<Vec<Column>> {
     if header.len() > MOST_COLUMNS {
         let what = format!(
             "has {} columns, and no more than {MOST_COLUMNS} are found out",
             header.len()
         );
-        return Err(unusable(source, &what).hint("declare those that you want under `columns:`"));
+        return Err(unusable(table.name(), &what).hint("declare those that you want under `columns:`"));
     }
-    let (guesses, _) = sample(source, header.len())?;
+    let (guesses, _) = sample(table, header.len())?;
     let mut names: HashMap<String, &str> = HashMap::with_capacity(header.len());
     let mut columns = Vec::with_capacity(header.len());
     let mut otherwise = Vec::new();
     for (key, guess) in header.iter().zip(guesses) {
         let name = named(key);
         if let Some(other) = names.insert(name.clone(), key) {
-            return Err(alike(source, other, key, &name));
+            return Err(alike(table.name(), other, key, &name));
         }
         if name != key.to_lowercase() {
             otherwise.push(format!("{} is {name}", quoted(key)));
@@ -264,25 +275,25 @@ fn infer(reading: &Reading<'_>, source: &Source<'_>, header: &[String]) -> Resul
     }
     if !otherwise.is_empty() {
         let names = list(otherwise.iter().map(String::as_str));
-        reading.note(format!("columns of {} got names that SQL takes: {names}", source.name))?;
+        reading.note(format!("columns of {} got names that SQL takes: {names}", table.name()))?;
     }
     Ok(columns)
 }
 
-fn unusable(source: &Source<'_>, what: &str) -> Error {
-    Error::new(Kind::BadData, format!("the file {} {what}", source.name)).code(segue_diag::FILES_HEADER)
+fn unusable(file: &str, what: &str) -> Error {
+    Error::new(Kind::BadData, format!("the file {file} {what}")).code(segue_diag::FILES_HEADER)
 }
 
-fn alike(source: &Source<'_>, one: &str, other: &str, name: &str) -> Error {
+fn alike(file: &str, one: &str, other: &str, name: &str) -> Error {
     let what = format!(
         "names {} and {}, and both would be the column `{name}`",
         quoted(one),
         quoted(other)
     );
-    unusable(source, &what).hint("declare them under `columns:`, each with a name of its own and its `path:`")
+    unusable(file, &what).hint("declare them under `columns:`, each with a name of its own and its `path:`")
 }
 
-fn lacks(source: &Source<'_>, header: &[String], taken: &HashSet<usize>, column: &Column, declared: bool) -> Error {
+fn lacks(file: &str, header: &[String], taken: &HashSet<usize>, column: &Column, declared: bool) -> Error {
     let free = header
         .iter()
         .enumerate()
@@ -296,7 +307,7 @@ fn lacks(source: &Source<'_>, header: &[String], taken: &HashSet<usize>, column:
             list(header.iter().map(String::as_str))
         ),
     };
-    unusable(source, &format!("lacks the column {}", quoted(field(column)))).hint(hint)
+    unusable(file, &format!("lacks the column {}", quoted(field(column)))).hint(hint)
 }
 
 fn list<'n>(names: impl ExactSizeIterator<Item = &'n str>) -> String {

@@ -1,6 +1,11 @@
 //! CSV files as people write them.
 
+mod changed;
 mod conformance;
+mod excel;
+mod forms;
+mod packed;
+mod parquet;
 
 use super::*;
 use arrow_cast::display::{ArrayFormatter, FormatOptions};

@@ -30,6 +30,20 @@ impl Spooled {
         Ok(Spooled { file, size: 0 })
     }
 
+    /// One that is complete: all of this file.
+    ///
+    /// # Errors
+    /// The system's own.
+    pub fn of(file: File) -> io::Result<Spooled> {
+        let size = file.metadata()?.len();
+        Ok(Spooled { file, size })
+    }
+
+    /// The file itself.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
     /// Adds what came.
     ///
     /// # Errors
@@ -56,7 +70,7 @@ fn no_room(e: io::Error) -> Error {
 }
 
 /// Reads one from its beginning.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SpoolReader {
     of: Arc<Spooled>,
     at: u64,
@@ -66,6 +80,11 @@ impl SpoolReader {
     /// At the first byte.
     pub fn new(of: Arc<Spooled>) -> SpoolReader {
         SpoolReader { of, at: 0 }
+    }
+
+    /// How many bytes it has in all.
+    pub fn size(&self) -> u64 {
+        self.of.size
     }
 
     /// Another one of the same.

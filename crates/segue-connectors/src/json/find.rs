@@ -73,6 +73,42 @@ pub fn find(bytes: &[u8], records: &[Step], parents: &[&[Step]], probe: Option<&
     }
 }
 
+/// The records at a path that only a tree can answer; `lead`: the plain steps with which it begins.
+///
+/// # Errors
+/// What is no JSON.
+pub fn by_tree(path: &serde_json_path::JsonPath, lead: &[Step], bytes: &[u8]) -> Result<Found, Broken> {
+    complete(bytes)?;
+    let tree = Path::Plain(Vec::new()).value_in(bytes)?.unwrap_or_default();
+    let mut found = Found {
+        parents: vec![Vec::new()],
+        ..Found::default()
+    };
+    // Where the plain beginning of the path leads to nothing, or to what has nothing inside, that is what the answer lacks.
+    found.lack = find(bytes, lead, &[], None)?.lack.or_else(|| {
+        let shape = match Path::Plain(lead.to_vec()).first(&tree)? {
+            serde_json::Value::Null => Shape::Null,
+            serde_json::Value::Bool(_) => Shape::Bool,
+            serde_json::Value::Number(_) => Shape::Number,
+            serde_json::Value::String(_) => Shape::String,
+            serde_json::Value::Array(_) | serde_json::Value::Object(_) => return None,
+        };
+        let found = Some(shape);
+        (!lead.contains(&Step::All)).then_some(Lack {
+            taken: lead.len(),
+            found,
+        })
+    });
+    let locations = path.query_located(&tree);
+    let wanted: Vec<Vec<Step>> = locations
+        .locations()
+        .map(|location| location.iter().map(super::path::step).collect())
+        .collect();
+    let ranges = places(bytes, &wanted)?.into_iter().flatten();
+    found.records = ranges.map(|range| (range, 0)).collect();
+    Ok(found)
+}
+
 /// The first value at a plain path.
 ///
 /// # Errors

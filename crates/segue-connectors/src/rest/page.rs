@@ -1,10 +1,10 @@
 //! One answer: its records found, picked, decoded, and told apart by slice.
 
 use super::copy::Missing;
-use super::forms::Came;
 use super::paginate::Paging;
 use super::plan::Plan;
 use super::template::{Words, scalar};
+use crate::forms::Came;
 use crate::http::{Answer, Verdict, status_error};
 use crate::json::decode::{Decoder, Given, Layout, Outcome};
 use crate::json::find::{self, Broken, Found, Lack};
@@ -20,8 +20,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// The most of a record that is kept when it is set aside, in bytes.
-pub const RAW: usize = 64 * 1024;
+pub use crate::columns::{RAW, raw_text};
 
 /// An answer that may be read, with its records found.
 pub struct Page {
@@ -37,13 +36,13 @@ pub type Opened = VecDeque<(Bytes, Found)>;
 /// Opens an answer in memory, and finds the records of all its parts.
 ///
 /// # Errors
-/// As [`find_records`], and those of [`super::forms::Form::parts`].
+/// As [`find_records`], and those of [`crate::forms::Form::parts`].
 pub fn open(plan: &Plan, answer: &Answer, most: u64) -> Result<Opened> {
     let mut parts = plan.form.parts(Came::Here(answer.body.clone()), most)?;
     let mut opened = Opened::new();
     while let Some((part, _)) = parts.next_part()? {
-        let found = find_records(plan, &part)?;
-        opened.push_back((part, found));
+        let found = find_records(plan, &part.bytes)?;
+        opened.push_back((part.bytes, found));
     }
     Ok(opened)
 }
@@ -57,7 +56,7 @@ pub fn find_records(plan: &Plan, body: &[u8]) -> Result<Found> {
     let parents: Vec<&[Step]> = plan.parents.iter().filter_map(|(_, path)| path.steps()).collect();
     let found = match &plan.records {
         Path::Plain(steps) => find::find(body, steps, &parents, plan.paginator.probe()),
-        Path::Full(path) => by_tree(path, &plan.records.lead(), body),
+        Path::Full(path) => find::by_tree(path, &plan.records.lead(), body),
     };
     let found = found.map_err(|broken| unreadable(broken, body))?;
     match found.lack {
@@ -104,38 +103,6 @@ fn no_records(steps: &[Step], lack: Lack) -> Error {
 
 const LEFT_OUT: &str =
     "if the server leaves it out where there is nothing, write `records: { path: …, missing: empty }`";
-
-fn by_tree(path: &serde_json_path::JsonPath, lead: &[Step], body: &[u8]) -> std::result::Result<Found, Broken> {
-    find::complete(body)?;
-    let tree = Path::Plain(Vec::new()).value_in(body)?.unwrap_or_default();
-    let mut found = Found {
-        parents: vec![Vec::new()],
-        ..Found::default()
-    };
-    // Where the plain beginning of the path leads to nothing, or to what has nothing inside, that is what the answer lacks.
-    found.lack = find::find(body, lead, &[], None)?.lack.or_else(|| {
-        let shape = match Path::Plain(lead.to_vec()).first(&tree)? {
-            Value::Null => Shape::Null,
-            Value::Bool(_) => Shape::Bool,
-            Value::Number(_) => Shape::Number,
-            Value::String(_) => Shape::String,
-            Value::Array(_) | Value::Object(_) => return None,
-        };
-        let found = Some(shape);
-        (!lead.contains(&Step::All)).then_some(Lack {
-            taken: lead.len(),
-            found,
-        })
-    });
-    let locations = path.query_located(&tree);
-    let places: Vec<Vec<Step>> = locations
-        .locations()
-        .map(|location| location.iter().map(json::path::step).collect())
-        .collect();
-    let ranges = find::places(body, &places)?.into_iter().flatten();
-    found.records = ranges.map(|range| (range, 0)).collect();
-    Ok(found)
-}
 
 fn unreadable(broken: Broken, body: &[u8]) -> Error {
     let start = String::from_utf8_lossy(&body[..body.len().min(80)])
@@ -422,15 +389,4 @@ fn pick(
         }
     }
     Ok(chosen)
-}
-
-/// A record as text, cut to what is kept; then its end says so.
-pub fn raw_text(raw: &[u8]) -> String {
-    if raw.len() <= RAW {
-        return String::from_utf8_lossy(raw).into_owned();
-    }
-    let end = format!("… (cut: the record has {} bytes)", raw.len());
-    let begin = String::from_utf8_lossy(&raw[..RAW - end.len()]);
-    // Half a letter at the cut becomes a mark that is longer than it was.
-    format!("{}{end}", begin.trim_end_matches('\u{fffd}'))
 }

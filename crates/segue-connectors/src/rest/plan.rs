@@ -2,13 +2,14 @@
 
 use super::asked::Asked;
 use super::copy::{ErrorRule, FullRecords, Missing, Pick, Records, RestCopy, Then};
+use super::decoder;
 use super::export::Export;
-use super::forms::Form;
 use super::onward::Onward;
 use super::paginate::Paginator;
 use super::template::{Common, Expression, Extra, Templates, Words};
 use super::turns::Level;
 use super::windows::Windows;
+use crate::forms::Form;
 use crate::http::{Call, Method};
 use crate::json::Path;
 use segue_core::gate::key_below;
@@ -120,7 +121,7 @@ impl Plan {
             export: copy.export.as_ref().map(Export::new).transpose()?,
             common: Common::new(request, onward.as_ref().and_then(|onward| onward.word())),
             onward,
-            form: Arc::new(Form::new(copy.decoder.as_ref(), &records, !parents.is_empty())?),
+            form: Arc::new(decoder::form(copy.decoder.as_ref(), &records, !parents.is_empty())?),
             templates: Templates::new(&copy.request)?,
             paginator: Paginator::new(copy.paginate.as_ref(), copy.request.graphql.is_some())?,
             records,

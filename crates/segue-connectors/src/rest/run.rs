@@ -2,13 +2,13 @@
 
 use super::asked::Asked;
 use super::copy::Then;
-use super::forms::{Came, Parts};
 use super::group::{End, Fetched, Parked};
 use super::page::{self, Opened, Page, RAW, raw_text};
 use super::paginate::{Next, Paging};
 use super::plan::Plan;
 use super::read::Reading;
 use super::template::Extra;
+use crate::forms::{Came, Parts};
 use crate::http::{Answer, Call, Got, Verdict, status_error};
 use crate::json::find::Found;
 use parking_lot::Mutex;
@@ -176,9 +176,9 @@ impl Reading {
         let part = run.current.as_mut().map(|current| match &mut current.rest {
             Rest::Opened(opened) => Ok(opened.pop_front().map(|(body, found)| (body, found, opened.is_empty()))),
             Rest::OnDisk(parts) => parts.next_part().and_then(|part| {
-                let Some((body, is_last)) = part else { return Ok(None) };
-                let found = page::find_records(plan, &body)?;
-                Ok(Some((body, found, is_last)))
+                let Some((part, is_last)) = part else { return Ok(None) };
+                let found = page::find_records(plan, &part.bytes)?;
+                Ok(Some((part.bytes, found, is_last)))
             }),
         });
         let (body, found, is_last) = match part.transpose() {

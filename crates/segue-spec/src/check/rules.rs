@@ -175,6 +175,15 @@ fn write_mode(all: &mut All<'_>, i: usize) {
         };
         found.push((place(mode), message, hint));
     }
+    // Files that changed are read onwards without a column.
+    let only = root.get("copy").and_then(|c| c.entry("only"));
+    if let Some(only) = only
+        && word == Some("replace")
+    {
+        let hint = "write `write: { mode: append }`, or `merge` with a `key`";
+        let message = "`only` with `replace`: what was read before would be replaced by what changed";
+        found.push((draft.span(&only.bytes), message, hint));
+    }
     let position = root.get("copy").and_then(|c| c.entry("position"));
     if let Some(position) = position {
         if word == Some("replace") {
@@ -432,15 +441,15 @@ fn lake_table(all: &mut All<'_>, i: usize) {
     }
 }
 
-/// The connectors that read files.
-const OF_FILES: [&str; 5] = ["azure", "files", "gcs", "hdfs", "s3"];
-
 /// The files that a copy reads stand beside the project, or below what the connection names.
 fn files_path(all: &mut All<'_>, i: usize) {
     let draft = &all.assets[i];
-    let Some(kind) = draft.kind.clone().filter(|kind| OF_FILES.contains(&kind.as_str())) else {
+    let Some(kind) = draft.kind.clone() else { return };
+    // Wherever files lie, the connector knows how they are written.
+    let knows = |schema: &serde_json::Value| schema.pointer("/properties/file_column").is_some();
+    if kind != "files" && !all.shapes.copy(&kind).is_some_and(knows) {
         return;
-    };
+    }
     let keys = ["position", "for_each", "slice", "keep_raw"];
     let unknown = draft.root.get("copy").map_or(&[][..], Node::entries);
     let unknown: Vec<_> = unknown

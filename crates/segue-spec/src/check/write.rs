@@ -83,8 +83,8 @@ pub(super) fn rules(all: &mut All<'_>, i: usize) {
                 "`delete_missing` with `range`: what is outside the ranges that are computed would count as missing",
                 "leave one of them out; `replace` takes the rows of a range away by itself",
             )),
-            WriteMode::Merge if copy("position") => Some((
-                "`delete_missing` with `position`: what was read before would count as missing",
+            WriteMode::Merge if copy("position") || copy("only") => Some((
+                "`delete_missing` where only what is new is read (`position`, `only`): what was read before would count as missing",
                 "leave one of them out",
             )),
             WriteMode::Merge if copy("for_each") => Some((

@@ -53,6 +53,11 @@ impl Copy {
         self.columns.get(column).and_then(|c| c.nested).unwrap_or(self.nested)
     }
 
+    /// Whether a read goes on from where the last one ended: by a column, or by the files that changed since.
+    pub fn has_position(&self) -> bool {
+        self.position.is_some() || self.settings.get("only").is_some_and(|only| only == "changed")
+    }
+
     /// Whether lists of objects may become tables of their own.
     pub fn has_children(&self) -> bool {
         let mut columns = self.columns.iter();

@@ -287,14 +287,18 @@ impl Doing<'_> {
         let Step { deps, row, .. } = &self.step;
         let frozen = row.schema.as_deref().filter(|_| self.meets != Meets::Swap);
         let declared = names::columns(&copy.columns, frozen)?;
-        let from = match (&copy.position, self.meets) {
-            (Some(_), Meets::AsWritten) => deps.store.position(row.id).await?,
+        let from = match (copy.has_position(), self.meets) {
+            (true, Meets::AsWritten) => deps.store.position(row.id).await?,
             _ => None,
         };
         let mut settings = opened.settings.clone();
-        if let (Some(position), Some(settings)) = (&copy.position, settings.as_object_mut()) {
-            let mut words =
-                serde_json::to_value(position).map_err(|e| Error::bug("a position cannot be written").caused_by(e))?;
+        if let (true, Some(settings)) = (copy.has_position(), settings.as_object_mut()) {
+            // Files that changed are read onwards without a column.
+            let mut words = match &copy.position {
+                Some(position) => serde_json::to_value(position),
+                None => Ok(serde_json::json!({ "replaces": self.step.asset.write.mode == WriteMode::DeleteInsert })),
+            }
+            .map_err(|e| Error::bug("a position cannot be written").caused_by(e))?;
             // Where rows are merged by a key, the source may hand one out again; where they are added, it would be there twice.
             // A part of a key's rows that comes again would take the others of a `delete_insert` away.
             let may_repeat = matches!(self.step.asset.write.mode, WriteMode::Merge | WriteMode::History);
@@ -303,7 +307,7 @@ impl Doing<'_> {
         }
         // Some of the rows before the others: where a later read merges the rest, and nothing asks for all of them at once.
         let in_parts = !self.once && replay.is_none() && self.step.asset.write.mode == WriteMode::Merge;
-        let merged_by = match in_parts && copy.position.is_some() {
+        let merged_by = match in_parts && copy.has_position() {
             true => self.step.asset.write.key.clone(),
             false => Vec::new(),
         };

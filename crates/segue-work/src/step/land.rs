@@ -511,7 +511,7 @@ pub fn slice_columns(asset: &Asset) -> &[String] {
 }
 
 pub(super) fn has_position(asset: &Asset) -> bool {
-    matches!(&asset.how, How::Copy(copy) if copy.position.is_some())
+    matches!(&asset.how, How::Copy(copy) if copy.has_position())
 }
 
 pub(super) fn replace_parts(parts: &BTreeSet<String>) -> Change {

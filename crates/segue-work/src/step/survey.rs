@@ -301,7 +301,7 @@ impl Survey {
         let parked = self.waiting(deps, asset).await?;
         let reading = match source_copy(asset) {
             Some(copy) => {
-                let fresh = asset.fresh.filter(|_| copy.position.is_none());
+                let fresh = asset.fresh.filter(|_| !copy.has_position());
                 Reading::Source {
                     fresh: fresh.map(|d| SignedDuration::try_from(d.get()).unwrap_or(SignedDuration::MAX)),
                 }
@@ -346,7 +346,7 @@ impl Survey {
 
     /// How far a first read came that was cut off, where the next one goes on from there.
     async fn unfinished(&self, deps: &Deps, asset: &Asset, row: Option<&AssetRow>) -> Result<Option<Unfinished>> {
-        let has_position = source_copy(asset).is_some_and(|copy| copy.position.is_some());
+        let has_position = source_copy(asset).is_some_and(|copy| copy.has_position());
         let Some(row) = row.filter(|_| has_position && self.ledger.is_empty() && !self.is_rebuild) else {
             return Ok(None);
         };

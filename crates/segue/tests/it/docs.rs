@@ -34,6 +34,11 @@ fn finding_by_name_is_as_the_guide_says() {
 }
 
 #[test]
+fn files_are_as_the_guide_says() {
+    none(&Reader::new().follow(&text("docs/guide/files.md")));
+}
+
+#[test]
 fn a_web_api_is_as_the_guide_says() {
     none(&Reader::new().follow(&text("docs/guide/web-api.md")));
 }
@@ -185,6 +190,13 @@ const NOT_RUN: &[(&str, &str)] = &[
         "SG0391",
         "answers that are packed and damaged; the connector's own tests have some",
     ),
+    (
+        "SG0312",
+        "files that are packed and damaged; the connector's own tests have some",
+    ),
+    ("SG0315", "a hundred thousand files"),
+    ("SG0317", "a spreadsheet; the connector's own tests have some"),
+    ("SG0318", "a file of more than sixteen megabytes"),
     ("SG0392", "a server of tables; the connector's own tests have one"),
     (
         "SG0393",

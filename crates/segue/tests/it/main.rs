@@ -14,6 +14,7 @@ mod discover;
 mod disk;
 mod docs;
 mod families;
+mod files;
 mod house;
 mod json;
 mod limits;

@@ -1,6 +1,12 @@
 //! A file that changes under the reader.
 
 use super::*;
+use crate::files::input::{self, Open};
+use crate::files::place::{Listed, Opened};
+use crate::files::read::Reading;
+use crate::files::shape;
+use segue_core::Ctx;
+use segue_core::source::{Read, ReadRequest};
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,11 +18,26 @@ fn read_while(path: &Path, happens: impl FnOnce()) -> String {
     let copy: FilesCopy = serde_json::from_value(json!({ "path": "a.csv" })).unwrap();
     let request = ReadRequest::all_of(json!({}));
     let (out, mut results) = tokio::sync::mpsc::channel(4);
-    let mut reading = Reading::new(&request, &ctx, &out);
-    let source = Source::of(File::open(path).unwrap(), "a.csv".into(), &copy).unwrap();
-    let shape = shape::of(&mut reading, &source).unwrap().unwrap();
+    let listed = Listed {
+        path: "a.csv".into(),
+        size: 0,
+        mark: String::new(),
+        modified: None,
+    };
+    let opened = Opened {
+        file: std::fs::File::open(path).unwrap(),
+        mark: String::new(),
+    };
+    let open = Open::of(&listed, opened, &copy).unwrap();
+    let table = Csv::of(&open.inputs[0], &copy).unwrap();
+    let mut reading = Reading::new(&copy, &request, &ctx, &out);
+    let shape = shape::of(&mut reading, &table).unwrap().unwrap();
     happens();
-    match reading.rows(&source, shape) {
+    let read = reading.rows(&table, shape).and_then(|()| match open.is_unchanged()? {
+        true => Ok(()),
+        false => Err(input::changed("a.csv")),
+    });
+    match read {
         Err(error) => format!("{} {}", error.kind(), error.message()),
         Ok(()) => match results.try_recv() {
             Ok(Read::Rows { batch, .. }) => format!("{} rows of {}", batch.num_rows(), batch.schema().field(0).name()),

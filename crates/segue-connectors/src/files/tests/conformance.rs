@@ -5,7 +5,8 @@ use async_trait::async_trait;
 use segue_testkit::conformance::source::{Ability, Harness, Served, check, twins};
 use tempfile::TempDir;
 
-struct Folders;
+/// Files of this form.
+struct Folders(&'static str);
 
 struct Folder(TempDir);
 
@@ -29,11 +30,20 @@ impl Harness for Folders {
 
     async fn serve(&self) -> Result<Box<dyn Served>> {
         let folder = tempfile::tempdir().unwrap();
-        let lines: Vec<String> = (0..MANY)
-            .map(|id| format!("{id},a name that takes some room,2024-02-29"))
-            .collect();
-        let text = format!("id,name,day\n{}\n", lines.join("\n"));
-        std::fs::write(folder.path().join("many.csv"), text).unwrap();
+        let line = |id: u64| match self.0 {
+            "csv" => format!("{id},a name that takes some room,2024-02-29"),
+            _ => format!("{{\"id\":{id},\"name\":\"a name that takes some room\",\"day\":\"2024-02-29\"}}"),
+        };
+        let mut lines: Vec<String> = (0..MANY).map(line).collect();
+        let text = match self.0 {
+            "csv" => {
+                lines.insert(0, "id,name,day".into());
+                lines.join("\n") + "\n"
+            }
+            "json" => format!("[{}]", lines.join(",")),
+            _ => lines.join("\n") + "\n",
+        };
+        std::fs::write(folder.path().join(format!("many.{}", self.0)), text).unwrap();
         Ok(Box::new(Folder(folder)))
     }
 }
@@ -82,17 +92,19 @@ impl Served for Folder {
                 declared: true,
                 ..ReadSchema::default()
             },
-            ..ReadRequest::all_of(json!({ "path": "*.csv" }))
+            ..ReadRequest::all_of(json!({ "path": "*" }))
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_keeps_what_every_source_promises() {
-    check(&Folders).await.expect_held();
+    check(&Folders("csv")).await.expect_held();
+    check(&Folders("json")).await.expect_held();
+    check(&Folders("jsonl")).await.expect_held();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_breaks_a_promise_is_caught() {
-    twins::check(&Folders).await.expect_held();
+    twins::check(&Folders("csv")).await.expect_held();
 }

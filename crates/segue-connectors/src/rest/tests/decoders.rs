@@ -1,7 +1,7 @@
 //! Answers in other forms than JSON, packed and large ones.
 
 use super::*;
-use crate::rest::forms::tests::{gzip, zip};
+use crate::forms::tests::{gzip, zip};
 use segue_core::source::OnChange;
 
 fn raw(body: impl Into<Vec<u8>>) -> Reply {

@@ -1,11 +1,14 @@
 //! One large answer of JSON cut into several: each has what stands before the records, and some of them; the last one also what stands
 //! behind them. No more is held than a part, a record, and what stands around them all.
 
-use super::{too_much, unpack};
+use super::Subject;
 use crate::json::path::Step;
 use bytes::Bytes;
-use segue_core::{Error, Kind, Result};
+use segue_core::{Error, Result};
 use std::io::BufRead;
+
+const AROUND: &str = "what stands around the records";
+const BEFORE: &str = "what stands before the records";
 
 /// An answer that is cut.
 pub struct Split<R> {
@@ -20,6 +23,7 @@ pub struct Split<R> {
     /// The bytes of `head` and the tail so far.
     around: u64,
     most: u64,
+    subject: Subject,
 }
 
 #[derive(PartialEq, Eq)]
@@ -31,7 +35,7 @@ enum State {
 
 impl<R: BufRead> Split<R> {
     /// The list of whose elements are the records, at the end of these names.
-    pub fn new(source: R, way: Vec<Step>) -> Split<R> {
+    pub fn new(source: R, way: Vec<Step>, subject: Subject) -> Split<R> {
         Split {
             source,
             way,
@@ -40,6 +44,7 @@ impl<R: BufRead> Split<R> {
             state: State::Before,
             around: 0,
             most: 0,
+            subject,
         }
     }
 
@@ -68,7 +73,7 @@ impl<R: BufRead> Split<R> {
         let begin = part.len();
         loop {
             match self.peek_past_space()? {
-                None => return Err(cut_off()),
+                None => return Err(self.subject.cut_off("")),
                 // A bracket that closes nothing is for whoever looks for the records.
                 Some(b']' | b'}') => break,
                 Some(b',') => {
@@ -85,7 +90,7 @@ impl<R: BufRead> Split<R> {
                 }
                 Some(_) => {
                     let before = part.len();
-                    self.value(&mut part, before as u64 + most, "a record of the answer")?;
+                    self.value(&mut part, before as u64 + most, "a record")?;
                 }
             }
         }
@@ -96,7 +101,7 @@ impl<R: BufRead> Split<R> {
         while let Some(byte) = self.next_byte()? {
             tail.push(byte);
             if tail.len() as u64 > limit {
-                return Err(too_much("what stands around the records", most));
+                return Err(self.too_much(AROUND));
             }
         }
         part.extend_from_slice(&tail);
@@ -148,7 +153,7 @@ impl<R: BufRead> Split<R> {
                     }
                     self.space(head)?;
                     let most = self.most;
-                    self.value(head, most, "what stands before the records")?;
+                    self.value(head, most, BEFORE)?;
                 }
                 Some(b',') => head.push(self.take()?),
                 // The object ends without it, or it is none.
@@ -158,11 +163,11 @@ impl<R: BufRead> Split<R> {
     }
 
     /// Takes a value, by its brackets and quotes.
-    fn value(&mut self, out: &mut Vec<u8>, limit: u64, what: &str) -> Result<()> {
+    fn value(&mut self, out: &mut Vec<u8>, limit: u64, what: &'static str) -> Result<()> {
         let mut depth = 0usize;
         loop {
             let Some(byte) = self.peek()? else {
-                return Err(cut_off());
+                return Err(self.subject.cut_off(""));
             };
             match byte {
                 b'"' => {
@@ -187,7 +192,7 @@ impl<R: BufRead> Split<R> {
                 _ => out.push(self.take()?),
             }
             if out.len() as u64 > limit {
-                return Err(too_much(what, self.most));
+                return Err(self.too_much(what));
             }
         }
     }
@@ -204,7 +209,7 @@ impl<R: BufRead> Split<R> {
                 _ => {}
             }
             if out.len() as u64 - begin > self.most {
-                return Err(too_much("a text of the answer", self.most));
+                return Err(self.too_much("a text"));
             }
         }
     }
@@ -213,7 +218,7 @@ impl<R: BufRead> Split<R> {
         while let Some(byte) = self.next_byte()? {
             out.push(byte);
             if out.len() as u64 > self.most {
-                return Err(too_much("what stands around the records", self.most));
+                return Err(self.too_much(AROUND));
             }
         }
         Ok(())
@@ -235,7 +240,7 @@ impl<R: BufRead> Split<R> {
     }
 
     fn peek(&mut self) -> Result<Option<u8>> {
-        let buffer = self.source.fill_buf().map_err(unpack::failed)?;
+        let buffer = self.source.fill_buf().map_err(|e| self.subject.failed(e))?;
         Ok(buffer.first().copied())
     }
 
@@ -248,10 +253,15 @@ impl<R: BufRead> Split<R> {
     }
 
     fn take(&mut self) -> Result<u8> {
-        self.next_byte()?.ok_or_else(cut_off)
+        self.next_byte()?.ok_or_else(|| self.subject.cut_off(""))
     }
-}
 
-fn cut_off() -> Error {
-    Error::new(Kind::Unavailable, "the answer was cut off")
+    fn too_much(&self, what: &'static str) -> Error {
+        match what {
+            AROUND | BEFORE => self.subject.too_much(what, self.most),
+            part => self
+                .subject
+                .too_much(format!("{part} of the {}", self.subject), self.most),
+        }
+    }
 }

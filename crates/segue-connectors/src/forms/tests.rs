@@ -1,8 +1,12 @@
 //! What answers become, part by part.
 
 use super::*;
+use crate::json::Path;
+use crate::rest::copy::{Decoder, DecoderSettings};
+use crate::rest::decoder;
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder};
+use segue_core::Error;
 use std::io::Write;
 
 pub fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -58,7 +62,7 @@ pub fn zip(files: &[(&str, &[u8])], packed: bool) -> Vec<u8> {
 
 fn form(decoder: serde_json::Value, path: &str) -> Arc<Form> {
     let decoder: Decoder = serde_json::from_value(decoder).unwrap();
-    Arc::new(Form::new(Some(&decoder), &Path::parse(path).unwrap(), false).unwrap())
+    Arc::new(decoder::form(Some(&decoder), &Path::parse(path).unwrap(), false).unwrap())
 }
 
 /// The parts as texts, or the error that they end with.
@@ -78,7 +82,7 @@ fn parts(form: &Arc<Form>, bytes: impl Into<Vec<u8>>, most: u64) -> Vec<String> 
         Err(e) => all.push(error(e)),
         Ok(mut parts) => loop {
             match parts.next_part() {
-                Ok(Some((part, _))) => all.push(String::from_utf8_lossy(&part).into_owned()),
+                Ok(Some((part, _))) => all.push(String::from_utf8_lossy(&part.bytes).into_owned()),
                 Ok(None) => break,
                 Err(e) => {
                     all.push(error(e));
@@ -345,7 +349,7 @@ fn lines_and_tables_come_in_parts_too() {
 fn what_does_not_go_together_is_said() {
     let said = |decoder: serde_json::Value, path: &str, has_parents| {
         let decoder: Decoder = serde_json::from_value(decoder).unwrap();
-        let made = Form::new(Some(&decoder), &Path::parse(path).unwrap(), has_parents);
+        let made = decoder::form(Some(&decoder), &Path::parse(path).unwrap(), has_parents);
         made.err().map(|e| e.message().to_string()).unwrap_or_default()
     };
     let all = [

@@ -18,7 +18,9 @@ pub enum Stop {
     Io(std::io::Error),
     /// The quote that is opened in this line is not closed, as far as can be told.
     Quote(u64, &'static str),
-    /// The record that begins in this line is longer than [`RECORD`].
+    /// The quote that is opened in this line is not closed within the longest record.
+    Open(u64),
+    /// The record that begins in this line is longer than is read.
     Long(u64),
 }
 
@@ -40,6 +42,7 @@ pub struct Scanner<R> {
     is_begun: bool,
     fields: Vec<Field>,
     fault: Option<&'static str>,
+    most: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -106,7 +109,14 @@ impl<R: Read> Scanner<R> {
             is_begun: false,
             fields: Vec::new(),
             fault: None,
+            most: RECORD,
         }
+    }
+
+    /// The same, with another length of the longest record, in bytes.
+    pub fn up_to(mut self, most: usize) -> Scanner<R> {
+        self.most = most;
+        self
     }
 
     /// The next record; `None` at the end.
@@ -239,7 +249,7 @@ impl<R: Read> Scanner<R> {
                 return Ok((at + found, Some(byte)));
             }
             at += rest.len();
-            if at > RECORD {
+            if at > self.most {
                 return Err(Stop::Long(line));
             }
             if !self.fill()? {
@@ -256,7 +266,7 @@ impl<R: Read> Scanner<R> {
         loop {
             let found = self.find(at, line, |b| b == quote || b == b'\n' || b == b'\r');
             let (end, byte) = match found {
-                Err(Stop::Long(_)) => return Err(Stop::Quote(opened, "is not closed within 16 MiB")),
+                Err(Stop::Long(_)) => return Err(Stop::Open(opened)),
                 other => other?,
             };
             match byte {
