@@ -16,6 +16,7 @@ mod disk;
 mod docs;
 mod families;
 mod house;
+mod import;
 mod json;
 mod limits;
 mod measures;
