@@ -94,6 +94,22 @@ const PROOFS: &[Job] = &[
         },
     },
     Job {
+        name: "airbyte",
+        about: "cases after Airbyte's own tests of its low-code components: imported, read, compared; the pass rate, and why of each other",
+        how: How::Cargo {
+            args: &[
+                "test",
+                "-p",
+                "segue-app",
+                "--lib",
+                "--",
+                "--nocapture",
+                "use_cases::import::airbyte::tests::cases",
+            ],
+            variables: &[],
+        },
+    },
+    Job {
         name: "memory",
         about: "an old state, none, a second one; another server, another lake, another parameter",
         how: How::Cargo {

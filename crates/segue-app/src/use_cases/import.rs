@@ -101,12 +101,13 @@ pub fn import_airbyte(request: &ImportRequest) -> Result<Imported> {
     if translated.assets.is_empty() {
         return Err(nothing(&shown, &translated.remarks));
     }
-    let folder = project(request)?;
+    let (folder, head) = project(request)?;
     let (there, new): (Vec<NewFile>, Vec<NewFile>) = translated
         .files
         .iter()
         .cloned()
         .partition(|file| folder.join(&file.path).exists());
+    let new: Vec<NewFile> = head.into_iter().chain(new).collect();
     let mistakes = adding::mistakes(&folder, &new)?;
     if let Some(first) = mistakes.first() {
         return Err(Error::new(
@@ -134,18 +135,23 @@ pub fn import_airbyte(request: &ImportRequest) -> Result<Imported> {
     Ok(imported)
 }
 
-/// The project's folder. One that is named and is none yet becomes one.
-fn project(request: &ImportRequest) -> Result<PathBuf> {
+/// The project's folder, and its first file where it is none yet: one that is named becomes one.
+fn project(request: &ImportRequest) -> Result<(PathBuf, Option<NewFile>)> {
     let Some(into) = &request.into else {
-        return find(&request.folder);
+        return Ok((find(&request.folder)?, None));
     };
     let folder = request.folder.join(into);
-    let file = NewFile {
+    std::fs::create_dir_all(&folder).map_err(|e| {
+        Error::new(Kind::Unavailable, "cannot make the project's folder")
+            .with("folder", folder.display())
+            .caused_by(e)
+    })?;
+    let head = NewFile {
         path: "segue.yaml".into(),
         text: format!("format: 1\nproject: {}\n", project_name(&folder)),
     };
-    adding::write(&folder, &file)?;
-    Ok(folder)
+    let is_there = folder.join(&head.path).exists();
+    Ok((folder, (!is_there).then_some(head)))
 }
 
 /// `source-github/manifest.yaml` is `github`, and so is `github.yaml`.

@@ -41,13 +41,10 @@ const CASES: &[Case] = &[
         api: "github_graphql",
         edits: &[],
         rows: &[(
-            "select number, title, state, author, reviews, merged_at is null as open from github_graphql.pull_requests order by number",
-            "number,title,state,author,reviews,open\n1,One,MERGED,octocat,1,false\n2,Two,OPEN,,2,true\n3,Three,CLOSED,hubot,3,true\n",
+            "select number, title, state, author, reviews, merged_at is null as unmerged from github_graphql.pull_requests order by number",
+            "number,title,state,author,reviews,unmerged\n1,One,MERGED,octocat,1,false\n2,Two,OPEN,,2,true\n3,Three,CLOSED,hubot,3,true\n",
         )],
-        trouble: (
-            "github_graphql.pull_requests",
-            "Could not resolve to a Repository with the name 'octocat/Hello-World'",
-        ),
+        trouble: ("github_graphql.pull_requests", "Could not resolve to a Repository"),
     },
     Case {
         api: "stripe",

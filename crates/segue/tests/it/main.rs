@@ -18,6 +18,7 @@ mod docs;
 mod families;
 mod files;
 mod house;
+mod import;
 mod json;
 mod limits;
 mod measures;

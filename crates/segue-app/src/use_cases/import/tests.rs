@@ -26,7 +26,10 @@ const ONE: &str = "streams:\n  - name: orders\n    retriever:\n      requester: 
 fn a_project_is_made_where_there_is_none_and_nothing_is_written_over() {
     let folder = tempfile::tempdir().unwrap();
     let done = import(folder.path(), ONE, None).unwrap();
-    assert_eq!(done.written, ["connections/shop.yaml", "assets/shop/orders.yaml"]);
+    assert_eq!(
+        done.written,
+        ["segue.yaml", "connections/shop.yaml", "assets/shop/orders.yaml"]
+    );
     assert_eq!(done.assets, [("orders".to_string(), "shop.orders".to_string())]);
     assert!(!done.is_partial() && done.needed.len() == 1 && done.needed[0].secret);
     let project = folder.path().join("project");
@@ -66,4 +69,5 @@ fn what_cannot_be_is_refused_and_leaves_nothing() {
     .unwrap();
     assert_eq!(code(import(folder.path(), ONE, None)), Some(IMPORT_REFUSED));
     assert!(!project.join("shop.yaml").exists());
+    assert!(!folder.path().join("project/segue.yaml").exists());
 }

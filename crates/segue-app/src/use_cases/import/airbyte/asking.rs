@@ -1,6 +1,6 @@
 //! What is asked: a requester as an address, a request, and what its answers mean.
 
-use super::tree::{Part, Res, Stop};
+use super::tree::{Part, Res};
 use super::words::{Scope, inside, path};
 use super::{Manifest, auth};
 use serde_json::{Map, Value, json};
@@ -399,13 +399,5 @@ pub fn same_connection(part: &Part, one: &Ask, other: &Ask) -> Res<()> {
         (true, true) => Ok(()),
         (false, _) => Err(part.stop("its parents are asked of another server")),
         (true, false) => Err(part.stop("its parents are asked by another account")),
-    }
-}
-
-/// A stop as it is, for who has another place for it.
-pub fn elsewhere(stop: Stop, part: &Part) -> Stop {
-    Stop {
-        place: part.place.clone(),
-        ..stop
     }
 }

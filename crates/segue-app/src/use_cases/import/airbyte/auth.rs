@@ -105,8 +105,8 @@ fn api_key(manifest: &Manifest<'_>, part: &Part) -> Res<Value> {
         let place = match option.text_of("inject_into").unwrap_or_default().as_str() {
             "request_parameter" => "query",
             "header" => "header",
-            "body_json" | "body_data" => "body",
-            other => return Err(option.stop(format!("`inject_into: {other}` is not known here"))),
+            "body_json" | "body_data" if !name.contains('.') => "body",
+            other => return Err(option.stop(format!("a key that goes into `{other}` as `{name}` has no like here"))),
         };
         return Ok(json!({ "api_key": { place: name, "value": value } }));
     }

@@ -149,7 +149,8 @@ pub fn translate(
     {
         return Err(extractor.stop("how records are taken out of what is downloaded is not known"));
     }
-    let records = records::selector(manifest, &selector, scope, true, items.as_ref())?;
+    let shape = records::Shape::of(decoder.as_ref(), true, items.as_ref());
+    let records = records::selector(manifest, &selector, scope, &shape)?;
     let job: Map<String, Value> = taken
         .borrow()
         .iter()

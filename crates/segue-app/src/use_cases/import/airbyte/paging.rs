@@ -41,6 +41,10 @@ pub fn translate(manifest: &Manifest<'_>, part: Option<&Part>, ask: &mut Ask) ->
         Some(option) if !is_path => Some(option_place(option, ask)?),
         _ => ask.mark.take().map(|name| (name, "query")),
     };
+    if let (true, Some((name, "query")), Some(size)) = (is_path, &size_param, size) {
+        // A link says it itself: of what it leads to, the first page is asked with it.
+        ask.query.insert(name.clone(), size.into());
+    }
     if let (Some((_, one)), Some((_, other))) = (&carried, &size_param)
         && one != other
     {

@@ -62,24 +62,39 @@ fn is_utf8(encoding: &str) -> bool {
     ["", "utf-8", "utf8", "utf-8-sig", "ascii"].contains(&encoding.to_lowercase().as_str())
 }
 
-/// Translates a record selector. `is_list`: whether more than one record is expected, because there are pages.
+/// What is known of answers before their records are told.
+pub struct Shape<'a> {
+    /// Whether more than one record is expected, because there are pages.
+    pub is_list: bool,
+    /// Whether an answer has a value a line, as JSON lines and tables have.
+    pub is_lines: bool,
+    /// Where the parts of a large answer stand.
+    pub items: Option<&'a Part>,
+}
+
+impl<'a> Shape<'a> {
+    /// Of answers that are written like this.
+    pub fn of(decoder: Option<&Value>, is_list: bool, items: Option<&'a Part>) -> Shape<'a> {
+        let format = decoder.map(|d| d.get("format").unwrap_or(d));
+        let is_lines = format.is_some_and(|f| f == "json_lines" || f == "csv");
+        Shape {
+            is_list,
+            is_lines,
+            items,
+        }
+    }
+}
+
+/// Translates a record selector.
 ///
 /// # Errors
 /// Where the records cannot be told.
-pub fn selector(
-    manifest: &Manifest<'_>,
-    part: &Part,
-    scope: &Scope,
-    is_list: bool,
-    items: Option<&Part>,
-) -> Res<Value> {
+pub fn selector(manifest: &Manifest<'_>, part: &Part, scope: &Scope, shape: &Shape<'_>) -> Res<Value> {
     if part.is_custom() {
         return Err(part.stop("it is code of the connector's own"));
     }
-    let mut records = match part.own("extractor") {
-        None => extractor(manifest, None, is_list, items)?,
-        Some(extractor_part) => extractor(manifest, Some(&extractor_part), is_list, items)?,
-    };
+    let written = part.own("extractor");
+    let mut records = extractor(manifest, written.as_ref(), shape)?;
     if let Some(filter) = part.own("record_filter") {
         if filter.is_custom() {
             return Err(filter.stop("it is code of the connector's own"));
@@ -115,12 +130,12 @@ pub fn selector(
 }
 
 /// The path of the records, and what it means when nothing is there.
-fn extractor(
-    manifest: &Manifest<'_>,
-    part: Option<&Part>,
-    is_list: bool,
-    items: Option<&Part>,
-) -> Res<Map<String, Value>> {
+fn extractor(manifest: &Manifest<'_>, part: Option<&Part>, shape: &Shape<'_>) -> Res<Map<String, Value>> {
+    let Shape {
+        is_list,
+        is_lines,
+        items,
+    } = *shape;
     let mut steps: Vec<String> = Vec::new();
     let mut expanded: Vec<String> = Vec::new();
     if let Some(items) = items {
@@ -171,22 +186,23 @@ fn extractor(
     {
         return Err(place.stop("a path that depends on a setting has no like here"));
     }
-    let is_wild = steps.iter().any(|step| step.contains('*'));
-    let mut path = path_of(&steps);
-    if is_wild {
-        // Each value that it leads to is a record, whatever is around it.
-        records.insert("path".into(), path.into());
-        records.insert("missing".into(), "empty".into());
-        return Ok(records);
-    }
-    path.push_str("[*]");
-    if !expanded.is_empty() {
-        path.push_str(path_of(&expanded).trim_start_matches('$'));
-        path.push_str("[*]");
+    let lines = if is_lines { "[*]" } else { "" };
+    let mut path = format!("${lines}{}", path_of(&steps).trim_start_matches('$'));
+    // Each value that a `*` leads to is a record, whatever is around it. A line is one by itself.
+    let is_whole = steps.iter().any(|step| step.contains('*')) || (is_lines && steps.is_empty() && expanded.is_empty());
+    if !is_whole {
+        // What is expanded stands in one object, unless there are pages of them.
+        if expanded.is_empty() || is_list {
+            path.push_str("[*]");
+        }
+        if !expanded.is_empty() {
+            path.push_str(path_of(&expanded).trim_start_matches('$'));
+            path.push_str("[*]");
+        }
     }
     records.insert("path".into(), path.into());
     records.insert("missing".into(), "empty".into());
-    if !is_list && expanded.is_empty() {
+    if !is_whole && !is_list && !is_lines && expanded.is_empty() {
         records.insert("single".into(), true.into());
     }
     Ok(records)

@@ -95,7 +95,13 @@ fn list(manifest: &Manifest<'_>, router: &Part, slices: &mut Slices) -> Res<()> 
             _ => all.push(text.into()),
         }
     }
-    if values.items().is_empty() {
+    // A list may be written as a text: `["a", "b"]`.
+    if let Some(text) = values.node.text() {
+        let text = manifest.translated(&values, text, &Scope::default())?;
+        let read = serde_json::from_str(&text).or_else(|_| serde_json::from_str(&text.replace('\'', "\"")));
+        all = read.ok().unwrap_or_default();
+    }
+    if all.is_empty() {
         return Err(values.stop("the list is a setting, or empty: write it into the project"));
     }
     let before = slices.elements.take().unwrap_or_else(|| vec![Map::new()]);

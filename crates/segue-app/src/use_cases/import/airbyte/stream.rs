@@ -53,7 +53,8 @@ pub fn asked(
     let items = decoder.as_ref().and_then(|d| d.own("items_path"));
     let decoder = records::decoder(manifest, decoder.as_ref())?;
     let selector = retriever.needs("record_selector")?;
-    let records = records::selector(manifest, &selector, scope, paginate.is_some(), items.as_ref())?;
+    let shape = records::Shape::of(decoder.as_ref(), paginate.is_some(), items.as_ref());
+    let records = records::selector(manifest, &selector, scope, &shape)?;
     if retriever.own("pagination_reset").is_some() {
         return Err(retriever.stop("pages that are begun anew where a server gives no more have no like here (`offset.cap` has one for offsets)"));
     }
