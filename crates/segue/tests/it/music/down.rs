@@ -31,8 +31,6 @@ fn counts(world: &World) -> [u64; 6] {
 fn without(service: Service, check: impl Fn(&World, [u64; 6])) {
     let mut world = World::new(&NAMES);
     world.tries(1);
-    let there = world.server(service).api_url.clone();
-    let tokens = world.server(service).token_url.clone();
     world.turn_off(service);
     let done = world.project.segue(&["run"]).ended(8);
     assert!(done.text().contains("not read now, and optional"), "{}", done.text());
@@ -52,25 +50,7 @@ fn without(service: Service, check: impl Fn(&World, [u64; 6])) {
     );
     check(&world, counts(&world));
     // It is back: what is missing is asked for, and nothing else has to be done by hand.
-    let variable = match service {
-        Service::SpotifyDevelopment => "SPOTIFY_API_URL",
-        Service::MusicBrainz => "MUSICBRAINZ_API_URL",
-        Service::Deezer => "DEEZER_API_URL",
-        Service::ReccoBeats => "RECCOBEATS_API_URL",
-        _ => "LISTENBRAINZ_API_URL",
-    };
-    world.project.set(variable, &there);
-    world.project.set(
-        "SPOTIFY_TOKEN_URL",
-        &if service == Service::SpotifyDevelopment {
-            tokens
-        } else {
-            world.server(Service::SpotifyDevelopment).token_url.clone()
-        },
-    );
-    world
-        .project
-        .set("LISTENBRAINZ_LABS_URL", &world.server(Service::ListenBrainz).api_url);
+    world.turn_on(service);
     world.project.ok(&["run"]);
     let complete = World::new(&NAMES);
     complete.project.ok(&["run"]);

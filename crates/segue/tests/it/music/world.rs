@@ -89,21 +89,12 @@ impl World {
             servers: BTreeMap::new(),
         };
         world.names(names);
-        for (service, variable) in SERVICES {
+        for (service, _) in SERVICES {
             let mut options = Options::new(everyone());
             options.service = service;
             otherwise(&mut options);
-            let server = Server::start(options);
-            world.project.set(variable, &server.api_url);
-            if service == Service::SpotifyDevelopment {
-                world.project.set("SPOTIFY_TOKEN_URL", &server.token_url);
-                world.project.set("SPOTIFY_CLIENT_ID", &server.client_id);
-                world.project.set("SPOTIFY_CLIENT_SECRET", &server.client_secret);
-            }
-            if service == Service::ListenBrainz {
-                world.project.set("LISTENBRAINZ_LABS_URL", &server.api_url);
-            }
-            world.servers.insert(service.name(), server);
+            world.servers.insert(service.name(), Server::start(options));
+            world.turn_on(service);
         }
         world.project.set("MUSICBRAINZ_CONTACT", "https://segue.invalid/tests");
         world.rate("100000/s");
@@ -159,6 +150,24 @@ impl World {
         }
         if service == Service::ListenBrainz {
             self.project.set("LISTENBRAINZ_LABS_URL", &nobody);
+        }
+    }
+
+    /// This service is where its stand-in is.
+    pub fn turn_on(&mut self, service: Service) {
+        let (_, variable) = SERVICES
+            .into_iter()
+            .find(|(of, _)| *of == service)
+            .expect("it is one of ours");
+        let server = &self.servers[service.name()];
+        self.project.set(variable, &server.api_url);
+        if service == Service::SpotifyDevelopment {
+            self.project.set("SPOTIFY_TOKEN_URL", &server.token_url);
+            self.project.set("SPOTIFY_CLIENT_ID", &server.client_id);
+            self.project.set("SPOTIFY_CLIENT_SECRET", &server.client_secret);
+        }
+        if service == Service::ListenBrainz {
+            self.project.set("LISTENBRAINZ_LABS_URL", &server.api_url);
         }
     }
 

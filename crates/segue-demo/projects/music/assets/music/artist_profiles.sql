@@ -7,7 +7,7 @@
      - { unique: [artist_id] }
      - { between: { column: tracks_used, min: 1, max: 10 } }
      - { row: "array_length(features) = 6", name: six_features }
-     - { row: "danceability_01 between 0 and 1 and energy_01 between 0 and 1 and loudness_01 between 0 and 1 and speechiness_01 between 0 and 1 and acousticness_01 between 0 and 1 and instrumentalness_01 between 0 and 1", name: within_the_bounds_of_the_same_tracks } */
+     - { row: "danceability_01 between -0.000001 and 1.000001 and energy_01 between -0.000001 and 1.000001 and loudness_01 between -0.000001 and 1.000001 and speechiness_01 between -0.000001 and 1.000001 and acousticness_01 between -0.000001 and 1.000001 and instrumentalness_01 between -0.000001 and 1.000001", name: within_the_bounds_of_the_same_tracks } */
 with heard as (
   select
     track_id,
