@@ -55,7 +55,7 @@ fn the_names_of_the_open_project_are_written_as_people_write_them() {
     let catalogue = Catalogue::full();
     let known: BTreeSet<&str> = catalogue.artists().iter().flat_map(|a| a.names()).collect();
     let odd = names.iter().filter(|name| !known.contains(name.as_str())).count();
-    assert!(odd >= 20, "{odd} odd names of {}", names.len());
+    assert!(odd >= 15, "{odd} odd names of {}", names.len());
     let hangul = |name: &&String| name.chars().any(|c| ('가'..='힣').contains(&c));
     assert!(names.iter().filter(hangul).count() >= 30);
     for wanted in [" IVE ", "Girls’ Generation", "레이디가가", "Radiohaed", "Nirvana"] {
