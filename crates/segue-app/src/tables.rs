@@ -72,6 +72,16 @@ impl App {
                 };
             }
         }
+        let others = self.others();
+        if !others.is_empty() {
+            let before: Vec<TableKey> = tables.keys().cloned().collect();
+            match others.named_in(&text, &mut tables, &self.ctx).await {
+                Ok(()) => {}
+                // Where the statement names an asset of the project that is not built here, it needs what is not there.
+                Err(error) if self.misses(&text, &before) => return Err(error),
+                Err(error) => tracing::debug!(%error, "other environments were not looked at"),
+            }
+        }
         if text.contains("system") {
             for name in segue_store::system::names() {
                 if let Some(table) = self.store.system_table(name).await? {
@@ -83,6 +93,14 @@ impl App {
             tables.extend(self.information().await?);
         }
         Ok(tables)
+    }
+
+    /// Whether the text names an asset of the project in full that is none of these.
+    fn misses(&self, text: &str, here: &[TableKey]) -> bool {
+        let named = self.project.assets.values().filter(|a| a.into.is_none());
+        named
+            .map(|a| segue_work::asset_name(&a.name))
+            .any(|name| names(text, &name) && !here.contains(&TableKey::from(&name)))
     }
 
     /// A lake table as it was, by its version or by a time.

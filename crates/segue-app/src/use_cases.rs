@@ -18,4 +18,5 @@ pub mod scaffold;
 pub mod sql;
 pub mod state;
 pub mod status;
+pub mod tries;
 pub mod words;

@@ -1,5 +1,6 @@
 //! Files beside the project. So far: CSV.
 
+mod again;
 mod csv;
 mod infer;
 mod paths;
@@ -10,7 +11,7 @@ use crate::connector::{ConnectionSettings, Connector, Deps, read_copy, schema_of
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use schemars::JsonSchema;
-use segue_core::source::{Discovered, Offered, Read, ReadRequest, Source, Wanted};
+use segue_core::source::{Again, Discovered, KeptRecord, Offered, Read, ReadRequest, Source, Wanted};
 use segue_core::{Ctx, Error, Kind, Result};
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -118,6 +119,10 @@ impl Source for Files {
 
     async fn tables(&self, _ctx: &Ctx) -> Result<Vec<Offered>> {
         Err(no_tables())
+    }
+
+    async fn again(&self, request: ReadRequest, records: Vec<KeptRecord>, ctx: &Ctx) -> Result<Again> {
+        again::again(&read_copy(&request.copy)?, &request, &records, ctx)
     }
 
     async fn read(&self, request: ReadRequest, ctx: &Ctx) -> Result<BoxStream<'static, Result<Read>>> {

@@ -24,7 +24,7 @@ mod state;
 mod status;
 mod work;
 
-use crate::args::{Args, Lake, State, Verb};
+use crate::args::{Args, Lake, Quarantine, State, Verb};
 use crate::logs;
 use crate::out::Out;
 use crate::stop::{self, UnderWay};
@@ -91,7 +91,8 @@ pub fn run(args: Args, surroundings: Surroundings, out: &Out) -> Result<u8> {
 /// Whether a verb shows what is there and changes none of it, so that mistakes in the project's files are none of its business.
 fn only_looks(verb: &Verb) -> bool {
     match verb {
-        Verb::Runs { .. } | Verb::Logs { .. } | Verb::Sql(_) | Verb::Resolve { .. } | Verb::Quarantine(_) => true,
+        Verb::Runs { .. } | Verb::Logs { .. } | Verb::Sql(_) | Verb::Resolve { .. } => true,
+        Verb::Quarantine(aside) => matches!(aside, Quarantine::List | Quarantine::Show { .. }),
         Verb::State(state) => matches!(state, State::Backup { .. }),
         Verb::Lake(lake) => matches!(lake, Lake::History { .. }),
         _ => false,

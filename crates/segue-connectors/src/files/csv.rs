@@ -1,6 +1,7 @@
 //! CSV, line by line: what does not fit is set aside with its line, and the file goes on.
 
 use super::FilesCopy;
+use super::again::Beside;
 use super::paths::failed;
 use super::scan::{Record, Scanner, Stop};
 use super::shape::{self, Shape};
@@ -10,6 +11,7 @@ use segue_core::{Ctx, Error, Kind, Result, Type};
 use std::fs::{File, Metadata};
 use std::io::{Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::mpsc::Sender;
 
@@ -52,17 +54,7 @@ impl<'a> Source<'a> {
     pub fn open(&self) -> Result<Scanner<&File>> {
         let mut file = &self.file;
         file.seek(SeekFrom::Start(0)).map_err(|e| self.stopped(Stop::Io(e)))?;
-        let one = |text: &str, key: &str| match text.as_bytes() {
-            [byte] if *byte != b'\n' && *byte != b'\r' => Ok(*byte),
-            _ => Err(Error::new(Kind::Invalid, format!("`{key}` is one character of ASCII"))),
-        };
-        let (delimiter, quote) = (one(&self.copy.delimiter, "delimiter")?, one(&self.copy.quote, "quote")?);
-        if delimiter == quote {
-            return Err(Error::new(
-                Kind::Invalid,
-                "`delimiter` and `quote` are the same character",
-            ));
-        }
+        let (delimiter, quote) = delimiters(self.copy)?;
         Ok(Scanner::new(file, delimiter, quote))
     }
 
@@ -99,6 +91,25 @@ impl<'a> Source<'a> {
             .hint("look at its line ends"),
         }
     }
+}
+
+/// What stands between fields, and what around them.
+///
+/// # Errors
+/// `Invalid` for what is no such character.
+pub fn delimiters(copy: &FilesCopy) -> Result<(u8, u8)> {
+    let one = |text: &str, key: &str| match text.as_bytes() {
+        [byte] if *byte != b'\n' && *byte != b'\r' => Ok(*byte),
+        _ => Err(Error::new(Kind::Invalid, format!("`{key}` is one character of ASCII"))),
+    };
+    let (delimiter, quote) = (one(&copy.delimiter, "delimiter")?, one(&copy.quote, "quote")?);
+    if delimiter == quote {
+        return Err(Error::new(
+            Kind::Invalid,
+            "`delimiter` and `quote` are the same character",
+        ));
+    }
+    Ok((delimiter, quote))
 }
 
 /// Reads these files to their end.
@@ -146,7 +157,7 @@ pub struct Reading<'a> {
 }
 
 /// Why a record is no row of these columns.
-enum Misfit {
+pub(super) enum Misfit {
     /// The reason and the column.
     Aside(String, Option<String>),
     /// It fits once this column has this type.
@@ -156,7 +167,7 @@ enum Misfit {
 }
 
 impl<'a> Reading<'a> {
-    fn new(request: &'a ReadRequest, ctx: &'a Ctx, out: &'a Sender<Read>) -> Reading<'a> {
+    pub(super) fn new(request: &'a ReadRequest, ctx: &'a Ctx, out: &'a Sender<Read>) -> Reading<'a> {
         Reading {
             request,
             ctx,
@@ -214,8 +225,13 @@ impl<'a> Reading<'a> {
                                 Some(column) => format!("{reason} (column `{column}`)"),
                                 None => reason.clone(),
                             });
-                            let raw = raw(record.raw);
-                            rows.rejected.push(Rejected { reason, path, raw });
+                            let place = format!("{} {}", source.name, lines(&record));
+                            rows.rejected.push(Rejected {
+                                reason,
+                                path,
+                                raw: raw(record.raw),
+                                beside: beside(&record, place, &shape.fields),
+                            });
                         }
                         Err(Misfit::Widen(at, of)) => {
                             rows.hand_out(self, &shape.columns)?;
@@ -275,7 +291,7 @@ impl<'a> Reading<'a> {
     }
 
     /// One record into the columns, or why it does not fit; the columns are as before then.
-    fn row(
+    pub(super) fn row(
         &self,
         record: &Record<'_>,
         shape: &Shape,
@@ -407,6 +423,15 @@ fn lines(record: &Record<'_>) -> String {
         last if last > record.line => format!("lines {} to {last}", record.line),
         _ => format!("line {}", record.line),
     }
+}
+
+/// What a record is read again with; `None` where not all of it is kept, or not as it came.
+fn beside(record: &Record<'_>, at: String, fields: &Arc<[String]>) -> Option<serde_json::Value> {
+    let is_kept = record.raw.len() <= RAW && std::str::from_utf8(record.raw).is_ok();
+    let fields = fields.clone();
+    is_kept
+        .then(|| serde_json::to_value(Beside { at, fields }).ok())
+        .flatten()
 }
 
 /// A record as it came, cut to what is kept.

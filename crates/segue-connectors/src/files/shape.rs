@@ -8,6 +8,7 @@ use crate::json::quoted;
 use segue_core::source::{Column, OnChange};
 use segue_core::{Error, Kind, Result};
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// Rows of a file that types are found out from.
 const SAMPLE: usize = 1_000;
@@ -22,6 +23,8 @@ pub struct Shape {
     pub places: Vec<Option<usize>>,
     /// The first record, as it stands in the file, where it names the columns.
     pub header: Option<Vec<u8>>,
+    /// The names of a line's fields.
+    pub fields: Arc<[String]>,
     /// The fields of a line.
     pub width: usize,
     /// Fields for which there is no column, and none may be made: no row that has a value there fits.
@@ -42,7 +45,7 @@ pub fn of(reading: &mut Reading<'_>, source: &Source<'_>) -> Result<Option<Shape
         Some(columns) => columns.clone(),
         None => infer(reading, source, &header)?,
     };
-    let mut places = places(&header, &columns, schema.declared);
+    let mut places = placed(&header, &columns, schema.declared);
     let taken: HashSet<usize> = places.iter().copied().flatten().collect();
     let mut aliens = Vec::new();
     if !schema.declared {
@@ -96,6 +99,7 @@ pub fn of(reading: &mut Reading<'_>, source: &Source<'_>) -> Result<Option<Shape
         columns,
         places,
         header: raw,
+        fields: header.into(),
         width,
         aliens,
     }))
@@ -194,7 +198,7 @@ fn field(column: &Column) -> &str {
 }
 
 /// Where each column stands in the file. Columns that were found out before are known by the names that they got.
-fn places(header: &[String], columns: &[Column], declared: bool) -> Vec<Option<usize>> {
+pub fn placed(header: &[String], columns: &[Column], declared: bool) -> Vec<Option<usize>> {
     let exact: HashMap<&str, usize> = header
         .iter()
         .enumerate()

@@ -12,5 +12,6 @@ codes! {
     BAD_ADDRESS = "SG0707",
     COPY_ENDS = "SG0708",
     COPY_NAMES = "SG0709",
+    TRY_WORDS = "SG0720",
     DEMO_CATALOGUE = "SG0790",
 }

@@ -49,4 +49,5 @@ codes! {
     SAME_TABLE = "SG0144",
     UNREADABLE_FILE = "SG0145",
     BAD_PATH = "SG0146",
+    READS_FROM = "SG0160",
 }

@@ -35,7 +35,7 @@ impl Inputs {
     pub async fn pin(deps: &Deps, names: impl IntoIterator<Item = AssetName>, ctx: &Ctx) -> Result<Inputs> {
         let mut inputs = Vec::new();
         for name in names {
-            let target = known::input(deps, &name).await?;
+            let target = known::input(deps, &name, ctx).await?;
             let sink = {
                 use crate::commit::Sinks;
                 deps.places.of(&target)?

@@ -1,0 +1,116 @@
+//! Lines that were set aside, read again: from what was kept of them and the names of their fields, without the file.
+
+use super::FilesCopy;
+use super::csv::{Misfit, Reading, delimiters};
+use super::scan::Scanner;
+use super::shape::{Shape, placed};
+use crate::columns::{self, Builder};
+use segue_core::source::{Again, KeptRecord, OnChange, ReadRequest};
+use segue_core::{Ctx, Error, Kind, Result};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// What stood around a line, as it is kept beside it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Beside {
+    /// The file and the line.
+    pub at: String,
+    /// The names of the file's fields, in their order.
+    pub fields: Arc<[String]>,
+}
+
+/// Reads the lines again.
+///
+/// # Errors
+/// `NotFound` where nothing tells the columns yet; `Invalid` for a copy that cannot be read.
+pub fn again(copy: &FilesCopy, request: &ReadRequest, records: &[KeptRecord], ctx: &Ctx) -> Result<Again> {
+    let Some(mut all) = request
+        .schema
+        .columns
+        .clone()
+        .filter(|_| request.schema.untyped.is_empty())
+    else {
+        return Err(
+            Error::new(Kind::NotFound, "nothing tells the columns yet: no row was ever read")
+                .hint("declare them with their types under `columns:`"),
+        );
+    };
+    let (delimiter, quote) = delimiters(copy)?;
+    let (out, _nobody) = mpsc::channel(1);
+    let reading = Reading::new(request, ctx, &out);
+    'anew: loop {
+        let mut builders: Vec<Builder> = all.iter().map(|c| Builder::new(&c.of)).collect();
+        let (mut rows, mut misfits, mut dropped) = (Vec::new(), Vec::new(), 0u64);
+        for (at, kept) in records.iter().enumerate() {
+            let Ok(beside) = serde_json::from_value::<Beside>(kept.beside.clone()) else {
+                misfits.push((at, "what stood around the line cannot be read".to_string(), None));
+                continue;
+            };
+            let placed = placed(&beside.fields, &all, request.schema.declared);
+            let aliens = match request.schema.declared || request.schema.on_new_column == OnChange::DropValue {
+                true => Vec::new(),
+                false => unplaced(&beside.fields, &placed),
+            };
+            let shape = Shape {
+                columns: all.clone(),
+                places: placed,
+                header: None,
+                fields: beside.fields.clone(),
+                width: beside.fields.len(),
+                aliens,
+            };
+            if let Some(column) = lacking(copy, &shape, request.schema.declared) {
+                misfits.push((at, format!("{}: the file has no such field", beside.at), Some(column)));
+                continue;
+            }
+            let mut scanner = Scanner::new(kept.raw.as_bytes(), delimiter, quote);
+            let filled = match scanner.next() {
+                Ok(Some(record)) if record.raw.len() == kept.raw.len() => {
+                    reading.row(&record, &shape, &mut builders, &mut dropped)
+                }
+                _ => Err(Misfit::Aside("no record by this `delimiter` and `quote`".into(), None)),
+            };
+            match filled {
+                Ok(()) => rows.push(at),
+                Err(Misfit::Aside(reason, path)) => misfits.push((at, format!("{}: {reason}", beside.at), path)),
+                Err(Misfit::Frozen(column, reason)) => {
+                    let reason = format!("{}: {reason}, and the schema is frozen", beside.at);
+                    misfits.push((at, reason, Some(column)));
+                }
+                Err(Misfit::Widen(column, of)) => {
+                    all[column].of = of;
+                    continue 'anew;
+                }
+            }
+        }
+        let notes = match dropped {
+            0 => Vec::new(),
+            n => vec![format!("{n} values were left out, as `drop_value` says")],
+        };
+        return Ok(Again {
+            batch: columns::batch(&columns::schema(&all), builders)?,
+            rows,
+            misfits,
+            notes,
+        });
+    }
+}
+
+/// The fields that no column takes.
+fn unplaced(fields: &[String], places: &[Option<usize>]) -> Vec<(usize, String)> {
+    let all = fields.iter().enumerate();
+    let free = all.filter(|(at, _)| !places.contains(&Some(*at)));
+    free.map(|(at, name)| (at, name.clone())).collect()
+}
+
+/// A column for which the file has no field, where it must have one: as a read of the file would say.
+fn lacking(copy: &FilesCopy, shape: &Shape, declared: bool) -> Option<String> {
+    if !copy.header {
+        return None;
+    }
+    let columns = shape.columns.iter().zip(&shape.places);
+    let mut lacking = columns.filter(|(c, place)| place.is_none() && c.value.is_none());
+    let first = lacking.find(|(c, _)| declared || c.required)?;
+    Some(first.0.name.clone())
+}
