@@ -226,7 +226,9 @@ impl App {
         self.deps_into(BTreeMap::new(), Arc::new(Silent))
     }
 
-    fn deps_into(&self, sinks: BTreeMap<String, Arc<dyn Sink>>, progress: Arc<dyn Progress>) -> Deps {
+    fn deps_into(&self, mut sinks: BTreeMap<String, Arc<dyn Sink>>, progress: Arc<dyn Progress>) -> Deps {
+        let others = self.others();
+        sinks.extend(others.sinks());
         let lake: Arc<dyn Sink> = self.lake.clone();
         Deps {
             project: self.project.clone(),
@@ -238,7 +240,16 @@ impl App {
             shelf: self.shelf(),
             progress,
             holder: self.holder.clone(),
+            elsewhere: Arc::new(others),
         }
+    }
+
+    /// Settings of this project with their references resolved; secrets among them are taken out of whatever is shown.
+    pub(crate) fn resolved(&self, whose: &str, settings: &serde_json::Value) -> Result<serde_json::Value> {
+        let resolved = self.references.resolve(whose, settings)?;
+        let mut secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        secrets.extend(resolved.secrets);
+        Ok(resolved.settings)
     }
 
     /// What keeps the lake in order.
@@ -296,7 +307,7 @@ impl App {
 }
 
 /// A folder or a file relative to the project's, or an address as it is.
-fn at(folder: &Path, place: &str) -> String {
+pub(crate) fn at(folder: &Path, place: &str) -> String {
     if place.contains("://") {
         place.to_string()
     } else {

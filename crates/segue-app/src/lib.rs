@@ -3,6 +3,7 @@
 mod app;
 mod asked;
 mod choice;
+mod elsewhere;
 mod ends;
 mod families;
 mod finding;
@@ -24,7 +25,7 @@ pub use resolve::{References, Resolved, redact};
 /// How far a run is, and what came of it.
 pub mod work {
     pub use segue_work::report::{
-        Ended, Event, FamilyReport, Figures, Progress, RunReport, Silent, SliceCounts, StepReport,
+        Ended, Event, FamilyReport, Figures, HandledRows, Progress, RunReport, Silent, SliceCounts, StepReport,
     };
 }
 
@@ -41,6 +42,7 @@ pub mod names {
 pub use segue_sql::{format, is_complete, locate};
 pub use segue_work::plan::{Passes, Plan, Planned, Refusal};
 pub use segue_work::step::moment;
+pub use segue_work::tries::Tried;
 pub use surroundings::Surroundings;
 pub use use_cases::adding::Needed;
 pub use use_cases::asset::{Doomed, Dropped, asset_doomed, asset_drop};
@@ -54,7 +56,10 @@ pub use use_cases::init::init;
 pub use use_cases::lake::{lake_compact, lake_history, lake_vacuum};
 pub use use_cases::plan::{PlanReport, PlannedFamily, accept_source, apply, plan};
 pub use use_cases::preview::preview;
-pub use use_cases::quarantine::{quarantine_list, quarantine_show};
+pub use use_cases::quarantine::{
+    AsideRequest, quarantine_discard, quarantine_foretold, quarantine_list, quarantine_meant, quarantine_replay,
+    quarantine_show,
+};
 pub use use_cases::record::{Recorded, record};
 pub use use_cases::resolve::{Meant, resolve};
 pub use use_cases::restore::{AsOf, Position, RestoreRequest, Restored, lake_restore};
@@ -65,4 +70,5 @@ pub use use_cases::sql::{Question, answer_into, params, sql};
 pub use use_cases::state::{Rebuilt, RebuiltAsset, state_backup, state_rebuild};
 pub use use_cases::status::{Failure, PartStatus, Reasons, Status, status, why};
 pub use use_cases::testing::{Outcome, TestReport, TestRequest, Tested, Tests, test};
+pub use use_cases::tries::{tries, try_words};
 pub use use_cases::words::{duration, schemas, size};

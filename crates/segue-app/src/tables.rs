@@ -83,6 +83,16 @@ impl App {
                 Err(error) => tracing::debug!(asset = %name, %error, "not opened"),
             }
         }
+        let others = self.others();
+        if !others.is_empty() {
+            let before: Vec<TableKey> = tables.keys().cloned().collect();
+            match others.named_in(&text, &mut tables, &self.ctx).await {
+                Ok(()) => {}
+                // Where the statement names an asset of the project that is not built here, it needs what is not there.
+                Err(error) if self.misses(&text, &before) => return Err(error),
+                Err(error) => tracing::debug!(%error, "other environments were not looked at"),
+            }
+        }
         if text.contains("system") {
             for name in segue_store::system::names() {
                 if let Some(table) = self.store.system_table(name).await? {
@@ -109,6 +119,14 @@ impl App {
     /// What a view gives, over the newest versions of the tables that it stands on.
     pub(crate) async fn view(&self, name: &AssetName) -> Result<Arc<dyn Relation>> {
         segue_work::step::view(&self.lake_deps(), name, &self.ctx).await
+    }
+
+    /// Whether the text names an asset of the project in full that is none of these.
+    fn misses(&self, text: &str, here: &[TableKey]) -> bool {
+        let named = self.project.assets.values().filter(|a| a.into.is_none());
+        named
+            .map(|a| segue_work::asset_name(&a.name))
+            .any(|name| names(text, &name) && !here.contains(&TableKey::from(&name)))
     }
 
     /// A lake table as it was, by its version or by a time.

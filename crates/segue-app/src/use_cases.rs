@@ -23,4 +23,5 @@ pub mod sql;
 pub mod state;
 pub mod status;
 pub mod testing;
+pub mod tries;
 pub mod words;

@@ -4,6 +4,7 @@
 //! ([`known`]), what is in one ([`input`], [`encoding`]), and how that becomes rows ([`read`]): tables of text ([`table`], with [`csv`] and
 //! [`excel`]), records ([`records`]) and [`parquet`].
 
+mod again;
 mod csv;
 mod encoding;
 mod excel;
@@ -28,7 +29,7 @@ use known::Known;
 use pattern::Pattern;
 use place::{Listed, Place};
 use schemars::JsonSchema;
-use segue_core::source::{Discovered, Offered, Read, ReadRequest, Source, Wanted};
+use segue_core::source::{Again, Discovered, KeptRecord, Offered, Read, ReadRequest, Source, Wanted};
 use segue_core::{Ctx, Error, Kind, Result};
 use serde::Deserialize;
 use serde_json::Value;
@@ -156,6 +157,10 @@ impl Source for Files {
 
     async fn tables(&self, _ctx: &Ctx) -> Result<Vec<Offered>> {
         Err(no_tables())
+    }
+
+    async fn again(&self, request: ReadRequest, records: Vec<KeptRecord>, ctx: &Ctx) -> Result<Again> {
+        again::again(&read_copy(&request.copy)?, &request, &records, ctx)
     }
 
     async fn read(&self, request: ReadRequest, ctx: &Ctx) -> Result<BoxStream<'static, Result<Read>>> {

@@ -1,5 +1,6 @@
 //! Web APIs, described by data alone.
 
+mod again;
 mod asked;
 pub mod copy;
 mod credentials;
@@ -26,7 +27,7 @@ use async_trait::async_trait;
 use credentials::credentials;
 use futures::stream::BoxStream;
 use segue_core::gate::Rate;
-use segue_core::source::{Discovered, Offered, Read, ReadRequest, Source, Wanted};
+use segue_core::source::{Again, Discovered, KeptRecord, Offered, Read, ReadRequest, Source, Wanted};
 use segue_core::{Ctx, Error, Kind, Result};
 use settings::RestConnection;
 use std::sync::Arc;
@@ -202,6 +203,10 @@ impl Source for Rest {
 
     async fn tables(&self, _ctx: &Ctx) -> Result<Vec<Offered>> {
         Err(no_tables())
+    }
+
+    async fn again(&self, request: ReadRequest, records: Vec<KeptRecord>, _ctx: &Ctx) -> Result<Again> {
+        again::again(&request, &records)
     }
 
     async fn read(&self, request: ReadRequest, ctx: &Ctx) -> Result<BoxStream<'static, Result<Read>>> {

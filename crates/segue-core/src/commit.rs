@@ -18,6 +18,11 @@ id!(
     CommitId
 );
 
+id!(
+    /// One row of a quarantine, for as long as it lies there.
+    AsideId
+);
+
 /// A commit's whole record: what is written to the state as *prepared*, to the lake as a claim, to an SQL target's `_segue_commits`.
 /// Whoever finds it can carry the commit out, without the source and without the process that made it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,8 +58,44 @@ pub struct CommitRecord {
     /// The columns as they are read, where its tables have them otherwise: objects flattened, and lists of them in tables of their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub columns: Option<Vec<Column>>,
+    /// What it does to rows that were set aside, where somebody asked for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handled: Option<Handled>,
     /// The own table first, which decides; then its companions: children, quarantine, kept pages.
     pub parts: Vec<Part>,
+}
+
+/// Rows that leave the quarantine because somebody said so, by whom and why.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Handled {
+    /// What becomes of them.
+    pub how: Handling,
+    /// Which, by their ids: they leave the quarantine with this commit and no other.
+    pub rows: Vec<AsideId>,
+    /// Rows without an id, of an earlier version of this program, that leave with them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub without_id: u64,
+    /// Who asked for it: user and process.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// Why, as whoever asked said it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+/// What becomes of rows that were set aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Handling {
+    /// They are in the table with this commit, or were there already.
+    Replayed,
+    /// Nobody wants them.
+    Discarded,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// One table of a commit.

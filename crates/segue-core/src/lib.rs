@@ -27,7 +27,7 @@ pub mod types;
 pub mod wire;
 
 pub use clock::{Clock, SystemClock};
-pub use commit::{CommitId, CommitRecord, Entry, Footprint, LedgerChange, Outcome};
+pub use commit::{AsideId, CommitId, CommitRecord, Entry, Footprint, LedgerChange, Outcome};
 pub use ctx::{Ctx, Limits, Trace};
 pub use names::{AssetId, AssetName, RunId, TableId};
 pub use secret::Secret;

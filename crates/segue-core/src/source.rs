@@ -287,6 +287,31 @@ pub struct Rejected {
     pub path: Option<String>,
     /// The record as it came, at most 64 KiB of it; the candidates, where a `pick` found none.
     pub raw: String,
+    /// What the source needs beside `raw` to read it again ([`Source::again`]): what stood around the record. `None` where it cannot be read
+    /// again, because it was cut, holds what was taken out, or is no record.
+    pub beside: Option<Value>,
+}
+
+/// A record that was set aside, to be read again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeptRecord {
+    /// As it came.
+    pub raw: String,
+    /// What stood around it ([`Rejected::beside`]).
+    pub beside: Value,
+}
+
+/// Records that were read again.
+#[derive(Clone, Debug)]
+pub struct Again {
+    /// The rows of those that fit, in the order of the records.
+    pub batch: RecordBatch,
+    /// Which record each row is, by its place among those that were handed in.
+    pub rows: Vec<usize>,
+    /// The others: their places, why they do not fit, and where in the record.
+    pub misfits: Vec<(usize, String, Option<String>)>,
+    /// What is worth saying: values that were left out.
+    pub notes: Vec<String>,
 }
 
 /// One answer of a source: which slices it was for (`slices`, a JSON list of their keys), the request's order among the slice's
@@ -365,6 +390,14 @@ pub trait Source: Send + Sync {
     /// or why not. Asked only where there is a [`Source::wire_form`].
     async fn wire(&self, _copy: &Value, _schema: &ReadSchema, _key: &[String], _ctx: &Ctx) -> Result<Offer> {
         Err(Error::bug("a source was asked for a form that it does not speak"))
+    }
+
+    /// Reads records again that it set aside before, by what the request says of the copy and its columns; asks nothing of the system.
+    ///
+    /// # Errors
+    /// `NotFound` where the columns are to be found out and nothing tells them yet; `Invalid` for a copy that cannot be read.
+    async fn again(&self, _request: ReadRequest, _records: Vec<KeptRecord>, _ctx: &Ctx) -> Result<Again> {
+        Err(Error::bug("a source is to read again what it never set aside"))
     }
 
     /// Reads. With [`ReadRequest::wire`] it fails with `Unavailable` where the rows would be others by now.

@@ -257,6 +257,7 @@ async fn change(folder: &Path, change: Change, rows: stream::BoxStream<'static, 
         footprint: done.footprint,
         whole_ledger: None,
         columns: None,
+        handled: None,
         parts: vec![Part {
             role: Role::Table,
             target: target.clone(),

@@ -62,6 +62,10 @@ pub(crate) struct EnvironmentFile {
     pub engine: String,
     /// Which changes need `segue apply`: none (`auto`, the default of `dev`), those that break something (`breaking`, the default elsewhere), `all`.
     pub apply: Option<Apply>,
+    /// The environment from whose lake inputs are read that are not built in this one. As soon as an asset has a table here, that is read.
+    /// Nothing is ever written there.
+    #[schemars(extend("format" = "name"))]
+    pub reads_from: Option<String>,
 }
 
 fn local() -> String {

@@ -313,12 +313,23 @@ impl Store {
     /// What the commits known here changed on a table after version `since` and up to `until`, oldest first. A version that is missing
     /// is no commit of ours that this state marked: for readers it is everything, unless the table's own log says that no row changed.
     pub async fn footprints(&self, table: TableId, since: u64, until: u64) -> Result<Vec<LandedFootprint>> {
+        let most = i64::MAX as u64;
+        self.landed_within(table, since.min(most) as i64, until.min(most) as i64)
+            .await
+    }
+
+    /// Every commit that this state knows on a table, with the version at which it landed, oldest first.
+    pub async fn commits_on(&self, table: TableId) -> Result<Vec<LandedFootprint>> {
+        self.landed_within(table, -1, i64::MAX).await
+    }
+
+    async fn landed_within(&self, table: TableId, since: i64, until: i64) -> Result<Vec<LandedFootprint>> {
         let rows = sqlx::query(
             "select version, n, footprint from versions where table_id = $1 and version > $2 and version <= $3 order by version",
         )
         .bind(table.to_string())
-        .bind(since.min(i64::MAX as u64) as i64)
-        .bind(until.min(i64::MAX as u64) as i64)
+        .bind(since)
+        .bind(until)
         .fetch_all(self.reader())
         .await
         .map_err(failed("read footprints"))?;

@@ -337,14 +337,17 @@ impl Store {
     }
 
     /// The last try of each asset's step, of whichever run; one of an asset that was not written down yet by its name. A step that was
-    /// skipped says nothing of its asset, and is passed over.
+    /// skipped says nothing of its asset, and is passed over; so is one that took rows in hand that were set aside.
     pub async fn last_steps(&self) -> Result<Vec<Step>> {
         let rows = sqlx::query(
             "select s.* from steps s join (
                 select coalesce(asset, name) as of, max(started_at) as last from steps
-                where outcome is null or outcome <> 'skipped' group by coalesce(asset, name)) newest
+                where (outcome is null or outcome <> 'skipped')
+                  and run not in (select id from runs where kind in ('replay', 'discard'))
+                group by coalesce(asset, name)) newest
                 on newest.of = coalesce(s.asset, s.name) and newest.last = s.started_at
-             where s.outcome is null or s.outcome <> 'skipped'
+             where (s.outcome is null or s.outcome <> 'skipped')
+               and s.run not in (select id from runs where kind in ('replay', 'discard'))
              order by s.name, s.attempt",
         )
         .fetch_all(self.reader())

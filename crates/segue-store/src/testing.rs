@@ -154,6 +154,7 @@ pub fn record(n: u64, predecessor: u64, ledger: LedgerChange) -> CommitRecord {
         },
         whole_ledger: None,
         columns: None,
+        handled: None,
         parts: vec![Part {
             role: Role::Table,
             target,

@@ -248,6 +248,7 @@ impl Bed {
             footprint: worked.footprint,
             whole_ledger: None,
             columns: None,
+            handled: None,
             parts: vec![part],
         }
     }

@@ -116,6 +116,7 @@ impl MemSource {
                         reason: reason.into(),
                         path: Some("$.id".into()),
                         raw: raw.into(),
+                        beside: Some(Value::Null),
                     };
                     reads.push(Ok(Read::Rejected {
                         slice: Some(at),

@@ -36,6 +36,45 @@ pub struct Deps {
     pub progress: Arc<dyn Progress>,
     /// Who this process is, for people who meet its leases: user, host and process.
     pub holder: String,
+    /// Where inputs are read from that are not built here.
+    pub elsewhere: Arc<dyn Elsewhere>,
+}
+
+/// What stands before the name of an environment where a table of its lake is called by a connection's name: no connection has a space in
+/// its name.
+pub const ENVIRONMENT: &str = "environment ";
+
+/// The lakes of other environments, from which inputs are read that are not built here.
+#[async_trait]
+pub trait Elsewhere: Send + Sync {
+    /// Whether there is any.
+    fn is_any(&self) -> bool;
+
+    /// The table of this name in the nearest of them that has one; in place of a connection it names the environment ([`ENVIRONMENT`]), under
+    /// which [`Places::sinks`] has a sink that only reads.
+    ///
+    /// # Errors
+    /// `NotFound` for a lake that is not there; those of the lakes.
+    async fn find(&self, name: &AssetName, ctx: &Ctx) -> Result<Option<Target>>;
+}
+
+/// There are no others.
+pub struct Nowhere;
+
+#[async_trait]
+impl Elsewhere for Nowhere {
+    fn is_any(&self) -> bool {
+        false
+    }
+
+    async fn find(&self, _name: &AssetName, _ctx: &Ctx) -> Result<Option<Target>> {
+        Ok(None)
+    }
+}
+
+/// The environment in whose lake a table lies that is read; `None` for this one's.
+pub fn environment_of(target: &Target) -> Option<&str> {
+    target.connection.as_deref()?.strip_prefix(ENVIRONMENT)
 }
 
 /// The lake, and the sinks of the connections.

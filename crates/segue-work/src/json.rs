@@ -18,6 +18,27 @@ pub fn row(batch: &RecordBatch, row: usize) -> Map<String, Value> {
         .collect()
 }
 
+/// Whether [`row`] tells this row in full: JSON has no word for a number that is none, or has no end.
+pub fn is_told(batch: &RecordBatch, row: usize) -> bool {
+    batch.columns().iter().all(|column| is_value_told(column, row))
+}
+
+fn is_value_told(array: &ArrayRef, row: usize) -> bool {
+    if array.is_null(row) {
+        return true;
+    }
+    let all_told = |values: &ArrayRef| (0..values.len()).all(|i| is_value_told(values, i));
+    match array.data_type() {
+        DataType::Float32 => array.as_primitive::<Float32Type>().value(row).is_finite(),
+        DataType::Float64 => array.as_primitive::<Float64Type>().value(row).is_finite(),
+        DataType::List(_) => all_told(&array.as_list::<i32>().value(row)),
+        DataType::LargeList(_) => all_told(&array.as_list::<i64>().value(row)),
+        DataType::FixedSizeList(..) => all_told(&array.as_fixed_size_list().value(row)),
+        DataType::Struct(_) => array.as_struct().columns().iter().all(|c| is_value_told(c, row)),
+        _ => true,
+    }
+}
+
 /// One value. What JSON has no word for (times, decimals, bytes) is the text that SQL would show.
 pub fn value(array: &ArrayRef, row: usize) -> Value {
     if array.is_null(row) {

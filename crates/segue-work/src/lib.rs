@@ -2,7 +2,7 @@
 //!
 //! In reading order: what is missing or stale ([`ledger`], over the calendar of [`ranges`]), what a change of a definition means
 //! ([`plan`]), one asset's step ([`step`]) with its [`checks`] as SQL, the [`commit`] protocol that it ends in, and the graph of steps
-//! ([`run`]). What all of it works with is handed in ([`deps`]), and what came of it is told in [`report`].
+//! ([`run`]); beside them the first rows of an asset ([`preview`]), and a few of several ([`tries`]). What all of it works with is handed in ([`deps`]), and what came of it is told in [`report`].
 
 pub mod checks;
 pub mod commit;
@@ -22,6 +22,7 @@ pub mod run;
 pub mod step;
 #[cfg(test)]
 mod testing;
+pub mod tries;
 
 pub use deps::{Deps, Opened, Places, Sources};
 pub use names::{

@@ -9,7 +9,7 @@ pub use breaks::Broken;
 pub use estimate::Estimate;
 
 use crate::definition::Definition;
-use crate::deps::Deps;
+use crate::deps::{Deps, environment_of};
 use crate::ledger::{State, Why};
 use crate::names::asset_name;
 use crate::step::optional::may_be_missing;
@@ -76,6 +76,9 @@ pub struct Planned {
     /// What its rows do on their way, where they could pass as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passes: Option<Passes>,
+    /// Inputs that are not built here, and the environment from whose lake each is read.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub elsewhere: BTreeMap<AssetName, String>,
     /// Assets made from it that miss a column.
     pub breaks: Vec<Broken>,
     /// Why a run would refuse it.
@@ -174,7 +177,7 @@ pub async fn make(deps: &Deps, assets: &[&Asset], wanted: &Wanted, ctx: &Ctx) ->
                 ..of_survey(deps, asset, &seen, row.as_ref())
             },
             Err(error) => {
-                let is_made = made_first(deps, asset, &error, &after).await?.is_some();
+                let is_made = made_first(deps, asset, &error, &after, ctx).await?.is_some();
                 not_yet(deps, asset, row.as_ref(), &error, is_made).await?
             }
         };
@@ -182,6 +185,7 @@ pub async fn make(deps: &Deps, assets: &[&Asset], wanted: &Wanted, ctx: &Ctx) ->
             one.refused = Some(Refusal::of(&error));
         }
         one.refused = one.refused.map(|r| r.rewritten(|text| deps.sources.redact(text)));
+        one.elsewhere = read_elsewhere(deps, asset, ctx).await?;
         planned.push(Planned { after, ..one });
     }
     Ok(Plan {
@@ -244,6 +248,29 @@ pub async fn meet(deps: &Deps, asset: &Asset, row: Option<&AssetRow>, wanted: &W
     }
 }
 
+/// The inputs of an asset that are not built here, and the environment from whose lake each is read.
+///
+/// # Errors
+/// Those of the state. A lake that is not there is said by whoever reads it.
+pub async fn read_elsewhere(deps: &Deps, asset: &Asset, ctx: &Ctx) -> Result<BTreeMap<AssetName, String>> {
+    let mut elsewhere = BTreeMap::new();
+    if !deps.elsewhere.is_any() {
+        return Ok(elsewhere);
+    }
+    for name in asset.reads.iter().map(asset_name) {
+        match known::input(deps, &name, ctx).await {
+            Ok(target) => {
+                if let Some(environment) = environment_of(&target) {
+                    elsewhere.insert(name, environment.to_string());
+                }
+            }
+            Err(error) if error.kind() == Kind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(elsewhere)
+}
+
 /// Whether the error is of the moment and not of the asset.
 fn says_nothing(error: &Error) -> bool {
     matches!(
@@ -267,6 +294,7 @@ pub async fn made_first(
     asset: &Asset,
     error: &Error,
     made: &[AssetName],
+    ctx: &Ctx,
 ) -> Result<Option<Vec<AssetName>>> {
     if !is_not_yet(error) {
         return Ok(None);
@@ -279,7 +307,7 @@ pub async fn made_first(
     };
     let reads = deps.project.reads_behind(asset).into_iter().filter(is_table);
     for name in reads.map(asset_name) {
-        match known::input(deps, &name).await {
+        match known::input(deps, &name, ctx).await {
             Ok(_) => {}
             Err(e) if is_not_yet(&e) && may_be_missing(&deps.project, &name) => {}
             Err(e) if is_not_yet(&e) => missing.push(name),
@@ -471,6 +499,7 @@ fn nothing(asset: &Asset, is_new: bool) -> Planned {
         estimate: Estimate::default(),
         columns: None,
         passes: None,
+        elsewhere: BTreeMap::new(),
         breaks: Vec::new(),
         refused: None,
     }
@@ -517,7 +546,9 @@ async fn removed(deps: &Deps) -> Result<Vec<AssetName>> {
         assets.any(|a| asset_name(&a.name) == *name || a.renamed_from.as_ref().map(asset_name).as_ref() == Some(name))
     };
     let rows = deps.store.assets().await?.into_iter();
-    Ok(rows.filter(|r| !r.dropped && !here(&r.name)).map(|r| r.name).collect())
+    // A try's table was never the project's.
+    let was_here = |r: &AssetRow| !r.dropped && !here(&r.name) && !crate::tries::is_try(r);
+    Ok(rows.filter(was_here).map(|r| r.name).collect())
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use segue_core::engine::{Answer, InMemory, Param, Query, Relation, TableKey, View};
 use segue_core::source::{Read, ReadRequest, ReadSchema, SliceBatch};
 use segue_core::{AssetName, Ctx, Error, Kind, Labels, Result, Span, align};
+use segue_diag::NO_INPUT;
 use segue_spec::model::{Asset, Copy, ForEach, How};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -71,24 +72,36 @@ const PARENT_ROWS: u64 = 20;
 /// Those of the source and of the statement; `Invalid` for a parameter that has no value; `BadData` with the first reason when nothing
 /// but rejected records came.
 pub async fn preview(deps: &Deps, name: &AssetName, asked: &Asked, ctx: &Ctx) -> Result<Preview> {
-    let met = Mutex::default();
-    let rows = first(deps, name.clone(), asked.clone(), &met, ctx.clone()).await?;
+    let beside = Beside::default();
+    let rows = first(deps, name.clone(), asked.clone(), &beside, ctx.clone()).await?;
     let schema = rows.schema();
     Ok(Preview {
         answer: Answer {
             schema,
             rows: futures::stream::once(async move { Ok(rows) }).boxed(),
         },
-        met: met.into_inner(),
+        met: beside.met.into_inner(),
     })
 }
 
+/// Tables by the assets' names.
+pub(crate) type Tables = BTreeMap<AssetName, Arc<dyn Relation>>;
+
+/// What is known beside the question.
+#[derive(Default)]
+pub(crate) struct Beside {
+    /// What was met on the way.
+    pub met: Mutex<Met>,
+    /// Tables that are read in place of the real ones.
+    pub tried: Tables,
+}
+
 /// Boxed, because parents have parents.
-fn first<'a>(
+pub(crate) fn first<'a>(
     deps: &'a Deps,
     name: AssetName,
     asked: Asked,
-    met: &'a Mutex<Met>,
+    beside: &'a Beside,
     ctx: Ctx,
 ) -> BoxFuture<'a, Result<RecordBatch>> {
     Box::pin(async move {
@@ -96,12 +109,12 @@ fn first<'a>(
         let values = params::values(asset.name.as_str(), &asset.params, &asked.params)?;
         match &asset.how {
             How::Copy(copy) if query::statement(asset).is_none() => {
-                from_source(deps, asset, copy, &asked, values, met, &ctx).await
+                from_source(deps, asset, copy, &asked, values, beside, &ctx).await
             }
             _ => {
                 let sql =
                     query::statement(asset).ok_or_else(|| Error::bug("an asset without a source has a statement"))?;
-                let tables = parents(deps, &survey::computed_from(asset), &asked, met, &ctx).await?;
+                let tables = parents(deps, &survey::computed_from(asset), &asked, beside, &ctx).await?;
                 let mut values = params::for_sql(&asset.params, &values)?;
                 if let Some(range) = newest_range(deps, asset, &ctx)? {
                     values.insert("from".into(), Param::Timestamp(range.from));
@@ -129,7 +142,7 @@ fn of_view<'a>(
     deps: &'a Deps,
     view: &'a Asset,
     asked: &'a Asked,
-    met: &'a Mutex<Met>,
+    beside: &'a Beside,
     ctx: &'a Ctx,
 ) -> BoxFuture<'a, Result<Arc<dyn Relation>>> {
     Box::pin(async move {
@@ -137,7 +150,7 @@ fn of_view<'a>(
         let query = Query {
             sql,
             params: BTreeMap::new(),
-            tables: parents(deps, &survey::computed_from(view), asked, met, ctx).await?,
+            tables: parents(deps, &survey::computed_from(view), asked, beside, ctx).await?,
             timezone: deps.project.timezone.clone(),
         };
         let rows = View::of(query, deps.engine.clone(), ctx).await;
@@ -151,28 +164,16 @@ async fn parents(
     deps: &Deps,
     names: &[AssetName],
     asked: &Asked,
-    met: &Mutex<Met>,
+    beside: &Beside,
     ctx: &Ctx,
 ) -> Result<BTreeMap<TableKey, Arc<dyn Relation>>> {
-    use crate::commit::Sinks;
     let mut tables: BTreeMap<TableKey, Arc<dyn Relation>> = BTreeMap::new();
     for name in names {
-        let asset = deps.asset(name).ok();
-        if let Some(view) = asset.filter(|a| a.is_view()) {
-            tables.insert(TableKey::from(name), of_view(deps, view, asked, met, ctx).await?);
-            continue;
-        }
-        let there = match deps.store.asset(name).await? {
-            Some(row) => {
-                let target = known::own(&row);
-                let sink = deps.places.of(&target)?;
-                let head = sink.head(&target, ctx).await?;
-                match head.schema {
-                    Some(_) => Some(sink.at(&target, head.version, ctx).await?),
-                    None => None,
-                }
-            }
-            None => None,
+        let view = deps.asset(name).ok().filter(|a| a.is_view());
+        let there = match (beside.tried.get(name), view) {
+            (Some(tried), _) => Some(tried.clone()),
+            (None, Some(view)) => Some(of_view(deps, view, asked, beside, ctx).await?),
+            (None, None) => real(deps, name, ctx).await?,
         };
         let table = match there {
             Some(table) => table,
@@ -181,12 +182,30 @@ async fn parents(
                     limit: asked.limit.saturating_mul(PARENT_ROWS),
                     params: asked.params.clone(),
                 };
-                Arc::new(InMemory::new(first(deps, name.clone(), asked, met, ctx.clone()).await?))
+                Arc::new(InMemory::new(
+                    first(deps, name.clone(), asked, beside, ctx.clone()).await?,
+                ))
             }
         };
         tables.insert(TableKey::from(name), table);
     }
     Ok(tables)
+}
+
+/// The newest version of a table that is read; `None` where there is none yet.
+async fn real(deps: &Deps, name: &AssetName, ctx: &Ctx) -> Result<Option<Arc<dyn Relation>>> {
+    use crate::commit::Sinks;
+    let target = match known::input(deps, name, ctx).await {
+        Ok(target) => target,
+        Err(error) if error.error_code() == Some(NO_INPUT) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let sink = deps.places.of(&target)?;
+    let head = sink.head(&target, ctx).await?;
+    match head.schema {
+        Some(_) => sink.at(&target, head.version, ctx).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 /// The first rows of an answer. The statement stays as it is written: it may end in a comment.
@@ -223,11 +242,11 @@ async fn from_source(
     copy: &Copy,
     asked: &Asked,
     params: Map<String, Value>,
-    met: &Mutex<Met>,
+    beside: &Beside,
     ctx: &Ctx,
 ) -> Result<RecordBatch> {
     let limit = asked.limit;
-    let elements = elements(deps, asset, copy, asked, &params, met, ctx).await?;
+    let elements = elements(deps, asset, copy, asked, &params, beside, ctx).await?;
     let mut slices = slices::slices(asset, copy, elements, &params)?;
     slices.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let labels: Vec<Labels> = slices.iter().map(|s| s.labels.clone()).collect();
@@ -276,13 +295,13 @@ async fn from_source(
             }
             Read::Wire { .. } => return Err(Error::bug("a source hands rows out that nobody can look at")),
             Read::Rejected { rows, .. } => {
-                let mut met = met.lock();
+                let mut met = beside.met.lock();
                 met.rejected += rows.len() as u64;
                 rows.iter().for_each(|r| Met::says(&mut met.reasons, r.reason.clone()));
                 first_rejected = first_rejected.or(rows.into_iter().next());
             }
             Read::Failed { slice, error } => {
-                Met::says(&mut met.lock().failures, format!("{}: {error}", about(slice)));
+                Met::says(&mut beside.met.lock().failures, format!("{}: {error}", about(slice)));
                 first_error = first_error.or(Some(error));
                 failed += 1;
                 // Where nothing but failures comes, a few are enough.
@@ -291,14 +310,20 @@ async fn from_source(
                 }
             }
             Read::Closed { slice, reason } => {
-                Met::says(&mut met.lock().failures, format!("{}: closed: {reason}", about(slice)));
+                Met::says(
+                    &mut beside.met.lock().failures,
+                    format!("{}: closed: {reason}", about(slice)),
+                );
                 first_rejected = first_rejected.or(Some(only_reason(reason)));
             }
             Read::Parked { slice, reason, .. } => {
-                Met::says(&mut met.lock().failures, format!("{}: parked: {reason}", about(slice)));
+                Met::says(
+                    &mut beside.met.lock().failures,
+                    format!("{}: parked: {reason}", about(slice)),
+                );
                 first_rejected = first_rejected.or(Some(only_reason(reason)));
             }
-            Read::Note(note) => Met::says(&mut met.lock().notes, note),
+            Read::Note(note) => Met::says(&mut beside.met.lock().notes, note),
             Read::Unique | Read::Page { .. } | Read::Position(_) | Read::Reached { .. } | Read::Done { .. } => {}
         }
     }
@@ -318,6 +343,7 @@ fn only_reason(reason: String) -> segue_core::source::Rejected {
         reason,
         path: None,
         raw: String::new(),
+        beside: None,
     }
 }
 
@@ -327,7 +353,7 @@ async fn elements(
     copy: &Copy,
     asked: &Asked,
     params: &Map<String, Value>,
-    met: &Mutex<Met>,
+    beside: &Beside,
     ctx: &Ctx,
 ) -> Result<Option<Vec<Map<String, Value>>>> {
     match &copy.for_each {
@@ -342,7 +368,7 @@ async fn elements(
         )),
         Some(ForEach::Sql { sql, reads, .. }) => {
             let reads: Vec<AssetName> = reads.iter().map(names::asset_name).collect();
-            let tables = parents(deps, &reads, asked, met, ctx).await?;
+            let tables = parents(deps, &reads, asked, beside, ctx).await?;
             let params = params::for_sql(&asset.params, params)?;
             let batch = rows(deps, asked, sql.clone(), params, tables, ctx).await;
             let batch = batch.map_err(|error| query::of_list(error, asset))?;

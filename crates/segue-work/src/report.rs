@@ -121,6 +121,43 @@ pub struct StepReport {
     pub ranges: Vec<Span>,
     /// Until when something of it is parked, the earliest.
     pub parked_until: Option<Timestamp>,
+    /// What became of rows that were set aside, where that was asked for.
+    pub handled: Option<HandledRows>,
+}
+
+/// What becomes of rows that were set aside and are taken in hand.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct HandledRows {
+    /// Those that were meant.
+    pub chosen: u64,
+    /// Those that go into the table.
+    pub replayed: u64,
+    /// Those that leave because an equal row is in the table, or comes with them.
+    pub there: u64,
+    /// Those that are left as they are, because something newer has their key.
+    pub newer: u64,
+    /// Those that stay.
+    pub stay: u64,
+    /// Why, and how many of them.
+    pub because: BTreeMap<String, u64>,
+    /// Those that nobody wants.
+    pub discarded: u64,
+}
+
+impl HandledRows {
+    /// The same, where so many that were to go in were not let in by the table itself.
+    pub fn without_refused(self, refused: u64) -> HandledRows {
+        let mut because = self.because;
+        if refused > 0 {
+            *because.entry("the table does not let it in".into()).or_default() += refused;
+        }
+        HandledRows {
+            replayed: self.replayed - refused.min(self.replayed),
+            stay: self.stay + refused,
+            because,
+            ..self
+        }
+    }
 }
 
 impl StepReport {

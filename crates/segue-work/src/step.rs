@@ -12,6 +12,7 @@ mod enter;
 mod gather;
 mod grains;
 mod group;
+pub mod handle;
 mod inputs;
 mod judge;
 mod keep;
@@ -35,6 +36,7 @@ mod watch;
 mod work;
 
 pub use grains::grains;
+pub(crate) use judge::judge_alone;
 pub use land::Rejudge;
 pub use query::{located, statement};
 pub use read::Batching;
@@ -45,6 +47,7 @@ pub use views::view;
 use crate::deps::Deps;
 use crate::names::asset_name;
 use crate::report::{Ended, Figures, StepReport};
+use handle::Handle;
 use segue_core::fault::{Boundary, reach};
 use segue_core::meter::counts_memory;
 use segue_core::{Ctx, Error, Kind, Result, Span};
@@ -66,6 +69,8 @@ pub struct How {
     pub attempt: u32,
     /// The data hash that the run began with, where it is resumed: another one is refused.
     pub resumed_hash: Option<String>,
+    /// What is asked of rows that were set aside, where that is all that is asked.
+    pub handle: Option<Handle>,
 }
 
 /// Carries one try of an asset's step out. It never fails: how it ended is in the report.
@@ -78,6 +83,7 @@ pub async fn step(deps: &Deps, asset: &Asset, how: &How, ctx: &Ctx) -> StepRepor
         attempts: how.attempt,
         ranges: Vec::new(),
         parked_until: None,
+        handled: None,
     };
     let started = ctx.clock.elapsed();
     let ended = attempt(deps, asset, how, ctx, &mut report).await;
@@ -97,12 +103,19 @@ pub async fn step(deps: &Deps, asset: &Asset, how: &How, ctx: &Ctx) -> StepRepor
 }
 
 async fn attempt(deps: &Deps, asset: &Asset, how: &How, ctx: &Ctx, report: &mut StepReport) -> Result<Ended> {
-    let row = known::register(deps, asset, ctx).await?;
+    let row = match how.handle {
+        // Nothing was set aside of what never ran.
+        Some(_) if known::row(deps, asset).await?.is_none() => return Err(handle::nothing(asset)),
+        _ => known::register(deps, asset, ctx).await?,
+    };
     let lease = take::lease(deps, &row, how.wait, ctx).await?;
     reach(Boundary::LeaseTaken);
     // Another worker may have run it while we waited.
     let row = deps.store.asset_by_id(row.id).await?.unwrap_or(row);
-    let ended = work::work(deps, asset, row.clone(), &lease, how, ctx, report).await;
+    let ended = match &how.handle {
+        Some(asked) => handle::handle(deps, asset, row.clone(), &lease, (asked, how), ctx, report).await,
+        None => work::work(deps, asset, row.clone(), &lease, how, ctx, report).await,
+    };
     let keeps_pages = survey::source_copy(asset).is_some_and(|copy| copy.keep_raw.is_some());
     let has_written = report.figures.commits > 0 || (keeps_pages && report.figures.slices.done > 0);
     if has_written && !lease.is_lost() && !ctx.cancel.is_cancelled() {

@@ -207,6 +207,10 @@ impl Verb {
             Verb::State(_) | Verb::Asset(_) | Verb::Connection(Connection::Unblock { .. }) => true,
             Verb::Lake(lake) => !matches!(lake, Lake::History { .. }),
             Verb::Copy(_) => true,
+            Verb::Quarantine(aside) => matches!(
+                aside,
+                Quarantine::Replay { dry_run: false, .. } | Quarantine::Discard { .. }
+            ),
             Verb::Discover(discover) => discover.scaffold,
             _ => false,
         }
@@ -222,6 +226,7 @@ impl Verb {
                 | Verb::Backfill(_)
                 | Verb::Resume { .. }
                 | Verb::Record { .. }
+                | Verb::Quarantine(Quarantine::Replay { .. } | Quarantine::Discard { .. })
                 | Verb::Demo(_)
         )
     }
@@ -395,6 +400,12 @@ pub struct Run {
     /// written as in any run, so do it in an environment of its own (--env).
     #[arg(long, value_name = "DIR")]
     pub replay: Option<PathBuf>,
+    /// Only try: at most so many rows of each asset, of no more slices or parents than that. Together with --into.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// Write what is tried into tables of this schema, SCHEMA.raw__orders for raw.orders, and nothing else. Together with --limit.
+    #[arg(long, value_name = "SCHEMA")]
+    pub into: Option<String>,
     #[command(flatten)]
     pub patience: Patience,
 }
@@ -580,6 +591,46 @@ pub enum Quarantine {
         #[arg(long, default_value_t = 20)]
         limit: u64,
     },
+    /// Read rows again by what the asset's definition says today, and write those that fit where they belong, in a commit of their own.
+    ///
+    /// What does not fit stays, for the reason of today. A row whose key has a newer row in the table is left.
+    Replay {
+        /// The asset.
+        asset: String,
+        #[command(flatten)]
+        which: Which,
+        /// Say what would go in, what would stay and what would be left; write nothing.
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        patience: Patience,
+    },
+    /// Take rows out of the quarantine for good. Who did it, when and why is kept with the commit, and shown by `segue runs`.
+    Discard {
+        /// The asset.
+        asset: String,
+        #[command(flatten)]
+        which: Which,
+        /// Why, for the record.
+        #[arg(long, value_name = "TEXT")]
+        why: Option<String>,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        patience: Patience,
+    },
+}
+
+/// Which rows of a quarantine.
+#[derive(Debug, ClapArgs)]
+pub struct Which {
+    /// Only rows whose reason holds this text.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Only rows that meet this SQL condition over the quarantine's columns: --where "path = '$.popularity'".
+    #[arg(long = "where", value_name = "CONDITION")]
+    pub condition: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -28,7 +28,7 @@ mod status;
 mod test;
 mod work;
 
-use crate::args::{Args, Lake, State, Verb};
+use crate::args::{Args, Lake, Quarantine, State, Verb};
 use crate::logs;
 use crate::out::Out;
 use crate::stop::{self, UnderWay};
@@ -100,7 +100,7 @@ pub fn run(args: Args, surroundings: Surroundings, out: &Out) -> Result<u8> {
 fn only_looks(verb: &Verb) -> bool {
     match verb {
         Verb::Runs { .. } | Verb::Logs { .. } | Verb::Sql(_) | Verb::Resolve { .. } | Verb::Chat(_) => true,
-        Verb::Quarantine(_) => true,
+        Verb::Quarantine(aside) => matches!(aside, Quarantine::List | Quarantine::Show { .. }),
         Verb::State(state) => matches!(state, State::Backup { .. }),
         Verb::Lake(lake) => matches!(lake, Lake::History { .. }),
         _ => false,

@@ -277,6 +277,7 @@ impl World {
             ledger: LedgerChange::default(),
             footprint: Footprint::Everything,
             columns: None,
+            handled: None,
             parts,
         };
         carry_out(&protocol, &guard.lease, &settled, draft).await.map(|_| ())

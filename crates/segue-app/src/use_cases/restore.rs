@@ -179,6 +179,7 @@ fn draft(row: &AssetRow, found: &mut Found, ctx: &Ctx) -> Draft {
         ledger: std::mem::take(&mut found.ledger),
         footprint: found.footprint.clone(),
         columns: found.columns.take(),
+        handled: None,
         parts: std::mem::take(&mut found.parts),
     }
 }

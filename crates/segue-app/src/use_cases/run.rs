@@ -104,7 +104,7 @@ pub async fn backfill_dry_run(app: &App, request: &RunRequest, ctx: &Ctx) -> Res
         let made = parts.iter().filter(|p| p.refused.is_none()).map(|p| p.name.clone());
         let made: Vec<AssetName> = made.collect();
         let after = match (&met.seen, &met.refused) {
-            (Err(error), None) => made_first(&deps, asset, error, &made).await?,
+            (Err(error), None) => made_first(&deps, asset, error, &made, ctx).await?,
             _ => None,
         };
         if let Some(after) = after {
@@ -167,6 +167,13 @@ pub async fn resume(
         })?;
     if before.outcome.is_none() {
         return Err(Error::new(Kind::Conflict, format!("run {id} is under way")).with("process", before.pid));
+    }
+    if ["replay", "discard"].contains(&before.kind.as_str()) {
+        return Err(Error::new(
+            Kind::Unsupported,
+            format!("run {id} took rows in hand that were set aside, and is not resumed"),
+        )
+        .hint("ask for it again: what it did is not done twice"));
     }
     let kept = kept(app, id).await?.ok_or_else(|| {
         Error::new(

@@ -13,7 +13,7 @@ use segue_store::Step;
 use segue_work::asset_name;
 use segue_work::deps::Deps;
 use segue_work::ledger::State;
-use segue_work::plan::{Met, is_not_yet, meet};
+use segue_work::plan::{Met, is_not_yet, meet, read_elsewhere};
 use segue_work::report::Silent;
 use segue_work::step::{Wanted, known};
 use serde::Serialize;
@@ -44,6 +44,9 @@ pub struct Status {
     pub until: Option<Timestamp>,
     /// The oldest reading of what is done.
     pub read_at: Option<Timestamp>,
+    /// Inputs that are not built here, and the environment from whose lake each is read.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub elsewhere: BTreeMap<AssetName, String>,
 }
 
 /// How an asset's last step failed.
@@ -105,7 +108,10 @@ pub async fn status(app: &App, selector: &[String], params: &[String], ctx: &Ctx
 async fn stands(app: &App, deps: &Deps, asset: &Asset, wanted: &Wanted, last: &[Step], ctx: &Ctx) -> Result<Status> {
     let met = look(deps, asset, wanted, ctx).await?;
     let past = past(deps, asset, last).await?;
-    Ok(of(app, asset, &met, past))
+    Ok(Status {
+        elsewhere: read_elsewhere(deps, asset, ctx).await?,
+        ..of(app, asset, &met, past)
+    })
 }
 
 fn wanted(app: &App, selector: &[String], params: &[String]) -> Result<Wanted> {
@@ -131,7 +137,10 @@ pub async fn why(app: &App, name: &str, params: &[String], ctx: &Ctx) -> Result<
         .ok_or_else(|| segue_core::Error::new(Kind::NotFound, format!("there is no asset {name}")))?;
     let met = look(&deps, asset, &wanted(app, &words, params)?, ctx).await?;
     let past = past(&deps, asset, &app.store.last_steps().await?).await?;
-    let status = of(app, asset, &met, past);
+    let status = Status {
+        elsewhere: read_elsewhere(&deps, asset, ctx).await?,
+        ..of(app, asset, &met, past)
+    };
     let seen = match met.seen {
         Ok(seen) => seen,
         Err(_) => {
@@ -266,5 +275,6 @@ fn of(app: &App, asset: &Asset, met: &Met, past: Past) -> Status {
         failed: past.failed,
         until,
         read_at: seen.ok().and_then(|seen| seen.ledger.iter().map(|e| e.read_at).min()),
+        elsewhere: BTreeMap::new(),
     }
 }

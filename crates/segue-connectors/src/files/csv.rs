@@ -28,19 +28,7 @@ impl<'a> Csv<'a> {
     /// # Errors
     /// `Invalid` for a delimiter or quote that is none.
     pub fn of(input: &'a Input, copy: &'a FilesCopy) -> Result<Csv<'a>> {
-        let one = |text: &str, key: &str| match text.as_bytes() {
-            [byte] if *byte != b'\n' && *byte != b'\r' => Ok(*byte),
-            _ => Err(Error::new(Kind::Invalid, format!("`{key}` is one character of ASCII"))),
-        };
-        let usual = if is_tabbed(&input.name) { "\t" } else { "," };
-        let delimiter = one(copy.delimiter.as_deref().unwrap_or(usual), "delimiter")?;
-        let quote = one(&copy.quote, "quote")?;
-        if delimiter == quote {
-            return Err(Error::new(
-                Kind::Invalid,
-                "`delimiter` and `quote` are the same character",
-            ));
-        }
+        let (delimiter, quote) = delimiters(copy, &input.name)?;
         Ok(Csv {
             input,
             copy,
@@ -68,6 +56,37 @@ impl<'a> Csv<'a> {
             )
             .code(segue_diag::FILES_LARGE)
             .hint("look at its line ends"),
+        }
+    }
+}
+
+/// What stands between the fields of a file, and what around them.
+///
+/// # Errors
+/// `Invalid` for what is no such character.
+pub fn delimiters(copy: &FilesCopy, file: &str) -> Result<(u8, u8)> {
+    let one = |text: &str, key: &str| match text.as_bytes() {
+        [byte] if *byte != b'\n' && *byte != b'\r' => Ok(*byte),
+        _ => Err(Error::new(Kind::Invalid, format!("`{key}` is one character of ASCII"))),
+    };
+    let usual = if is_tabbed(file) { "\t" } else { "," };
+    let delimiter = one(copy.delimiter.as_deref().unwrap_or(usual), "delimiter")?;
+    let quote = one(&copy.quote, "quote")?;
+    if delimiter == quote {
+        return Err(Error::new(
+            Kind::Invalid,
+            "`delimiter` and `quote` are the same character",
+        ));
+    }
+    Ok((delimiter, quote))
+}
+
+impl<'r> Line<'r> {
+    /// A record of text that is UTF-8.
+    pub fn of(record: Record<'r>) -> Line<'r> {
+        Line {
+            record,
+            encoding: "UTF-8",
         }
     }
 }
@@ -134,6 +153,10 @@ impl Row for Line<'_> {
 
     fn raw(&self) -> Cow<'_, [u8]> {
         Cow::Borrowed(self.record.raw)
+    }
+
+    fn is_text(&self) -> bool {
+        true
     }
 
     fn size(&self) -> usize {

@@ -1,5 +1,6 @@
 //! Reading files one after the other: what is common to all forms.
 
+use super::again::Beside;
 use super::input::{self, Input, Open};
 use super::place::{Listed, Opened};
 use super::settings::{FilesCopy, Format};
@@ -9,6 +10,8 @@ use arrow_array::RecordBatch;
 use jiff::Timestamp;
 use segue_core::source::{Column, Read, ReadRequest, Rejected};
 use segue_core::{Ctx, Error, Kind, Result, Type};
+use serde_json::Value;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::mpsc::Sender;
 
@@ -230,7 +233,39 @@ impl<'a> Reading<'a> {
             None => reason.clone(),
         });
         let raw = raw_text(raw);
-        Rejected { reason, path, raw }
+        Rejected {
+            reason,
+            path,
+            raw,
+            beside: None,
+        }
+    }
+
+    /// What a record is read again with.
+    pub fn beside(&self, file: &str, at: String, fields: &Arc<[String]>, raw: &[u8]) -> Option<Value> {
+        let given = self
+            .given
+            .iter()
+            .filter_map(|c| Some((c.name.clone(), c.value.clone()?)));
+        Beside {
+            file: file.to_string(),
+            at,
+            fields: fields.clone(),
+            given: given.collect(),
+        }
+        .of(raw)
+    }
+
+    /// As if the file were read in which a record stood: with what it told of itself.
+    pub fn as_in(&mut self, beside: &Beside) {
+        let column = |(name, value): (&String, &String)| Column {
+            name: name.clone(),
+            of: Type::String,
+            required: false,
+            path: None,
+            value: Some(value.clone()),
+        };
+        self.given = beside.given.iter().map(column).collect();
     }
 
     /// Hands out what is ready, unless it is time to stop.

@@ -9,6 +9,7 @@ use crate::json::quoted;
 use segue_core::source::{Column, OnChange};
 use segue_core::{Error, Kind, Result, Type};
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// Rows of a file that types are found out from.
 const SAMPLE: usize = 1_000;
@@ -23,6 +24,8 @@ pub struct Shape {
     pub places: Vec<Option<usize>>,
     /// The first row, as it stands in the file, where it names the columns.
     pub header: Option<Vec<u8>>,
+    /// The names of a line's fields.
+    pub fields: Arc<[String]>,
     /// The fields of a line.
     pub width: usize,
     /// Fields for which there is no column, and none may be made: no row that has a value there fits.
@@ -43,7 +46,7 @@ pub fn of<T: Table>(reading: &mut Reading<'_>, table: &T) -> Result<Option<Shape
     };
     columns = reading.with_given(columns)?;
     let schema = &reading.request.schema;
-    let mut places = places(&header, &columns, schema.declared);
+    let mut places = placed(&header, &columns, schema.declared);
     let taken: HashSet<usize> = places.iter().copied().flatten().collect();
     let mut aliens = Vec::new();
     if !schema.declared {
@@ -98,6 +101,7 @@ pub fn of<T: Table>(reading: &mut Reading<'_>, table: &T) -> Result<Option<Shape
         columns,
         places,
         header: raw,
+        fields: header.into(),
         width,
         aliens,
     }))
@@ -205,7 +209,7 @@ fn field(column: &Column) -> &str {
 }
 
 /// Where each column stands in the file. Columns that were found out before are known by the names that they got.
-fn places(header: &[String], columns: &[Column], declared: bool) -> Vec<Option<usize>> {
+pub fn placed(header: &[String], columns: &[Column], declared: bool) -> Vec<Option<usize>> {
     let exact: HashMap<&str, usize> = header
         .iter()
         .enumerate()

@@ -55,12 +55,17 @@ pub trait Row {
     /// All of it, as it came.
     fn raw(&self) -> Cow<'_, [u8]>;
 
+    /// Whether that is a record by itself, which can be read again without the table.
+    fn is_text(&self) -> bool {
+        false
+    }
+
     /// How many bytes that is.
     fn size(&self) -> usize;
 }
 
 /// Why a row is none of these columns: the field, where it is one.
-enum Misfit {
+pub(super) enum Misfit {
     /// The reason and the column.
     Aside(String, Option<String>, Option<usize>),
     /// It fits once this column has this type.
@@ -108,7 +113,13 @@ impl Reading<'_> {
                     Ok(()) => self.took(1),
                     Err(Misfit::Aside(reason, path, field)) => {
                         let reason = format!("{} {}: {reason}", table.name(), row.place(field));
-                        rows.rejected.push(self.aside(reason, path, &row.raw()));
+                        let raw = row.raw();
+                        let beside = match row.is_text() {
+                            true => self.beside(table.name(), row.place(None), &shape.fields, &raw),
+                            false => None,
+                        };
+                        let aside = self.aside(reason, path, &raw);
+                        rows.rejected.push(Rejected { beside, ..aside });
                     }
                     Err(Misfit::Widen(at, of)) => {
                         rows.hand_out(self, &shape.columns)?;
@@ -151,7 +162,7 @@ impl Reading<'_> {
     }
 
     /// One row into the columns, or why it does not fit; the columns are as before then.
-    fn row<R: Row>(
+    pub(super) fn row<R: Row>(
         &self,
         row: &R,
         shape: &Shape,

@@ -7,6 +7,7 @@
 //! ([`staging`]), the marks by which a table knows its last commit ([`marks`]), the table itself ([`target`]), a change of it
 //! ([`change`]), what is allowed ([`allow`]), which rows the table's own rules let in ([`rules`], [`sift`]), what differs ([`difference`]), and carrying it out ([`apply`]), what it would look like ([`view`]), and the sink that puts them together ([`sink`]).
 
+mod again;
 mod allow;
 mod apply;
 mod bound;

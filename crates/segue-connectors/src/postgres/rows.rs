@@ -137,37 +137,43 @@ impl<'a> Rows<'a> {
                 for builder in &mut self.builders {
                     builder.truncate(before);
                 }
-                let raw = self.raw(fields)?;
+                let (raw, is_exact) = self.raw(fields)?;
                 self.bytes += raw.len();
                 self.aside.push(Rejected {
                     reason: misfit.reason,
                     path: Some(format!("{}{}", from.name, misfit.path)),
                     raw,
+                    beside: is_exact.then_some(Value::Null),
                 });
             }
         }
         Ok(rest)
     }
 
-    /// A row that is set aside, as JSON: what cannot be read of it as its bytes.
-    fn raw(&self, fields: &[u8]) -> Result<String> {
-        let (mut rest, mut row) = (fields, Map::new());
+    /// A row that is set aside, as JSON: what cannot be read of it as its bytes. And whether each value can be read from its text again.
+    fn raw(&self, fields: &[u8]) -> Result<(String, bool)> {
+        let (mut rest, mut row, mut is_exact) = (fields, Map::new(), true);
         for from in self.from {
             let (value, after) = field(rest)?;
             rest = after;
             let shown = match value {
                 None => Value::Null,
-                Some(bytes) => Value::String(shown(from, bytes)),
+                Some(bytes) => {
+                    let (text, is_whole) = shown(from, bytes);
+                    is_exact &= is_whole;
+                    Value::String(text)
+                }
             };
             row.insert(from.name.clone(), shown);
         }
         let mut text = Value::Object(row).to_string();
         let mut end = text.len().min(RAW);
+        is_exact &= end == text.len();
         while !text.is_char_boundary(end) {
             end -= 1;
         }
         text.truncate(end);
-        Ok(text)
+        Ok((text, is_exact))
     }
 
     /// How many rows there are.
@@ -224,8 +230,8 @@ fn field(rest: &[u8]) -> Result<(Option<&[u8]>, &[u8])> {
     }
 }
 
-/// A value for people.
-fn shown(from: &Source, bytes: &[u8]) -> String {
+/// A value for people, and whether it is the text that its type is read from.
+fn shown(from: &Source, bytes: &[u8]) -> (String, bool) {
     // A number is shown whole, though the column cannot keep it.
     let (of, form, bytes) = match &from.reading.form {
         Form::Numeric => (&Type::String, &Form::Numeric, bytes),
@@ -236,16 +242,23 @@ fn shown(from: &Source, bytes: &[u8]) -> String {
         ),
         form => (&from.reading.of, form, bytes),
     };
+    let is_text = !matches!(
+        of,
+        Type::Binary | Type::Time | Type::List(_) | Type::Struct(_) | Type::Vector(_)
+    );
     let mut one = Builder::new(of);
     let read = decode::push(form, bytes, &mut one);
     let shown = read.map_err(|misfit: Misfit| misfit.reason).and_then(|()| {
         let array = one.finish().map_err(|e| e.to_string())?;
         array_value_to_string(&array, 0).map_err(|e| e.to_string())
     });
-    shown.unwrap_or_else(|_| {
-        let hex: String = bytes.iter().take(RAW / 2).map(|byte| format!("{byte:02x}")).collect();
-        format!("\\x{hex}")
-    })
+    match shown {
+        Ok(text) => (text, is_text),
+        Err(_) => {
+            let hex: String = bytes.iter().take(RAW / 2).map(|byte| format!("{byte:02x}")).collect();
+            (format!("\\x{hex}"), false)
+        }
+    }
 }
 
 /// The error of a COPY that stopped before its end.

@@ -1,5 +1,6 @@
 //! The source: a read is one moment of the database, whoever writes to it meanwhile.
 
+use super::again;
 use super::connect::Session;
 use super::errors::failed;
 use super::position::{Onward, Piece, Wanted as From};
@@ -14,7 +15,7 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use parking_lot::Mutex;
-use segue_core::source::{Discovered, Offered, Read, ReadRequest, ReadSchema, Source, Wanted};
+use segue_core::source::{Again, Discovered, KeptRecord, Offered, Read, ReadRequest, ReadSchema, Source, Wanted};
 use segue_core::wire::{Offer, WireRows};
 use segue_core::{Ctx, Error, Kind, Result, align};
 use serde_json::Value;
@@ -102,6 +103,10 @@ impl Source for Postgres {
             wire::offer(client, &there, &shape(&there, schema)?, key).await
         };
         self.look(ctx, asked).await
+    }
+
+    async fn again(&self, request: ReadRequest, records: Vec<KeptRecord>, _ctx: &Ctx) -> Result<Again> {
+        again::again(&request.schema, &records)
     }
 
     async fn read(&self, request: ReadRequest, ctx: &Ctx) -> Result<BoxStream<'static, Result<Read>>> {

@@ -1,5 +1,6 @@
 //! One answer: its records found, picked, decoded, and told apart by slice.
 
+use super::again::Beside;
 use super::copy::Missing;
 use super::paginate::Paging;
 use super::plan::Plan;
@@ -300,6 +301,7 @@ pub fn decode(
                     reason,
                     path: Some(path),
                     raw: raw_text(raw),
+                    beside: beside(layout, page, values, &parents, above, raw),
                 };
                 rejected.push(Aside {
                     row,
@@ -327,6 +329,26 @@ pub fn decode(
         nulls,
         picked,
     }))
+}
+
+/// What a record is read again with; `None` where not all of it is kept, or not as it came.
+fn beside(
+    layout: &Layout,
+    page: &Page,
+    values: &[(usize, String)],
+    parents: &[(usize, usize)],
+    above: usize,
+    raw: &[u8],
+) -> Option<Value> {
+    if raw.len() > RAW || std::str::from_utf8(raw).is_err() {
+        return None;
+    }
+    let stood = |(parent, column): &(usize, usize)| {
+        let range = page.found.parents.get(above).and_then(|all| all.get(*parent)?.clone());
+        (*column, range)
+    };
+    let above: Vec<_> = parents.iter().map(stood).collect();
+    Beside::of(layout.columns(), values, &above, &page.answer.body)
 }
 
 /// What stands above a record, by the column that it goes to.
@@ -392,6 +414,7 @@ fn pick(
                     reason,
                     path: None,
                     raw: raw_text(raw),
+                    beside: None,
                 };
                 rejected.push(Aside {
                     row,

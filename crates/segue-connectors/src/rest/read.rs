@@ -378,7 +378,13 @@ impl Reading {
     /// Takes out the connection's secrets: some servers send back what they were asked with.
     fn redact(&self, row: &mut Rejected) {
         let redactor = self.http.redactor();
-        row.raw = redactor.text(&row.raw);
+        let clean = redactor.text(&row.raw);
+        // What was taken out of it is not to come into the table as `***`, and what stood beside it is written down as it is.
+        let told = row.beside.as_ref().map(ToString::to_string).unwrap_or_default();
+        if clean != row.raw || redactor.text(&told) != told {
+            row.beside = None;
+        }
+        row.raw = clean;
         row.reason = redactor.text(&row.reason);
     }
 
@@ -407,6 +413,7 @@ impl Reading {
             reason,
             path: None,
             raw,
+            beside: None,
         };
         self.redact(&mut row);
         self.send(Read::Rejected {

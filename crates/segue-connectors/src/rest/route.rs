@@ -72,6 +72,7 @@ pub fn route(
                 reason,
                 path: None,
                 raw,
+                beside: None,
             },
         );
     })?;

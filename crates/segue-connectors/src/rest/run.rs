@@ -269,6 +269,7 @@ impl Reading {
                         reason: by_rule("the answer was set aside"),
                         path: None,
                         raw,
+                        beside: None,
                     })
                 }
             }));

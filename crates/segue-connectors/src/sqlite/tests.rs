@@ -206,6 +206,7 @@ impl World {
             footprint: worked.footprint.clone(),
             whole_ledger: None,
             columns: None,
+            handled: None,
             parts: vec![Part {
                 role: Role::Table,
                 target: target.clone(),

@@ -21,5 +21,6 @@ codes! {
     SLT_SYNTAX = "SG0711",
     TEST_ROWS = "SG0712",
     TEST_MOVED = "SG0713",
+    TRY_WORDS = "SG0720",
     DEMO_CATALOGUE = "SG0790",
 }

@@ -51,4 +51,5 @@ codes! {
     BAD_PATH = "SG0146",
     TEST_MISUSE = "SG0147",
     TEST_INPUT = "SG0148",
+    READS_FROM = "SG0160",
 }

@@ -174,6 +174,7 @@ impl Bed {
             footprint: worked_out.footprint.clone(),
             whole_ledger: None,
             columns: None,
+            handled: None,
             parts: vec![Part {
                 role: Role::Table,
                 target: self.target.clone(),

@@ -7,8 +7,8 @@ use crate::reference::url_password;
 use crate::schema::{own, validate};
 use crate::yaml::{Node, Value, parse};
 use segue_diag::{
-    Diagnostic, MISSING_KEY, NO_SUCH_ENVIRONMENT, NOT_IN_THIS_VERSION, SAME_PLACE, Severity, Text, UNKNOWN_FORMAT,
-    URL_CREDENTIALS, closest,
+    Diagnostic, MISSING_KEY, NO_SUCH_ENVIRONMENT, NOT_IN_THIS_VERSION, READS_FROM, SAME_PLACE, Severity, Text,
+    UNKNOWN_FORMAT, URL_CREDENTIALS, closest,
 };
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -46,6 +46,7 @@ pub(super) fn read(all: &mut All<'_>, file: Option<&str>) -> Option<Project> {
     }
     apart(all, file, &root);
     default_environment(all, file, &root);
+    reads_from(all, file, &root);
     let typed = if errors(all) > before {
         None
     } else {
@@ -104,6 +105,7 @@ fn dev() -> Environment {
         state: None,
         engine: "local".into(),
         apply: None,
+        reads_from: None,
     };
     environment("dev".into(), nothing, None)
 }
@@ -115,6 +117,7 @@ fn environment(name: String, written: EnvironmentFile, place: Option<Place>) -> 
         state: written.state.unwrap_or_else(|| DEV_STATE.into()),
         engine: written.engine,
         apply: written.apply.unwrap_or(by_default),
+        reads_from: written.reads_from,
         name,
         place,
     }
@@ -243,6 +246,48 @@ fn plain(path: &str) -> String {
     let parts = path.split('/').filter(|p| !p.is_empty() && *p != ".");
     let root = if path.starts_with('/') { "/" } else { "" };
     format!("{root}{}", parts.collect::<Vec<_>>().join("/"))
+}
+
+/// What an environment reads from is another one, and the chain of them has an end.
+fn reads_from(all: &mut All<'_>, file: &str, root: &Node) {
+    let environments = root.get("environments").map_or(&[][..], Node::entries);
+    let known: Vec<&str> = environments.iter().map(|e| e.key.as_str()).collect();
+    let of = |name: &str| {
+        let entry = environments.iter().find(|e| e.key == name)?;
+        entry.value.get("reads_from")?.text()
+    };
+    let mut told: Vec<String> = Vec::new();
+    for entry in environments {
+        let Some(written) = entry.value.get("reads_from") else {
+            continue;
+        };
+        let Some(first) = written.text() else { continue };
+        if !known.contains(&first) {
+            let hint = closest(first, known.iter().copied()).map(|meant| format!("did you mean `{meant}`?"));
+            let hint = hint.unwrap_or_else(|| format!("there are: `{}`", known.join("`, `")));
+            let message = format!("there is no environment `{first}`");
+            all.report(NO_SUCH_ENVIRONMENT, written.span(file), message).hint = Some(hint);
+            continue;
+        }
+        let mut chain = vec![entry.key.clone()];
+        let mut next = Some(first);
+        while let Some(name) = next {
+            let again = chain.iter().position(|n| n == name);
+            chain.push(name.to_string());
+            match again {
+                None => next = of(name),
+                // One that only leads into a circle has no mistake of its own; and a circle is told once.
+                Some(0) if !told.contains(&entry.key) => {
+                    told.extend(chain.iter().cloned());
+                    let message = format!("`{}` reads from itself: {}", entry.key, chain.join(" → "));
+                    all.report(READS_FROM, written.span(file), message).hint =
+                        Some("let the chain end: take `reads_from` out of one of them".into());
+                    break;
+                }
+                Some(_) => break,
+            }
+        }
+    }
 }
 
 fn default_environment(all: &mut All<'_>, file: &str, root: &Node) {

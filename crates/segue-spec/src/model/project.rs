@@ -84,6 +84,9 @@ pub struct Environment {
     pub engine: String,
     /// Which changes need `segue apply`.
     pub apply: Apply,
+    /// The environment from whose lake inputs are read that are not built in this one.
+    #[serde(default)]
+    pub reads_from: Option<String>,
     /// Where it stands in `segue.yaml`; `None` for the one that is there when none is written.
     pub place: Option<Place>,
 }

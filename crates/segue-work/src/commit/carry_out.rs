@@ -5,7 +5,7 @@ use super::finish::{Finished, finish};
 use super::settle::Settled;
 use arrow_schema::SchemaRef;
 use jiff::Timestamp;
-use segue_core::commit::{CommitRecord, Footprint, InputVersion, LedgerChange, Part, Role};
+use segue_core::commit::{CommitRecord, Footprint, Handled, InputVersion, LedgerChange, Part, Role};
 use segue_core::sink::{Change, Grain, Staged, Target};
 use segue_core::source::Column;
 use segue_core::state::{Lease, lease_lost};
@@ -39,6 +39,8 @@ pub struct Draft {
     pub footprint: Footprint,
     /// The columns as they are read, where its tables have them otherwise.
     pub columns: Option<Vec<Column>>,
+    /// What it does to rows that were set aside, where somebody asked for that.
+    pub handled: Option<Handled>,
     /// The own table first, then companions.
     pub parts: Vec<DraftPart>,
 }
@@ -172,6 +174,7 @@ async fn number(protocol: &Protocol<'_>, lease: &Lease, settled: &Settled, draft
         columns: draft.columns,
         ledger: change,
         footprint: draft.footprint,
+        handled: draft.handled,
         parts,
     })
 }

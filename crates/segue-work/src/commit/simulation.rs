@@ -292,6 +292,7 @@ impl World {
             ledger: LedgerChange::default(),
             footprint: Footprint::Everything,
             columns: None,
+            handled: None,
             parts,
         };
         carry_out(&protocol, &lease, &settled, draft).await.map(|_| ())

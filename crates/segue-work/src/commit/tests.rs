@@ -139,6 +139,7 @@ impl Bed {
             ledger: LedgerChange::default(),
             footprint: Footprint::nothing(),
             columns: None,
+            handled: None,
             parts,
         }
     }
@@ -382,6 +383,7 @@ async fn foreign_commit(lake: &MemSink, n: u64, predecessor: u64, ctx: &Ctx) {
         footprint: Footprint::nothing(),
         whole_ledger: None,
         columns: None,
+        handled: None,
         parts: vec![Part {
             role: draft.role,
             target: draft.target,

@@ -5,6 +5,7 @@ use super::machine::{Bounds, Command, Happened, Machine, Node, Verdict};
 use crate::deps::Deps;
 use crate::names::asset_name;
 use crate::report::{Ended, Event, Figures, RunReport, StepReport};
+use crate::step::handle::Handle;
 use crate::step::{How, Wanted, known, step};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -35,6 +36,8 @@ pub struct Request {
     pub wait: Duration,
     /// For a resumed run: the data hash that each asset began with.
     pub resumed: BTreeMap<AssetName, String>,
+    /// What is asked of rows that were set aside, where that is all that is asked.
+    pub handle: Option<Handle>,
     /// How much runs at once, and how often it is tried.
     pub bounds: Bounds,
 }
@@ -101,7 +104,13 @@ fn row_of(id: RunId, started_at: jiff::Timestamp, request: &Request, kept: &Kept
         started_at,
         selector: request.selector.clone(),
         params: Value::Object(request.wanted.params.clone()),
-        plan: serde_json::to_value(kept).map_err(|e| Error::bug("cannot write a run's plan down").caused_by(e))?,
+        // What is done to rows that were set aside is asked for anew, not resumed.
+        plan: match request.handle {
+            Some(_) => Value::Null,
+            None => {
+                serde_json::to_value(kept).map_err(|e| Error::bug("cannot write a run's plan down").caused_by(e))?
+            }
+        },
         kind: request.kind.clone(),
     })
 }
@@ -208,6 +217,7 @@ impl Drive<'_> {
             wait: self.request.wait,
             attempt,
             resumed_hash: self.request.resumed.get(&name).cloned(),
+            handle: self.request.handle.clone(),
             ..How::default()
         };
         let (deps, owned, run) = (self.deps.clone(), asset.clone(), self.id);
@@ -283,6 +293,7 @@ fn failed_early(name: AssetName, attempt: u32, error: Error) -> StepReport {
         attempts: attempt,
         ranges: Vec::new(),
         parked_until: None,
+        handled: None,
     }
 }
 

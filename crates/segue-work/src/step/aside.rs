@@ -3,7 +3,7 @@
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow_schema::{Schema, SchemaRef};
 use jiff::Timestamp;
-use segue_core::{Error, Kind, Labels, Result, RunId, Span, Type};
+use segue_core::{AsideId, Error, Kind, Labels, Result, RunId, Span, Type};
 use segue_diag::TOO_MUCH_ASIDE;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -18,6 +18,34 @@ pub const EVIDENCE: &str = "evidence";
 
 /// The most text of a row that is kept, in bytes.
 const MOST_TEXT: usize = 64 * 1024;
+
+/// The column by which one row of a quarantine is named.
+pub const ID: &str = "id";
+
+/// What the text of a row that was set aside is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    /// The record as its source handed it out.
+    Record,
+    /// The row as the table would have had it, as JSON.
+    Row,
+}
+
+impl Form {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Form::Record => "record",
+            Form::Row => "row",
+        }
+    }
+
+    /// The form of this word.
+    pub fn of(word: &str) -> Option<Form> {
+        [Form::Record, Form::Row].into_iter().find(|form| form.word() == word)
+    }
+}
 
 /// One row that was set aside, or is kept as evidence.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,6 +68,18 @@ pub struct SetAside {
     pub at: Timestamp,
     /// By which run.
     pub run: Option<RunId>,
+    /// Its id; `None` until it is committed, and of a row that an earlier version of this program set aside.
+    #[serde(default)]
+    pub id: Option<AsideId>,
+    /// What `row` is, where it can be read again; `None` where it cannot.
+    #[serde(default)]
+    pub form: Option<Form>,
+    /// What the source needs beside a record to read it again.
+    #[serde(default)]
+    pub beside: Option<Value>,
+    /// The asset's last commit before the one that set it aside.
+    #[serde(default)]
+    pub after: Option<u64>,
 }
 
 impl SetAside {
@@ -73,7 +113,8 @@ impl Room {
     /// # Errors
     /// `BadData` when there is none: what is wrong is more than a few rows.
     pub fn take(&mut self, row: &SetAside) -> Result<()> {
-        let taken = self.taken + (size_of::<SetAside>() + row.row.len() + row.reason.len()) as u64;
+        let beside = row.beside.as_ref().map_or(0, |beside| beside.to_string().len());
+        let taken = self.taken + (size_of::<SetAside>() + row.row.len() + row.reason.len() + beside) as u64;
         if taken <= self.most {
             self.taken = taken;
             return Ok(());
@@ -110,6 +151,11 @@ pub fn part_labels(part: &str) -> Labels {
     Labels::from_iter([(PART.to_string(), Value::from(part))])
 }
 
+/// A row's id as the labels by which a sink replaces.
+pub fn id_labels(id: AsideId) -> Labels {
+    Labels::from_iter([(ID.to_string(), Value::from(id.to_string()))])
+}
+
 /// At most 64 KiB of a text, cut between characters.
 pub fn cut(mut text: String) -> String {
     if text.len() > MOST_TEXT {
@@ -117,6 +163,11 @@ pub fn cut(mut text: String) -> String {
         text.truncate(end);
     }
     text
+}
+
+/// Whether a text is kept whole.
+pub fn is_whole(text: &str) -> bool {
+    text.len() <= MOST_TEXT
 }
 
 /// The columns of a quarantine table.
@@ -134,6 +185,11 @@ pub fn schema() -> SchemaRef {
         ("run", Type::String, true),
         // Rows that are alike in all else are counted, so that two of them are told from one.
         ("number", Type::Int64, false),
+        // Empty in rows of earlier versions of this program.
+        (ID, Type::Uuid, true),
+        ("form", Type::String, true),
+        ("beside", Type::Json, true),
+        ("after_commit", Type::Int64, true),
     ];
     let fields: Vec<_> = columns
         .into_iter()
@@ -173,6 +229,10 @@ pub fn batch(rows: &[SetAside]) -> Result<RecordBatch> {
         times(&|r| Some(r.at.as_microsecond())),
         texts(&|r| r.run.map(|run| run.to_string())),
         Arc::new(Int64Array::from(numbers)),
+        texts(&|r| r.id.map(|id| id.to_string())),
+        texts(&|r| r.form.map(|form| form.word().to_string())),
+        texts(&|r| r.form.and(r.beside.as_ref()).map(ToString::to_string)),
+        Arc::new(Int64Array::from_iter(rows.iter().map(|r| r.after.map(|n| n as i64)))),
     ];
     let schema = schema();
     let columns = schema
@@ -184,12 +244,53 @@ pub fn batch(rows: &[SetAside]) -> Result<RecordBatch> {
     RecordBatch::try_new(schema, columns).map_err(|e| Error::bug("set-aside rows do not make a batch").caused_by(e))
 }
 
+/// One row of a quarantine table.
+///
+/// # Errors
+/// `Bug` for a batch that is no quarantine's.
+pub fn of(batch: &RecordBatch, at: usize) -> Result<SetAside> {
+    let values = crate::json::row(batch, at);
+    let text = |name: &str| values.get(name).and_then(Value::as_str).map(str::to_string);
+    let required = |name: &str| text(name).ok_or_else(|| Error::bug(format!("a row set aside without `{name}`")));
+    let time = |name: &str| match values.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(_) => crate::rows::timestamp(batch, name, at).map(Some),
+    };
+    let range = match (time("range_from")?, time("range_to")?) {
+        (Some(from), Some(to)) => Some(Span::new(from.as_microsecond(), to.as_microsecond())),
+        _ => None,
+    };
+    Ok(SetAside {
+        part: required(PART)?,
+        labels: Labels::from_key(&text("slice").unwrap_or_default())?,
+        range,
+        reason: required("reason")?,
+        path: text("path"),
+        check: text("check"),
+        row: required("row")?,
+        at: crate::rows::timestamp(batch, "at", at)?,
+        run: text("run").and_then(|run| run.parse().ok()),
+        id: text(ID).and_then(|id| id.parse().ok()),
+        form: text("form").and_then(|form| Form::of(&form)),
+        beside: text("beside").and_then(|beside| serde_json::from_str(&beside).ok()),
+        after: values.get("after_commit").and_then(Value::as_u64),
+    })
+}
+
 /// When rows that are set aside now were met first: those that lay in quarantine before, alike in all else, keep their first time and run,
 /// so that a read which finds the same mistakes again changes nothing.
 pub struct Met<'a> {
     parts: &'a BTreeSet<String>,
     /// As large as what is set aside now, whatever lies in quarantine.
-    first: BTreeMap<[String; 5], VecDeque<(Timestamp, Option<RunId>)>>,
+    first: BTreeMap<[String; 5], VecDeque<First>>,
+}
+
+/// How a row was met first.
+struct First {
+    at: Timestamp,
+    run: Option<RunId>,
+    id: Option<AsideId>,
+    after: Option<u64>,
 }
 
 impl<'a> Met<'a> {
@@ -219,18 +320,27 @@ impl<'a> Met<'a> {
             let text = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or("").to_string();
             let key = [text(PART), text("reason"), text("path"), text("check"), text("row")];
             if let Some(met) = self.first.get_mut(&key) {
-                met.push_back((crate::rows::timestamp(before, "at", at)?, text("run").parse().ok()));
+                met.push_back(First {
+                    at: crate::rows::timestamp(before, "at", at)?,
+                    run: text("run").parse().ok(),
+                    id: text(ID).parse().ok(),
+                    after: row.get("after_commit").and_then(Value::as_u64),
+                });
             }
         }
         Ok(())
     }
 
-    /// Gives the rows the times and runs that were found.
-    pub fn keep_first(mut self, rows: &mut [SetAside]) {
+    /// Gives the rows the times and runs that were found; where they take the place of those before (`replaces`), they are the same rows, and
+    /// keep their ids.
+    pub fn keep_first(mut self, rows: &mut [SetAside], replaces: bool) {
         for row in rows {
             let key = row.identity().map(str::to_string);
-            if let Some((at, run)) = self.first.get_mut(&key).and_then(VecDeque::pop_front) {
-                (row.at, row.run) = (at, run);
+            if let Some(first) = self.first.get_mut(&key).and_then(VecDeque::pop_front) {
+                (row.at, row.run) = (first.at, first.run);
+                if replaces && first.id.is_some() {
+                    (row.id, row.after) = (first.id, first.after);
+                }
             }
         }
     }

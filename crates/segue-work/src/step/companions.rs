@@ -1,7 +1,7 @@
 //! The tables beside an asset's own: what a commit does to its quarantine and to its kept pages.
 
 use super::aside::{self, EVIDENCE, SetAside, part_key};
-use super::group::Group;
+use super::group::{Group, Handles};
 use super::known;
 use super::land::{Lander, Meets, Piece, Rejudge, has_position, replace_parts, slice_columns};
 use crate::commit::{Settled, Sinks};
@@ -9,7 +9,7 @@ use arrow_schema::SchemaRef;
 use futures::{StreamExt, TryStreamExt};
 use segue_core::commit::{Footprint, LedgerChange, Role};
 use segue_core::sink::{Change, Rows, Sink, Target};
-use segue_core::{Error, Result};
+use segue_core::{AsideId, Error, Labels, Result};
 use segue_diag::CAME_FIRST;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -40,7 +40,10 @@ impl Lander<'_> {
 
     /// The quarantine's part: what is set aside now in place of what was, with the evidence of the last failure gone. `None` when
     /// nothing of it changes.
-    pub(super) async fn quarantine(&self, group: &Group, meets: Meets) -> Result<Option<Piece>> {
+    pub(super) async fn quarantine(&self, group: &Group, meets: Meets, settled: &Settled) -> Result<Option<Piece>> {
+        if let Some(handled) = &group.handled {
+            return self.handled_piece(handled, &group.aside, settled.n).await;
+        }
         let mut parts: BTreeSet<String> = group.parts.iter().map(|p| part_key(&p.labels, p.range)).collect();
         parts.extend(group.aside.iter().map(|a| a.part.clone()));
         parts.insert(EVIDENCE.into());
@@ -56,14 +59,17 @@ impl Lander<'_> {
                 replace_parts(&parts)
             }
         };
-        self.set_aside_piece(group.aside.clone(), change, &parts).await
+        self.set_aside_piece(group.aside.clone(), change, &parts, settled.n)
+            .await
     }
 
+    /// The quarantine's part for these rows, which are set aside by the commit after this one. A row that was there before is the same row.
     pub(super) async fn set_aside_piece(
         &self,
         mut rows: Vec<SetAside>,
         change: Change,
         parts: &BTreeSet<String>,
+        after: u64,
     ) -> Result<Option<Piece>> {
         let target = known::companion(self.row, Role::Quarantine);
         let sink = self.deps.places.of(&target)?;
@@ -78,7 +84,12 @@ impl Lander<'_> {
             while let Some(batch) = batches.try_next().await? {
                 met.look(&batch)?;
             }
-            met.keep_first(&mut rows);
+            met.keep_first(&mut rows, change != Change::Append);
+        }
+        for row in &mut rows {
+            if row.id.is_none() {
+                (row.id, row.after) = (Some(AsideId::random()), Some(after));
+            }
         }
         let schema = aside::schema();
         let mut staged = Vec::new();
@@ -91,6 +102,64 @@ impl Lander<'_> {
             .work_out(&target, schema.clone(), &change, &staged, &[], self.ctx)
             .await?;
         if head.schema.is_some() && worked.unchanged {
+            self.discard(&sink, &target, &staged, Some(&worked.plan)).await;
+            return Ok(None);
+        }
+        Ok(Some(Piece {
+            role: Role::Quarantine,
+            target,
+            change,
+            schema,
+            staged,
+            grains: Vec::new(),
+            worked,
+        }))
+    }
+
+    /// The quarantine's part of a commit that takes rows out of it: what leaves it is named, one by one, so that doing it twice is as doing it
+    /// once; what stays takes its own place, and what was not there before is added.
+    pub(super) async fn handled_piece(
+        &self,
+        handling: &Handles,
+        new: &[SetAside],
+        after: u64,
+    ) -> Result<Option<Piece>> {
+        let named = handling
+            .rows
+            .iter()
+            .chain(handling.stay.iter().filter_map(|r| r.id.as_ref()));
+        let slices: BTreeSet<Labels> = named.map(|id| aside::id_labels(*id)).collect();
+        let mut rows = handling.stay.clone();
+        rows.extend(new.iter().cloned().map(|mut row| {
+            if row.id.is_none() {
+                (row.id, row.after) = (Some(AsideId::random()), Some(after));
+            }
+            row
+        }));
+        let change = match &handling.parts {
+            // Rows of an earlier version of this program have no id: what stays of all that they belong to is written anew.
+            Some(parts) => replace_parts(parts),
+            None => Change::ReplaceSlices {
+                columns: vec![aside::ID.into()],
+                slices: slices
+                    .into_iter()
+                    .chain(rows.iter().filter_map(|r| r.id).map(aside::id_labels))
+                    .collect(),
+            },
+        };
+        let target = known::companion(self.row, Role::Quarantine);
+        let sink = self.deps.places.of(&target)?;
+        let schema = aside::schema();
+        let mut staged = Vec::new();
+        if !rows.is_empty() {
+            let batch = aside::batch(&rows)?;
+            let stream = futures::stream::iter([Ok(Rows { batch, deletes: None })]).boxed();
+            staged.push(sink.stage(&target, schema.clone(), stream, self.ctx).await?);
+        }
+        let worked = sink
+            .work_out(&target, schema.clone(), &change, &staged, &[], self.ctx)
+            .await?;
+        if worked.unchanged {
             self.discard(&sink, &target, &staged, Some(&worked.plan)).await;
             return Ok(None);
         }
@@ -139,7 +208,10 @@ impl Lander<'_> {
         let parts = BTreeSet::from([EVIDENCE.to_string()]);
         let own = known::own(self.row);
         let sink = self.deps.places.of(&own)?;
-        if let Some(evidence) = self.set_aside_piece(evidence, replace_parts(&parts), &parts).await? {
+        let evidence = self
+            .set_aside_piece(evidence, replace_parts(&parts), &parts, settled.n)
+            .await?;
+        if let Some(evidence) = evidence {
             let (target, staged, plan) = (
                 evidence.target.clone(),
                 evidence.staged.clone(),
@@ -156,7 +228,7 @@ impl Lander<'_> {
                     pieces,
                     LedgerChange::default(),
                     Footprint::nothing(),
-                    &None,
+                    None,
                     &recheck,
                 )
                 .await;

@@ -1,6 +1,6 @@
 //! From rows as they come, of many parts at once, to rows that lie ready: small parts share a staged piece, large ones stream into their own.
 
-use super::aside::{Room, SetAside, cut, part_key};
+use super::aside::{Form, Room, SetAside, cut, is_whole, part_key};
 use super::distinct::{Distinct, with_keys};
 use super::group::{DonePart, Group};
 use super::watch::{Watch, Watching};
@@ -594,6 +594,8 @@ pub fn row_aside(
     at: Timestamp,
     run: Option<RunId>,
 ) -> SetAside {
+    let text = serde_json::Value::Object(crate::json::row(batch, row)).to_string();
+    let is_told = is_whole(&text) && crate::json::is_told(batch, row);
     SetAside {
         part: part_key(&whose.labels, whose.range),
         labels: whose.labels.clone(),
@@ -601,9 +603,13 @@ pub fn row_aside(
         reason,
         path: None,
         check: None,
-        row: cut(serde_json::Value::Object(crate::json::row(batch, row)).to_string()),
+        row: cut(text),
         at,
         run,
+        id: None,
+        form: is_told.then_some(Form::Row),
+        beside: None,
+        after: None,
     }
 }
 

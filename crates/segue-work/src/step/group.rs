@@ -3,11 +3,12 @@
 use super::aside::SetAside;
 use arrow_schema::SchemaRef;
 use jiff::Timestamp;
-use segue_core::commit::Outcome;
+use segue_core::commit::{Handled, Handling, Outcome};
 use segue_core::sink::Staged;
-use segue_core::{Labels, Result, Span, align};
+use segue_core::{AsideId, Labels, Result, Span, align};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::{BTreeSet, HashMap};
 
 /// A part that is complete.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,6 +57,30 @@ pub struct Group {
     pub is_clear: bool,
     /// Where the source was read to, when this is all of what came before.
     pub position: Option<Value>,
+    /// The rows that it takes out of the quarantine, where it is no read.
+    #[serde(skip)]
+    pub handled: Option<Handles>,
+}
+
+/// Rows that are taken out of the quarantine because somebody asked for that.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Handles {
+    /// What becomes of them.
+    pub how: Handling,
+    /// Those that leave, by their ids.
+    pub rows: Vec<AsideId>,
+    /// How many leave that have none.
+    pub without_id: u64,
+    /// Those that stay otherwise than they were.
+    pub stay: Vec<SetAside>,
+    /// What is written anew in whole, because rows of it have no id: what stays of it is all among `stay`.
+    pub parts: Option<BTreeSet<String>>,
+    /// Those that go into the table, each with its text as a row of it.
+    pub going: Vec<(String, SetAside)>,
+    /// Who asked for it.
+    pub by: String,
+    /// Why.
+    pub why: Option<String>,
 }
 
 /// Rows of one child table.
@@ -69,7 +94,56 @@ pub struct ChildRows {
     pub staged: Vec<Staged>,
 }
 
+impl Handles {
+    /// What the commit's record says of it.
+    pub fn record(&self, at: Timestamp) -> Handled {
+        Handled {
+            how: self.how,
+            rows: self.rows.clone(),
+            without_id: self.without_id,
+            by: self.by.clone(),
+            at,
+            why: self.why.clone(),
+        }
+    }
+}
+
 impl Group {
+    /// Rows that were to go into the table and that it did not let in stay where they are, for the reason that was found now.
+    pub fn leave_refused(&mut self) {
+        let Some(handled) = &mut self.handled else { return };
+        let mut by_text: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (at, (text, _)) in handled.going.iter().enumerate() {
+            by_text.entry(text).or_default().push(at);
+        }
+        let (mut refused, mut new) = (BTreeSet::new(), Vec::new());
+        let mut stay = Vec::new();
+        for row in std::mem::take(&mut self.aside) {
+            match by_text.get_mut(row.row.as_str()).and_then(Vec::pop) {
+                Some(at) => {
+                    let before = handled.going[at].1.clone();
+                    refused.insert(at);
+                    stay.push(SetAside {
+                        reason: row.reason,
+                        path: row.path,
+                        check: row.check,
+                        ..before
+                    });
+                }
+                None => new.push(row),
+            }
+        }
+        let left: BTreeSet<AsideId> = stay.iter().filter_map(|r| r.id).collect();
+        handled.rows.retain(|id| !left.contains(id));
+        let mut at = 0;
+        handled.going.retain(|_| {
+            at += 1;
+            !refused.contains(&(at - 1))
+        });
+        handled.stay.extend(stay);
+        self.aside = new;
+    }
+
     /// Whether there is nothing in it to commit. It may have pages all the same.
     pub fn is_empty(&self) -> bool {
         self.parts.is_empty() && self.staged.is_empty() && self.aside.is_empty()

@@ -31,7 +31,7 @@ pub struct Input {
 
 impl Input {
     async fn pin(deps: &Deps, name: &AssetName, via: BTreeSet<AssetName>, ctx: &Ctx) -> Result<Input> {
-        let target = known::input(deps, name).await?;
+        let target = known::input(deps, name, ctx).await?;
         let sink = deps.places.of(&target)?;
         let head = sink.head(&target, ctx).await?;
         if head.schema.is_none() {

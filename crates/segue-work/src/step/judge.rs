@@ -70,6 +70,24 @@ impl Failure {
     }
 }
 
+/// The checks of an asset that do not hold for these rows alone, in words, whatever a run would do about them.
+///
+/// # Errors
+/// Those of the engine, and of tables that a check names and that are not there.
+pub(crate) async fn judge_alone(deps: &Deps, asset: &Asset, rows: Arc<dyn Relation>, ctx: &Ctx) -> Result<Vec<String>> {
+    let judge = Judge {
+        deps,
+        asset,
+        ctx,
+        ranges: Vec::new(),
+    };
+    let judgement = judge.table_as_it_would_be(rows.clone(), Some(rows), |_| false).await?;
+    let failure = judgement
+        .failure
+        .map(|f| format!("check `{}` does not hold: {}", f.check, f.found));
+    Ok(failure.into_iter().chain(judgement.warnings).collect())
+}
+
 /// What a step that fails has committed before.
 pub(super) fn committed_before(commits: u64) -> String {
     match commits {
@@ -353,6 +371,10 @@ impl Judge<'_> {
                     row: cut(serde_json::Value::Object(values).to_string()),
                     at: now,
                     run: self.ctx.trace.run,
+                    id: None,
+                    form: None,
+                    beside: None,
+                    after: None,
                 });
             }
         }

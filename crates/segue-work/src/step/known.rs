@@ -138,7 +138,7 @@ pub async fn has_answer(store: &Store, row: &AssetRow) -> Result<bool> {
 }
 
 /// Fails when there is a table where a new one is to be, unless another program made it and the asset `adopts` it.
-async fn refuse_foreign(deps: &Deps, row: &AssetRow, adopts: bool, ctx: &Ctx) -> Result<()> {
+pub(crate) async fn refuse_foreign(deps: &Deps, row: &AssetRow, adopts: bool, ctx: &Ctx) -> Result<()> {
     let own = own(row);
     let head = head(deps, row, ctx).await?;
     if head.version == 0 && head.n == 0 && head.schema.is_none() {
@@ -247,15 +247,21 @@ fn beside(row: &AssetRow, folder: &str, name: &str) -> Target {
     }
 }
 
-/// A lake table that is read, by its asset's name.
+/// A lake table that is read, by its asset's name. What is not built here is looked for in the environments that this one reads from.
 ///
 /// # Errors
-/// `NotFound` when no run of the asset has committed rows of it.
-pub async fn input(deps: &Deps, name: &AssetName) -> Result<Target> {
-    match deps.store.asset(name).await? {
+/// `NotFound` when no run of the asset has committed rows of it, here or there.
+pub async fn input(deps: &Deps, name: &AssetName, ctx: &Ctx) -> Result<Target> {
+    let here = match deps.store.asset(name).await? {
         Some(row) if has_answer(&deps.store, &row).await? => Ok(own(&row)),
         Some(_) => Err(not_yet(name)),
         None => child_input(deps, name).await,
+    };
+    match here {
+        Err(error) if error.error_code() == Some(segue_diag::NO_INPUT) => {
+            deps.elsewhere.find(name, ctx).await?.ok_or(error)
+        }
+        found => found,
     }
 }
 

@@ -130,11 +130,16 @@ impl Lander<'_> {
                 break (change, schema);
             }
         };
+        group.leave_refused();
         let group = &*group;
         let worked = sink
             .work_out(&own, schema.clone(), &change, &group.staged, self.grains, self.ctx)
             .await?;
-        if let Err(error) = self.judge_missing(group, &change, worked.missing) {
+        let missing = match &group.handled {
+            Some(_) => Ok(()),
+            None => self.judge_missing(group, &change, worked.missing),
+        };
+        if let Err(error) = missing {
             self.forget(&sink, &own, group, Some(&worked.plan)).await;
             return Err(error);
         }
@@ -161,6 +166,7 @@ impl Lander<'_> {
                 let evidence = evidence
                     .map(|row| SetAside {
                         part: EVIDENCE.into(),
+                        form: None,
                         ..row
                     })
                     .collect();
@@ -209,7 +215,7 @@ impl Lander<'_> {
             worked,
         }];
         let mut children = self.children(group, &pieces[0].change, meets).await?;
-        let quarantine = self.quarantine(group, meets).await?;
+        let quarantine = self.quarantine(group, meets, &settled).await?;
         let is_commit =
             changes_rows || quarantine.is_some() || !children.pieces.is_empty() || self.are_first_pages(group).await?;
         if !is_commit {
@@ -233,14 +239,15 @@ impl Lander<'_> {
         } else {
             Footprint::nothing()
         };
-        self.carry(&settled, pieces, ledger, footprint, &group.position, &recheck)
+        self.carry(&settled, pieces, ledger, footprint, Some(group), &recheck)
             .await?;
         if let Some(plan) = unneeded {
             self.forget_rows(&sink, &own, group, &plan).await;
         }
         self.forget_unneeded(children).await;
         self.figures.commits += 1;
-        self.figures.rows_quarantined += group.aside.len() as u64;
+        let stay = group.handled.as_ref().map_or(0, |handled| handled.stay.len());
+        self.figures.rows_quarantined += (group.aside.len() + stay) as u64;
         self.figures.rows_doubled += group.doubled;
         if changes_rows {
             self.figures.rows_written += group.rows;
@@ -268,7 +275,7 @@ impl Lander<'_> {
         kept
     }
 
-    async fn settle(&self, recheck: &Rejudge<'_>) -> Result<Settled> {
+    pub(super) async fn settle(&self, recheck: &Rejudge<'_>) -> Result<Settled> {
         settle(&self.protocol(recheck), &self.lease.lease, &known::own(self.row)).await
     }
 
@@ -308,12 +315,15 @@ impl Lander<'_> {
         }];
         pieces.extend(self.children_go(&pieces[0].change).await?);
         let parts: BTreeSet<String> = slices.iter().map(|l| part_key(l, None)).collect();
-        pieces.extend(self.set_aside_piece(Vec::new(), replace_parts(&parts), &parts).await?);
+        let aside = self
+            .set_aside_piece(Vec::new(), replace_parts(&parts), &parts, settled.n)
+            .await?;
+        pieces.extend(aside);
         let ledger = LedgerChange {
             drop_labels: slices,
             ..LedgerChange::default()
         };
-        self.carry(&settled, pieces, ledger, footprint, &None, &recheck).await?;
+        self.carry(&settled, pieces, ledger, footprint, None, &recheck).await?;
         self.figures.commits += 1;
         self.figures.rows_changed += removed;
         Ok(())
@@ -358,6 +368,14 @@ impl Lander<'_> {
     fn change(&self, group: &Group, meets: Meets, settled: &Settled) -> Result<Change> {
         if meets == Meets::Swap {
             return Ok(Change::ReplaceTable);
+        }
+        // Rows that were never there are added; by a key that has one row at a time, each meets its own.
+        let only_adds = matches!(
+            self.asset.write.mode,
+            WriteMode::Append | WriteMode::Replace | WriteMode::DeleteInsert
+        );
+        if group.handled.is_some() && only_adds {
+            return Ok(Change::Append);
         }
         Ok(match self.asset.write.mode {
             WriteMode::View => return Err(Error::bug("a view has a table")),
@@ -408,7 +426,7 @@ impl Lander<'_> {
         pieces: Vec<Piece>,
         ledger: LedgerChange,
         footprint: Footprint,
-        position: &Option<Value>,
+        group: Option<&Group>,
         recheck: &Rejudge<'_>,
     ) -> Result<()> {
         let read_at = ledger
@@ -417,8 +435,8 @@ impl Lander<'_> {
             .map(|e| e.read_at)
             .min()
             .unwrap_or_else(|| self.ctx.clock.now());
-        let position = match position {
-            Some(position) => Some(position.clone()),
+        let position = match group.and_then(|group| group.position.clone()) {
+            Some(position) => Some(position),
             None => self.deps.store.position(self.row.id).await?,
         };
         let draft = Draft {
@@ -432,6 +450,9 @@ impl Lander<'_> {
             ledger,
             footprint,
             columns: self.columns.clone(),
+            handled: group
+                .and_then(|group| group.handled.as_ref())
+                .map(|handled| handled.record(self.ctx.clock.now())),
             parts: pieces
                 .into_iter()
                 .map(|p| DraftPart {

@@ -1,6 +1,6 @@
 //! A copy from a source: what it hands out, slice by slice, until everything that was asked for has an end.
 
-use super::aside::{SetAside, cut, part_key, stray_key};
+use super::aside::{Form, SetAside, cut, is_whole, part_key, stray_key};
 use super::gather::{Gather, Whose};
 use super::group::DonePart;
 use super::pages;
@@ -364,9 +364,13 @@ fn rejected(whose: Option<&Whose>, is_sliced: bool, record: Rejected, ctx: &Ctx)
         reason: record.reason,
         path: record.path,
         check: None,
+        form: (record.beside.is_some() && is_whole(&record.raw)).then_some(Form::Record),
+        beside: record.beside,
         row: cut(record.raw),
         at: ctx.clock.now(),
         run: ctx.trace.run,
+        id: None,
+        after: None,
     }
 }
 

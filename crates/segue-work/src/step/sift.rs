@@ -98,6 +98,7 @@ impl Lander<'_> {
             self.forget(&sink, &own, group, None).await;
             let evidence = rows.into_iter().map(|row| SetAside {
                 part: EVIDENCE.into(),
+                form: None,
                 ..row
             });
             let failed = self.keep_evidence(evidence.collect(), error, schema.clone(), settled);

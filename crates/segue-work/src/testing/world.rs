@@ -97,6 +97,7 @@ impl World {
         let lake = MemSink::new(true);
         let tidied: Arc<Mutex<Vec<String>>> = Arc::default();
         let deps = Deps {
+            elsewhere: Arc::new(crate::deps::Nowhere),
             project: Arc::new(project(files)),
             store: Store::open(state.to_str().unwrap(), clock.clone()).await.unwrap(),
             places: Places {

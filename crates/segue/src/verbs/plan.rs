@@ -144,6 +144,8 @@ fn details(asset: &Planned) -> Vec<String> {
     if !about.is_empty() {
         lines.push(format!("about {}", about.join(", ")));
     }
+    let elsewhere = asset.elsewhere.iter();
+    lines.extend(elsewhere.map(|(name, environment)| format!("reads {name} from {environment}")));
     lines.extend(asset.columns.clone());
     lines.extend(asset.passes.as_ref().map(|passes| match passes {
         Passes::AsTheyAre => "rows pass through as they are, with the types that they have there".to_string(),

@@ -24,6 +24,11 @@ pub async fn status(app: &App, status: &args::Status, ctx: &Ctx, out: &Out) -> R
         ]);
     }
     out.line(columns.to_string());
+    for status in &all {
+        for (name, environment) in &status.elsewhere {
+            out.note(format!("{}: reads {name} from {environment}", status.name));
+        }
+    }
     Ok(0)
 }
 
@@ -49,7 +54,16 @@ pub async fn why(app: &App, asset: &str, params: &[String], ctx: &Ctx, out: &Out
         out.line(format!("  changed: {change}"));
     }
     for (name, version) in &reasons.inputs {
-        out.line(format!("  reads {name} at version {version}"));
+        let from = status
+            .elsewhere
+            .get(name)
+            .map(|e| format!(" from {e}"))
+            .unwrap_or_default();
+        out.line(format!("  reads {name}{from} at version {version}"));
+    }
+    let listed = |name: &segue_core::AssetName| reasons.inputs.iter().any(|(read, _)| read == name);
+    for (name, environment) in status.elsewhere.iter().filter(|(name, _)| !listed(name)) {
+        out.line(format!("  reads {name} from {environment}"));
     }
     let due: Vec<_> = reasons.parts.iter().filter(|p| p.words != "fresh").collect();
     for part in due.iter().take(MOST_PARTS) {

@@ -5,7 +5,7 @@ use crate::out::{Columns, Out, bytes, instant, took};
 use crate::progress;
 use crate::verbs::{check::count, duration};
 use segue_app::work::{Ended, FamilyReport, Figures, RunReport};
-use segue_app::{App, RunRequest};
+use segue_app::{App, RunRequest, Tried};
 use segue_core::{Ctx, Result};
 use std::time::Duration;
 
@@ -18,8 +18,49 @@ pub async fn run(app: &App, run: &Run, ctx: &Ctx, out: &Out) -> Result<u8> {
         Some(folder) => &app.replaying(folder)?,
         None => app,
     };
+    if let Some((limit, into)) = segue_app::try_words(run.limit, run.into.as_deref())? {
+        let tried = segue_app::tries(app, &request, limit, into, ctx).await?;
+        return Ok(show_tries(app, &tried, into, out));
+    }
     let report = segue_app::run(app, &request, progress::of(out), ctx).await?;
     Ok(show(app, &report, out))
+}
+
+/// What came of a try; its exit code.
+fn show_tries(app: &App, tried: &[Tried], into: &str, out: &Out) -> u8 {
+    let told: Vec<_> = tried.iter().map(Tried::told).collect();
+    out.value(&serde_json::json!({ "tried": told, "into": into }));
+    let mut columns = Columns::new(["asset", "tried as", "rows"]);
+    for one in tried {
+        let table = one.table.as_ref().map(ToString::to_string).unwrap_or_default();
+        let rows = one.table.as_ref().map(|_| one.rows.to_string()).unwrap_or_default();
+        columns.row([one.asset.to_string(), table, rows]);
+    }
+    out.line(columns.to_string());
+    let mut code = 0;
+    for one in tried {
+        if let Some(error) = &one.error {
+            out.note(app.redact(&format!("{}: {}", one.asset, error.to_text())));
+            code = if code == 0 { error.kind().exit_code() } else { code };
+        }
+        if !one.from_tries.is_empty() {
+            let names: Vec<String> = one.from_tries.iter().map(ToString::to_string).collect();
+            out.note(format!(
+                "{}: computed from what was tried of {}",
+                one.asset,
+                names.join(", ")
+            ));
+        }
+        for note in &one.notes {
+            out.note(app.redact(&format!("{}: {note}", one.asset)));
+        }
+    }
+    let written = tried.iter().filter(|t| t.table.is_some()).count();
+    out.line(format!(
+        "{} tried into {into}; the real tables are as they were",
+        count(written, "asset")
+    ));
+    code
 }
 
 pub async fn backfill(app: &App, backfill: &Backfill, ctx: &Ctx, out: &Out) -> Result<u8> {

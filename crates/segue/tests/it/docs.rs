@@ -182,6 +182,8 @@ const NOT_RUN: &[(&str, &str)] = &[
         "SG0540",
         "a process that is killed between two moments of a commit; `house` has one",
     ),
+    ("SG0543", "a companion that is lost between two moments of a commit"),
+    ("SG0545", "more rows than a quick test sets aside"),
     (
         "SG0603",
         "a user without the right to write, and tests may be run by root",

@@ -174,6 +174,7 @@ pub(super) fn project(ends: &Ends, wishes: &[Wish]) -> Result<Project> {
         state: ends.state.to_string_lossy().into_owned(),
         engine: "local".into(),
         apply: Apply::Auto,
+        reads_from: None,
         place: None,
     };
     Ok(Project {

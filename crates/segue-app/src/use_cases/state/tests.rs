@@ -83,6 +83,7 @@ async fn commit(store: &Store, sink: &MemSink, row: &AssetRow, ctx: &Ctx) -> Res
         ledger: LedgerChange::default(),
         footprint: Footprint::Everything,
         columns: None,
+        handled: None,
         parts,
     };
     carry_out(&protocol, &guard.lease, &settled, draft).await.map(|_| ())

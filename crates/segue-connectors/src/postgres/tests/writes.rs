@@ -140,6 +140,7 @@ impl World {
             footprint: Footprint::Everything,
             whole_ledger: None,
             columns: None,
+            handled: None,
             parts: vec![Part {
                 role: Role::Table,
                 target: target.clone(),

@@ -236,6 +236,7 @@ pub(crate) fn record(n: u64, part: Part, footprint: Footprint) -> CommitRecord {
         footprint,
         whole_ledger: None,
         columns: None,
+        handled: None,
         parts: vec![part],
     }
 }

@@ -100,6 +100,7 @@ async fn commit(state: &MemState, sink: &MemSink, prepared: impl FnOnce(&[DraftP
         ledger: LedgerChange::default(),
         footprint: Footprint::Everything,
         columns: None,
+        handled: None,
         parts,
     };
     carry_out(&protocol, &lease, &settled, draft).await.map(|_| ())
