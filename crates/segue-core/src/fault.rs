@@ -35,7 +35,7 @@ boundaries! {
     Blocked = "gate.blocked",
     /// Rows were staged in the lake.
     LakeStaged = "lake.staged",
-    /// Rows were staged for a database.
+    /// Rows were staged for a database or a file.
     SqlStaged = "sql.staged",
     /// It was noted down what lies staged for a step's only commit.
     Noted = "staged.noted",
@@ -47,7 +47,7 @@ boundaries! {
     OwnCommitted = "commit.own",
     /// A companion took the commit.
     CompanionCommitted = "commit.companion",
-    /// A database's transaction was committed.
+    /// A database's transaction was committed, or a file that is a target was put in place.
     SqlCommitted = "commit.sql",
     /// The state marked the commit.
     Marked = "commit.marked",

@@ -188,7 +188,7 @@ impl S3 {
             .flatten()
             .cloned()
             .collect();
-        let wire = wire(self.timeout, self.tries, &endpoint, self.instance_role, &secrets, deps)?;
+        let wire = wire(self.timeout, self.tries, &endpoint, false, &secrets, deps)?;
         let prefix = folder(&self.prefix, &bad)?;
         let mut builder = AmazonS3Builder::new()
             .with_http_connector(wire.clone())
@@ -293,7 +293,14 @@ impl Azure {
             };
             secrets.push(Secret::new(signature));
         }
-        let wire = wire(self.timeout, self.tries, &endpoint, false, &secrets, deps)?;
+        let wire = wire(
+            self.timeout,
+            self.tries,
+            &endpoint,
+            self.service_principal.is_some(),
+            &secrets,
+            deps,
+        )?;
         let prefix = folder(&self.prefix, &bad)?;
         let mut builder = MicrosoftAzureBuilder::new()
             .with_http_connector(wire.clone())
@@ -370,15 +377,16 @@ fn once() -> RetryConfig {
     }
 }
 
+/// `has_tokens`: whether credentials are fetched from a server of their own, which is not asked in the clear.
 fn wire(
     timeout: Duration,
     tries: u32,
     endpoint: &Option<Url>,
-    in_the_clear: bool,
+    has_tokens: bool,
     secrets: &[Secret],
     deps: &Deps,
 ) -> Result<Wire> {
-    let tls = in_the_clear || endpoint.as_ref().is_none_or(|url| url.scheme() == "https");
+    let tls = has_tokens || endpoint.as_ref().is_none_or(|url| url.scheme() == "https");
     let patience = Patience {
         timeout: timeout.get(),
         tries,

@@ -118,9 +118,13 @@ fn files_of_a_bucket_go_into_the_lake_and_a_table_back_into_it() {
     assert_ne!(refused.code, Some(0), "{}", refused.text());
     assert!(refused.text().contains("does not know"), "{}", refused.text());
     std::fs::remove_dir_all(project.file(".segue")).expect("there is a state");
-    let rebuilt = project.ok(&["state", "rebuild"]);
-    assert!(rebuilt.contains("out.orders") || rebuilt.contains('2'), "{rebuilt}");
+    let rebuilt = project.ok(&["--json", "state", "rebuild"]);
+    assert!(
+        rebuilt.contains("out.orders") && rebuilt.contains("raw.orders"),
+        "{rebuilt}"
+    );
     project.ok(&["run"]);
+    assert!(read_by_pyarrow(&python, &object).contains("'4 new None'"));
 }
 
 #[test]
