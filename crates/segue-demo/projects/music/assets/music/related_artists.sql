@@ -17,15 +17,19 @@ with listened as (
   from raw.listenbrainz_similar s
   where s.score > 0
 ),
+-- Nothing is computed from what Spotify alone says.
+open_genres as (
+  select distinct artist_id, genre from music.artist_genres where source <> 'spotify'
+),
 genre_counts as (
-  select artist_id, count(*) as genres from music.artist_genres group by artist_id
+  select artist_id, count(*) as genres from open_genres group by artist_id
 ),
 common as (
   select
     a.artist_id, b.artist_id as related_id, count(*) as shared,
     array_sort(array_agg(a.genre)) as shared_genres
-  from music.artist_genres a
-  join music.artist_genres b on b.genre = a.genre and b.artist_id <> a.artist_id
+  from open_genres a
+  join open_genres b on b.genre = a.genre and b.artist_id <> a.artist_id
   group by a.artist_id, b.artist_id
 ),
 alike_in_genres as (
