@@ -34,7 +34,6 @@ use newer::{Look, Verdict};
 use segue_core::commit::{Entry, Handling, Outcome, Role};
 use segue_core::engine::{InMemory, Query, Relation, TableKey};
 use segue_core::sink::{Head, Rows, Sink, Target};
-use segue_core::state::CommitState;
 use segue_core::{AsideId, Ctx, Error, Kind, Labels, Result, align};
 use segue_diag::{ASIDE_BEHIND, ASIDE_OTHERWISE};
 use segue_spec::model::{Asset, Check, WriteMode};

@@ -232,7 +232,7 @@ pub fn decoded(rows: &[String], columns: &[(String, Type)]) -> Result<RecordBatc
         match decoder.record(text.as_bytes(), &mut |_| Handed::Nothing) {
             Outcome::Taken => {}
             Outcome::Rejected { reason, path } => {
-                let first = path.trim_start_matches(['$', '.']);
+                let first = path.trim_start_matches(['$', '.', '[', '\'', '"']);
                 let first: String = first.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
                 let column = columns
                     .iter()

@@ -428,6 +428,7 @@ impl Bed {
             ledger: LedgerChange::default(),
             footprint: worked.footprint,
             whole_ledger: None,
+            handled: None,
             columns: None,
             parts: vec![part],
         })

@@ -464,9 +464,6 @@ fn moment(text: &str, format: &str) -> Option<jiff::Timestamp> {
     if let Ok(at) = text.parse::<jiff::Timestamp>() {
         return Some(at);
     }
-    if let Ok(day) = text.parse::<jiff::civil::Date>() {
-        return Some(day.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp());
-    }
     if format == "%s" {
         return jiff::Timestamp::from_second(text.parse().ok()?).ok();
     }
