@@ -28,7 +28,7 @@ const COMMIT: &str = "segue.commit";
 /// The entry that holds the records before it, oldest first: lines of JSON, packed with gzip, in base64.
 const BEFORE: &str = "segue.commits";
 /// How many records are kept. Every hundredth is complete in itself, so that a state can be rebuilt from them.
-const MOST_RECORDS: usize = 200;
+const MOST_RECORDS: usize = if cfg!(test) { 20 } else { 200 };
 /// The most that the records before may take when they are unpacked, in bytes.
 const MOST_BEFORE: u64 = 64 << 20;
 /// A row group goes out when it has so many bytes, or rows.

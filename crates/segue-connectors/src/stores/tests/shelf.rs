@@ -48,10 +48,14 @@ impl Shelf {
                 },
             );
         };
-        match rest.strip_prefix('/').filter(|key| !key.is_empty()) {
+        let mut reply = match rest.strip_prefix('/').filter(|key| !key.is_empty()) {
             None => self.list(kind, asked),
             Some(key) => self.get(kind, asked, key),
+        };
+        if asked.method == "HEAD" {
+            reply.body.clear();
         }
+        reply
     }
 
     fn list(&self, kind: &str, asked: &Asked) -> Reply {
