@@ -34,11 +34,21 @@ enum Goes {
     Own,
     Both,
     Beside,
+    /// What was set aside before comes back: the row goes to the own table, and the one before it leaves the companion, by its name.
+    Back,
 }
 
-use Goes::{Beside, Both, Own};
+use Goes::{Back, Beside, Both, Own};
 
-const TOUCHES: [[Goes; 2]; 5] = [[Both, Both], [Own, Both], [Both, Own], [Beside, Both], [Both, Beside]];
+const TOUCHES: [[Goes; 2]; 7] = [
+    [Both, Both],
+    [Own, Both],
+    [Both, Own],
+    [Beside, Both],
+    [Both, Beside],
+    [Beside, Back],
+    [Both, Back],
+];
 
 /// How often each fault may happen: kills, leases taken from a frozen holder, commits that cannot be finished, states lost; and versions
 /// that another program puts in between, and checks that fail on one.
@@ -276,10 +286,18 @@ impl World {
         let (own_change, own_rows): (_, &[i64]) = match goes {
             Beside => (Change::Append, &[]),
             Own | Both => (change.clone(), &[row]),
+            Back => (Change::Append, &[row]),
         };
         let mut parts = vec![part(&self.places, Role::Table, own.clone(), own_change, own_rows, &self.ctx).await?];
-        if goes != Own {
-            parts.push(part(&self.places, Role::Quarantine, companion(), change, &[row], &self.ctx).await?);
+        match goes {
+            Own => {}
+            Back => {
+                let leaves = slices(&[row - 1]);
+                parts.push(part(&self.places, Role::Quarantine, companion(), leaves, &[], &self.ctx).await?);
+            }
+            Both | Beside => {
+                parts.push(part(&self.places, Role::Quarantine, companion(), change, &[row], &self.ctx).await?);
+            }
         }
         let draft = Draft {
             asset: asset(),
@@ -384,6 +402,13 @@ impl World {
     /// What the commit of this row makes of a table's rows.
     fn apply(&self, place: &str, row: i64, table: &mut Vec<i64>) {
         let at = row as usize - 1;
+        if self.case.touches[at] == Back {
+            match place {
+                "companion" => table.retain(|r| *r != row - 1),
+                _ => table.push(row),
+            }
+            return;
+        }
         if place == "companion" || self.case.touches[at] != Beside {
             self.case.changes[at].apply(table, row);
         }

@@ -34,6 +34,16 @@ fn testing_is_as_the_guide_says() {
 }
 
 #[test]
+fn rows_set_aside_are_as_the_guide_says() {
+    none(&Reader::new().follow(&text("docs/guide/rows-set-aside.md")));
+}
+
+#[test]
+fn trying_is_as_the_guide_says() {
+    none(&Reader::new().follow(&text("docs/guide/trying.md")));
+}
+
+#[test]
 fn finding_by_name_is_as_the_guide_says() {
     none(&Reader::new().follow(&text("docs/guide/finding-by-name.md")));
 }
