@@ -309,6 +309,7 @@ pub(crate) struct ExpectFile {
     /// The columns that are compared; all if not given.
     #[schemars(schema_with = "column_names")]
     #[serde(default)]
+    #[allow(dead_code)] // as above
     pub columns: Vec<String>,
     /// Whether the rows must come in this order.
     #[serde(default)]
