@@ -158,9 +158,9 @@ pub async fn run(bench: &Bench, path: &str, text: &str, update: bool) -> Ended {
     })
 }
 
-async fn updated<'b, D, M>(mut runner: Runner<D, M>, records: Records, text: &str) -> Ended
+async fn updated<D, M>(mut runner: Runner<D, M>, records: Records, text: &str) -> Ended
 where
-    D: AsyncDB<ColumnType = DefaultColumnType> + 'b,
+    D: AsyncDB<ColumnType = DefaultColumnType>,
     M: sqllogictest::MakeConnection<Conn = D>,
 {
     let (mut written, mut is_over, mut wrong) = (String::new(), false, Vec::new());
