@@ -168,10 +168,10 @@ fn why_somebody_is_similar_is_said() {
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(
         lines[1],
-        "# IVE | 같은 장르: k-pop · similar sound | https://open.example/i [자세히 보기: artist:b1]"
+        "# IVE | 같은 장르: k-pop · 소리가 비슷해요 | https://open.example/i [자세히 보기: artist:b1]"
     );
     assert_eq!(lines[2], "# ITZY [자세히 보기: artist:b2]");
-    assert_eq!(lines[3], "# NMIXX | similar sound");
+    assert_eq!(lines[3], "# NMIXX | 소리가 비슷해요");
 }
 
 #[test]

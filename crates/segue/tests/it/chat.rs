@@ -280,7 +280,7 @@ fn genres_tracks_and_similar_artists_are_told_with_why() {
         (similar[0]["title"].as_str(), similar[0]["subtitle"].as_str()),
         (Some("IVE"), Some("같은 장르: dance pop, k-pop"))
     );
-    assert_eq!(similar[1]["subtitle"], "같은 장르: k-pop · similar sound");
+    assert_eq!(similar[1]["subtitle"], "같은 장르: k-pop · 소리가 비슷해요");
     // No picture, no genre in common, and no reason: nothing stands in their place.
     assert_eq!(similar[1].get("image"), None);
     assert_eq!(similar[2].get("subtitle"), None);
