@@ -315,6 +315,7 @@ pub(crate) struct TestRangeFile {
 pub(crate) struct ExpectFile {
     /// The rows, in any order; a column that a row leaves out is null in it.
     #[schemars(schema_with = "rows")]
+    #[serde(default)]
     #[allow(dead_code)] // as above
     pub rows: Option<Value>,
     /// The columns that are compared; all if not given.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// How many ways of saying it one text may stand for.
-pub const MOST_WAYS: usize = 300;
+pub const MOST_WAYS: usize = 500;
 
 /// One way of saying something: words, and the place of a name between them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

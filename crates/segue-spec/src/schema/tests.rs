@@ -22,7 +22,7 @@ fn a_schema_a_kind_of_file_with_the_connectors_in_it() {
     let all = schemas(&connectors());
     assert_eq!(
         all.keys().copied().collect::<Vec<_>>(),
-        ["asset", "chat", "connection", "project"]
+        ["asset", "chat", "connection", "project", "test"]
     );
     for schema in all.values() {
         let mut found = 0;

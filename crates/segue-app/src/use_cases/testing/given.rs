@@ -220,7 +220,7 @@ pub fn decoded(rows: &[String], columns: &[(String, Type)]) -> Result<RecordBatc
     let changes = Changes {
         declared: true,
         new_column: OnChange::Freeze,
-        type_change: OnChange::Freeze,
+        type_change: OnChange::Quarantine,
         nested: Nesting::default(),
     };
     let layout = Layout::new(columns.iter().map(declared).collect(), &|_| false, changes)?;
@@ -232,7 +232,7 @@ pub fn decoded(rows: &[String], columns: &[(String, Type)]) -> Result<RecordBatc
         match decoder.record(text.as_bytes(), &mut |_| Handed::Nothing) {
             Outcome::Taken => {}
             Outcome::Rejected { reason, path } => {
-                let first = path.trim_start_matches(['$', '.', '[', '\'', '"']);
+                let first = path.trim_start_matches(['$', '.']);
                 let first: String = first.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
                 let column = columns
                     .iter()

@@ -10,7 +10,7 @@ languages: [en, ko]
 resolve:
   store: { in: raw.stores, apart: select city from raw.stores where id = $store_id }
 greeting:
-  match: { en: "(hi|hello)", ko: 안녕[하세요] }
+  match: { en: "(hi|hello)", ko: "안녕[하세요]" }
   answer:
     - text: { en: Hello, ko: 안녕하세요 }
 intents:

@@ -376,20 +376,23 @@ fn write_modes_by_key() {
         assert!(told.starts_with("SG0132") && told.contains("`merge`"), "{told}");
     }
     for (part, refused) in [
-        ("position: { column: id }", "`position`: what was read before"),
+        (
+            "position: { column: id }",
+            "where only what is new is read (`position`, `only`): what was read before",
+        ),
         (
             "for_each: { list: [ a ] }\n  slice: [id]",
-            "`for_each`: the rows of other elements",
+            "with `for_each`: the rows of other elements",
         ),
         (
             "paginate: { offset: { param: o, limit: 5 }, max_pages: 3 }",
-            "`max_pages`: what is on the pages after it",
+            "with `max_pages`: what is on the pages after it",
         ),
     ] {
         let told = copy(&format!(
             "  {part}\nwrite: {{ mode: merge, key: [id], delete_missing: soft }}\n"
         ));
-        let wanted = format!("`delete_missing` with {refused} would count as missing");
+        let wanted = format!("`delete_missing` {refused} would count as missing");
         assert!(told.contains("SG0132") && told.contains(&wanted), "{told}");
     }
     let early = columns(
