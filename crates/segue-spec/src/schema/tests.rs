@@ -22,7 +22,7 @@ fn a_schema_a_kind_of_file_with_the_connectors_in_it() {
     let all = schemas(&connectors());
     assert_eq!(
         all.keys().copied().collect::<Vec<_>>(),
-        ["asset", "connection", "project"]
+        ["asset", "connection", "project", "test"]
     );
     for schema in all.values() {
         let mut found = 0;
@@ -69,6 +69,7 @@ fn every_key_has_a_description() {
         &own.copy,
         &own.lake_copy,
         &own.into,
+        &own.test,
     ] {
         look(schema, schema["title"].as_str().unwrap());
         for (name, definition) in schema["$defs"].as_object().into_iter().flatten() {

@@ -69,7 +69,18 @@ pub fn page() -> String {
         ));
     }
     text.push_str(&assets(&asset));
+    text.push_str(&tests(&file("test")));
     text
+}
+
+/// The keys of a test.
+fn tests(test: &File) -> String {
+    let one = &test.root["$defs"]["test"];
+    format!(
+        "\n## A test: a file in `tests/` that ends in `.yaml`\n\n{}\n\n{}",
+        meaning(one),
+        test.table(one, "", &|_| true)
+    )
 }
 
 /// Sections of the asset's keys that have keys below them.
