@@ -70,6 +70,7 @@ fn every_key_has_a_description() {
         &own.copy,
         &own.lake_copy,
         &own.into,
+        &own.test,
     ] {
         look(schema, schema["title"].as_str().unwrap());
         for (name, definition) in schema["$defs"].as_object().into_iter().flatten() {

@@ -25,6 +25,7 @@ fn every_verb_says_values() {
     let cases: &[(&[&str], i32)] = &[
         (&["init", "."], 0),
         (&["check"], 0),
+        (&["test"], 0),
         (&["explain", "SG0104"], 0),
         (&["schema"], 0),
         (&["schema", "--into", "schemas"], 0),

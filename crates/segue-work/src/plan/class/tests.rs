@@ -161,6 +161,29 @@ fn key_mode_and_grain_are_breaking_and_rebuilt() {
 }
 
 #[test]
+fn a_table_becomes_a_view_and_a_view_a_table() {
+    let of = |write: &str, sql: &str| definition("assets/raw/t.sql", &format!("/* asset: raw.t{write} */\n{sql}"));
+    let (view, sql) = ("\n   write: { mode: view }", "select id from raw.o");
+    let told = |old: &Definition, new: &Definition| told(&classify(old, new));
+    assert_eq!(
+        told(&of("", sql), &of(view, sql)),
+        "breaking, Nothing: it becomes a view; its table stays, unread, until `segue asset drop raw.t --table-only`"
+    );
+    assert_eq!(
+        told(&of(view, sql), &of("", sql)),
+        "breaking, Rebuild: it becomes a table, and is no longer a view"
+    );
+    assert_eq!(
+        told(&of(view, sql), &of(view, "select id from raw.o where id > 'a'")),
+        "recompute, Nothing: the SQL"
+    );
+    assert_eq!(
+        told(&of(view, sql), &of(view, "select  id\nfrom raw.o -- all")),
+        "none, Nothing: "
+    );
+}
+
+#[test]
 fn another_zone_is_breaking_for_what_has_ranges() {
     let old = definition("assets/raw/t.sql", SQL);
     let new = Definition {

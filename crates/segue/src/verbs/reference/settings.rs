@@ -78,12 +78,23 @@ pub fn page() -> String {
         ));
     }
     text.push_str(&assets(&asset));
+    text.push_str(&tests(&file("test")));
     let chat = file("chat");
     text.push_str(&format!(
         "\n## A chat: a file in `chats/`\n\n{}",
         chat.table(chat.root, "", &|_| true)
     ));
     text
+}
+
+/// The keys of a test.
+fn tests(test: &File) -> String {
+    let one = &test.root["$defs"]["test"];
+    format!(
+        "\n## A test: a file in `tests/` that ends in `.yaml`\n\n{}\n\n{}",
+        meaning(one),
+        test.table(one, "", &|_| true)
+    )
 }
 
 /// Sections of the asset's keys that have keys below them.
