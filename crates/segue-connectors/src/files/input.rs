@@ -40,7 +40,7 @@ impl Open {
     pub fn of(listed: &Listed, opened: Opened, copy: &FilesCopy) -> Result<Open> {
         let name = listed.path.clone();
         let subject = Subject::File(name.as_str().into());
-        let before = subject.told(opened.file.metadata())?;
+        let before = opened.is;
         let whole = Arc::new(subject.told(Spooled::of(opened.file))?);
         let outer = match copy.format {
             Format::Auto => by_name(&name),

@@ -44,7 +44,11 @@ impl Place for Folder {
     async fn open(&self, listed: &Listed, _scratch: &Path, _ctx: &Ctx) -> Result<Opened> {
         let opened = File::open(self.0.join(&listed.path)).and_then(|file| file.metadata().map(|is| (file, is)));
         let (file, is) = opened.map_err(|e| failed(&e, format!("cannot read {}", listed.path)).caused_by(e))?;
-        Ok(Opened { file, mark: mark(&is) })
+        Ok(Opened {
+            file,
+            mark: mark(&is),
+            is,
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use super::pattern::Pattern;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use segue_core::{Ctx, Error, Kind, Result};
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::path::Path;
 
 /// A place that holds files.
@@ -56,6 +56,19 @@ pub struct Opened {
     pub file: File,
     /// The mark of what is in it: another one than was listed where the file changed in between.
     pub mark: String,
+    /// What it was like when it was opened.
+    pub is: Metadata,
+}
+
+impl Opened {
+    /// One with this mark, as it is now.
+    ///
+    /// # Errors
+    /// When it cannot be looked at.
+    pub fn of(file: File, mark: String) -> std::io::Result<Opened> {
+        let is = file.metadata()?;
+        Ok(Opened { file, mark, is })
+    }
 }
 
 /// A new file in this folder, to write and read, that has no name any more: whatever becomes of the process, it is gone with it.

@@ -167,10 +167,7 @@ impl Hdfs {
             // A file of HDFS is written to its end, or made anew: it is the same where its time is.
             if ctx.or_cancelled(self.now(path)).await?.mark == before.mark {
                 file.seek(SeekFrom::Start(0)).map_err(|e| no_room(path, e))?;
-                return Ok(Opened {
-                    file,
-                    mark: before.mark,
-                });
+                return Opened::of(file, before.mark).map_err(|e| no_room(path, e));
             }
         }
         Err(self

@@ -345,7 +345,7 @@ impl Bucket {
         let mark = got.mark.unwrap_or_else(|| listed.mark.clone());
         let mut file = got.file;
         file.seek(SeekFrom::Start(0)).map_err(|e| no_room(&listed.path, e))?;
-        Ok(Opened { file, mark })
+        Opened::of(file, mark).map_err(|e| no_room(&listed.path, e))
     }
 
     /// What follows behind what is there of it, to its end.

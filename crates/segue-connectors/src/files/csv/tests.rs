@@ -24,10 +24,7 @@ fn read_while(path: &Path, happens: impl FnOnce()) -> String {
         mark: String::new(),
         modified: None,
     };
-    let opened = Opened {
-        file: std::fs::File::open(path).unwrap(),
-        mark: String::new(),
-    };
+    let opened = Opened::of(std::fs::File::open(path).unwrap(), String::new()).unwrap();
     let open = Open::of(&listed, opened, &copy).unwrap();
     let table = Csv::of(&open.inputs[0], &copy).unwrap();
     let mut reading = Reading::new(&copy, &request, &ctx, &out);

@@ -87,6 +87,10 @@ pub fn ods(rows: &str) -> Vec<u8> {
         &[
             ("mimetype", b"application/vnd.oasis.opendocument.spreadsheet"),
             ("content.xml", content.as_bytes()),
+            (
+                "META-INF/manifest.xml",
+                b"<manifest:manifest xmlns:manifest=\"urn:oasis:names:tc:opendocument:xmlns:manifest:1.0\"/>",
+            ),
         ],
         false,
     )

@@ -134,7 +134,23 @@ async fn columns_are_found_out_and_grow() {
             read_files(&files, json!({ "path": "*" }), &[], change).await
         ));
     }
-    insta::assert_snapshot!(all.join("\n"), @"");
+    insta::assert_snapshot!(all.join("\n"), @r#"
+    # Evolve
+    [id int64, at string, in json]
+    1 | x | {"a": 1}
+    [id decimal(20,1), at string, in json, new bool]
+    2.5 | - | - | true
+    done
+    # Quarantine
+    [id int64, at string, in json]
+    1 | x | {"a": 1}
+    rejected at $.Id: 2.jsonl line 1: expected int64, found 2.5 (not a whole number) <- {"Id": 2.5, "new": true}
+    done
+    # Freeze
+    [id int64, at string, in json]
+    1 | x | {"a": 1}
+    error bad_data[SG0303]: line 1 of 2.jsonl does not fit, and the schema is frozen: column `id`: expected int64, found 2.5 (not a whole number)
+    "#);
     assert!(
         all[0].contains("[id int64, at string, in json]\n1 | x | {\"a\": 1}"),
         "{}",
@@ -254,7 +270,21 @@ async fn what_is_no_xml_is_said() {
         let line = said.lines().last().unwrap_or_default();
         all.push(line.split(": ill-formed").next().unwrap_or_default().to_string());
     }
-    insta::assert_snapshot!(all.join("\n"), @"");
+    insta::assert_snapshot!(all.join("\n"), @r"
+    error bad_data[SG0311]: the file a.xml was cut off
+    error bad_data[SG0311]: the file a.xml is no XML at byte 7
+    error bad_data[SG0311]: the file a.xml has the entity `&x;`, which is not filled in
+    error bad_data[SG0311]: the file a.xml has the entity `&x;`, which is not filled in
+    error bad_data[SG0311]: the file a.xml has two roots, and is no XML
+    error bad_data[SG0311]: the file a.xml is empty, and no XML
+    error bad_data[SG0311]: the file a.xml is no XML: there is text outside of its root
+    error bad_data[SG0313]: the file a.xml has no element `a`
+    done
+    error invalid: nothing says which elements of a.xml are the records
+    error invalid: `records` of XML is a way of names
+    error bad_data[SG0318]: an element of the file a.xml is larger than is read at once
+    error bad_data[SG0311]: the file a.xml has more than 64 elements in each other
+    ");
     for (at, wanted) in [
         (0, "error bad_data[SG0311]: the file a.xml was cut off"),
         (1, "error bad_data[SG0311]: the file a.xml is no XML at byte "),

@@ -54,7 +54,13 @@ async fn read_parquet(bytes: &[u8], columns: &[&str], change: impl FnOnce(&mut R
 #[tokio::test]
 async fn columns_keep_their_types() {
     let said = read_parquet(&orders(), &[], |_| {}).await;
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said, @r#"
+    rejected at at: a.parquet row 3: a time finer than microseconds <- {"Id":"3","name":"7","price":"3.25","at":"1970-01-01T00:00:00.000003001Z","tags":"[c]","in":"{x: 3}","raw":"7a"}
+    [id int64, name string, price float64, at timestamp, tags list<string>, in struct<x: int32>, raw binary]
+    1 | 에스파 | 0.5 | 1970-01-01T00:00:00.000001Z | [a, b] | {x: 1} | 78
+    5000000000 | - | 2.0 | 1970-01-01T00:00:00.000002Z | [] | {x: -} | ff
+    done
+    "#);
     assert!(
         said.contains(
             "[id int64, name string, price float64, at timestamp, tags list<string>, in struct<x: int32>, raw binary]"
@@ -157,7 +163,38 @@ async fn later_files_may_have_other_columns() {
             read_files(&files, json!({ "path": "*" }), &[], change).await
         ));
     }
-    insta::assert_snapshot!(all.join("\n"), @"");
+    insta::assert_snapshot!(all.join("\n"), @r#"
+    # Evolve
+    [a int32]
+    1
+    [a int64, b decimal(5,2)]
+    5000000000 | 1.50
+    note 3.parquet lacks columns of the table, which are empty there: b
+    [a int64, b decimal(5,2)]
+    1 | -
+    done
+    # Quarantine
+    [a int32]
+    1
+    rejected at b: 2.parquet row 1: a column that the table does not have <- {"a":"5000000000","b":"1.50"}
+    [a int32]
+    1
+    done
+    # DropValue
+    [a int32]
+    1
+    note columns of 2.parquet were left out, as `drop_value` says: b
+    [a int32]
+    -
+    note 1 values of 2.parquet were left out, as `drop_value` says
+    [a int32]
+    1
+    done
+    # Freeze
+    [a int32]
+    1
+    error bad_data[SG0303]: the file 2.parquet has a column that the table does not, and the schema is frozen: `b`
+    "#);
     assert!(
         all[0].contains("[a int64, b decimal(5,2)]\n5000000000 | 1.50\n"),
         "{}",

@@ -14,7 +14,8 @@ fn shelf() -> Shelf {
 }
 
 fn is_get(asked: &Asked) -> bool {
-    asked.method == "GET" && asked.path.ends_with("a.csv")
+    // Google's paths come with their points encoded.
+    asked.method == "GET" && (asked.path.ends_with("a.csv") || asked.path.ends_with("a%2Ecsv"))
 }
 
 /// Each answer, as the error of a listing and of a read.
