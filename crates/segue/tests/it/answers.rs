@@ -57,5 +57,5 @@ fn shells_are_told_the_words() {
         .current_dir(project.file("."))
         .output();
     let output = output.expect("there is a bash");
-    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "connection");
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "connect connection");
 }
