@@ -198,7 +198,10 @@ impl Hand<'_> {
         .code(ASIDE_OTHERWISE)
         .with("changed", what.join(", "));
         Err(error.hint(match change.action {
-            Action::Rebuild => format!("build it anew first: segue run {} --rebuild", self.asset.name),
+            Action::Rebuild => format!(
+                "build it anew first: segue run {} --rebuild; or let what is there stay as it is, with `on_change: forward_only`",
+                self.asset.name
+            ),
             _ => format!(
                 "run it first, which computes these rows anew: segue run {}",
                 self.asset.name
