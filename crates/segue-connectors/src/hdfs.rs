@@ -1,4 +1,4 @@
-//! HDFS, through the web interface that its namenodes and datanodes have (WebHDFS): docs/adr/016 says why.
+//! HDFS, through the web interface that its namenodes and datanodes have (WebHDFS): docs/adr/015 says why.
 
 mod client;
 mod place;

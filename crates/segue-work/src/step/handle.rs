@@ -1,7 +1,7 @@
 //! Rows that were set aside, taken in hand: read again by today's definition and written where they belong, or discarded.
 //!
 //! Either is a step of the asset: one commit takes what fits into the table, names the rows that leave the quarantine, and takes them out of
-//! it as its companion, so that a kill in between doubles and loses nothing. `docs/adr/017-rows-set-aside-come-back-by-a-commit.md` says why.
+//! it as its companion, so that a kill in between doubles and loses nothing. `docs/adr/016-rows-set-aside-come-back-by-a-commit.md` says why.
 
 mod again;
 mod back;
