@@ -52,11 +52,13 @@ impl App {
                 }
             }
             for at in versions_named(sql, row.name.table()) {
-                let rows = self.as_it_was(&own, at).await.map_err(|e| e.with("asset", &row.name))?;
-                tables.insert(
-                    TableKey::new(row.name.schema(), format!("{}@{at}", row.name.table())),
-                    rows,
-                );
+                let key = TableKey::new(row.name.schema(), format!("{}@{at}", row.name.table()));
+                match self.as_it_was(&own, at).await {
+                    Ok(rows) => drop(tables.insert(key, rows)),
+                    // One of the same name in another schema may be meant.
+                    Err(error) if names_as_it_was(&text, &row.name) => return Err(error.with("asset", &row.name)),
+                    Err(error) => tracing::debug!(asset = %row.name, %error, "not opened as it was"),
+                }
             }
             for (key, target) in child_tables(&row)
                 .into_iter()
@@ -280,6 +282,12 @@ pub(crate) fn child_tables(row: &AssetRow) -> Vec<(TableKey, Target)> {
 /// Whether the text names this asset's table in full, quoted or not.
 fn names(text: &str, name: &AssetName) -> bool {
     text.replace('"', "").contains(&name.to_string())
+}
+
+/// Whether the text names the table of this asset in full, as it was.
+fn names_as_it_was(text: &str, name: &AssetName) -> bool {
+    let (schema, begins) = (name.schema(), format!("\"{}@", name.table()));
+    text.contains(&format!("{schema}.{begins}")) || text.contains(&format!("\"{schema}\".{begins}"))
 }
 
 /// What follows `table@` inside quotes in this text, each once.

@@ -129,8 +129,9 @@ pub(crate) fn secrets(text: &str) -> Vec<Range<usize>> {
         while let Some(colon) = line[at..].find(':').map(|c| at + c) {
             at = colon + 1;
             let name = line[..colon].trim_end_matches(['"', '\'']);
-            let first = name.rfind(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-'));
-            let name = name[first.map_or(0, |f| f + 1)..].to_ascii_lowercase();
+            let of_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+            let before = name.trim_end_matches(of_name).len();
+            let name = name[before..].to_ascii_lowercase();
             // A misspelt name has a secret behind it too.
             let is_secret = name.len() > 3 && closest(&name, SECRET_NAMES.into_iter().chain(LIKE_SECRETS)).is_some();
             let value = &line[at..];

@@ -244,7 +244,7 @@ fn the_demo_runs_the_open_project_and_knows_it_again() {
     for wanted in [
         "Stand-ins of Spotify, MusicBrainz, Deezer, ReccoBeats and ListenBrainz",
         "Similar artists",
-        "Miles Davis",
+        "Daft Punk | Radiohead, aespa, BTS",
         "export MUSICBRAINZ_API_URL=",
         "segue resolve music.artists",
     ] {

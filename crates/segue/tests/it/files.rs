@@ -69,6 +69,12 @@ fn workbook(rows: &str) -> Vec<u8> {
     let part = |name: &'static str, text: String| (name, format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>{text}"));
     zip(&[
         part(
+            "_rels/.rels",
+            format!(
+                "<Relationships xmlns=\"{PACKAGE}\"><Relationship Id=\"rId1\" Type=\"{RELATIONS}/officeDocument\" Target=\"xl/workbook.xml\"/></Relationships>"
+            ),
+        ),
+        part(
             "xl/workbook.xml",
             format!(
                 "<workbook xmlns=\"{MAIN}\" xmlns:r=\"{RELATIONS}\"><sheets><sheet name=\"Orders\" sheetId=\"1\" r:id=\"rId1\"/></sheets></workbook>"

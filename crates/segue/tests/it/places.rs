@@ -24,9 +24,13 @@ fn put(moto: &Moto, path: &str, body: &str) {
 
 /// What another program reads from a Parquet file, sorted by `id`.
 fn read_by_pyarrow(python: &str, place: &str) -> String {
-    let script = "import sys, io, urllib.request, pyarrow.parquet as pq\n\
+    let script = "import sys, io, boto3, pyarrow.parquet as pq\n\
+        def of_bucket(place):\n    \
+            _, _, host, bucket, key = place.split('/', 4)\n    \
+            store = boto3.client('s3', endpoint_url='http://' + host, region_name='us-east-1', aws_access_key_id='AKIDEXAMPLE', aws_secret_access_key='x')\n    \
+            return store.get_object(Bucket=bucket, Key=key)['Body'].read()\n\
         place = sys.argv[1]\n\
-        data = urllib.request.urlopen(place).read() if place.startswith('http') else open(place, 'rb').read()\n\
+        data = of_bucket(place) if place.startswith('http') else open(place, 'rb').read()\n\
         table = pq.read_table(io.BytesIO(data)).sort_by('id')\n\
         print([str(f.type) for f in table.schema], [' '.join(str(v) for v in row.values()) for row in table.to_pylist()])";
     let done = Command::new(python).args(["-c", script, place]).output();

@@ -77,7 +77,8 @@ fn a_try_writes_beside_the_real_tables_and_is_replaced_by_the_next() {
     // It goes like any table that the project does not have.
     project.ok(&["asset", "drop", "scratch.raw__people", "--yes"]);
     project.segue(&["sql", "select * from scratch.raw__people"]).ended(2);
-    assert!(!project.file("lake/scratch/raw__people").exists());
+    let log = "lake/scratch/raw__people/_delta_log/00000000000000000000.json";
+    assert!(!project.file(log).exists());
 }
 
 #[test]
