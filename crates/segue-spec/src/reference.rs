@@ -232,6 +232,7 @@ mod tests {
         let text = "auth: { bearer: { token: hunter2 }, rate: [\npassword: 'a b' # c\nlake: s3://me:pw@bucket/x\n\
             token: { type: string }\nclient_secret: ${secret:S}\ntoken_url: https://a.b/c\n\"x-api-key\": k1, x: 2\nkey: [id]\n";
         assert_snapshot!(hidden(text), @"hunter2; 'a b'; me:pw; k1");
+        assert_snapshot!(hidden("ko: '인기곡: x\n곡token: hush\n"), @"hush");
     }
 
     #[test]
