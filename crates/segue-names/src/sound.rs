@@ -57,6 +57,7 @@ fn unsaid(letters: &[u8], at: usize) -> u16 {
         b'g' if after == Some(b'h') => 2,
         b'k' if at == 0 && after == Some(b'n') => 1,
         b'b' if before == Some(b'm') && after.is_none() => 1,
+        b'p' if before == Some(b'm') && after == Some(b'b') => 1,
         b'h' => 2,
         b'w' => 3,
         b'a' | b'e' | b'i' | b'o' | b'u' | b'y' => 5,

@@ -79,7 +79,7 @@ K  k c g ck q kk =1 ch gg x que =2 gue
 Ks x cs ks cks gs =1 xx cc~ xc~ ques
 d  d dd =1 t th =2 tt dt
 t  t th tt =1 d dt pt =2 dd
-T  t d tt th =1 dd dt s ss =2 ch z tch j x
+T  t d tt th =1 bt dd dt s ss =2 ch z tch j x
 Ts s ss ts tz =1 z
 ts ts tz tsu =1 z zz cz c~ =2 t s
 b  b v bb =1 p vv =2 f w
@@ -100,16 +100,16 @@ m  m mm mb =1 mn
 n  n nn kn gn =1 mn nh =4 m
 N  ng =1 n nn =2 m
 Nk nk nc nq nx =1 nch
-r  r l rr ll wr rh
+r  r l rr ll wr rh =1 lr ler rl
 R  r rr rh wr
 l  l ll =1 lh =5 r
 h  h wh =1 f j kh =2 x ch g
 y  y i j =1 e ll =2 gi
 w  w u wh =1 o oo v =2 hu
-a  a aa ah =1 u o ar ha au =2 ae =3 ai ea er or ur =4 e i y
+a  a aa ah =1 ear u o ar ha au =2 ae =3 ai ea er or ur =4 e i y
 e  e a ae ai ay ea ei eh =1 oe ie ue ee er =2 i =3 o u =4 y
-i  i ee e y ea ie ey ei ii =1 ih yi ue =2 ai ui =3 u a igh oi =4 o
-o  o oh oa ow au aw or =1 oo ou oe a eau eaux ough augh oi =2 u =4 e i
+i  i ee e y ea ie ey ei ii =1 oe ih yi ue =2 ai ui =3 u a igh oi =4 o
+o  o oh oa ow au aw or =1 al oo ou oe a eau eaux ough augh oi =2 u =4 e i
 u  u oo ou ue uh =1 o w ew ui wo eu oe =4 e i a y
 O  eo u o er or ur ir e ear ar =1 a uh eu ou io au ough =2 i ea aw re =4 y
 U  eu =1 u e o =2 i a er ou =3 y
@@ -125,7 +125,7 @@ yO yeo you =1 yu yo ye ya =2 eo
 we we wa oe wae wai oi =1 whe ue we wei hue
 wa wa oa ua oi =1 wo wha
 wi wi wee ui we wy =1 whi ouie uy
-wO wo wa =1 war wor weo whe
+wO wo wa =1 wal war wor weo whe
 Ui ui eui =1 i e ee
 aiO ire ia =1 yer ya aia
 ia ia ya ea
@@ -133,6 +133,17 @@ io io yo eo
 iy y i
 ar r ar al =1 are aal
 er l er el =1 elle ell
+si sh
+swi sh shi sch schi she
+ci ch tch =1 tsch
+ji ge dge
+jU ds des =1 ths thes
+cU ts tes tz tts ttes
+cO ture
+yuO ure
+en and
+Ur le
+al al
 bi =3 b
 si =3 c
 di =3 d
