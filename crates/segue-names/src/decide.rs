@@ -37,24 +37,20 @@ impl Found<'_> {
     }
 }
 
-/// The answer where something has the very name of this text. Its own name comes before what others are called besides, but where who is
-/// called so is better known, and the text is no more written as the one than as the other.
+/// The answer where something has the very name of this text. Its own name, written as it is, comes before what others are called besides
+/// if that is another text that only folds to the same: `MAMAMOO+` is not `MAMAMOO`.
 pub fn same(text: &str, found: &[Found<'_>]) -> Answer {
-    let own: Vec<Found<'_>> = found.iter().copied().filter(|f| f.is_own_name()).collect();
-    if let [first, ..] = &own[..]
-        && own.iter().all(|other| is_same_entry(first, other))
-        && found.iter().all(|other| is_same_entry(first, other) || is_before(text, first, other))
+    let own: Vec<Found<'_>> = found.iter().copied().filter(Found::is_own_name).collect();
+    if let [first, rest @ ..] = &own[..]
+        && rest.iter().all(|other| is_same_entry(first, other))
     {
-        return answer(ranked(&own));
+        let text = fold::written(text);
+        let is_other = |f: &Found<'_>| is_same_entry(first, f) || fold::written(f.name()) != text;
+        if own.iter().any(|f| fold::written(f.name()) == text) && found.iter().all(is_other) {
+            return answer(ranked(&own));
+        }
     }
     answer(ranked(found))
-}
-
-/// Whether what has this name is meant rather than what is called so besides.
-fn is_before(text: &str, name: &Found<'_>, other: &Found<'_>) -> bool {
-    let known = |found: &Found<'_>| found.segment.popularity(found.hit.entry).unwrap_or(0.0);
-    let is_as_written = |found: &Found<'_>| fold::written(found.name()) == fold::written(text);
-    known(other) <= known(name) || (is_as_written(name) && !is_as_written(other))
 }
 
 /// One, or several where there is more than one.
@@ -108,7 +104,11 @@ fn leaves_out(how: How, other: How) -> bool {
             },
             How::Typing { .. },
         ) => letters >= 5 && asked >= 5 && is_short(other),
+        // Syllables that are others in most of their keys are another sound.
+        (How::Sound { .. }, How::Typing { of: Unit::Syllable, .. }) => true,
         (How::Sound { .. }, How::Typing { .. }) => is_short(other),
+        // A syllable that is another one altogether may be that of another name which only its sound is known of.
+        (How::Typing { of: Unit::Syllable, .. }, How::Sound { .. }) => !is_listed(other),
         (How::Typing { .. }, How::Sound { letters, .. }) => cost(other) > sure_sound(letters) + SURER,
         (How::Sound { .. }, How::Sound { .. }) => cost(other) >= cost(how) + MARGIN,
         _ => false,
@@ -168,8 +168,11 @@ fn is_near_enough(how: How) -> bool {
             consonants,
         } => {
             // Two consonants are what many names have: then everything has to fit.
-            match errors {
-                0 => (consonants >= 3 && cost <= sure_sound(letters)) || (consonants == 2 && letters >= 5 && cost == 0),
+            match (errors, consonants) {
+                (_, 0..=1) => false,
+                (0, 2) => letters >= 5 && cost <= (letters as u32 - 1) / 5,
+                (0, 4..) if letters >= 8 => cost <= letters as u32 * 3 / 4,
+                (0, _) => cost <= sure_sound(letters),
                 _ => consonants >= 4 && letters >= 8 && cost <= sure_sound(letters),
             }
         }

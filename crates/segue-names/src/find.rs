@@ -287,7 +287,7 @@ impl Way {
         let (cost, sounds) = costs.filter_map(|s| Some((cost_of(s)?, s))).min_by_key(|(cost, _)| *cost)?;
         let how = How::Sound {
             cost,
-            errors: self.errors as u32,
+            errors: self.errors.max(usize::from(self.is_mistyped)) as u32,
             letters: length,
             consonants: sound::of_sounds(sounds).len(),
         };

@@ -228,12 +228,12 @@ fn composed(text: String) -> String {
     }
 }
 
-/// A name with its signs, but without case, width, accents, space and what is put around it.
+/// A name with its signs, but without case, width, accents, and what is put around it; a space is a space.
 pub fn written(name: &str) -> String {
     let seen = name.chars().filter(|c| !is_invisible(*c)).nfkd();
-    let seen = seen.filter(|c| !is_accent(*c) && !c.is_whitespace() && !c.is_control());
-    let seen: String = seen.flat_map(char::to_lowercase).collect();
-    seen.trim_matches(is_quote).to_string()
+    let seen: String = seen.filter(|c| !is_accent(*c)).flat_map(char::to_lowercase).collect();
+    let words: Vec<&str> = seen.split_whitespace().collect();
+    words.join(" ").trim_matches(is_quote).to_string()
 }
 
 /// A name of nothing but punctuation, without case, space, and quotes around it.

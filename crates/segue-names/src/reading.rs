@@ -79,7 +79,11 @@ pub fn in_latin(sounds: &str) -> String {
 }
 
 fn hangul_into(sounds: &mut String, (initial, medial, last): (usize, usize, usize), next: Option<char>) {
-    sounds.push_str(hangul::INITIAL_SOUNDS[initial]);
+    match hangul::INITIAL_SOUNDS[initial] {
+        // Between vowels a single `ㄹ` is no `l`, which is written with two.
+        "r" if sounds.ends_with(is_vowel) => sounds.push('R'),
+        sound => sounds.push_str(sound),
+    }
     sounds.push_str(hangul::MEDIAL_SOUNDS[medial]);
     // `ㅇ` begins a syllable that begins with its vowel.
     let is_vowel_next = next.and_then(hangul::parts).is_some_and(|(initial, ..)| initial == 11);
@@ -102,11 +106,17 @@ fn joined(sounds: &str) -> String {
             (Some('T'), 'j' | 'c') => replace_last(&mut joined, sound),
             (Some('P'), 'p' | 'b') => replace_last(&mut joined, 'p'),
             (Some('N'), 'n') => {}
+            (Some('r'), 'r') => replace_last(&mut joined, 'l'),
+            (Some('l'), 'r') => {}
             (Some(last), sound) if last == sound && !sound.is_ascii_digit() => {}
             _ => joined.push(sound),
         }
     }
     joined
+}
+
+fn is_vowel(sound: char) -> bool {
+    matches!(sound, 'a' | 'e' | 'i' | 'o' | 'u' | 'O' | 'U' | 'Q')
 }
 
 fn replace_last(text: &mut String, c: char) {

@@ -101,8 +101,8 @@ n  n nn kn gn =1 mn nh =4 m
 N  ng =1 n nn =2 m
 Nk nk nc nq nx =1 nch
 r  r l rr ll wr rh =1 lr ler rl
-R  r rr rh wr
-l  l ll =1 lh =5 r
+R  r rr rh wr =3 l ll
+l  l ll =1 lh lr ler rl =5 r
 h  h wh =1 f j kh =2 x ch g
 y  y i j =1 e ll =2 gi
 w  w u wh =1 o oo v =2 hu
@@ -172,7 +172,7 @@ siKsU =1 6
 sebUn =1 7
 eiT =1 8
 nain =1 9
-jero =1 0
+jeRo =1 0
 ten =1 10
 tuenti =1 20
 pipti =1 50

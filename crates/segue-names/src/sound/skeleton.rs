@@ -31,7 +31,7 @@ pub fn of_sounds(sounds: &str) -> String {
             b'm' => b'M',
             b'r' | b'l' => b'R',
             // Of the scripts that tell it from `l`, only where it is heard.
-            b'R' if sounds.get(at + 1).is_some_and(|next| b"aeiouy".contains(next)) => b'R',
+            b'R' if sounds.get(at + 1).is_some_and(|next| b"aeiouyOUQw".contains(next)) => b'R',
             digit if digit.is_ascii_digit() => {
                 way.says(SPOKEN[usize::from(*digit - b'0')]);
                 continue;
