@@ -100,10 +100,11 @@ fn leaves_out(how: How, other: How) -> bool {
                 errors: 1,
                 letters,
                 asked,
+                is_mistyped,
                 ..
             },
             How::Typing { .. },
-        ) => letters >= 5 && asked >= 5 && is_short(other),
+        ) => is_short(other) && (is_mistyped || (letters >= 5 && asked >= 5)),
         // Syllables that are others in most of their keys are another sound.
         (How::Sound { .. }, How::Typing { of: Unit::Syllable, .. }) => true,
         (How::Sound { .. }, How::Typing { .. }) => is_short(other),

@@ -179,7 +179,10 @@ impl Way {
             readings.extend(reading::by_words(&asked.words).filter(|by_words| *by_words != readings[0]));
         }
         Way {
-            shapes: if is_near { shapes(&asked.text).collect() } else { Vec::new() },
+            // Where parts of syllables stand alone the others may be cut elsewhere, too: then the keys count.
+            shapes: shapes(&asked.text)
+                .filter(|(is_syllables, _)| is_near && !(is_mistyped && *is_syllables))
+                .collect(),
             errors: usize::from(asked.errors),
             article: asked.article,
             is_mistyped,
