@@ -6,7 +6,7 @@
 //! several.
 
 use crate::answer::{Answer, Candidate, Reason};
-use crate::find::{Hit, How, Left, Unit};
+use crate::find::{FAR_LETTERS, Hit, How, Left, Unit};
 use crate::fold;
 use crate::segment::{Segment, allowed};
 use crate::sound::ERROR;
@@ -189,7 +189,7 @@ fn sure_sound(letters: usize) -> u32 {
 /// Whether it is worth asking back for, rather than a suggestion.
 fn is_listed(how: How) -> bool {
     match how {
-        How::Typing { errors, letters, .. } => errors <= allowed(letters),
+        How::Typing { errors, letters, .. } => errors <= allowed(letters) || letters >= FAR_LETTERS,
         How::Sound {
             cost, errors, letters, ..
         } => cost + errors * ERROR / 2 <= ERROR / 2 + letters as u32 * 4 / 5,

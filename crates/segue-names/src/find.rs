@@ -16,7 +16,7 @@ const MOST_REPAIRED: usize = 6;
 /// From how many sounds on something sounds like anything.
 const SOUNDS: usize = 3;
 /// From how many letters on a name with three errors is still worth a suggestion.
-const FAR_LETTERS: usize = 12;
+pub const FAR_LETTERS: usize = 12;
 
 /// A question, read in every way.
 pub struct Question {
@@ -30,6 +30,8 @@ struct Way {
     errors: usize,
     /// How many letters were read as an article with an error.
     article: usize,
+    /// Whether there is no other error than those that this way supposes.
+    is_exact: bool,
     is_mistyped: bool,
     shapes: Vec<(bool, Vec<u16>)>,
     /// Its sounds, as one word and word by word; none where it is looked for by its letters only.
@@ -150,6 +152,9 @@ impl Question {
         let mut is_complete = true;
         for way in &self.ways {
             is_complete &= way.typing(segment, &mut hits);
+            if way.is_exact && way.errors > 0 {
+                way.reading_so(segment, &mut hits);
+            }
         }
         for way in self.ways.iter().filter(|way| !way.readings.is_empty() || way.is_latin) {
             way.sounding(segment, &mut hits);
@@ -172,7 +177,7 @@ fn hit(segment: &Segment, key: u32, how: How) -> Hit {
 impl Way {
     fn of(asked: keys::Asked, is_mistyped: bool) -> Way {
         let is_near = !asked.is_exact && asked.text.len() <= 4 * LONG;
-        let is_sound = is_near && asked.errors == 0;
+        let is_sound = asked.errors == 0 && is_near || asked.is_exact && !asked.words.is_empty();
         let mut readings = Vec::new();
         if is_sound && let Some(whole) = reading::reading(&asked.text) {
             readings.push(whole);
@@ -186,7 +191,8 @@ impl Way {
             errors: usize::from(asked.errors),
             article: asked.article,
             is_mistyped,
-            is_latin: is_sound && readings.is_empty(),
+            is_latin: is_near && is_sound && readings.is_empty(),
+            is_exact: asked.is_exact,
             readings,
             text: asked.text,
         }
@@ -198,10 +204,29 @@ impl Way {
             readings: reading::reading(&text).into_iter().collect(),
             errors: 1,
             article: 0,
+            is_exact: false,
             is_mistyped: true,
             shapes: Vec::new(),
             is_latin: false,
             text,
+        }
+    }
+
+    /// What has this very text, which supposes errors.
+    fn reading_so(&self, segment: &Segment, hits: &mut Vec<Hit>) {
+        let letters = self.text.chars().count() + self.article;
+        for key in segment.same.get(hash_text(&self.text)) {
+            if segment.keys.get(*key) == self.text {
+                let how = How::Typing {
+                    errors: self.errors,
+                    letters,
+                    asked: letters,
+                    of: Unit::Letter,
+                    left: Left::Some,
+                    is_mistyped: self.is_mistyped,
+                };
+                hits.push(hit(segment, *key, how));
+            }
         }
     }
 
@@ -251,7 +276,10 @@ impl Way {
         skeletons.dedup();
         let mut seen = Vec::new();
         // Those that agree in everything first, so that the bound leaves out others.
-        let most = skeletons.iter().map(|s| s.len() + 1).max().unwrap_or(1);
+        let most = match self.is_exact {
+            true => 1,
+            false => skeletons.iter().map(|s| s.len() + 1).max().unwrap_or(1),
+        };
         for shorter in 0..most {
             for skeleton in skeletons.iter().filter_map(|s| sound::shorter(s).nth(shorter)) {
                 let hash = hash_text(&skeleton);
@@ -288,9 +316,14 @@ impl Way {
         };
         let costs = sounds.iter().filter(|sounds| sounds.len() >= SOUNDS);
         let (cost, sounds) = costs.filter_map(|s| Some((cost_of(s)?, s))).min_by_key(|(cost, _)| *cost)?;
+        // Two words in the other order are half an error.
+        let (errors, order) = match self.is_exact {
+            true => (0, sound::ERROR / 2),
+            false => (self.errors, 0),
+        };
         let how = How::Sound {
-            cost,
-            errors: self.errors.max(usize::from(self.is_mistyped)) as u32,
+            cost: cost + order,
+            errors: errors.max(usize::from(self.is_mistyped)) as u32,
             letters: length,
             consonants: sound::of_sounds(sounds).len(),
         };

@@ -114,8 +114,25 @@ pub fn of_question(text: &str) -> Vec<Asked> {
     if let Some(rest) = text.strip_prefix("the").filter(|rest| rest.chars().count() >= 4) {
         mistyped(rest.to_string(), 3);
     }
-    if !rest.is_empty() && edit_distance(first, "the") == 1 {
+    let from_the = edit_distance(first, "the");
+    if !rest.is_empty() && from_the == 1 {
         mistyped(rest.concat(), 3);
+    }
+    // What is no other error than these: an article that is hardly one, and the family name in the other place.
+    let mut exactly = |text: String, errors: u8, article: usize, words: Vec<String>| {
+        add(Asked {
+            text,
+            errors,
+            article,
+            words,
+            is_exact: true,
+        });
+    };
+    if !rest.is_empty() && from_the == 2 && (2..=4).contains(&first.chars().count()) {
+        exactly(rest.concat(), 2, 3, Vec::new());
+    }
+    if let [second] = rest {
+        exactly(format!("{second}{first}"), 1, 0, vec![second.clone(), first.clone()]);
     }
     ways.retain(|way| !way.text.is_empty());
     ways

@@ -133,6 +133,28 @@ io io yo eo
 iy y i
 ar r ar al =1 are aal
 er l er el =1 elle ell
+mek mc mac mack
+meK mc mac mack
+meKg mcg
+naintin =1 19
+sebUntin =1 17
+siKsUtin =1 16
+pipUtin =1 15
+potin =1 14
+sOtin =1 13
+tuelbU =1 12
+ilebUn =1 11
+sOti =1 30 3
+poti =1 40 4
+siKsUti =1 60 6
+sebUnti =1 70 7
+eiti =1 80 8
+nainti =1 90 9
+ir =2 1
+sam =2 3
+yuK =2 6
+cir =2 7
+par =2 8
 si sh
 swi sh shi sch schi she
 ci ch tch =1 tsch

@@ -11,10 +11,28 @@ const MOST_WAYS: usize = 4;
 /// The skeletons of a folded name, one for each way to read it; none of a script that does not say how it is read.
 pub fn skeletons(folded: &str) -> Vec<String> {
     match reading(folded) {
-        Some(sounds) => vec![of_sounds(&sounds)],
+        Some(sounds) => {
+            let mut all = vec![of_sounds(&sounds)];
+            all.extend(without_r(&sounds).map(|sounds| of_sounds(&sounds)).filter(|s| *s != all[0]));
+            all
+        }
         None if folded.is_ascii() => of_letters(folded),
         None => Vec::new(),
     }
+}
+
+/// The sounds without each `르` that stands where others leave an `r` unsaid; `None` where there is none.
+fn without_r(sounds: &str) -> Option<String> {
+    let mut rest = sounds.to_string();
+    for at in (1..sounds.len()).rev() {
+        let after = sounds.as_bytes().get(at + 2);
+        let is_unsaid = matches!(&sounds.as_bytes()[at..], [b'r' | b'R', b'U', ..])
+            && !after.is_some_and(|after| b"aeiouyOUQw".contains(after));
+        if is_unsaid {
+            rest.replace_range(at..at + 2, "");
+        }
+    }
+    (rest.len() < sounds.len()).then_some(rest)
 }
 
 /// The classes of the sounds of a [`reading`].
@@ -139,6 +157,10 @@ fn sound_at(letters: &[u8], at: usize) -> (usize, &'static [&'static str]) {
         b's' if begins("sch") => (3, &["S", "SK"]),
         b's' if begins("sh") => (2, &["S"]),
         b's' if begins("sc") && is_soft(after(2)) => (2, &["S", "SK"]),
+        b't' if begins("ture") => (4, &["S-", "T-R-"]),
+        b'd' if begins("ds") => (2, &["S", "TS"]),
+        b'l' if begins("lk") => (1, &["R", ""]),
+        b'r' if begins("re") && rest.len() == 2 => (2, &["-", "R-"]),
         b't' if begins("tio") => (2, &["S", "T-"]),
         b't' if begins("ts") || begins("tz") => (2, &["S", "TS"]),
         b't' if begins("th") => (2, &["S", "T"]),
