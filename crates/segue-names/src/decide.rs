@@ -13,10 +13,10 @@ use crate::sound::ERROR;
 
 /// The most candidates of an answer.
 const MOST: usize = 10;
-/// What something may cost more than what is sure to be possible beside it.
-const SURER: u32 = ERROR / 5;
 /// How much more than the best a sound has to cost to be no longer thought of.
 const MARGIN: u32 = ERROR / 2;
+/// The same, where the best costs nothing.
+const CLEAR_MARGIN: u32 = 3;
 
 /// A hit and the segment that it is in.
 #[derive(Clone, Copy)]
@@ -100,18 +100,30 @@ fn leaves_out(how: How, other: How) -> bool {
                 errors: 1,
                 letters,
                 asked,
+                left,
                 is_mistyped,
                 ..
             },
             How::Typing { .. },
-        ) => is_short(other) && (is_mistyped || (letters >= 5 && asked >= 5)),
-        // Syllables that are others in most of their keys are another sound.
-        (How::Sound { .. }, How::Typing { of: Unit::Syllable, .. }) => true,
+        ) => is_short(other) && (is_mistyped || letters.min(asked) >= 5 || left == Left::Order),
+        // What sounds just the same leaves out typing errors in short names, and a syllable that is another one in most of its keys; but
+        // not one too many or too few.
+        (How::Sound { letters, .. }, How::Typing { .. }) if cost(how) > letters as u32 / 8 => false,
+        (
+            How::Sound { .. },
+            How::Typing {
+                of: Unit::Syllable,
+                letters,
+                asked,
+                left: Left::Some,
+                ..
+            },
+        ) if letters == asked => true,
         (How::Sound { .. }, How::Typing { .. }) => is_short(other),
         // A syllable that is another one altogether may be that of another name which only its sound is known of.
         (How::Typing { of: Unit::Syllable, .. }, How::Sound { .. }) => !is_listed(other),
-        (How::Typing { .. }, How::Sound { letters, .. }) => cost(other) > sure_sound(letters) + SURER,
-        (How::Sound { .. }, How::Sound { .. }) => cost(other) >= cost(how) + MARGIN,
+        (How::Typing { .. }, How::Sound { letters, .. }) => cost(other) > sure_sound(letters),
+        (How::Sound { .. }, How::Sound { .. }) => cost(other) >= cost(how) + if cost(how) == 0 { CLEAR_MARGIN } else { MARGIN },
         _ => false,
     }
 }
@@ -172,7 +184,8 @@ fn is_near_enough(how: How) -> bool {
             match (errors, consonants) {
                 (_, 0..=1) => false,
                 (0, 2) => letters >= 5 && cost <= (letters as u32 - 1) / 5,
-                (0, 4..) if letters >= 8 => cost <= letters as u32 * 3 / 4,
+                (0, 3) if letters >= 8 => cost <= letters as u32 / 2,
+                (0, 4..) if letters >= 8 => cost <= letters as u32 * 9 / 10,
                 (0, _) => cost <= sure_sound(letters),
                 _ => consonants >= 4 && letters >= 8 && cost <= sure_sound(letters),
             }

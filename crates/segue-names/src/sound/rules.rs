@@ -74,16 +74,16 @@ fn parsed() -> Table {
 /// `^`: at the beginning.
 const RULES: &str = "
 g  g gg =1 k gh gu =2 c ck q kk cc
-k  k c q ck kk ch cq cc kh qu =1 g x =2 gg gh
+k  k c q ck kk ch cq cc kh qu kg gk =1 g x =2 gg gh
 K  k c g ck q kk =1 ch gg x que =2 gue
 Ks x cs ks cks gs =1 xx cc~ xc~ ques
 d  d dd =1 t th =2 tt dt
-t  t th tt =1 d dt pt =2 dd
+t  t th tt td dt =1 d dt pt =2 dd
 T  t d tt th =1 bt dd dt s ss =2 ch z tch j x
 Ts s ss ts tz =1 z
 ts ts tz tsu =1 z zz cz c~ =2 t s
 b  b v bb =1 p vv =2 f w
-p  p f ph pp ff =1 b v =2 bb pf
+p  p f ph pp ff pb bp =1 b v =2 bb pf
 P  p b pp ph bb =1 f v ff
 Ps ps bs =1 pps
 f  f ph ff =1 h v p =2 gh w
