@@ -78,7 +78,11 @@ fn only<'i>(found: &[Found<'i>]) -> Option<Vec<Found<'i>>> {
     let near_enough = found.iter().filter(|f| is_near_enough(f.hit.how));
     let best = near_enough.max_by(|a, b| score(a.hit.how).total_cmp(&score(b.hit.how)))?;
     let (own, others): (Vec<Found<'i>>, Vec<Found<'i>>) = found.iter().partition(|f| is_same_entry(best, f));
-    let reasons: Vec<How> = own.iter().map(|f| f.hit.how).filter(|how| is_near_enough(*how)).collect();
+    let reasons: Vec<How> = own
+        .iter()
+        .map(|f| f.hit.how)
+        .filter(|how| is_near_enough(*how))
+        .collect();
     let is_left_out = |rival: &Found<'_>| reasons.iter().any(|how| leaves_out(*how, rival.hit.how));
     others.iter().all(is_left_out).then_some(own)
 }
@@ -123,7 +127,9 @@ fn leaves_out(how: How, other: How) -> bool {
         // A syllable that is another one altogether may be that of another name which only its sound is known of.
         (How::Typing { of: Unit::Syllable, .. }, How::Sound { .. }) => !is_listed(other),
         (How::Typing { .. }, How::Sound { letters, .. }) => cost(other) > sure_sound(letters),
-        (How::Sound { .. }, How::Sound { .. }) => cost(other) >= cost(how) + if cost(how) == 0 { CLEAR_MARGIN } else { MARGIN },
+        (How::Sound { .. }, How::Sound { .. }) => {
+            cost(other) >= cost(how) + if cost(how) == 0 { CLEAR_MARGIN } else { MARGIN }
+        }
         _ => false,
     }
 }
@@ -139,7 +145,9 @@ fn cost(how: How) -> u32 {
 /// Two errors in a name that is so short that they could make any other of it.
 fn is_short(how: How) -> bool {
     match how {
-        How::Typing { errors: 2, letters, of, .. } => match of {
+        How::Typing {
+            errors: 2, letters, of, ..
+        } => match of {
             Unit::Letter => letters <= 5,
             Unit::Key => letters <= 7,
             Unit::Syllable => letters <= 5,
@@ -270,3 +278,6 @@ fn candidate(score: f64, Found { segment, hit }: &Found<'_>) -> Candidate {
         popularity: segment.popularity(hit.entry),
     }
 }
+
+#[cfg(test)]
+mod tests;

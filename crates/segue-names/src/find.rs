@@ -315,7 +315,9 @@ impl Way {
             false => sound::cost(sounds, &letters, most_for(length)),
         };
         let costs = sounds.iter().filter(|sounds| sounds.len() >= SOUNDS);
-        let (cost, sounds) = costs.filter_map(|s| Some((cost_of(s)?, s))).min_by_key(|(cost, _)| *cost)?;
+        let (cost, sounds) = costs
+            .filter_map(|s| Some((cost_of(s)?, s)))
+            .min_by_key(|(cost, _)| *cost)?;
         // Two words in the other order are half an error.
         let (errors, order) = match self.is_exact {
             true => (0, sound::ERROR / 2),

@@ -148,3 +148,27 @@ pub const LINKED_SOUNDS: [&str; 28] = [
     "", "g", "k", "Ks", "n", "nj", "n", "d", "r", "rg", "rm", "rb", "rs", "rt", "rp", "r", "m", "b", "Ps", "s", "s",
     "N", "j", "c", "k", "t", "p", "",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_write_what_they_were_read_of() {
+        for text in ["꽃 왕", "값을읽다", "의왕휘인", "앉아", "볼빨간사춘기", "f에프엑스"] {
+            let keys: Vec<char> = keys(text).collect();
+            assert_eq!(written(&keys).as_deref(), Some(text));
+        }
+        assert_eq!(written(&['ㅂ', 'ㄱ', 'ㅏ']), None);
+        assert_eq!(written(&['ㅏ']), None);
+    }
+
+    #[test]
+    fn what_one_key_mends() {
+        let folded = |text: &str| crate::fold_name(text);
+        assert!(has_lone(&folded("보ㅓㄴ이베어")) && !has_lone(&folded("본이베어")));
+        assert!(repaired(&folded("본ㅣ이베어")).contains(&"본이베어".to_string()));
+        assert!(repaired(&folded("ㅈ노리")).contains(&"존리".to_string()));
+        assert_eq!(repaired(&folded("ㅈㄴㄹ")), [""; 0]);
+    }
+}

@@ -150,11 +150,6 @@ siKsUti =1 60 6
 sebUnti =1 70 7
 eiti =1 80 8
 nainti =1 90 9
-ir =2 1
-sam =2 3
-yuK =2 6
-cir =2 7
-par =2 8
 si sh
 swi sh shi sch schi she
 ci ch tch =1 tsch

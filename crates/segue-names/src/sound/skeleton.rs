@@ -13,7 +13,11 @@ pub fn skeletons(folded: &str) -> Vec<String> {
     match reading(folded) {
         Some(sounds) => {
             let mut all = vec![of_sounds(&sounds)];
-            all.extend(without_r(&sounds).map(|sounds| of_sounds(&sounds)).filter(|s| *s != all[0]));
+            all.extend(
+                without_r(&sounds)
+                    .map(|sounds| of_sounds(&sounds))
+                    .filter(|s| *s != all[0]),
+            );
             all
         }
         None if folded.is_ascii() => of_letters(folded),
