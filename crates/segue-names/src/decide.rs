@@ -187,7 +187,12 @@ fn is_near_enough(how: How) -> bool {
             errors,
             letters,
             consonants,
+            is_named,
         } => {
+            // Who has a name in this script is written so, or sounds just the same.
+            if is_named && cost > letters as u32 / 8 {
+                return false;
+            }
             // Two consonants are what many names have: then everything has to fit.
             match (errors, consonants) {
                 (_, 0..=1) => false,

@@ -70,6 +70,8 @@ pub enum How {
         errors: u32,
         letters: usize,
         consonants: usize,
+        /// Whether it has another name in the script of the question.
+        is_named: bool,
     },
     /// The name, or a later word of it, begins so; whether whole words are equal, and which share of the name the question is.
     Begins { is_later: bool, is_whole: bool, share: f64 },
@@ -328,6 +330,13 @@ impl Way {
             errors: errors.max(usize::from(self.is_mistyped)) as u32,
             letters: length,
             consonants: sound::of_sounds(sounds).len(),
+            is_named: {
+                let mut names = segment.names_of_entry(segment.entry_of(key));
+                match self.is_latin {
+                    true => names.any(|name| name.is_ascii()),
+                    false => hangul::has_hangul(&self.text) && names.any(hangul::has_hangul),
+                }
+            },
         };
         Some(hit(segment, key, how))
     }

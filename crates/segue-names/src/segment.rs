@@ -122,6 +122,11 @@ impl Segment {
         (self.first_alias[at]..self.first_alias[at + 1]).map(|alias| self.aliases.get(alias))
     }
 
+    /// All that an entry is called.
+    pub fn names_of_entry(&self, entry: u32) -> impl Iterator<Item = &str> {
+        std::iter::once(self.name(entry)).chain(self.aliases(entry))
+    }
+
     pub fn entry_of(&self, key: u32) -> u32 {
         self.key_entry[key as usize]
     }
