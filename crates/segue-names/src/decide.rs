@@ -2,8 +2,8 @@
 //!
 //! It is said to be one only where nothing else could be meant. Two errors are what people make, so whatever lies within two of the
 //! question counts as possible, however near the best one is (but for short names, which are within two of everything); names in another
-//! script that sound the same count, too. The exception is the very name: who writes that means it, and where several have it, it stays
-//! several.
+//! script that sound the same count, too, and a sound is sure only by a margin to every other one. The exception is the very name: who
+//! writes that means it, and where several have it, it stays several.
 
 use crate::answer::{Answer, Candidate, Reason};
 use crate::find::{FAR_LETTERS, Hit, How, Left, Unit};
@@ -112,7 +112,11 @@ fn leaves_out(how: How, other: How) -> bool {
         ) => is_short(other) && (is_mistyped || letters.min(asked) >= 5 || left == Left::Order),
         // What sounds just the same leaves out typing errors in short names, and a syllable that is another one in most of its keys; but
         // not one too many or too few.
-        (How::Sound { letters, .. }, How::Typing { .. }) if cost(how) > letters as u32 / 8 => false,
+        (How::Sound { letters, is_named, .. }, How::Typing { of, .. })
+            if cost(how) > letters as u32 / 8 || (is_named && of == Unit::Letter && letters <= 5) =>
+        {
+            false
+        }
         (
             How::Sound { .. },
             How::Typing {
@@ -126,7 +130,17 @@ fn leaves_out(how: How, other: How) -> bool {
         (How::Sound { .. }, How::Typing { .. }) => is_short(other),
         // A syllable that is another one altogether may be that of another name which only its sound is known of.
         (How::Typing { of: Unit::Syllable, .. }, How::Sound { .. }) => !is_listed(other),
-        (How::Typing { .. }, How::Sound { letters, .. }) => cost(other) > sure_sound(letters),
+        // Two errors in a short name are no better than what sounds a little like it.
+        (How::Typing { errors: 2, letters, .. }, How::Sound { .. }) if letters < 8 => !is_listed(other),
+        (
+            How::Typing { errors, .. },
+            How::Sound {
+                cost,
+                errors: besides,
+                letters,
+                ..
+            },
+        ) => cost > sure_sound(letters) || besides as usize > errors,
         (How::Sound { .. }, How::Sound { .. }) => {
             cost(other) >= cost(how) + if cost(how) == 0 { CLEAR_MARGIN } else { MARGIN }
         }
@@ -198,7 +212,7 @@ fn is_near_enough(how: How) -> bool {
                 (_, 0..=1) => false,
                 (0, 2) => letters >= 5 && cost <= (letters as u32 - 1) / 5,
                 (0, 3) if letters >= 8 => cost <= letters as u32 / 2,
-                (0, 4..) if letters >= 8 => cost <= letters as u32 * 9 / 10,
+                (0, 4..) if letters >= 8 => cost <= letters as u32 * 3 / 5,
                 (0, _) => cost <= sure_sound(letters),
                 _ => consonants >= 4 && letters >= 8 && cost <= sure_sound(letters),
             }

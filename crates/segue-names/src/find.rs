@@ -140,7 +140,8 @@ impl Question {
         let mut hits = Vec::new();
         for way in self.ways.iter().filter(|way| way.errors == 0) {
             for key in segment.same.get(hash_text(&way.text)) {
-                if segment.keys.get(*key) == way.text {
+                // What is left out on either side is not left out on both.
+                if segment.keys.get(*key) == way.text && (!way.is_exact || segment.is_main(*key)) {
                     hits.push(hit(segment, *key, How::Same));
                 }
             }
@@ -371,8 +372,9 @@ impl Way {
 
 /// Whether a name is in the table of what sounds alike by this.
 fn has_skeleton(name: &str, skeleton: &str) -> bool {
-    let mut all = sound::skeletons(name).into_iter();
-    all.any(|own| sound::shorter(&own).any(|shorter| shorter == skeleton))
+    sound::skeletons(name)
+        .iter()
+        .any(|own| sound::is_shorter(own, skeleton))
 }
 
 /// What a sound may cost at most to be thought of, for names of so many letters.

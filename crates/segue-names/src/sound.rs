@@ -7,7 +7,7 @@
 mod rules;
 mod skeleton;
 
-pub use skeleton::{of_sounds, shorter, skeletons};
+pub use skeleton::{is_shorter, of_sounds, shorter, skeletons};
 
 /// What a whole error costs.
 pub const ERROR: u32 = 10;
@@ -34,7 +34,8 @@ pub fn cost(sounds: &str, letters: &str, most: u32) -> Option<u32> {
             }
             let Some(sound) = sounds.get(i) else { continue };
             reach((i + 1) * width + j, unwritten(sounds, i));
-            for rule in rules.of(*sound) {
+            let Some(letter) = letters.get(j) else { continue };
+            for rule in rules.of(*sound, *letter) {
                 if rule.fits(&sounds[i..], letters, i, j) {
                     reach((i + rule.sounds.len()) * width + j + rule.letters.len(), rule.cost);
                 }

@@ -24,15 +24,20 @@ impl Rule {
     }
 }
 
-/// All rules, by the first of their sounds.
+/// All rules, by the first of their sounds and the first of their letters.
 pub struct Table {
-    by_sound: Vec<Vec<Rule>>,
+    by_first: Vec<Vec<Rule>>,
+}
+
+/// Where in the table.
+fn place(sound: u8, letter: u8) -> usize {
+    usize::from(sound & 127) << 7 | usize::from(letter & 127)
 }
 
 impl Table {
-    /// Those whose first sound is this one.
-    pub fn of(&self, sound: u8) -> &[Rule] {
-        self.by_sound.get(usize::from(sound)).map_or(&[], Vec::as_slice)
+    /// Those whose first sound, and first letter, is this one.
+    pub fn of(&self, sound: u8, letter: u8) -> &[Rule] {
+        self.by_first.get(place(sound, letter)).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -42,7 +47,7 @@ pub fn table() -> &'static Table {
 }
 
 fn parsed() -> Table {
-    let mut by_sound: Vec<Vec<Rule>> = (0..128).map(|_| Vec::new()).collect();
+    let mut by_first: Vec<Vec<Rule>> = (0..128 * 128).map(|_| Vec::new()).collect();
     for line in RULES.lines().filter(|line| !line.trim().is_empty()) {
         let mut words = line.split_whitespace();
         let Some(sounds) = words.next() else { continue };
@@ -58,16 +63,17 @@ fn parsed() -> Table {
                 continue;
             }
             let soft = word.ends_with('~');
-            by_sound[usize::from(sounds[0])].push(Rule {
+            let letters = word.trim_end_matches('~').as_bytes();
+            by_first[place(sounds[0], letters[0])].push(Rule {
                 sounds,
-                letters: word.trim_end_matches('~').as_bytes(),
+                letters,
                 cost,
                 soft,
                 first,
             });
         }
     }
-    Table { by_sound }
+    Table { by_first }
 }
 
 /// A line: sounds, and the ways to write them; `=2` says that those behind it fit so much worse, in tenths of an error. `~`: before e, i, y.
@@ -133,9 +139,8 @@ io io yo eo
 iy y i
 ar r ar al =1 are aal
 er l er el =1 elle ell
-mek mc mac mack
+mek mc mac mack mcg macg
 meK mc mac mack
-meKg mcg
 naintin =1 19
 sebUntin =1 17
 siKsUtin =1 16

@@ -111,6 +111,15 @@ pub fn shorter(skeleton: &str) -> impl Iterator<Item = String> + '_ {
         .chain((0..less).map(|at| format!("{}{}", &skeleton[..at], &skeleton[at + 1..])))
 }
 
+/// Whether it is one of those that [`shorter`] makes of a skeleton.
+pub fn is_shorter(of: &str, skeleton: &str) -> bool {
+    if of == skeleton {
+        return true;
+    }
+    let same = of.bytes().zip(skeleton.bytes()).take_while(|(a, b)| a == b).count();
+    of.len() >= 3 && of.len() == skeleton.len() + 1 && of[same + 1..] == skeleton[same..]
+}
+
 #[derive(Clone, Default)]
 struct Way {
     text: Vec<u8>,
