@@ -140,7 +140,8 @@ fn leaves_out(how: How, other: How) -> bool {
                 letters,
                 ..
             },
-        ) => cost > sure_sound(letters) || besides as usize > errors,
+        ) if besides > 0 => cost > letters as u32 / 8 || besides as usize > errors,
+        (How::Typing { .. }, How::Sound { cost, letters, .. }) => cost > sure_sound(letters),
         (How::Sound { .. }, How::Sound { .. }) => {
             cost(other) >= cost(how) + if cost(how) == 0 { CLEAR_MARGIN } else { MARGIN }
         }

@@ -180,7 +180,7 @@ fn hit(segment: &Segment, key: u32, how: How) -> Hit {
 impl Way {
     fn of(asked: keys::Asked, is_mistyped: bool) -> Way {
         let is_near = !asked.is_exact && asked.text.len() <= 4 * LONG;
-        let is_sound = asked.errors == 0 && is_near || asked.is_exact && !asked.words.is_empty();
+        let is_sound = (asked.errors == 0 && is_near) || (asked.is_exact && !asked.words.is_empty());
         let mut readings = Vec::new();
         if is_sound && let Some(whole) = reading::reading(&asked.text) {
             readings.push(whole);

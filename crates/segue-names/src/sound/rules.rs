@@ -31,7 +31,7 @@ pub struct Table {
 
 /// Where in the table.
 fn place(sound: u8, letter: u8) -> usize {
-    usize::from(sound & 127) << 7 | usize::from(letter & 127)
+    usize::from(sound & 127) * 128 + usize::from(letter & 127)
 }
 
 impl Table {
