@@ -11,20 +11,33 @@ const MOST_LOOKED_AT: usize = 100_000;
 const MOST_SOUNDED: usize = 160;
 /// How many names that begin with a text are looked at further, the best known ones.
 const MOST_BEGUN: usize = 24;
+/// How many ways to mend an error are tried.
+const MOST_REPAIRED: usize = 6;
 /// From how many sounds on something sounds like anything.
 const SOUNDS: usize = 3;
 /// From how many letters on a name with three errors is still worth a suggestion.
-const FAR_LETTERS: usize = 12;
+pub const FAR_LETTERS: usize = 12;
 
 /// A question, read in every way.
 pub struct Question {
     ways: Vec<Way>,
 }
 
+/// A way to read it.
 struct Way {
     text: String,
+    /// The errors that this way supposes.
     errors: usize,
+    /// How many letters were read as an article with an error.
+    article: usize,
+    /// Whether there is no other error than those that this way supposes.
+    is_exact: bool,
+    is_mistyped: bool,
     shapes: Vec<(bool, Vec<u16>)>,
+    /// Its sounds, as one word and word by word; none where it is looked for by its letters only.
+    readings: Vec<String>,
+    /// Whether its letters may be the sounds of a name in another script.
+    is_latin: bool,
 }
 
 /// An entry that is meant perhaps.
@@ -47,12 +60,18 @@ pub enum How {
         asked: usize,
         of: Unit,
         left: Left,
+        /// Whether the question has parts of syllables that stand alone, which are typing errors in any name.
+        is_mistyped: bool,
     },
-    /// What its sounds and the letters cost beside each other, how many letters there are, and how many consonants are heard.
+    /// What its sounds and the letters cost beside each other, and typing errors besides; how many letters there are, and how many
+    /// consonants are heard.
     Sound {
         cost: u32,
+        errors: u32,
         letters: usize,
         consonants: usize,
+        /// Whether it has another name in the script of the question.
+        is_named: bool,
     },
     /// The name, or a later word of it, begins so; whether whole words are equal, and which share of the name the question is.
     Begins { is_later: bool, is_whole: bool, share: f64 },
@@ -99,19 +118,16 @@ impl Left {
 
 impl Question {
     pub fn new(text: &str) -> Question {
-        let ways = keys::of_question(text).into_iter().map(|asked| {
-            let is_exact = asked.is_exact || asked.text.len() > 4 * LONG;
-            Way {
-                shapes: if is_exact {
-                    Vec::new()
-                } else {
-                    shapes(&asked.text).collect()
-                },
-                errors: usize::from(asked.errors),
-                text: asked.text,
-            }
-        });
-        Question { ways: ways.collect() }
+        let asked = keys::of_question(text);
+        let is_mistyped = asked.first().is_some_and(|main| hangul::has_lone(&main.text));
+        let mut ways: Vec<Way> = asked.into_iter().map(|asked| Way::of(asked, is_mistyped)).collect();
+        if is_mistyped && let Some(main) = ways.first().filter(|way| !way.shapes.is_empty()) {
+            // What it sounds like without the error, whichever key that was.
+            let repaired = hangul::repaired(&main.text).into_iter().take(MOST_REPAIRED);
+            let repaired: Vec<Way> = repaired.map(Way::sound_of).collect();
+            ways.extend(repaired);
+        }
+        Question { ways }
     }
 
     /// Whether there is nothing in it that a name could be of.
@@ -124,7 +140,8 @@ impl Question {
         let mut hits = Vec::new();
         for way in self.ways.iter().filter(|way| way.errors == 0) {
             for key in segment.same.get(hash_text(&way.text)) {
-                if segment.keys.get(*key) == way.text {
+                // What is left out on either side is not left out on both.
+                if segment.keys.get(*key) == way.text && (!way.is_exact || segment.is_main(*key)) {
                     hits.push(hit(segment, *key, How::Same));
                 }
             }
@@ -138,8 +155,11 @@ impl Question {
         let mut is_complete = true;
         for way in &self.ways {
             is_complete &= way.typing(segment, &mut hits);
+            if way.is_exact && way.errors > 0 {
+                way.reading_so(segment, &mut hits);
+            }
         }
-        for way in self.ways.iter().filter(|way| way.errors == 0 && !way.shapes.is_empty()) {
+        for way in self.ways.iter().filter(|way| !way.readings.is_empty() || way.is_latin) {
             way.sounding(segment, &mut hits);
         }
         if let Some(main) = self.ways.first().filter(|way| !way.shapes.is_empty()) {
@@ -158,6 +178,61 @@ fn hit(segment: &Segment, key: u32, how: How) -> Hit {
 }
 
 impl Way {
+    fn of(asked: keys::Asked, is_mistyped: bool) -> Way {
+        let is_near = !asked.is_exact && asked.text.len() <= 4 * LONG;
+        let is_sound = (asked.errors == 0 && is_near) || (asked.is_exact && !asked.words.is_empty());
+        let mut readings = Vec::new();
+        if is_sound && let Some(whole) = reading::reading(&asked.text) {
+            readings.push(whole);
+            readings.extend(reading::by_words(&asked.words).filter(|by_words| *by_words != readings[0]));
+        }
+        Way {
+            // Where parts of syllables stand alone the others may be cut elsewhere, too: then the keys count.
+            shapes: shapes(&asked.text)
+                .filter(|(is_syllables, _)| is_near && !(is_mistyped && *is_syllables))
+                .collect(),
+            errors: usize::from(asked.errors),
+            article: asked.article,
+            is_mistyped,
+            is_latin: is_near && is_sound && readings.is_empty(),
+            is_exact: asked.is_exact,
+            readings,
+            text: asked.text,
+        }
+    }
+
+    /// What is looked for by its sound only, after one error was mended.
+    fn sound_of(text: String) -> Way {
+        Way {
+            readings: reading::reading(&text).into_iter().collect(),
+            errors: 1,
+            article: 0,
+            is_exact: false,
+            is_mistyped: true,
+            shapes: Vec::new(),
+            is_latin: false,
+            text,
+        }
+    }
+
+    /// What has this very text, which supposes errors.
+    fn reading_so(&self, segment: &Segment, hits: &mut Vec<Hit>) {
+        let letters = self.text.chars().count() + self.article;
+        for key in segment.same.get(hash_text(&self.text)) {
+            if segment.keys.get(*key) == self.text {
+                let how = How::Typing {
+                    errors: self.errors,
+                    letters,
+                    asked: letters,
+                    of: Unit::Letter,
+                    left: Left::Some,
+                    is_mistyped: self.is_mistyped,
+                };
+                hits.push(hit(segment, *key, how));
+            }
+        }
+    }
+
     fn typing(&self, segment: &Segment, hits: &mut Vec<Hit>) -> bool {
         let mut is_complete = true;
         for (is_syllables, units) in &self.shapes {
@@ -169,8 +244,9 @@ impl Way {
                 {
                     let how = How::Typing {
                         errors,
-                        letters: shape.units.len(),
-                        asked: units.len(),
+                        letters: shape.units.len() + self.article,
+                        asked: units.len() + self.article,
+                        is_mistyped: self.is_mistyped,
                         of: match shape.is_syllables {
                             true => Unit::Syllable,
                             false if shape.units.iter().any(|unit| hangul::is_key(*unit)) => Unit::Key,
@@ -198,45 +274,70 @@ impl Way {
     }
 
     fn sounding(&self, segment: &Segment, hits: &mut Vec<Hit>) {
-        let own = reading::reading(&self.text);
-        let skeletons = sound::skeletons(&self.text);
+        let mut skeletons = sound::skeletons(&self.text);
+        skeletons.extend(self.readings.iter().skip(1).map(|sounds| sound::of_sounds(sounds)));
+        skeletons.dedup();
         let mut seen = Vec::new();
         // Those that agree in everything first, so that the bound leaves out others.
-        let most = skeletons.iter().map(|s| s.len() + 1).max().unwrap_or(1);
+        let most = match self.is_exact {
+            true => 1,
+            false => skeletons.iter().map(|s| s.len() + 1).max().unwrap_or(1),
+        };
         for shorter in 0..most {
             for skeleton in skeletons.iter().filter_map(|s| sound::shorter(s).nth(shorter)) {
                 let hash = hash_text(&skeleton);
-                let latin = own.is_some().then(|| segment.latin.get(hash)).into_iter().flatten();
+                let latin = (!self.is_latin).then(|| segment.latin.get(hash)).into_iter().flatten();
                 for key in latin.chain(segment.foreign.get(hash)) {
                     // What else falls into the same place is another one in every table: it is not seen yet.
                     let is_new = seen.len() < MOST_SOUNDED && !seen.contains(key);
                     if is_new && has_skeleton(segment.keys.get(*key), &skeleton) {
                         seen.push(*key);
-                        hits.extend(self.sounds_like(own.as_deref(), segment, *key));
+                        hits.extend(self.sounds_like(segment, *key));
                     }
                 }
             }
         }
     }
 
-    fn sounds_like(&self, own: Option<&str>, segment: &Segment, key: u32) -> Option<Hit> {
+    fn sounds_like(&self, segment: &Segment, key: u32) -> Option<Hit> {
         let text = segment.keys.get(key);
-        let (sounds, letters) = match (own, reading::reading(text)) {
-            (Some(own), None) => (own.to_string(), text.to_string()),
-            (None, Some(sounds)) => (sounds, self.text.clone()),
+        let other = reading::reading(text);
+        if !self.is_latin && other.is_some() && hangul::has_hangul(text) == hangul::has_hangul(&self.text) {
             // Two names in Hangul are compared by their letters.
-            (Some(_), Some(_)) if hangul::has_hangul(text) == hangul::has_hangul(&self.text) => return None,
-            (Some(own), Some(sounds)) => (own.to_string(), reading::in_latin(&sounds)),
-            (None, None) => return None,
-        };
-        let length = sounds.len().max(letters.len());
-        if sounds.len() < SOUNDS {
             return None;
         }
+        let (sounds, letters) = match other {
+            None if self.is_latin => return None,
+            None => (self.readings.as_slice(), text.to_string()),
+            Some(other) if self.is_latin => (&[other][..], self.text.clone()),
+            Some(other) => (self.readings.as_slice(), reading::in_latin(&other)),
+        };
+        let length = sounds.iter().map(String::len).max()?.max(letters.len());
+        let cost_of = |sounds: &String| match reading::spelt(&letters).is_some_and(|spelt| spelt == *sounds) {
+            true => Some(0),
+            false => sound::cost(sounds, &letters, most_for(length)),
+        };
+        let costs = sounds.iter().filter(|sounds| sounds.len() >= SOUNDS);
+        let (cost, sounds) = costs
+            .filter_map(|s| Some((cost_of(s)?, s)))
+            .min_by_key(|(cost, _)| *cost)?;
+        // Two words in the other order are half an error.
+        let (errors, order) = match self.is_exact {
+            true => (0, sound::ERROR / 2),
+            false => (self.errors, 0),
+        };
         let how = How::Sound {
-            cost: sound::cost(&sounds, &letters, most_for(length))?,
+            cost: cost + order,
+            errors: errors.max(usize::from(self.is_mistyped)) as u32,
             letters: length,
-            consonants: sound::of_sounds(&sounds).len(),
+            consonants: sound::of_sounds(sounds).len(),
+            is_named: {
+                let mut names = segment.names_of_entry(segment.entry_of(key));
+                match self.is_latin {
+                    true => names.any(|name| name.is_ascii()),
+                    false => hangul::has_hangul(&self.text) && names.any(hangul::has_hangul),
+                }
+            },
         };
         Some(hit(segment, key, how))
     }
@@ -271,8 +372,9 @@ impl Way {
 
 /// Whether a name is in the table of what sounds alike by this.
 fn has_skeleton(name: &str, skeleton: &str) -> bool {
-    let mut all = sound::skeletons(name).into_iter();
-    all.any(|own| sound::shorter(&own).any(|shorter| shorter == skeleton))
+    sound::skeletons(name)
+        .iter()
+        .any(|own| sound::is_shorter(own, skeleton))
 }
 
 /// What a sound may cost at most to be thought of, for names of so many letters.

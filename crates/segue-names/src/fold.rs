@@ -162,7 +162,7 @@ impl Reader {
                 self.has_umlaut = true;
                 self.umlauts.iter_mut().last().into_iter().for_each(|w| w.push('e'));
             }
-        } else if is_word(c) {
+        } else if is_word(c) && !is_inside_words(c) {
             self.open();
             self.letter(c);
         } else if c == '$' && (is_letter(before) || is_letter(after)) {
@@ -228,15 +228,27 @@ fn composed(text: String) -> String {
     }
 }
 
-/// A name of nothing but punctuation, without case and space.
+/// A name with its signs, but without case, width, accents, and what is put around it; a space is a space.
+pub fn written(name: &str) -> String {
+    let seen = name.chars().filter(|c| !is_invisible(*c)).nfkd();
+    let seen: String = seen.filter(|c| !is_accent(*c)).flat_map(char::to_lowercase).collect();
+    let words: Vec<&str> = seen.split_whitespace().collect();
+    words.join(" ").trim_matches(is_quote).to_string()
+}
+
+/// A name of nothing but punctuation, without case, space, and quotes around it.
 fn bare(name: &str) -> String {
     let seen = name.chars().filter(|c| !is_invisible(*c)).nfkc();
     let seen = seen.filter(|c| !c.is_whitespace() && !c.is_control());
-    seen.flat_map(char::to_lowercase).collect()
+    let seen: String = seen.flat_map(char::to_lowercase).collect();
+    match seen.trim_matches(is_quote) {
+        "" => seen,
+        signs => signs.to_string(),
+    }
 }
 
 fn is_quote(c: char) -> bool {
-    "\"'`\u{2018}\u{2019}\u{201c}\u{201d}\u{300c}\u{300d}\u{300e}\u{300f}\u{ab}\u{bb}()[]{},.".contains(c)
+    "\"'`\u{2018}\u{2019}\u{201a}\u{201b}\u{201c}\u{201d}\u{201e}\u{b4}\u{300c}\u{300d}\u{300e}\u{300f}\u{ab}\u{bb}()[]{},.".contains(c)
 }
 
 /// What nobody sees: byte order marks, joiners, marks of direction, soft hyphens, selectors of variants.

@@ -145,7 +145,7 @@ impl Index {
             same.extend(part.found(question.same(&part.segment)));
         }
         if !same.is_empty() {
-            return decide::same(&same);
+            return decide::same(text, &same);
         }
         let (mut near, mut is_complete) = (Vec::new(), true);
         for part in &self.segments {

@@ -54,6 +54,10 @@ pub struct Asked {
     pub text: String,
     /// The errors that reading it so supposes.
     pub errors: u8,
+    /// How many letters of the question were read as an article with an error.
+    pub article: usize,
+    /// Its words; none for a way beside the main one.
+    pub words: Vec<String>,
     /// Whether it counts only as the very name: what it is near to, another way is near to as well.
     pub is_exact: bool,
 }
@@ -65,30 +69,70 @@ pub fn of_question(text: &str) -> Vec<Asked> {
     let mut ways = vec![Asked {
         text: main.text(),
         errors: 0,
+        article: 0,
+        words: main.words.clone(),
         is_exact: false,
     }];
-    let mut add = |text: String, errors: u8, is_exact: bool| {
-        if !text.is_empty() && ways.iter().all(|way| way.text != text) {
-            ways.push(Asked { text, errors, is_exact });
+    let mut add = |way: Asked| {
+        if !way.text.is_empty() && ways.iter().all(|known| known.text != way.text) {
+            ways.push(way);
         }
     };
     for text in beside(text, &folded, &main) {
-        add(text, 0, true);
+        add(Asked {
+            text,
+            errors: 0,
+            article: 0,
+            words: Vec::new(),
+            is_exact: true,
+        });
     }
     // An article as Korean and Japanese write it.
     let [first, rest @ ..] = &main.words[..] else {
         return ways;
     };
     if !rest.is_empty() && matches!(first.as_str(), "더" | "디" | "ざ" | "じ") {
-        add(rest.concat(), 0, false);
+        add(Asked {
+            text: rest.concat(),
+            errors: 0,
+            article: 0,
+            words: rest.to_vec(),
+            is_exact: false,
+        });
     }
     // An article that lost its space, or that was mistyped itself.
+    let mut mistyped = |text: String, article: usize| {
+        add(Asked {
+            text,
+            errors: 1,
+            article,
+            words: Vec::new(),
+            is_exact: false,
+        });
+    };
     let text = folded.text();
     if let Some(rest) = text.strip_prefix("the").filter(|rest| rest.chars().count() >= 4) {
-        add(rest.to_string(), 1, false);
+        mistyped(rest.to_string(), 3);
     }
-    if !rest.is_empty() && edit_distance(first, "the") == 1 {
-        add(rest.concat(), 1, false);
+    let from_the = edit_distance(first, "the");
+    if !rest.is_empty() && from_the == 1 {
+        mistyped(rest.concat(), 3);
+    }
+    // What is no other error than these: an article that is hardly one, and the family name in the other place.
+    let mut exactly = |text: String, errors: u8, article: usize, words: Vec<String>| {
+        add(Asked {
+            text,
+            errors,
+            article,
+            words,
+            is_exact: true,
+        });
+    };
+    if !rest.is_empty() && from_the == 2 && (2..=4).contains(&first.chars().count()) {
+        exactly(rest.concat(), 2, 3, Vec::new());
+    }
+    if let [second] = rest {
+        exactly(format!("{second}{first}"), 1, 0, vec![second.clone(), first.clone()]);
     }
     ways.retain(|way| !way.text.is_empty());
     ways

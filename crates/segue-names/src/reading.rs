@@ -17,6 +17,8 @@ pub fn reading(folded: &str) -> Option<String> {
         at += 1;
         if let Some(syllable) = hangul::parts(c) {
             hangul_into(&mut sounds, syllable, letters.get(at).copied());
+        } else if let Some(sound) = hangul::lone_sounds(c) {
+            sounds.push_str(sound);
         } else if is_kana(c) {
             kana_into(&mut sounds, c)?;
         } else if let Some(sound) = cyrillic(c) {
@@ -35,6 +37,26 @@ pub fn reading(folded: &str) -> Option<String> {
         is_foreign = true;
     }
     is_foreign.then(|| joined(&sounds))
+}
+
+/// The sounds of a name word by word, where what meets between two words stays two sounds, and `앤` is `and`; `None` of a single word.
+pub fn by_words(words: &[String]) -> Option<String> {
+    let last = words.len().checked_sub(1).filter(|last| *last > 0)?;
+    let each = words.iter().enumerate().map(|(at, word)| match word.as_str() {
+        "앤" | "엔" if at > 0 && at < last => reading("앤드"),
+        word if word.bytes().all(|c| c.is_ascii_digit()) => Some(word.to_string()),
+        word => reading(word),
+    });
+    each.collect()
+}
+
+/// The sounds of letters that are called by their names: of `bts`, but not of a word. `None` for more than four, and for other scripts.
+pub fn spelt(letters: &str) -> Option<String> {
+    if !(2..=4).contains(&letters.len()) {
+        return None;
+    }
+    let names: Option<String> = letters.chars().map(letter_name).collect();
+    names.map(|names| joined(&names))
 }
 
 /// The sounds in Latin letters, the usual way.
@@ -57,7 +79,11 @@ pub fn in_latin(sounds: &str) -> String {
 }
 
 fn hangul_into(sounds: &mut String, (initial, medial, last): (usize, usize, usize), next: Option<char>) {
-    sounds.push_str(hangul::INITIAL_SOUNDS[initial]);
+    match hangul::INITIAL_SOUNDS[initial] {
+        // Between vowels a single `ㄹ` is no `l`, which is written with two.
+        "r" if sounds.ends_with(is_vowel) => sounds.push('R'),
+        sound => sounds.push_str(sound),
+    }
     sounds.push_str(hangul::MEDIAL_SOUNDS[medial]);
     // `ㅇ` begins a syllable that begins with its vowel.
     let is_vowel_next = next.and_then(hangul::parts).is_some_and(|(initial, ..)| initial == 11);
@@ -80,11 +106,17 @@ fn joined(sounds: &str) -> String {
             (Some('T'), 'j' | 'c') => replace_last(&mut joined, sound),
             (Some('P'), 'p' | 'b') => replace_last(&mut joined, 'p'),
             (Some('N'), 'n') => {}
+            (Some('r'), 'r') => replace_last(&mut joined, 'l'),
+            (Some('l'), 'r') => {}
             (Some(last), sound) if last == sound && !sound.is_ascii_digit() => {}
             _ => joined.push(sound),
         }
     }
     joined
+}
+
+fn is_vowel(sound: char) -> bool {
+    matches!(sound, 'a' | 'e' | 'i' | 'o' | 'u' | 'O' | 'U' | 'Q')
 }
 
 fn replace_last(text: &mut String, c: char) {

@@ -8,7 +8,7 @@
 use crate::answer::Entry;
 use crate::buckets::{Buckets, hash, hash_text};
 use crate::texts::Texts;
-use crate::{hangul, keys, reading, sound};
+use crate::{fold_name, hangul, keys, reading, sound};
 
 /// Up to how many letters a name is found by the letters that are left.
 pub const SHORT: usize = 8;
@@ -120,6 +120,17 @@ impl Segment {
     fn aliases(&self, entry: u32) -> impl Iterator<Item = &str> {
         let at = entry as usize;
         (self.first_alias[at]..self.first_alias[at + 1]).map(|alias| self.aliases.get(alias))
+    }
+
+    /// Whether a key is the main way to write its name.
+    pub fn is_main(&self, key: u32) -> bool {
+        let name = self.alias_of(key).unwrap_or(self.name(self.entry_of(key)));
+        fold_name(name) == self.keys.get(key)
+    }
+
+    /// All that an entry is called.
+    pub fn names_of_entry(&self, entry: u32) -> impl Iterator<Item = &str> {
+        std::iter::once(self.name(entry)).chain(self.aliases(entry))
     }
 
     pub fn entry_of(&self, key: u32) -> u32 {

@@ -15,7 +15,7 @@ use std::io::{self, Read, Write};
 impl Index {
     /// What the bytes of a snapshot mean: how names are folded and read, and how an index lies in memory. It has a new number wherever one of
     /// them changes, because an index of other keys would not find what is asked for.
-    pub const FORMAT: u32 = 1;
+    pub const FORMAT: u32 = 2;
 
     /// Writes all of it, for [`Index::restore`] of a program with the same [`Index::FORMAT`].
     ///

@@ -7,7 +7,7 @@
 mod rules;
 mod skeleton;
 
-pub use skeleton::{of_sounds, shorter, skeletons};
+pub use skeleton::{is_shorter, of_sounds, shorter, skeletons};
 
 /// What a whole error costs.
 pub const ERROR: u32 = 10;
@@ -34,7 +34,8 @@ pub fn cost(sounds: &str, letters: &str, most: u32) -> Option<u32> {
             }
             let Some(sound) = sounds.get(i) else { continue };
             reach((i + 1) * width + j, unwritten(sounds, i));
-            for rule in rules.of(*sound) {
+            let Some(letter) = letters.get(j) else { continue };
+            for rule in rules.of(*sound, *letter) {
                 if rule.fits(&sounds[i..], letters, i, j) {
                     reach((i + rule.sounds.len()) * width + j + rule.letters.len(), rule.cost);
                 }
@@ -57,6 +58,7 @@ fn unsaid(letters: &[u8], at: usize) -> u16 {
         b'g' if after == Some(b'h') => 2,
         b'k' if at == 0 && after == Some(b'n') => 1,
         b'b' if before == Some(b'm') && after.is_none() => 1,
+        b'p' if before == Some(b'm') && after == Some(b'b') => 1,
         b'h' => 2,
         b'w' => 3,
         b'a' | b'e' | b'i' | b'o' | b'u' | b'y' => 5,

@@ -81,8 +81,23 @@ fn articles_and_and() {
 fn nothing_but_punctuation_stays() {
     all_are("!!!", &["!!!", " !!! ", "！！！", "The !!!", "‘the !!!’"]);
     all_are("the", &["\"The\"", "(the)", "The."]);
+    all_are("!!!", &["「!!!」", "„!!!“", "(!!!)"]);
     all_are("×", &["×"]);
     all_are("", &["", "  ", "\u{feff}"]);
+}
+
+#[test]
+fn an_apostrophe_is_one_of_whatever_kind() {
+    all_are("bz", &["B'z", "B’z", "Bʼz", "B′z", "B`z", "Bz"]);
+}
+
+#[test]
+fn what_is_written_keeps_its_signs() {
+    let written = super::written;
+    assert_eq!(written(" \u{feff}“MAMAMOO＋” "), "mamamoo+");
+    assert_eq!(written("P!ñk"), "p!nk");
+    assert_eq!(written("Big  Star"), "big star");
+    assert_ne!(written("T.O.P"), written("TOP"));
 }
 
 #[test]

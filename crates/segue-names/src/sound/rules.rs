@@ -24,15 +24,20 @@ impl Rule {
     }
 }
 
-/// All rules, by the first of their sounds.
+/// All rules, by the first of their sounds and the first of their letters.
 pub struct Table {
-    by_sound: Vec<Vec<Rule>>,
+    by_first: Vec<Vec<Rule>>,
+}
+
+/// Where in the table.
+fn place(sound: u8, letter: u8) -> usize {
+    usize::from(sound & 127) * 128 + usize::from(letter & 127)
 }
 
 impl Table {
-    /// Those whose first sound is this one.
-    pub fn of(&self, sound: u8) -> &[Rule] {
-        self.by_sound.get(usize::from(sound)).map_or(&[], Vec::as_slice)
+    /// Those whose first sound, and first letter, is this one.
+    pub fn of(&self, sound: u8, letter: u8) -> &[Rule] {
+        self.by_first.get(place(sound, letter)).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -42,7 +47,7 @@ pub fn table() -> &'static Table {
 }
 
 fn parsed() -> Table {
-    let mut by_sound: Vec<Vec<Rule>> = (0..128).map(|_| Vec::new()).collect();
+    let mut by_first: Vec<Vec<Rule>> = (0..128 * 128).map(|_| Vec::new()).collect();
     for line in RULES.lines().filter(|line| !line.trim().is_empty()) {
         let mut words = line.split_whitespace();
         let Some(sounds) = words.next() else { continue };
@@ -58,32 +63,33 @@ fn parsed() -> Table {
                 continue;
             }
             let soft = word.ends_with('~');
-            by_sound[usize::from(sounds[0])].push(Rule {
+            let letters = word.trim_end_matches('~').as_bytes();
+            by_first[place(sounds[0], letters[0])].push(Rule {
                 sounds,
-                letters: word.trim_end_matches('~').as_bytes(),
+                letters,
                 cost,
                 soft,
                 first,
             });
         }
     }
-    Table { by_sound }
+    Table { by_first }
 }
 
 /// A line: sounds, and the ways to write them; `=2` says that those behind it fit so much worse, in tenths of an error. `~`: before e, i, y.
 /// `^`: at the beginning.
 const RULES: &str = "
 g  g gg =1 k gh gu =2 c ck q kk cc
-k  k c q ck kk ch cq cc kh qu =1 g x =2 gg gh
+k  k c q ck kk ch cq cc kh qu kg gk =1 g x =2 gg gh
 K  k c g ck q kk =1 ch gg x que =2 gue
 Ks x cs ks cks gs =1 xx cc~ xc~ ques
 d  d dd =1 t th =2 tt dt
-t  t th tt =1 d dt pt =2 dd
-T  t d tt th =1 dd dt s ss =2 ch z tch j x
+t  t th tt td dt =1 d dt pt =2 dd
+T  t d tt th =1 bt dd dt s ss =2 ch z tch j x
 Ts s ss ts tz =1 z
 ts ts tz tsu =1 z zz cz c~ =2 t s
 b  b v bb =1 p vv =2 f w
-p  p f ph pp ff =1 b v =2 bb pf
+p  p f ph pp ff pb bp =1 b v =2 bb pf
 P  p b pp ph bb =1 f v ff
 Ps ps bs =1 pps
 f  f ph ff =1 h v p =2 gh w
@@ -100,16 +106,16 @@ m  m mm mb =1 mn
 n  n nn kn gn =1 mn nh =4 m
 N  ng =1 n nn =2 m
 Nk nk nc nq nx =1 nch
-r  r l rr ll wr rh
-R  r rr rh wr
-l  l ll =1 lh =5 r
+r  r l rr ll wr rh =1 lr ler rl
+R  r rr rh wr =3 l ll
+l  l ll =1 lh lr ler rl =5 r
 h  h wh =1 f j kh =2 x ch g
 y  y i j =1 e ll =2 gi
 w  w u wh =1 o oo v =2 hu
-a  a aa ah =1 u o ar ha au =2 ae =3 ai ea er or ur =4 e i y
+a  a aa ah =1 ear u o ar ha au =2 ae =3 ai ea er or ur =4 e i y
 e  e a ae ai ay ea ei eh =1 oe ie ue ee er =2 i =3 o u =4 y
-i  i ee e y ea ie ey ei ii =1 ih yi ue =2 ai ui =3 u a igh oi =4 o
-o  o oh oa ow au aw or =1 oo ou oe a eau eaux ough augh oi =2 u =4 e i
+i  i ee e y ea ie ey ei ii =1 oe ih yi ue =2 ai ui =3 u a igh oi =4 o
+o  o oh oa ow au aw or =1 al oo ou oe a eau eaux ough augh oi =2 u =4 e i
 u  u oo ou ue uh =1 o w ew ui wo eu oe =4 e i a y
 O  eo u o er or ur ir e ear ar =1 a uh eu ou io au ough =2 i ea aw re =4 y
 U  eu =1 u e o =2 i a er ou =3 y
@@ -125,7 +131,7 @@ yO yeo you =1 yu yo ye ya =2 eo
 we we wa oe wae wai oi =1 whe ue we wei hue
 wa wa oa ua oi =1 wo wha
 wi wi wee ui we wy =1 whi ouie uy
-wO wo wa =1 war wor weo whe
+wO wo wa =1 wal war wor weo whe
 Ui ui eui =1 i e ee
 aiO ire ia =1 yer ya aia
 ia ia ya ea
@@ -133,6 +139,33 @@ io io yo eo
 iy y i
 ar r ar al =1 are aal
 er l er el =1 elle ell
+mek mc mac mack mcg macg
+meK mc mac mack
+naintin =1 19
+sebUntin =1 17
+siKsUtin =1 16
+pipUtin =1 15
+potin =1 14
+sOtin =1 13
+tuelbU =1 12
+ilebUn =1 11
+sOti =1 30 3
+poti =1 40 4
+siKsUti =1 60 6
+sebUnti =1 70 7
+eiti =1 80 8
+nainti =1 90 9
+si sh
+swi sh shi sch schi she
+ci ch tch =1 tsch
+ji ge dge
+jU ds des =1 ths thes
+cU ts tes tz tts ttes
+cO ture
+yuO ure
+en and
+Ur le
+al al
 bi =3 b
 si =3 c
 di =3 d
@@ -161,7 +194,7 @@ siKsU =1 6
 sebUn =1 7
 eiT =1 8
 nain =1 9
-jero =1 0
+jeRo =1 0
 ten =1 10
 tuenti =1 20
 pipti =1 50

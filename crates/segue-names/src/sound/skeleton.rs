@@ -11,10 +11,32 @@ const MOST_WAYS: usize = 4;
 /// The skeletons of a folded name, one for each way to read it; none of a script that does not say how it is read.
 pub fn skeletons(folded: &str) -> Vec<String> {
     match reading(folded) {
-        Some(sounds) => vec![of_sounds(&sounds)],
+        Some(sounds) => {
+            let mut all = vec![of_sounds(&sounds)];
+            all.extend(
+                without_r(&sounds)
+                    .map(|sounds| of_sounds(&sounds))
+                    .filter(|s| *s != all[0]),
+            );
+            all
+        }
         None if folded.is_ascii() => of_letters(folded),
         None => Vec::new(),
     }
+}
+
+/// The sounds without each `르` that stands where others leave an `r` unsaid; `None` where there is none.
+fn without_r(sounds: &str) -> Option<String> {
+    let mut rest = sounds.to_string();
+    for at in (1..sounds.len()).rev() {
+        let after = sounds.as_bytes().get(at + 2);
+        let is_unsaid = matches!(&sounds.as_bytes()[at..], [b'r' | b'R', b'U', ..])
+            && !after.is_some_and(|after| b"aeiouyOUQw".contains(after));
+        if is_unsaid {
+            rest.replace_range(at..at + 2, "");
+        }
+    }
+    (rest.len() < sounds.len()).then_some(rest)
 }
 
 /// The classes of the sounds of a [`reading`].
@@ -31,7 +53,7 @@ pub fn of_sounds(sounds: &str) -> String {
             b'm' => b'M',
             b'r' | b'l' => b'R',
             // Of the scripts that tell it from `l`, only where it is heard.
-            b'R' if sounds.get(at + 1).is_some_and(|next| b"aeiouy".contains(next)) => b'R',
+            b'R' if sounds.get(at + 1).is_some_and(|next| b"aeiouyOUQw".contains(next)) => b'R',
             digit if digit.is_ascii_digit() => {
                 way.says(SPOKEN[usize::from(*digit - b'0')]);
                 continue;
@@ -89,6 +111,15 @@ pub fn shorter(skeleton: &str) -> impl Iterator<Item = String> + '_ {
         .chain((0..less).map(|at| format!("{}{}", &skeleton[..at], &skeleton[at + 1..])))
 }
 
+/// Whether it is one of those that [`shorter`] makes of a skeleton.
+pub fn is_shorter(of: &str, skeleton: &str) -> bool {
+    if of == skeleton {
+        return true;
+    }
+    let same = of.bytes().zip(skeleton.bytes()).take_while(|(a, b)| a == b).count();
+    of.len() >= 3 && of.len() == skeleton.len() + 1 && of[same + 1..] == skeleton[same..]
+}
+
 #[derive(Clone, Default)]
 struct Way {
     text: Vec<u8>,
@@ -139,6 +170,10 @@ fn sound_at(letters: &[u8], at: usize) -> (usize, &'static [&'static str]) {
         b's' if begins("sch") => (3, &["S", "SK"]),
         b's' if begins("sh") => (2, &["S"]),
         b's' if begins("sc") && is_soft(after(2)) => (2, &["S", "SK"]),
+        b't' if begins("ture") => (4, &["S-", "T-R-"]),
+        b'd' if begins("ds") => (2, &["S", "TS"]),
+        b'l' if begins("lk") => (1, &["R", ""]),
+        b'r' if begins("re") && rest.len() == 2 => (2, &["-", "R-"]),
         b't' if begins("tio") => (2, &["S", "T-"]),
         b't' if begins("ts") || begins("tz") => (2, &["S", "TS"]),
         b't' if begins("th") => (2, &["S", "T"]),

@@ -1,4 +1,4 @@
-use super::{cost, of_sounds, shorter, skeletons};
+use super::{cost, is_shorter, of_sounds, shorter, skeletons};
 use crate::fold_name;
 use crate::reading::reading;
 
@@ -84,4 +84,36 @@ fn names_that_are_not() {
 fn more_than_is_asked_for_is_nothing() {
     assert_eq!(cost("esUpa", "aespa", 0), Some(0));
     assert_eq!(cost("esUpa", "metallica", 20), None);
+}
+
+#[test]
+fn what_is_shorter_by_one() {
+    for skeleton in ["K", "KR", "KRT", "KKRT", "KRRTP"] {
+        for other in [
+            "K", "KR", "KT", "RT", "KRT", "KKT", "KRTP", "RRTP", "KRRP", "PRT", "KRRTPS",
+        ] {
+            let is_one = shorter(skeleton).any(|shorter| shorter == other);
+            assert_eq!(is_shorter(skeleton, other), is_one, "{other} of {skeleton}");
+        }
+    }
+}
+
+#[test]
+fn sounds_as_korean_writes_them() {
+    for (name, latin, most) in [
+        ("캐시", "Cash", 0),
+        ("크러쉬", "Crush", 0),
+        ("루츠", "Roots", 1),
+        ("헤즈", "Heads", 1),
+        ("토킹", "Talking", 1),
+        ("컬처", "Culture", 1),
+        ("맥그로", "McGraw", 3),
+        ("사이먼앤가펑클", "Simon and Garfunkel", 3),
+    ] {
+        let (cost, meets) = beside(name, latin);
+        assert!(cost <= most, "{name} and {latin} cost {cost}");
+        assert!(meets, "the skeletons of {name} and {latin} do not meet");
+    }
+    // A single liquid between vowels is no `l`.
+    assert!(beside("크러쉬", "Clash").0 > beside("클래시", "Clash").0);
 }
