@@ -96,7 +96,9 @@ fn first_row(book: &mut Book, sheet: &str, area: &Area) -> Result<Option<(u32, u
             .iter()
             .filter(|(column, cell)| area.has(row, *column) && !is_nothing(cell));
         let mut columns = within.map(|(column, _)| *column);
-        found = columns.next().map(|first| (first, columns.last().unwrap_or(first)));
+        found = columns
+            .next()
+            .map(|first| (first, columns.next_back().unwrap_or(first)));
         Ok(found.is_none())
     })?;
     Ok(found)

@@ -41,7 +41,7 @@ pub enum End {
     /// Over.
     Failed(Error),
     /// Done, with the answer set aside.
-    Aside(Rejected),
+    Aside(Box<Rejected>),
 }
 
 impl End {

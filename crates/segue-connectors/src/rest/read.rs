@@ -439,7 +439,7 @@ impl Reading {
                         let whose = (group.slices.len() == 1).then_some(slice);
                         self.send(Read::Rejected {
                             slice: whose,
-                            rows: vec![row.clone()],
+                            rows: vec![(**row).clone()],
                         })
                         .await?;
                     }

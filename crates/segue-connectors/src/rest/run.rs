@@ -37,7 +37,7 @@ struct Current {
 
 enum Rest {
     Opened(Opened),
-    OnDisk(Parts),
+    OnDisk(Box<Parts>),
 }
 
 impl Run {
@@ -116,7 +116,7 @@ impl Reading {
         };
         let rest = match &answer.file {
             Some(file) => match plan.form.parts(Came::OnDisk(file.clone()), most) {
-                Ok(parts) => Rest::OnDisk(parts),
+                Ok(parts) => Rest::OnDisk(Box::new(parts)),
                 Err(error) if error.kind().is_transient() => return Ok(Some(Err(Parked::because(error.to_string())))),
                 Err(error) => return Err(error),
             },
@@ -265,12 +265,12 @@ impl Reading {
                 Then::Park | Then::Retry => Parked::because(by_rule("to be asked again later")),
                 Then::Quarantine => {
                     let raw = self.http.redactor().text(&raw_text(&answer.body));
-                    End::Aside(Rejected {
+                    End::Aside(Box::new(Rejected {
                         reason: by_rule("the answer was set aside"),
                         path: None,
                         raw,
                         beside: None,
-                    })
+                    }))
                 }
             }));
         }

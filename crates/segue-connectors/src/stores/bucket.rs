@@ -208,7 +208,7 @@ impl Bucket {
         let removed: std::result::Result<Vec<_>, _> = self.store.delete_stream(keys).try_collect().await;
         match removed {
             Ok(_) => Ok(()),
-            Err(e) if matches!(e, object_store::Error::NotFound { .. }) => Ok(()),
+            Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(e) if matches!(Failure::of(&e), Some(Failure::Refused(no)) if no.status == 404) => Ok(()),
             Err(e) => Err(self.at.failed(&self.wire, "remove the object", Some(path), &e)),
         }

@@ -89,7 +89,7 @@ pub(super) fn did_you_mean<'n>(name: &str, names: impl IntoIterator<Item = &'n s
 }
 
 /// What there is, where nothing is near to what was written.
-pub(super) fn there_are<'n>(what: &str, name: &str, names: &[&'n str]) -> String {
+pub(super) fn there_are(what: &str, name: &str, names: &[&str]) -> String {
     match (closest(name, names.iter().copied()), names) {
         (Some(meant), _) => format!("did you mean `{meant}`?"),
         (None, []) => format!("there is no {what} here"),

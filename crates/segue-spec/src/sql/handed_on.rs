@@ -60,10 +60,8 @@ pub fn handed_on(sql: &str, column: &str) -> Option<(AssetName, String)> {
     let mut all = false;
     for item in &select.projection {
         match item {
-            SelectItem::UnnamedExpr(expr) => {
-                if bare(expr, &relation).as_deref() == Some(column) {
-                    return Some((table, column.to_string()));
-                }
+            SelectItem::UnnamedExpr(expr) if bare(expr, &relation).as_deref() == Some(column) => {
+                return Some((table, column.to_string()));
             }
             SelectItem::ExprWithAlias { expr, alias } if normal(alias) == column => {
                 return Some((table, bare(expr, &relation)?));

@@ -44,7 +44,8 @@ pub fn dirty(names: &[&str], dice: &mut Dice, hard: bool) -> (String, Vec<&'stat
         text = match *kind {
             "case" => case(&text, dice),
             "space" => space(&text, dice),
-            "typing" => typing(&text, dice, hard),
+            // An error in so few letters makes another name.
+            "typing" if hard || text.chars().count() > 3 => typing(&text, dice, hard),
             "mark" => mark(&text, dice),
             "quotes" => quotes(&text, dice),
             "article" => article(&text),

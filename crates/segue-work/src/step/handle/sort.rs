@@ -364,8 +364,8 @@ impl Hand<'_> {
         let keys = crate::rows::digests(&batch, &columns)?;
         let all = crate::rows::digests(&batch, &(0..batch.num_columns()).collect::<Vec<_>>())?;
         let mut of_key: HashMap<u128, Vec<usize>> = HashMap::new();
-        for at in 0..batch.num_rows() {
-            of_key.entry(keys[at]).or_default().push(at);
+        for (at, key) in keys.iter().enumerate() {
+            of_key.entry(*key).or_default().push(at);
         }
         let several = self.asset.write.mode == WriteMode::DeleteInsert;
         // A slice's rows are told apart among themselves where slices are replaced.
