@@ -49,7 +49,7 @@ fn what_people_type_is_an_intent_and_a_name() {
         ("genres of !!!", "genres<!!!> en"),
         ("'; DROP TABLE artists; --", "about<DROP TABLE artists; --> en"),
     ] {
-        let all = asks(&chat, message);
+        let all = asks(chat, message);
         assert_eq!(all.split(", ").next(), Some(first), "{message}: {all}");
     }
 }
@@ -58,12 +58,12 @@ fn what_people_type_is_an_intent_and_a_name() {
 fn words_that_only_look_like_a_phrase_are_a_name() {
     let chat = music();
     // Where words stand apart, a phrase does not begin or end in the middle of one.
-    assert_eq!(asks(&chat, "Genresis of x"), "about<Genresis of x> en");
-    assert_eq!(asks(&chat, "Likewise"), "about<Likewise> en");
-    assert_eq!(asks(&chat, "like"), "about<like> en");
-    assert_eq!(asks(&chat, "장르"), "about<장르> ko");
+    assert_eq!(asks(chat, "Genresis of x"), "about<Genresis of x> en");
+    assert_eq!(asks(chat, "Likewise"), "about<Likewise> en");
+    assert_eq!(asks(chat, "like"), "about<like> en");
+    assert_eq!(asks(chat, "장르"), "about<장르> ko");
     // What may be a phrase may be a name too: what is known decides.
-    assert_eq!(asks(&chat, "Like Mike"), "similar<Mike> en, about<Like Mike> en");
+    assert_eq!(asks(chat, "Like Mike"), "similar<Mike> en, about<Like Mike> en");
 }
 
 #[test]
@@ -73,17 +73,17 @@ fn the_language_is_that_of_the_phrase_the_script_or_the_conversation() {
         always: None,
         lately: Some(language.into()),
     };
-    assert_eq!(asks_of(&chat, "aespa", &lately("ko")), "about<aespa> ko");
-    assert_eq!(asks_of(&chat, "에스파", &lately("en")), "about<에스파> ko");
-    assert_eq!(asks_of(&chat, "1975", &lately("en")), "about<1975> en");
-    assert_eq!(asks(&chat, "1975"), "about<1975> ko");
-    assert_eq!(asks(&chat, "初音ミク"), "about<初音ミク> ko");
+    assert_eq!(asks_of(chat, "aespa", &lately("ko")), "about<aespa> ko");
+    assert_eq!(asks_of(chat, "에스파", &lately("en")), "about<에스파> ko");
+    assert_eq!(asks_of(chat, "1975", &lately("en")), "about<1975> en");
+    assert_eq!(asks(chat, "1975"), "about<1975> ko");
+    assert_eq!(asks(chat, "初音ミク"), "about<初音ミク> ko");
     let always = Speaks {
         always: Some("en".into()),
         lately: Some("ko".into()),
     };
     assert_eq!(
-        asks_of(&chat, "에스파 장르", &always).split(", ").next(),
+        asks_of(chat, "에스파 장르", &always).split(", ").next(),
         Some("genres<에스파> en")
     );
     assert_eq!(asks(&small(), "alles"), "all de, about<alles> en");
@@ -93,16 +93,16 @@ fn the_language_is_that_of_the_phrase_the_script_or_the_conversation() {
 fn a_message_with_nothing_in_it_is_greeted_and_one_that_is_too_long_is_not_read() {
     let chat = music();
     for nothing in ["", "  \n\t", "\u{200b}\u{202e}", "\u{0}\u{7}\u{1b}"] {
-        assert_eq!(asks(&chat, nothing), "nothing", "{nothing:?}");
+        assert_eq!(asks(chat, nothing), "nothing", "{nothing:?}");
     }
-    assert_eq!(asks(&chat, &"a".repeat(1_001)), "too long");
-    assert_eq!(asks(&chat, &"가".repeat(10_000)), "too long");
-    assert!(asks(&chat, &"a".repeat(1_000)).starts_with("about<aaa"));
-    assert_eq!(asks(&chat, "🎵🎤"), "about<🎵🎤> ko");
+    assert_eq!(asks(chat, &"a".repeat(1_001)), "too long");
+    assert_eq!(asks(chat, &"가".repeat(10_000)), "too long");
+    assert!(asks(chat, &"a".repeat(1_000)).starts_with("about<aaa"));
+    assert_eq!(asks(chat, "🎵🎤"), "about<🎵🎤> ko");
     // What nobody sees is not part of a name, nor does it turn one around.
-    assert_eq!(asks(&chat, "ae\u{202e}sp\u{200b}a\u{0}"), "about<aespa> en");
+    assert_eq!(asks(chat, "ae\u{202e}sp\u{200b}a\u{0}"), "about<aespa> en");
     assert_eq!(
-        asks(&chat, "{{ artist.name }}{% for x in y %}"),
+        asks(chat, "{{ artist.name }}{% for x in y %}"),
         "about<{{ artist.name }}{% for x in y %}> en"
     );
 }
@@ -114,7 +114,7 @@ fn what_was_offered_comes_back_as_a_choice() {
         intent: intent.map(str::to_string),
         thing: thing.map(|(word, id)| (word.to_string(), id.to_string())),
     };
-    let choice = |message: &str| match read(&chat, message, &Speaks::default()) {
+    let choice = |message: &str| match read(chat, message, &Speaks::default()) {
         Asked::Choice(choice) => Some(choice),
         _ => None,
     };
@@ -124,7 +124,7 @@ fn what_was_offered_comes_back_as_a_choice() {
         ("greeting:", of(Some("greeting"), None)),
     ] {
         assert_eq!(choice(text), Some(payload.clone()), "{text}");
-        assert_eq!(payload.text(&chat).as_deref(), Some(text));
+        assert_eq!(payload.text(chat).as_deref(), Some(text));
     }
     for other in [
         "album:b1",
@@ -137,12 +137,12 @@ fn what_was_offered_comes_back_as_a_choice() {
     ] {
         assert_eq!(choice(other), None, "{other}");
     }
-    assert_eq!(of(None, Some(("artist", &"x".repeat(1_000)))).text(&chat), None);
-    assert_eq!(of(None, Some(("artist", " x "))).text(&chat), None);
+    assert_eq!(of(None, Some(("artist", &"x".repeat(1_000)))).text(chat), None);
+    assert_eq!(of(None, Some(("artist", " x "))).text(chat), None);
     // The intent that a name alone asks is not said.
     let about = chat.intent("about").unwrap();
     assert_eq!(
-        Payload::of(&chat, about, "artist", "b1").text(&chat).as_deref(),
+        Payload::of(chat, about, "artist", "b1").text(chat).as_deref(),
         Some("artist:b1")
     );
 }

@@ -126,13 +126,13 @@ fn an_artist_is_answered_in_either_language() {
     });
     let aespa = Some(known("a1", "aespa"));
     assert_eq!(
-        said(&chat, "about", aespa.clone(), all.clone(), "ko"),
+        said(chat, "about", aespa.clone(), all.clone(), "ko"),
         "# aespa | k-pop, dance pop | https://img.example/a.jpg | https://open.example/a\n\
          인기곡: Supernova, Whiplash\n\
          비슷한 가수: IVE\n\
          [장르: genres artist:a1] [인기곡: tracks artist:a1] [비슷한 가수: similar artist:a1]"
     );
-    assert!(said(&chat, "about", aespa, all, "en").contains("\nTop tracks: Supernova, Whiplash\n"));
+    assert!(said(chat, "about", aespa, all, "en").contains("\nTop tracks: Supernova, Whiplash\n"));
 }
 
 #[test]
@@ -141,18 +141,18 @@ fn what_is_missing_is_left_out_or_said() {
     let nobody = Some(known("a9", "Nobody"));
     // No picture, no address, no genre: a card all the same.
     let bare = json!({ "it": [{ "name": "Nobody", "image_url": null }], "genres": [], "tracks": [], "related": [] });
-    let text = said(&chat, "about", nobody.clone(), bare, "en");
+    let text = said(chat, "about", nobody.clone(), bare, "en");
     assert!(text.starts_with("# Nobody\n[Genres: "), "{text}");
     for (intent, wanted) in [
         ("genres", "No genres are known for Nobody yet."),
         ("tracks", "No tracks are known for Nobody yet."),
         ("similar", "No similar artists are known for Nobody yet"),
     ] {
-        let text = said(&chat, intent, nobody.clone(), json!({}), "en");
+        let text = said(chat, intent, nobody.clone(), json!({}), "en");
         assert!(text.starts_with(wanted), "{text}");
     }
     // Nothing is left of it: then that is said.
-    let text = said(&chat, "about", nobody, json!({ "it": [{ "name": null }] }), "en");
+    let text = said(chat, "about", nobody, json!({ "it": [{ "name": null }] }), "en");
     assert!(text.starts_with("I know Nobody, but nothing more yet.\n["), "{text}");
 }
 
@@ -164,7 +164,7 @@ fn why_somebody_is_similar_is_said() {
         { "id": "b2", "name": "ITZY", "reason": null, "genres": null },
         { "id": null, "name": "NMIXX", "reason": "similar sound", "genres": [] },
     ] });
-    let text = said(&chat, "similar", Some(known("a1", "aespa")), all, "ko");
+    let text = said(chat, "similar", Some(known("a1", "aespa")), all, "ko");
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(
         lines[1],
@@ -189,7 +189,7 @@ fn what_may_be_meant_is_offered_and_told_apart() {
         things: two.to_vec(),
         exact: true,
     };
-    let answer = offered(&chat, genres, "nirvana", &several, &apart, "en");
+    let answer = offered(chat, genres, "nirvana", &several, &apart, "en");
     showable(&answer);
     assert_eq!(answer.outcome, Outcome::Several);
     assert_eq!(
@@ -203,7 +203,7 @@ fn what_may_be_meant_is_offered_and_told_apart() {
         things: same.to_vec(),
         exact: true,
     };
-    let answer = offered(&chat, genres, "nirvana", &several, &[], "ko");
+    let answer = offered(chat, genres, "nirvana", &several, &[], "ko");
     showable(&answer);
     let text = shown(&answer);
     assert!(
@@ -212,10 +212,10 @@ fn what_may_be_meant_is_offered_and_told_apart() {
     );
     // One that is not sure, and none.
     let near = Found::None(vec![known("1", "Nirvana")]);
-    let answer = offered(&chat, genres, "nirvada", &near, &[], "en");
+    let answer = offered(chat, genres, "nirvada", &near, &[], "en");
     assert_eq!(answer.outcome, Outcome::Nearest);
     let answer = offered(
-        &chat,
+        chat,
         genres,
         "'; DROP TABLE artists; --",
         &Found::None(Vec::new()),
@@ -235,11 +235,11 @@ fn what_somebody_typed_is_never_a_template_and_never_harms_a_terminal() {
         ("{% for x in range(9) %}", "“{% for x in range(9) %}”"),
         ("\u{1b}[31mred\u{202e}\u{7}", "“[31mred”"),
     ] {
-        let answer = sentence(&chat, Sentence::Unknown, typed, "en");
+        let answer = sentence(chat, Sentence::Unknown, typed, "en");
         showable(&answer);
         assert!(shown(&answer).contains(is_shown), "{typed:?}: {}", shown(&answer));
     }
-    let long = sentence(&chat, Sentence::Unknown, &"가".repeat(5_000), "en");
+    let long = sentence(chat, Sentence::Unknown, &"가".repeat(5_000), "en");
     assert!(shown(&long).chars().count() < 200);
     assert_eq!(shown(&sentence(&small(), Sentence::TooLong, "", "de")), "At most 1000.");
 }
@@ -351,10 +351,10 @@ proptest! {
         let chat = music();
         let thing = known("a1", if choices.first().is_some_and(|c| c % 2 == 0) { "aespa" } else { "" });
         for intent in ["greeting", "about", "genres", "tracks", "similar"] {
-            let rows = any_rows(&chat, intent, &choices);
+            let rows = any_rows(chat, intent, &choices);
             let about = chat.intent(intent).unwrap().thing.as_ref().map(|_| &thing);
             for language in ["ko", "en"] {
-                let answer = answer(&chat, chat.intent(intent).unwrap(), about, &rows, language);
+                let answer = answer(chat, chat.intent(intent).unwrap(), about, &rows, language);
                 showable(&answer);
                 assert_eq!(answer.remarks, Vec::<String>::new());
             }
@@ -364,8 +364,8 @@ proptest! {
     #[test]
     fn any_message_is_read_and_any_name_offered(message in ".{0,80}", name in ".{0,60}") {
         let chat = music();
-        let _read = crate::read(&chat, &message, &crate::Speaks::default());
+        let _read = crate::read(chat, &message, &crate::Speaks::default());
         let found = Found::None(vec![known("1", &name)]);
-        showable(&offered(&chat, chat.intent("about").unwrap(), &message, &found, &[], "ko"));
+        showable(&offered(chat, chat.intent("about").unwrap(), &message, &found, &[], "ko"));
     }
 }

@@ -130,8 +130,8 @@ fn forms(text: &str) -> Vec<String> {
     let lower = trimmed.to_lowercase();
     // Folding "İ" and its like makes texts longer; then the places are not the same, and there is no article.
     if lower.len() == trimmed.len() {
-        if lower.starts_with("the ") {
-            forms.push(fold(&lower[4..]));
+        if let Some(rest) = lower.strip_prefix("the ") {
+            forms.push(fold(rest));
         } else if let Some(rest) = lower.strip_suffix(", the") {
             forms.push(fold(rest));
         }

@@ -295,7 +295,7 @@ impl Manifest<'_> {
             let of = |s: &Stream| s.ask.base_url == *base_url && s.ask.auth == *auth;
             let auth = auth
                 .clone()
-                .or_else(|| lifted(streams.iter_mut().filter(|s| of(&**s)).collect()));
+                .or_else(|| lifted(streams.iter_mut().filter(|s| of(s)).collect()));
             let mut connection = Map::new();
             connection.insert("connection".into(), own.clone().into());
             connection.insert("kind".into(), "rest".into());

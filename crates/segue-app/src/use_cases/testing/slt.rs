@@ -197,7 +197,7 @@ where
         });
     }
     let written = format!("{}\n", written.trim_end_matches('\n'));
-    let change = (written != text).then(|| Change::Whole(written));
+    let change = (written != text).then_some(Change::Whole(written));
     Ended {
         change,
         ..Ended::of(Outcome::Passed)

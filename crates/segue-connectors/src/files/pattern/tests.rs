@@ -53,5 +53,5 @@ fn what_has_to_be_asked_for_is_as_little_as_can_be() {
 #[test]
 fn many_stars_take_no_time() {
     let pattern = Pattern::parse(&format!("{}x", "**/".repeat(200))).unwrap();
-    assert!(!pattern.fits(&"a/".repeat(2_000).trim_end_matches('/')));
+    assert!(!pattern.fits("a/".repeat(2_000).trim_end_matches('/')));
 }

@@ -342,10 +342,10 @@ fn times(manifest: &Manifest<'_>, part: &Part, scope: &mut Scope, found: &mut Cu
         .get("cursor_granularity")
         .map(|p| length(manifest, &p))
         .transpose()?;
-    if let Some(end) = part.own("end_datetime") {
-        if let Some(end) = end_of(manifest, &end, &format, granularity.as_deref())? {
-            windows.insert("end".into(), end.into());
-        }
+    if let Some(end) = part.own("end_datetime")
+        && let Some(end) = end_of(manifest, &end, &format, granularity.as_deref())?
+    {
+        windows.insert("end".into(), end.into());
     }
     if let Some(step) = part.get("step") {
         windows.insert("step".into(), length(manifest, &step)?.into());
@@ -526,7 +526,7 @@ pub fn duration(text: &str) -> Option<(String, bool)> {
         (1000, "s"),
         (1, "ms"),
     ];
-    let (size, unit) = units.into_iter().find(|(size, _)| millis % size == 0)?;
+    let (size, unit) = units.into_iter().find(|(size, _)| millis.is_multiple_of(*size))?;
     (millis > 0).then(|| (format!("{}{unit}", millis / size), exact))
 }
 
