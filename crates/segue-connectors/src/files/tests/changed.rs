@@ -186,10 +186,13 @@ async fn another_position_is_said() {
     );
 }
 
+/// What happens in a folder.
+type Happens = Box<dyn Fn(&Path) + Send>;
+
 /// A folder in which something happens when a file was opened.
 struct Restless {
     folder: local::Folder,
-    happens: Mutex<Vec<(String, Box<dyn Fn(&Path) + Send>)>>,
+    happens: Mutex<Vec<(String, Happens)>>,
 }
 
 #[async_trait]
@@ -232,7 +235,7 @@ impl Restless {
 fn restless(at: &Path, when: &str, what: impl Fn(&Path) + Send + 'static) -> Files {
     let place = Restless {
         folder: local::Folder(at.to_path_buf()),
-        happens: Mutex::new(vec![(when.to_string(), Box::new(what) as Box<dyn Fn(&Path) + Send>)]),
+        happens: Mutex::new(vec![(when.to_string(), Box::new(what) as Happens)]),
     };
     Files::of(Arc::new(place), at.to_path_buf())
 }
