@@ -27,6 +27,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("06", "The state"),
     ("07", "The command line"),
     ("10", "Finding by name"),
+    ("11", "Chats"),
 ];
 
 /// The index of error pages, one table a layer.
