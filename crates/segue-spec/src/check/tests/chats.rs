@@ -185,7 +185,7 @@ fn names_are_looked_for_where_they_can_be_found() {
     );
     says(
         &with("where id = $store_id }", "where id = $shop_id }"),
-        &["SG0205 … `$shop_id`: there is no parameter `$shop_id` — did you mean `$store_id`?"],
+        &["SG0205 … `$shop_id`: there is no parameter `$shop_id` — there are: `$store_id`, `$store_name`, `$language`"],
     );
 }
 
