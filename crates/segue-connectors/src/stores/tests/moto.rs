@@ -52,13 +52,15 @@ async fn a_bucket_of_s3_is_listed_read_and_written_on_conditions() {
         b"id\n4\n"
     );
 
-    // Another object by now: read as it is, and told.
-    put(format!("{url}/shop/data/2026-02.csv"), "id\n9\n").await;
+    // Another object by now: read as it is, and told. What is there moto lets only its owner replace.
+    let payload = |text: &'static str| PutPayload::from_iter([Bytes::from_static(text.as_bytes())]);
+    let (_, seen) = bucket.state("data/2026-02.csv").await.unwrap().unwrap();
+    let put_again = bucket.put("data/2026-02.csv", payload("id\n9\n"), Some(&seen)).await;
+    assert!(matches!(put_again.unwrap(), Put::Done));
     let (bytes, same) = bed.read(&bucket, &file).await.unwrap();
     assert_eq!((bytes.as_slice(), same), (b"id\n9\n".as_slice(), false));
 
     // Written where nothing is, and where it is still what was seen.
-    let payload = |text: &'static str| PutPayload::from_iter([Bytes::from_static(text.as_bytes())]);
     assert!(matches!(
         bucket.put("out/a.bin", payload("one"), None).await.unwrap(),
         Put::Done
