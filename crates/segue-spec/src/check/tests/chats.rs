@@ -46,7 +46,7 @@ sentences:
   too_long: { en: "At most {{ most }}", ko: "{{ most }}자" }
 "#;
 
-fn files<'a>(chat: &'a str) -> Vec<(&'a str, &'a str)> {
+fn files(chat: &str) -> Vec<(&str, &str)> {
     let mut files: Vec<(&str, &str)> = shop();
     for (path, text) in &mut files {
         if *path == "assets/raw/stores.yaml" {
