@@ -4,7 +4,7 @@ pub mod auth;
 mod pacer;
 mod redact;
 pub(crate) mod retry;
-mod send;
+pub(crate) mod send;
 pub mod sign;
 pub mod spool;
 pub mod tape;

@@ -1,5 +1,9 @@
 //! Where rows go to: tables that take a commit once, and only after its predecessor.
 
+mod ranged;
+
+pub use ranged::{is_ranged, numbers};
+
 use crate::commit::{CommitRecord, Footprint};
 use crate::engine::Relation;
 use crate::wire::{Wire, WireRows};
@@ -11,7 +15,7 @@ use futures::stream::BoxStream;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// One table of an asset in one sink.
@@ -465,9 +469,6 @@ pub fn grained(values: impl IntoIterator<Item = i64>, grain: &Grain) -> Spans {
     });
     Spans::of(spans).at_most(Footprint::MOST_SPANS)
 }
-
-/// The values by which rows of a batch are counted, by column; for sinks that keep footprints.
-pub type ValuesByColumn = BTreeMap<String, Vec<i64>>;
 
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@ pub mod http;
 pub mod modes;
 pub mod moto;
 pub mod notes;
+pub mod packed;
 pub mod postgres;
 pub mod power;
 pub mod proxy;

@@ -287,18 +287,27 @@ pub(super) fn shown(redactor: &Redactor, url: &Url) -> String {
     }
 }
 
-/// What a failed exchange means.
-pub(super) fn failed(redactor: &Redactor, error: reqwest::Error, url: &Url) -> Error {
-    let (kind, what) = if error.is_timeout() {
+/// What is said where an exchange ended before its time.
+const BROKE_OFF: &str = "the connection broke off";
+
+/// What a failed exchange means, of which nothing is unpacked.
+pub(crate) fn meaning(error: &reqwest::Error) -> (Kind, &'static str) {
+    if error.is_timeout() {
         (Kind::TimedOut, "the server did not answer in time")
     } else if error.is_builder() {
         (Kind::Invalid, "the request cannot be sent")
     } else if error.is_connect() {
         (Kind::Unavailable, "the server cannot be reached")
-    } else if error.is_decode() && !is_cut_short(&error) {
-        (Kind::Unavailable, "the answer cannot be unpacked")
     } else {
-        (Kind::Unavailable, "the connection broke off")
+        (Kind::Unavailable, BROKE_OFF)
+    }
+}
+
+/// What a failed exchange means.
+pub(super) fn failed(redactor: &Redactor, error: reqwest::Error, url: &Url) -> Error {
+    let (kind, what) = match meaning(&error) {
+        (kind, BROKE_OFF) if error.is_decode() && !is_cut_short(&error) => (kind, "the answer cannot be unpacked"),
+        meaning => meaning,
     };
     let cause = redactor.text(&chain(&error.without_url()));
     Error::new(kind, what)
@@ -317,7 +326,7 @@ fn is_cut_short(error: &reqwest::Error) -> bool {
 }
 
 /// All causes in one line, because some name the URL.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {

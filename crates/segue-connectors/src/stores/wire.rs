@@ -2,7 +2,7 @@
 //! fails says so without a URL, which may hold a signature.
 
 use crate::connector::{Deps, install_tls};
-use crate::http::{Redactor, retry};
+use crate::http::{Redactor, retry, send};
 use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -261,22 +261,8 @@ impl Wire {
 
     /// What a failed exchange means.
     pub fn broken(&self, error: reqwest::Error) -> Failure {
-        let (kind, what) = if error.is_timeout() {
-            (Kind::TimedOut, "the server did not answer in time")
-        } else if error.is_builder() {
-            (Kind::Invalid, "the request cannot be sent")
-        } else if error.is_connect() {
-            (Kind::Unavailable, "the server cannot be reached")
-        } else {
-            (Kind::Unavailable, "the connection broke off")
-        };
-        let error = error.without_url();
-        let mut cause = error.to_string();
-        let mut next = error.source();
-        while let Some(inner) = next {
-            cause.push_str(&format!(": {inner}"));
-            next = inner.source();
-        }
+        let (kind, what) = send::meaning(&error);
+        let cause = send::chain(&error.without_url());
         Failure::Broken {
             kind,
             what,

@@ -1,11 +1,11 @@
 //! Which part of a replaced table a row belongs to: the whole, a slice, or a value of the range's column.
 
-use super::values::{is_ranged, numbers};
 use crate::file::{FileStats, Key};
 use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_row::{RowConverter, SortField};
 use arrow_schema::{Field, Schema};
+use segue_core::sink::{is_ranged, numbers};
 use segue_core::{Error, Kind, Labels, Result, Spans, Type};
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};

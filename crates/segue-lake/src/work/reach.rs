@@ -1,11 +1,11 @@
 //! Where the values of a key's column lie in the source: files of the table in which none can be are not opened.
 
-use super::values::numbers;
 use crate::file::{Bounds, Key};
 use arrow_array::ArrayRef;
 use arrow_array::cast::AsArray;
 use arrow_schema::DataType;
 use datafusion::arrow::compute::{max_string, min_string};
+use segue_core::sink::numbers;
 use segue_core::{Span, Spans};
 
 /// So many stretches are told apart; with twice as many, those that lie closest to each other become one.

@@ -2,52 +2,15 @@
 
 use super::Work;
 use crate::file::DataFile;
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Date32Type, Int8Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType};
-use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
-use arrow_schema::{DataType, Schema, TimeUnit};
+use arrow_array::{BooleanArray, RecordBatch};
+use arrow_schema::Schema;
 use arrow_select::filter::filter;
 use futures::TryStreamExt;
 use segue_core::commit::Footprint;
-use segue_core::sink::{Grain, grained};
+use segue_core::sink::{Grain, grained, is_ranged, numbers};
 use segue_core::{Error, Result, Spans};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// Microseconds of a day.
-const DAY: i64 = 86_400_000_000;
-
-/// A column's values as footprints and ranges have them: instants, dates and local times in microseconds since 1970, whole numbers as
-/// they are. `None` for a column that has no such values.
-pub(super) fn numbers(column: &ArrayRef) -> Option<Vec<Option<i64>>> {
-    macro_rules! whole {
-        ($of:ty, $by:expr) => {
-            column
-                .as_primitive::<$of>()
-                .iter()
-                .map(|v| v.map(|v| i64::from(v) * $by))
-                .collect()
-        };
-    }
-    Some(match column.data_type() {
-        DataType::Int8 => whole!(Int8Type, 1),
-        DataType::Int16 => whole!(Int16Type, 1),
-        DataType::Int32 => whole!(Int32Type, 1),
-        DataType::Int64 => whole!(Int64Type, 1),
-        DataType::Date32 => whole!(Date32Type, DAY),
-        DataType::Timestamp(TimeUnit::Microsecond, _) => whole!(TimestampMicrosecondType, 1),
-        _ => return None,
-    })
-}
-
-/// Whether [`numbers`] has an answer for this type.
-pub(super) fn is_ranged(of: &DataType) -> bool {
-    use DataType::*;
-    matches!(
-        of,
-        Int8 | Int16 | Int32 | Int64 | Date32 | Timestamp(TimeUnit::Microsecond, _)
-    )
-}
 
 /// Collects them, in the readers' grains. A row whose value is empty is in no reader's range.
 pub(super) struct Values<'a> {

@@ -5,6 +5,7 @@ use crate::name::AssetName;
 use crate::units::Duration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
+use serde_json::json;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -231,13 +232,12 @@ impl JsonSchema for MatchFile {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let one = json!({ "type": "string", "minLength": 1 });
+        let several = json!({ "type": "array", "items": one, "minItems": 1 });
         json_schema!({ "format": "match", "anyOf": [
-            { "type": "string", "minLength": 1 },
-            { "type": "array", "items": { "type": "string", "minLength": 1 }, "minItems": 1 },
-            { "type": "object", "additionalProperties": { "anyOf": [
-                { "type": "string", "minLength": 1 },
-                { "type": "array", "items": { "type": "string", "minLength": 1 }, "minItems": 1 }
-            ] } }
+            one,
+            several,
+            { "type": "object", "additionalProperties": { "anyOf": [one, several] } }
         ] })
     }
 }

@@ -91,17 +91,30 @@ impl Lander<'_> {
                 (row.id, row.after) = (Some(AsideId::random()), Some(after));
             }
         }
+        self.quarantine_piece(target, change, &rows, head.schema.is_none())
+            .await
+    }
+
+    /// The quarantine's part of a commit that brings these rows. `None` where that changes nothing of one that is there.
+    async fn quarantine_piece(
+        &self,
+        target: Target,
+        change: Change,
+        rows: &[SetAside],
+        is_new: bool,
+    ) -> Result<Option<Piece>> {
+        let sink = self.deps.places.of(&target)?;
         let schema = aside::schema();
         let mut staged = Vec::new();
         if !rows.is_empty() {
-            let batch = aside::batch(&rows)?;
+            let batch = aside::batch(rows)?;
             let stream = futures::stream::iter([Ok(Rows { batch, deletes: None })]).boxed();
             staged.push(sink.stage(&target, schema.clone(), stream, self.ctx).await?);
         }
         let worked = sink
             .work_out(&target, schema.clone(), &change, &staged, &[], self.ctx)
             .await?;
-        if head.schema.is_some() && worked.unchanged {
+        if !is_new && worked.unchanged {
             self.discard(&sink, &target, &staged, Some(&worked.plan)).await;
             return Ok(None);
         }
@@ -148,30 +161,7 @@ impl Lander<'_> {
             },
         };
         let target = known::companion(self.row, Role::Quarantine);
-        let sink = self.deps.places.of(&target)?;
-        let schema = aside::schema();
-        let mut staged = Vec::new();
-        if !rows.is_empty() {
-            let batch = aside::batch(&rows)?;
-            let stream = futures::stream::iter([Ok(Rows { batch, deletes: None })]).boxed();
-            staged.push(sink.stage(&target, schema.clone(), stream, self.ctx).await?);
-        }
-        let worked = sink
-            .work_out(&target, schema.clone(), &change, &staged, &[], self.ctx)
-            .await?;
-        if worked.unchanged {
-            self.discard(&sink, &target, &staged, Some(&worked.plan)).await;
-            return Ok(None);
-        }
-        Ok(Some(Piece {
-            role: Role::Quarantine,
-            target,
-            change,
-            schema,
-            staged,
-            grains: Vec::new(),
-            worked,
-        }))
+        self.quarantine_piece(target, change, &rows, false).await
     }
 
     /// The kept pages' part: this read's answers beside the older ones.

@@ -1,65 +1,9 @@
 //! Files of every form, read by the real binary.
 
 use crate::support::Project;
+use segue_testkit::packed::{gzip, zip};
 
 const ORDERS: &str = "id,name\n1,Ada\n2,에스파\n3,\n";
-
-/// The sum that gzip and zip keep.
-fn crc(bytes: &[u8]) -> u32 {
-    let fold = |sum: u32, byte: &u8| {
-        (0..8).fold(sum ^ u32::from(*byte), |sum, _| {
-            if sum & 1 == 1 {
-                (sum >> 1) ^ 0xEDB8_8320
-            } else {
-                sum >> 1
-            }
-        })
-    };
-    !bytes.iter().fold(!0, fold)
-}
-
-/// A gzip that packs nothing.
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(bytes.len()).expect("a small file");
-    let mut all = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 1];
-    all.extend(length.to_le_bytes());
-    all.extend((!length).to_le_bytes());
-    all.extend(bytes);
-    all.extend(crc(bytes).to_le_bytes());
-    all.extend(u32::from(length).to_le_bytes());
-    all
-}
-
-/// A zip that packs nothing.
-fn zip(files: &[(&str, String)]) -> Vec<u8> {
-    let (mut bytes, mut list) = (Vec::new(), Vec::new());
-    for (name, content) in files {
-        let size = (content.len() as u32).to_le_bytes();
-        let mut common = vec![20, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-        common.extend(crc(content.as_bytes()).to_le_bytes());
-        common.extend([size, size].concat());
-        common.extend((name.len() as u16).to_le_bytes());
-        common.extend([0, 0]);
-        let begin = bytes.len() as u32;
-        bytes.extend(b"PK\x03\x04");
-        bytes.extend(&common);
-        bytes.extend(name.as_bytes());
-        bytes.extend(content.as_bytes());
-        list.extend(b"PK\x01\x02\x14\x00");
-        list.extend(&common);
-        list.extend([0; 10]);
-        list.extend(begin.to_le_bytes());
-        list.extend(name.as_bytes());
-    }
-    let begin = bytes.len() as u32;
-    bytes.extend(&list);
-    bytes.extend(b"PK\x05\x06\x00\x00\x00\x00");
-    bytes.extend([(files.len() as u16).to_le_bytes(); 2].concat());
-    bytes.extend((list.len() as u32).to_le_bytes());
-    bytes.extend(begin.to_le_bytes());
-    bytes.extend([0, 0]);
-    bytes
-}
 
 /// A workbook whose only sheet has these rows.
 fn workbook(rows: &str) -> Vec<u8> {
@@ -67,7 +11,7 @@ fn workbook(rows: &str) -> Vec<u8> {
     const RELATIONS: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
     const PACKAGE: &str = "http://schemas.openxmlformats.org/package/2006/relationships";
     let part = |name: &'static str, text: String| (name, format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>{text}"));
-    zip(&[
+    let parts = [
         part(
             "_rels/.rels",
             format!(
@@ -90,7 +34,8 @@ fn workbook(rows: &str) -> Vec<u8> {
             "xl/worksheets/sheet1.xml",
             format!("<worksheet xmlns=\"{MAIN}\"><sheetData>{rows}</sheetData></worksheet>"),
         ),
-    ])
+    ];
+    zip(&parts.each_ref().map(|(name, text)| (*name, text.as_bytes())), false)
 }
 
 fn asset(name: &str, copy: &str) -> String {
@@ -123,7 +68,11 @@ fn every_form_makes_the_same_table() {
         ),
     ]);
     save(&project, "data/o.csv.gz", &gzip(ORDERS.as_bytes()));
-    save(&project, "data/o.zip", &zip(&[("inside.csv", ORDERS.to_string())]));
+    save(
+        &project,
+        "data/o.zip",
+        &zip(&[("inside.csv", ORDERS.as_bytes())], false),
+    );
     let utf16: Vec<u8> = format!("\u{feff}{ORDERS}")
         .encode_utf16()
         .flat_map(u16::to_le_bytes)

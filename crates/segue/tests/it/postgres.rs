@@ -247,10 +247,10 @@ fn a_first_read_goes_on_where_it_was_killed() {
     project.set("SEGUE_FAULT", "");
     server.kill();
     server.run();
-    // What changes meanwhile, before and behind what is there. (What is deleted there stays here, where it was read already.)
+    // What changes meanwhile, before and behind what is there.
     server.sql(
         "resumes",
-        &format!("update orders set name = 'other' where id in (7, {ROWS}); insert into orders values (0, 'new', 1, null), ({ROWS} + 1, 'new', 1, null)"),
+        &format!("update orders set name = 'other' where id in (7, {ROWS}); insert into orders values (0, 'new', 1, null), ({ROWS} + 1, 'new', 1, null); delete from orders where id = {ROWS} - 1"),
     );
     let status = project.ok(&["status"]);
     assert!(status.contains("its first read was cut off"), "{status}");
@@ -269,6 +269,9 @@ fn a_first_read_goes_on_where_it_was_killed() {
     let there = count("select count(*) from raw.orders");
     // All of them, where the second commit was so late that it took them: it does not say that the read is at its end.
     assert!((2..=ROWS).contains(&there), "{there} rows");
+    // What is deleted there stays here where it was read before, and does not come otherwise.
+    let deleted = format!("select count(*) from raw.orders where id = {ROWS} - 1");
+    let was_read = count(&deleted);
     let done = project.segue(&["run", "raw.orders"]).ok().text();
     assert!(done.contains("it goes on from there"), "{done}");
     let came = count("select rows_in from system.steps order by started_at desc limit 1");
@@ -276,11 +279,12 @@ fn a_first_read_goes_on_where_it_was_killed() {
     let status = project.ok(&["status"]);
     assert!(!status.contains("cut off"), "{status}");
     let asked = "select count(*), sum(id), sum(case when name = 'x' then 1 else 0 end) from";
-    let here = project.sql(&format!("{asked} raw.orders"));
+    let here = project.sql(&format!("{asked} raw.orders where id <> {ROWS} - 1"));
     assert_eq!(
         here.lines().last().map(|line| line.replace(',', "|")),
         Some(server.sql("resumes", &format!("{asked} orders")))
     );
+    assert_eq!(count(&deleted), was_read);
     // From here on it is read as every other.
     server.sql("resumes", "insert into orders values (-1, 'late', 1, null)");
     project.ok(&["run", "raw.orders"]);

@@ -318,7 +318,10 @@ fn scripts_allow_what_they_need_and_no_more() {
         "statement ok\ncreate table raw.orders (id, stroe) as values (1, 'x')\n",
         9,
     );
-    assert!(told.contains("`raw.orders` has no column `stroe`"), "{told}");
+    assert!(
+        told.contains("`raw.orders` has no column `stroe`") && told.contains("did you mean `store`?"),
+        "{told}"
+    );
     let told = ended("system ok\ntouch hacked\n", 2);
     assert!(
         told.contains("error[SG0711]") && !project.file("hacked").exists(),

@@ -23,6 +23,7 @@ use sqllogictest::{
     AsyncDB, DBOutput, DefaultColumnType, QueryExpect, Record, RecordOutput, Runner, StatementExpect, parse_with_name,
 };
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 /// The most differences that are told of one file.
@@ -123,7 +124,7 @@ pub async fn run(bench: &Bench, path: &str, text: &str, update: bool) -> Ended {
         Err(error) => return Ended::of(Outcome::broken(&error)),
     };
     let make = || async {
-        Ok::<_, Error>(Session {
+        Ok::<_, Told>(Session {
             bench,
             path,
             given: Given::new(),
@@ -260,12 +261,31 @@ enum Said {
     },
 }
 
+/// An error of a statement, in one line with what to do about it.
+#[derive(Debug)]
+struct Told(Error);
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)?;
+        self.0.hint_text().map_or(Ok(()), |hint| write!(f, ": {hint}"))
+    }
+}
+
+impl std::error::Error for Told {}
+
+impl From<Error> for Told {
+    fn from(error: Error) -> Told {
+        Told(error)
+    }
+}
+
 #[async_trait]
 impl AsyncDB for Session<'_> {
-    type Error = Error;
+    type Error = Told;
     type ColumnType = DefaultColumnType;
 
-    async fn run(&mut self, sql: &str) -> Result<DBOutput<DefaultColumnType>> {
+    async fn run(&mut self, sql: &str) -> std::result::Result<DBOutput<DefaultColumnType>, Told> {
         match said(sql)? {
             None => {
                 let rows = self.ask(sql).await?;

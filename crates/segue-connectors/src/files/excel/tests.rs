@@ -1,6 +1,6 @@
 //! Sheets as people keep them.
 
-use crate::forms::tests::zip;
+use segue_testkit::packed::zip;
 
 /// A workbook of these sheets: a name, whether it is hidden, and the rows of its `sheetData`. Styles: 1 a day, 2 a day and time, 3 a time.
 pub fn xlsx(sheets: &[(&str, bool, &str)]) -> Vec<u8> {

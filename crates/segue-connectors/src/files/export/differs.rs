@@ -1,18 +1,13 @@
 //! What a replacement changes: rows that come and rows that go, each as often as it is there.
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Date32Type, Int8Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType};
-use arrow_array::{ArrayRef, RecordBatch};
+use arrow_array::RecordBatch;
 use arrow_row::{RowConverter, SortField};
-use arrow_schema::{DataType, SchemaRef, TimeUnit};
+use arrow_schema::SchemaRef;
 use segue_core::commit::Footprint;
-use segue_core::sink::{Grain, grained};
+use segue_core::sink::{Grain, grained, is_ranged, numbers};
 use segue_core::{Error, Result, Spans};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Microseconds of a day.
-const DAY: i64 = 86_400_000_000;
 
 /// Rows that can be read again and again.
 pub(super) type Rows<'a> = &'a dyn Fn() -> Result<Box<dyn Iterator<Item = Result<RecordBatch>>>>;
@@ -138,7 +133,12 @@ pub(super) fn difference(
             collect(rows, &before.converter, digests, grains, &mut values)?;
         }
     }
-    let columns = grains.iter().filter(|g| is_ranged(schema, &g.column));
+    let of = |g: &&Grain| {
+        schema
+            .field_with_name(&g.column)
+            .is_ok_and(|f| is_ranged(f.data_type()))
+    };
+    let columns = grains.iter().filter(of);
     let columns = columns.map(|grain| {
         let found = values.remove(&grain.column).unwrap_or_default();
         (grain.column.clone(), grained(found, grain))
@@ -189,36 +189,4 @@ fn collect(
         }
     }
     Ok(())
-}
-
-/// A column's values as footprints have them: instants, dates and local times in microseconds since 1970, whole numbers as they are.
-fn numbers(column: &ArrayRef) -> Option<Vec<Option<i64>>> {
-    macro_rules! whole {
-        ($of:ty, $by:expr) => {
-            column
-                .as_primitive::<$of>()
-                .iter()
-                .map(|v| v.map(|v| i64::from(v) * $by))
-                .collect()
-        };
-    }
-    Some(match column.data_type() {
-        DataType::Int8 => whole!(Int8Type, 1),
-        DataType::Int16 => whole!(Int16Type, 1),
-        DataType::Int32 => whole!(Int32Type, 1),
-        DataType::Int64 => whole!(Int64Type, 1),
-        DataType::Date32 => whole!(Date32Type, DAY),
-        DataType::Timestamp(TimeUnit::Microsecond, _) => whole!(TimestampMicrosecondType, 1),
-        _ => return None,
-    })
-}
-
-fn is_ranged(schema: &SchemaRef, column: &str) -> bool {
-    use DataType::*;
-    schema.field_with_name(column).is_ok_and(|f| {
-        matches!(
-            f.data_type(),
-            Int8 | Int16 | Int32 | Int64 | Date32 | Timestamp(TimeUnit::Microsecond, _)
-        )
-    })
 }

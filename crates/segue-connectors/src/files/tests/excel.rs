@@ -168,7 +168,7 @@ async fn what_is_no_spreadsheet_is_said() {
         ("a.xlsx", b""),
         ("a.xlsx", &book[..book.len() / 2]),
         ("a.xls", b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1 and nothing else"),
-        ("a.xlsx", &crate::forms::tests::zip(&[("a.txt", b"x")], true)),
+        ("a.xlsx", &segue_testkit::packed::zip(&[("a.txt", b"x")], true)),
     ] {
         let said = read_book(name, bytes, json!({}), &["id int32"]).await;
         all.push(

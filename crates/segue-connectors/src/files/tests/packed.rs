@@ -1,7 +1,7 @@
 //! Files that are packed.
 
 use super::*;
-use crate::forms::tests::{gzip, zip};
+use segue_testkit::packed::{gzip, zip};
 use std::io::Write;
 
 const TEXT: &[u8] = b"a\n1\n2\n";

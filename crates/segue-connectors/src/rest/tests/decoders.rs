@@ -1,8 +1,8 @@
 //! Answers in other forms than JSON, packed and large ones.
 
 use super::*;
-use crate::forms::tests::{gzip, zip};
 use segue_core::source::OnChange;
+use segue_testkit::packed::{gzip, zip};
 
 fn raw(body: impl Into<Vec<u8>>) -> Reply {
     Reply {
