@@ -138,7 +138,7 @@ impl App {
         let engine = Arc::new(LocalEngine::new(LocalOptions {
             spill: store.folder().join("spill"),
             partitions,
-            names: name_options(&project, store.folder().join("names")),
+            names: name_options(&project, Some(store.folder().join("names"))),
         }));
         let who = |name: &str| surroundings.variables.get(name).cloned().filter(|v| !v.is_empty());
         let user = who("USER")

@@ -8,8 +8,8 @@ use segue_sql::{FindBy, NameOptions, Only};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// What the assets of a project say of it; their indexes are kept in this folder.
-pub fn name_options(project: &Project, folder: PathBuf) -> NameOptions {
+/// What the assets of a project say of it; their indexes are kept in this folder, if in one.
+pub fn name_options(project: &Project, folder: Option<PathBuf>) -> NameOptions {
     let of_asset = |asset: &Asset| {
         let find = asset.find.as_ref().filter(|_| asset.into.is_none())?;
         let by = FindBy {
@@ -22,10 +22,7 @@ pub fn name_options(project: &Project, folder: PathBuf) -> NameOptions {
         Some((TableKey::new(asset.name.schema(), asset.name.table()), by))
     };
     let tables: BTreeMap<TableKey, FindBy> = project.assets.values().filter_map(of_asset).collect();
-    NameOptions {
-        folder: Some(folder),
-        tables,
-    }
+    NameOptions { folder, tables }
 }
 
 /// What was, and what is gone at its source, is not found.

@@ -8,7 +8,7 @@ use crate::letters::{cut, letters, tidy};
 use crate::payload::Payload;
 use minijinja::value::Value;
 use segue_spec::model::Chat;
-use segue_spec::model::chat::{Cards, Does, Intent, Reply, What, Wording, limits};
+use segue_spec::model::chat::{Cards, Does, Intent, Reply, What, limits};
 use segue_spec::wording;
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
@@ -227,9 +227,9 @@ impl Says<'_> {
 
     fn card(&mut self, cards: &Cards, row: &Value) -> Option<Card> {
         let title = self.fill.line(&cards.title, Some(row))?;
-        let subtitle = self.maybe(cards.subtitle.as_ref(), |fill, w| fill.line(w, Some(row)));
-        let image = self.maybe(cards.image.as_ref(), |fill, w| fill.address(w, Some(row)));
-        let url = self.maybe(cards.url.as_ref(), |fill, w| fill.address(w, Some(row)));
+        let subtitle = cards.subtitle.as_ref().and_then(|w| self.fill.line(w, Some(row)));
+        let image = cards.image.as_ref().and_then(|w| self.fill.address(w, Some(row)));
+        let url = cards.url.as_ref().and_then(|w| self.fill.address(w, Some(row)));
         let buttons = cards.buttons.iter().filter_map(|button| {
             let (label, touch) = self.reply(button, Some(row))?;
             Some(Button {
@@ -245,14 +245,6 @@ impl Says<'_> {
             url,
             buttons,
         })
-    }
-
-    fn maybe<T>(
-        &mut self,
-        wording: Option<&Wording>,
-        fill: impl FnOnce(&mut Fill<'_>, &Wording) -> Option<T>,
-    ) -> Option<T> {
-        fill(&mut self.fill, wording?)
     }
 
     /// What stands on a button or a quick reply, and what it does; `None` where one of them is missing.

@@ -59,6 +59,11 @@ pub fn short(text: &str) -> String {
 /// The most of a record that is kept when it is set aside, in bytes.
 pub const RAW: usize = 64 * 1024;
 
+/// Whether all of a record is kept, as it came.
+pub fn is_kept(raw: &[u8]) -> bool {
+    raw.len() <= RAW && std::str::from_utf8(raw).is_ok()
+}
+
 /// A record as text, cut to what is kept; then its end says so.
 pub fn raw_text(raw: &[u8]) -> String {
     if raw.len() <= RAW {

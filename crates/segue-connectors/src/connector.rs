@@ -6,9 +6,10 @@ use segue_core::gate::Gate;
 use segue_core::notes::Notes;
 use segue_core::sink::Sink;
 use segue_core::source::{Read, Source};
-use segue_core::{Clock, Context, Error, Kind, Result};
+use segue_core::{Clock, Context, Error, Kind, Result, Secret};
 use segue_spec::ConnectorSchema;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::fmt;
 use std::path::PathBuf;
@@ -149,4 +150,30 @@ pub(crate) fn schema_of<T: schemars::JsonSchema>() -> Value {
         s.meta_schema = None;
     });
     settings.into_generator().into_root_schema_for::<T>().to_value()
+}
+
+/// A secret in a connection's settings.
+pub(crate) fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Secret, D::Error> {
+    String::deserialize(deserializer).map(Secret::new)
+}
+
+/// One that may be left out.
+pub(crate) fn maybe_secret<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Option<Secret>, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.map(Secret::new))
+}
+
+/// That records cannot be read again: nothing tells their columns.
+pub(crate) fn no_columns_yet() -> Error {
+    Error::new(Kind::NotFound, "nothing tells the columns yet: no row was ever read")
+        .hint("declare them with their types under `columns:`")
+}
+
+/// What is worth saying of values that were left out of records that were read again.
+pub(crate) fn left_out(values: u64) -> Vec<String> {
+    match values {
+        0 => Vec::new(),
+        n => vec![format!("{n} values were left out, as `drop_value` says")],
+    }
 }

@@ -3,9 +3,9 @@
 mod client;
 mod place;
 
-use crate::connector::{Connector, Deps, schema_of};
+use crate::connector::{Connector, Deps, maybe_secret, schema_of};
 use crate::files::{Files, FilesCopy};
-use crate::stores::settings::{bad, endpoint, folder, max_object, secret, timeout, tries};
+use crate::stores::settings::{bad, endpoint, folder, max_object, timeout, tries};
 use client::Client;
 use schemars::JsonSchema;
 use segue_core::{Result, Secret};
@@ -41,7 +41,7 @@ struct Settings {
     #[serde(default)]
     user: Option<String>,
     /// A delegation token, where it does not.
-    #[serde(default, deserialize_with = "secret")]
+    #[serde(default, deserialize_with = "maybe_secret")]
     #[schemars(with = "Option<String>", extend("x-secret" = true))]
     delegation_token: Option<Secret>,
     /// The machines that keep the files, beside the namenodes: `*.example.com`, `datanode7`. What a namenode sends on to is asked there alone.
@@ -80,11 +80,10 @@ impl Settings {
         let host = first.host_str().unwrap_or_default();
         let port = first.port().map_or(String::new(), |port| format!(":{port}"));
         let root = format!("hdfs://{host}{port}/{folder}");
-        let client = Client::new(&self, namenodes, root.clone(), deps)?;
+        let client = Client::new(&self, namenodes, root, deps)?;
         Ok(place::Hdfs {
             client,
             folder,
-            identity: root,
             max_object: self.max_object.bytes(),
             tries: self.tries,
             clock: deps.clock.clone(),

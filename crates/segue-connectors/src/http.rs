@@ -498,16 +498,20 @@ fn is_host(allowed: &str, host: &str, port: u16, is_usual: bool) -> bool {
         _ => (allowed, None),
     };
     let is_port = wanted.map_or(is_usual, |wanted: u16| wanted == port);
-    let is_name = match name.strip_prefix("*.") {
+    is_port && is_named(name, host)
+}
+
+/// Whether a host is one that is allowed, whatever its port: `datanode7`, `*.example.com`.
+pub(crate) fn is_named(allowed: &str, host: &str) -> bool {
+    match allowed.strip_prefix("*.") {
         Some(above) => {
             host.len() > above.len() + 1
                 && host
                     .to_ascii_lowercase()
                     .ends_with(&format!(".{}", above.to_ascii_lowercase()))
         }
-        None => name.eq_ignore_ascii_case(host),
-    };
-    is_port && is_name
+        None => allowed.eq_ignore_ascii_case(host),
+    }
 }
 
 /// What sending led to.

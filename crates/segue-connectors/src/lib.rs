@@ -43,7 +43,8 @@ pub fn connector(kind: &str) -> Option<&'static Connector> {
 
 /// Whether connections of this kind are written to as files: there may be any number of others beside those that are ours.
 pub fn writes_files(kind: &str) -> bool {
-    matches!(kind, "azure" | "files" | "gcs" | "s3")
+    let into = connector(kind).and_then(|c| c.into_schema);
+    into.is_some_and(|schema| schema()["x-writes"] == "whole")
 }
 
 /// What the connectors say about the settings that people write for them, for checking a project.

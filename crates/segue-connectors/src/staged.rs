@@ -46,6 +46,15 @@ pub(crate) struct Staging {
     pub disk: Arc<dyn Durability>,
 }
 
+impl Staging {
+    /// Removes these rows, as far as they are there.
+    pub fn forget(&self, staged: &[Staged]) {
+        for path in staged.iter().filter_map(|s| path(&self.dir, s).ok()) {
+            remove(&path);
+        }
+    }
+}
+
 /// Writes rows into a new file and syncs it with its folders.
 pub(crate) async fn write(
     staging: &Staging,
@@ -381,7 +390,7 @@ fn unreadable(path: &Path, e: arrow_schema::ArrowError) -> Error {
 }
 
 /// Removes a file; one that is gone is no error.
-pub(crate) fn remove(path: &Path) {
+fn remove(path: &Path) {
     if let Err(e) = std::fs::remove_file(path)
         && e.kind() != std::io::ErrorKind::NotFound
     {

@@ -54,7 +54,7 @@ pub enum Rows {
     /// In the test's file: a mapping each.
     Here(Vec<Node>),
     /// In this file, relative to the project's folder.
-    File(String, Node),
+    File(String),
 }
 
 /// What must come of a test.
@@ -206,7 +206,7 @@ fn given_of(path: &str, node: &Node) -> Result<Given, String> {
         columns.insert(entry.key.clone(), (of, entry.value.clone()));
     }
     let rows = match (node.get("file"), node.get("rows")) {
-        (Some(file), _) => Rows::File(beside(path, file.text().unwrap_or_default()), file.clone()),
+        (Some(file), _) => Rows::File(beside(path, file.text().unwrap_or_default())),
         (None, Some(rows)) => Rows::Here(rows.items().to_vec()),
         (None, None) => Rows::Here(node.items().to_vec()),
     };

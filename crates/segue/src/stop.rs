@@ -1,6 +1,6 @@
 //! Ctrl-C and SIGTERM: the first ends what is under way in good order, the second stops at once.
 
-use segue_core::{Context, Kind, Result};
+use segue_core::{Context, Ctx, Kind, Result};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -52,6 +52,19 @@ pub fn hear(what: UnderWay) -> Result<Heard> {
         let _once = LISTENING.set(());
     }
     Ok(Heard(set(what)))
+}
+
+/// The context of one statement of a prompt, which Ctrl-C ends for as long as the other value is held.
+///
+/// # Errors
+/// As [`hear`].
+pub fn statement(ctx: &Ctx) -> Result<(Ctx, Heard)> {
+    let ctx = Ctx {
+        cancel: ctx.cancel.child_token(),
+        ..ctx.clone()
+    };
+    let heard = hear(UnderWay::Statement(ctx.cancel.clone()))?;
+    Ok((ctx, heard))
 }
 
 fn listen() -> Result<()> {

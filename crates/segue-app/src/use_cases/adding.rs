@@ -79,6 +79,28 @@ pub fn write(folder: &Path, file: &NewFile) -> Result<bool> {
     }
 }
 
+/// Those of these files that the folder does not have, and the paths of the others.
+pub fn missing(folder: &Path, files: &[NewFile]) -> (Vec<NewFile>, Vec<String>) {
+    let (there, new): (Vec<NewFile>, Vec<NewFile>) =
+        files.iter().cloned().partition(|file| folder.join(&file.path).exists());
+    (new, there.into_iter().map(|file| file.path).collect())
+}
+
+/// Writes them; the paths of those that were written. One that is there by now joins the others.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_all(folder: &Path, files: Vec<NewFile>, there: &mut Vec<String>) -> Result<Vec<String>> {
+    let mut written = Vec::new();
+    for file in files {
+        match write(folder, &file)? {
+            true => written.push(file.path),
+            false => there.push(file.path),
+        }
+    }
+    Ok(written)
+}
+
 /// What these files take from the environment and the secrets, by name.
 pub fn needed(files: &[NewFile]) -> Vec<Needed> {
     let mut all: BTreeMap<String, Needed> = BTreeMap::new();

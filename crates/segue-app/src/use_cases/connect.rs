@@ -80,11 +80,7 @@ pub fn connect(from: &Path, name: &str) -> Result<Connected> {
         .code(NO_SUCH_MANIFEST)
         .hint(hint));
     };
-    let (there, new): (Vec<NewFile>, Vec<NewFile>) = api
-        .files
-        .iter()
-        .cloned()
-        .partition(|file| folder.join(&file.path).exists());
+    let (new, mut there) = adding::missing(&folder, &api.files);
     let mistakes = adding::mistakes(&folder, &new)?;
     if let Some(first) = mistakes.first() {
         return Err(Error::new(
@@ -94,28 +90,21 @@ pub fn connect(from: &Path, name: &str) -> Result<Connected> {
         .code(MANIFEST_REFUSED)
         .hint("nothing was written; rename or remove what is in its way"));
     }
-    let mut connected = Connected {
+    let written = adding::write_all(&folder, new, &mut there)?;
+    Ok(Connected {
         needed: adding::needed(&api.files),
         api,
-        written: Vec::new(),
-        there: there.into_iter().map(|file| file.path).collect(),
-    };
-    for file in new {
-        match adding::write(&folder, &file)? {
-            true => connected.written.push(file.path),
-            false => connected.there.push(file.path),
-        }
-    }
-    Ok(connected)
+        written,
+        there,
+    })
 }
 
 fn read(text: &str) -> Result<Shipped> {
+    let tree = |text: &str| yaml::parse("manifest", text, &mut Vec::new()).root;
+    let word = |root: Option<&yaml::Node>, key: &str| -> Option<String> { Some(root?.get(key)?.text()?.to_string()) };
     let mut documents = documents(text).into_iter();
-    let head = documents.next().unwrap_or_default();
-    let word = |text: &str, key: &str| -> Option<String> {
-        let root = yaml::parse("manifest", text, &mut Vec::new()).root?;
-        root.get(key)?.text().map(str::to_string)
-    };
+    let head = tree(documents.next().unwrap_or_default());
+    let head = head.as_ref();
     let lacks = |key: &str| Error::bug(format!("a manifest has no `{key}`"));
     let name = word(head, "manifest").ok_or_else(|| lacks("manifest"))?;
     let mut shipped = Shipped {
@@ -126,7 +115,8 @@ fn read(text: &str) -> Result<Shipped> {
         files: Vec::new(),
     };
     for document in documents {
-        let path = match (word(document, "connection"), word(document, "asset")) {
+        let root = tree(document);
+        let path = match (word(root.as_ref(), "connection"), word(root.as_ref(), "asset")) {
             (Some(name), None) => format!("connections/{name}.yaml"),
             (None, Some(asset)) => {
                 let path = format!("assets/{}.yaml", asset.replacen('.', "/", 1));

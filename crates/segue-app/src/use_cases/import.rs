@@ -102,11 +102,7 @@ pub fn import_airbyte(request: &ImportRequest) -> Result<Imported> {
         return Err(nothing(&shown, &translated.remarks));
     }
     let (folder, head) = project(request)?;
-    let (there, new): (Vec<NewFile>, Vec<NewFile>) = translated
-        .files
-        .iter()
-        .cloned()
-        .partition(|file| folder.join(&file.path).exists());
+    let (new, mut there) = adding::missing(&folder, &translated.files);
     let new: Vec<NewFile> = head.into_iter().chain(new).collect();
     let mistakes = adding::mistakes(&folder, &new)?;
     if let Some(first) = mistakes.first() {
@@ -118,21 +114,15 @@ pub fn import_airbyte(request: &ImportRequest) -> Result<Imported> {
         .with("mistakes", mistakes.len())
         .hint("nothing was written; try another name with --name, or another folder with --into"));
     }
-    let mut imported = Imported {
+    let written = adding::write_all(&folder, new, &mut there)?;
+    Ok(Imported {
         needed: adding::needed(&translated.files),
         folder,
-        written: Vec::new(),
-        there: there.into_iter().map(|file| file.path).collect(),
+        written,
+        there,
         assets: translated.assets,
         remarks: translated.remarks,
-    };
-    for file in new {
-        match adding::write(&imported.folder, &file)? {
-            true => imported.written.push(file.path),
-            false => imported.there.push(file.path),
-        }
-    }
-    Ok(imported)
+    })
 }
 
 /// The project's folder, and its first file where it is none yet: one that is named becomes one.

@@ -5,10 +5,11 @@ use super::read::Reading;
 use super::settings::FilesCopy;
 use super::shape::{Shape, placed};
 use super::table::Misfit;
-use crate::columns::{self, Builder, RAW};
+use crate::columns::{self, Builder};
+use crate::connector::{left_out, no_columns_yet};
 use crate::forms::scan::Scanner;
 use segue_core::source::{Again, KeptRecord, OnChange, ReadRequest};
-use segue_core::{Ctx, Error, Kind, Result};
+use segue_core::{Ctx, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -32,8 +33,7 @@ pub struct Beside {
 impl Beside {
     /// Itself beside this line; `None` where not all of the line is kept, or not as it came.
     pub fn of(self, raw: &[u8]) -> Option<Value> {
-        let is_kept = raw.len() <= RAW && std::str::from_utf8(raw).is_ok();
-        is_kept.then(|| serde_json::to_value(self).ok()).flatten()
+        columns::is_kept(raw).then(|| serde_json::to_value(self).ok()).flatten()
     }
 }
 
@@ -48,10 +48,7 @@ pub fn again(copy: &FilesCopy, request: &ReadRequest, records: &[KeptRecord], ct
         .clone()
         .filter(|_| request.schema.untyped.is_empty())
     else {
-        return Err(
-            Error::new(Kind::NotFound, "nothing tells the columns yet: no row was ever read")
-                .hint("declare them with their types under `columns:`"),
-        );
+        return Err(no_columns_yet());
     };
     let (out, _nobody) = mpsc::channel(1);
     let mut reading = Reading::new(copy, request, ctx, &out);
@@ -110,10 +107,7 @@ pub fn again(copy: &FilesCopy, request: &ReadRequest, records: &[KeptRecord], ct
                 }
             }
         }
-        let notes = match dropped {
-            0 => Vec::new(),
-            n => vec![format!("{n} values were left out, as `drop_value` says")],
-        };
+        let notes = left_out(dropped);
         return Ok(Again {
             batch: columns::batch(&columns::schema(&all), builders)?,
             rows,

@@ -123,12 +123,6 @@ impl Export {
         Box::new(rows)
     }
 
-    fn forget(&self, staged: &[Staged]) {
-        for path in staged.iter().filter_map(|s| staged::path(&self.staging.dir, s).ok()) {
-            staged::remove(&path);
-        }
-    }
-
     async fn commit_part(&self, record: &CommitRecord, part: &Part) -> Result<Committed> {
         let plan = Plan::read(&part.plan)?;
         if plan.change != Change::ReplaceTable {
@@ -357,13 +351,13 @@ impl Sink for Export {
         })?;
         // The rows are in the file: whoever finds this record again finds its mark.
         if matches!(done, Committed::Written(_) | Committed::AlreadyThere(_)) {
-            self.forget(&part.staged);
+            self.staging.forget(&part.staged);
         }
         Ok(done)
     }
 
     async fn discard(&self, _target: &Target, staged: &[Staged], _plan: Option<&Value>, _ctx: &Ctx) -> Result<()> {
-        self.forget(staged);
+        self.staging.forget(staged);
         Ok(())
     }
 

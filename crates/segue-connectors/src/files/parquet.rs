@@ -5,9 +5,9 @@ mod values;
 
 use super::input::Input;
 use super::read::{ROWS, Reading};
+use super::shape;
 use crate::columns::{self, named};
 use crate::forms::Subject;
-use crate::json::infer::MOST_COLUMNS;
 use crate::json::quoted;
 use ::parquet::arrow::ProjectionMask;
 use ::parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
@@ -16,7 +16,7 @@ use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use segue_core::source::{Column, OnChange, Rejected};
-use segue_core::{Error, Kind, Result};
+use segue_core::{Error, Result};
 use std::collections::HashSet;
 use std::fmt;
 use std::fs::File;
@@ -118,9 +118,8 @@ impl Plan {
         let mut columns = reading.with_given(columns)?;
         let declared = request.schema.declared;
         let fields = schema.fields();
-        let field = |c: &Column| c.path.as_deref().unwrap_or(&c.name).to_string();
         let place = |c: &Column| {
-            let exact = fields.iter().position(|f| *f.name() == field(c));
+            let exact = fields.iter().position(|f| f.name() == shape::field(c));
             exact.or_else(|| fields.iter().position(|f| !declared && named(f.name()) == c.name))
         };
         let mut places: Vec<Option<usize>> = columns.iter().map(|c| place(c).filter(|_| c.value.is_none())).collect();
@@ -135,21 +134,18 @@ impl Plan {
                     for at in &new {
                         let column = column_of(input, &fields[*at])?;
                         if let Some(other) = columns.iter().find(|c| c.name == column.name) {
-                            return Err(alike(input, &field(other), fields[*at].name(), &column.name));
+                            return Err(shape::alike(
+                                name,
+                                shape::field(other),
+                                fields[*at].name(),
+                                &column.name,
+                            ));
                         }
                         columns.push(column);
                         places.push(Some(*at));
                     }
                 }
-                OnChange::Freeze => {
-                    let what = format!(
-                        "the file {name} has a column that the table does not, and the schema is frozen: `{}`",
-                        fields[*first].name()
-                    );
-                    return Err(Error::new(Kind::BadData, what)
-                        .code(segue_diag::SCHEMA_FROZEN)
-                        .hint("say on_new_column: evolve, quarantine or drop_value"));
-                }
+                OnChange::Freeze => return Err(shape::frozen(name, fields[*first].name())),
                 OnChange::Quarantine => {
                     aliens = new.iter().map(|at| (*at, fields[*at].name().clone())).collect();
                 }
@@ -172,7 +168,7 @@ impl Plan {
                 && !taken.is_empty()
                 && lacking.iter().all(|c| !c.required);
             if !may_lack {
-                return Err(lacks_column(input, schema, &field(first)));
+                return Err(lacks_column(input, schema, shape::field(first)));
             }
             let names: Vec<&str> = lacking.iter().map(|c| c.name.as_str()).collect();
             reading.note(format!(
@@ -216,11 +212,13 @@ impl Plan {
         before: u64,
     ) -> Result<u64> {
         let rows = batch.num_rows();
-        let of_file = |place: usize| wanted.binary_search(&place).ok().map(|at| batch.column(at));
+        let of_file = |place: usize| wanted.binary_search(&place).ok();
         // The first thing that is wrong with each row.
         let mut wrong: Vec<Option<(String, String)>> = vec![None; rows];
         for (at, name) in &self.aliens {
-            let Some(values) = of_file(*at) else { continue };
+            let Some(values) = of_file(*at).map(|at| batch.column(at)) else {
+                continue;
+            };
             for (row, wrong) in wrong.iter_mut().enumerate() {
                 if values.is_valid(row) && wrong.is_none() {
                     *wrong = Some(("a column that the table does not have".into(), name.clone()));
@@ -231,10 +229,8 @@ impl Plan {
         let mut arrays: Vec<ArrayRef> = Vec::with_capacity(self.columns.len());
         for (column, place) in self.columns.iter().zip(&self.places) {
             let array = match (place.and_then(of_file), &column.value) {
-                (Some(values), _) => {
-                    let schema = batch.schema();
-                    let at = wanted.iter().position(|at| Some(*at) == *place).unwrap_or_default();
-                    let values = Values::of(values, schema.field(at), column)?;
+                (Some(at), _) => {
+                    let values = Values::of(batch.column(at), batch.schema_ref().field(at), column)?;
                     dropped += values.settle(reading.request, column, &input.name, before, &mut wrong)?;
                     values.array
                 }
@@ -303,19 +299,13 @@ fn raw(batch: &RecordBatch, row: usize) -> Result<String> {
 /// The columns of a file of which nobody declared any.
 fn found_out(input: &Input, schema: &SchemaRef) -> Result<Vec<Column>> {
     let fields = schema.fields();
-    if fields.len() > MOST_COLUMNS {
-        let what = format!(
-            "has {} columns, and no more than {MOST_COLUMNS} are found out",
-            fields.len()
-        );
-        return Err(unusable(input, &what).hint("declare those that you want under `columns:`"));
-    }
+    shape::few_enough(&input.name, fields.len())?;
     let mut columns: Vec<Column> = Vec::with_capacity(fields.len());
     for field in fields {
         let column = column_of(input, field)?;
         if let Some(other) = columns.iter().find(|c| c.name == column.name) {
-            let other = other.path.as_deref().unwrap_or(&other.name);
-            return Err(alike(input, other, field.name(), &column.name));
+            let other = shape::field(other);
+            return Err(shape::alike(&input.name, other, field.name(), &column.name));
         }
         columns.push(column);
     }
@@ -337,24 +327,11 @@ fn column_of(input: &Input, field: &Field) -> Result<Column> {
     })
 }
 
-fn unusable(input: &Input, what: &str) -> Error {
-    Error::new(Kind::BadData, format!("the file {} {what}", input.name)).code(segue_diag::FILES_HEADER)
-}
-
-fn alike(input: &Input, one: &str, other: &str, name: &str) -> Error {
-    let (one, other) = (quoted(one), quoted(other));
-    unusable(
-        input,
-        &format!("names {one} and {other}, and both would be the column `{name}`"),
-    )
-    .hint("declare them under `columns:`, each with a name of its own and its `path:`")
-}
-
 fn lacks_column(input: &Input, schema: &SchemaRef, wanted: &str) -> Error {
     let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
     let hint = match segue_diag::closest(wanted, names.iter().copied()) {
         Some(meant) => format!("did you mean `{meant}`?"),
         None => format!("it has: {}", columns::short(&names.join(", "))),
     };
-    unusable(input, &format!("lacks the column {}", quoted(wanted))).hint(hint)
+    shape::unusable(&input.name, &format!("lacks the column {}", quoted(wanted))).hint(hint)
 }

@@ -76,12 +76,7 @@ impl Opened {
 /// # Errors
 /// `Unavailable` when there is no room for it.
 pub fn nameless(folder: &Path) -> Result<File> {
-    let path = folder.join(format!("file-{}", uuid::Uuid::new_v4()));
-    let opened = std::fs::create_dir_all(folder).and_then(|()| {
-        let file = File::options().read(true).write(true).create_new(true).open(&path)?;
-        std::fs::remove_file(&path)?;
-        Ok(file)
-    });
+    let opened = crate::http::spool::nameless(folder, "file");
     opened.map_err(|e| {
         Error::new(Kind::Unavailable, "a file cannot be kept on disk while it is read")
             .with("folder", folder.display())

@@ -133,7 +133,6 @@ fn quote() -> String {
 /// As of web APIs.
 const MAX_SIZE: &str = "16GiB";
 
-#[allow(clippy::expect_used)]
 fn max_size() -> Size {
     MAX_SIZE.parse().expect("a constant that is tested")
 }

@@ -54,16 +54,7 @@ pub fn of<T: Table>(reading: &mut Reading<'_>, table: &T) -> Result<Option<Shape
         if let Some(first) = new.first() {
             match schema.on_new_column {
                 OnChange::Evolve => add(reading, table, &header, &new, &mut columns, &mut places)?,
-                OnChange::Freeze => {
-                    let what = format!(
-                        "the file {} has a column that the table does not, and the schema is frozen: `{}`",
-                        table.name(),
-                        header[*first]
-                    );
-                    return Err(Error::new(Kind::BadData, what)
-                        .code(segue_diag::SCHEMA_FROZEN)
-                        .hint("say on_new_column: evolve, quarantine or drop_value"));
-                }
+                OnChange::Freeze => return Err(frozen(table.name(), &header[*first])),
                 OnChange::Quarantine => aliens = new.iter().map(|at| (*at, header[*at].clone())).collect(),
                 OnChange::DropValue => reading.note(format!(
                     "columns of {} were left out, as `drop_value` says: {}",
@@ -204,7 +195,7 @@ fn sample<T: Table>(table: &T, width: usize) -> Result<(Vec<Guess>, usize)> {
 }
 
 /// The name of a column's field in the file.
-fn field(column: &Column) -> &str {
+pub fn field(column: &Column) -> &str {
     column.path.as_deref().unwrap_or(&column.name)
 }
 
@@ -250,13 +241,7 @@ fn add<T: Table>(
 
 /// The columns of a file's first rows, one a field. Where they cannot have the names that they have in the file, that is said.
 fn infer<T: Table>(reading: &Reading<'_>, table: &T, header: &[String]) -> Result<Vec<Column>> {
-    if header.len() > MOST_COLUMNS {
-        let what = format!(
-            "has {} columns, and no more than {MOST_COLUMNS} are found out",
-            header.len()
-        );
-        return Err(unusable(table.name(), &what).hint("declare those that you want under `columns:`"));
-    }
+    few_enough(table.name(), header.len())?;
     let (guesses, _) = sample(table, header.len())?;
     let mut names: HashMap<String, &str> = HashMap::with_capacity(header.len());
     let mut columns = Vec::with_capacity(header.len());
@@ -284,11 +269,33 @@ fn infer<T: Table>(reading: &Reading<'_>, table: &T, header: &[String]) -> Resul
     Ok(columns)
 }
 
-fn unusable(file: &str, what: &str) -> Error {
+/// That a file has a column that a frozen schema does not.
+pub fn frozen(file: &str, column: &str) -> Error {
+    let what = format!("the file {file} has a column that the table does not, and the schema is frozen: `{column}`");
+    Error::new(Kind::BadData, what)
+        .code(segue_diag::SCHEMA_FROZEN)
+        .hint("say on_new_column: evolve, quarantine or drop_value")
+}
+
+/// Fails for a file of more columns than are found out.
+///
+/// # Errors
+/// `BadData`.
+pub fn few_enough(file: &str, columns: usize) -> Result<()> {
+    if columns <= MOST_COLUMNS {
+        return Ok(());
+    }
+    let what = format!("has {columns} columns, and no more than {MOST_COLUMNS} are found out");
+    Err(unusable(file, &what).hint("declare those that you want under `columns:`"))
+}
+
+/// That a file's columns cannot be used, and why.
+pub fn unusable(file: &str, what: &str) -> Error {
     Error::new(Kind::BadData, format!("the file {file} {what}")).code(segue_diag::FILES_HEADER)
 }
 
-fn alike(file: &str, one: &str, other: &str, name: &str) -> Error {
+/// That two fields of a file would be one column.
+pub fn alike(file: &str, one: &str, other: &str, name: &str) -> Error {
     let what = format!(
         "names {} and {}, and both would be the column `{name}`",
         quoted(one),

@@ -1,6 +1,6 @@
 //! What is read, for messages: what may be wrong with it, and what helps, differs between an answer and a file.
 
-use super::unpack::TooLarge;
+use super::unpack::limit_of;
 use segue_core::{Error, Kind, Result};
 use std::fmt;
 use std::io;
@@ -114,8 +114,8 @@ impl Subject {
 
     /// What went wrong while it was read.
     pub fn failed(&self, error: io::Error) -> Error {
-        if let Some(TooLarge(most)) = error.get_ref().and_then(|e| e.downcast_ref()) {
-            return self.too_large(*most);
+        if let Some(most) = limit_of(&error) {
+            return self.too_large(most);
         }
         match (error.kind(), self) {
             (io::ErrorKind::UnexpectedEof, _) => self.packed_cut_off(),

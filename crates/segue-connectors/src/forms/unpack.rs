@@ -299,7 +299,7 @@ impl<R: Read> Read for Limited<R> {
 
 /// That there is more than is read; the limit.
 #[derive(Debug)]
-pub struct TooLarge(pub u64);
+struct TooLarge(u64);
 
 /// The limit, where that is what an error is about.
 pub fn limit_of(e: &io::Error) -> Option<u64> {

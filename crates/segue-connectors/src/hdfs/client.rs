@@ -2,6 +2,7 @@
 
 use super::Settings;
 use crate::connector::Deps;
+use crate::http::is_named as is_host;
 use crate::stores::errors::Where;
 use crate::stores::settings::is_here;
 use crate::stores::wire::{Asking, Failure, Patience, Refused, Wire};
@@ -12,7 +13,6 @@ use segue_diag as codes;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 use url::Url;
 
 /// The longest answer of a namenode, in bytes: it lists in parts.
@@ -60,7 +60,6 @@ impl Client {
         let patience = Patience {
             timeout: settings.timeout.get(),
             tries: settings.tries,
-            max_wait: Duration::from_secs(60),
         };
         let tls = namenodes.iter().any(|url| url.scheme() == "https");
         let secrets: Vec<Secret> = settings.delegation_token.iter().cloned().collect();
@@ -281,17 +280,6 @@ impl Client {
 pub(super) enum Opening {
     Failure(Failure),
     Error(Error),
-}
-
-/// Whether a host is one that is allowed: `datanode7`, `*.example.com`.
-fn is_host(allowed: &str, host: &str) -> bool {
-    let (allowed, host) = (allowed.to_ascii_lowercase(), host.to_ascii_lowercase());
-    match allowed.strip_prefix("*.") {
-        Some(above) => host
-            .strip_suffix(above)
-            .is_some_and(|below| below.len() > 1 && below.ends_with('.')),
-        None => host == allowed,
-    }
 }
 
 #[cfg(test)]

@@ -26,7 +26,6 @@ pub(super) struct Hdfs {
     pub client: Client,
     /// Where paths begin, without slashes around it.
     pub folder: String,
-    pub identity: String,
     pub max_object: u64,
     pub tries: u32,
     pub clock: Arc<dyn Clock>,
@@ -247,7 +246,7 @@ impl Hdfs {
 #[async_trait]
 impl Place for Hdfs {
     fn identity(&self) -> String {
-        self.identity.clone()
+        self.client.at().root.clone()
     }
 
     fn root(&self) -> String {

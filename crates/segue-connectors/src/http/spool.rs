@@ -20,13 +20,7 @@ impl Spooled {
     /// # Errors
     /// `Unavailable` when there is no room for it.
     pub fn begin(folder: &Path) -> Result<Spooled> {
-        let path = folder.join(format!("answer-{}", uuid::Uuid::new_v4()));
-        let opened = std::fs::create_dir_all(folder).and_then(|()| {
-            let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
-            std::fs::remove_file(&path)?;
-            Ok(file)
-        });
-        let file = opened.map_err(|e| no_room(e).with("folder", folder.display()))?;
+        let file = nameless(folder, "answer").map_err(|e| no_room(e).with("folder", folder.display()))?;
         Ok(Spooled { file, size: 0 })
     }
 
@@ -58,6 +52,18 @@ impl Spooled {
     pub fn size(&self) -> u64 {
         self.size
     }
+}
+
+/// A new file in this folder, to write and read, that has no name any more: whatever becomes of the process, it is gone with it.
+///
+/// # Errors
+/// The system's own.
+pub(crate) fn nameless(folder: &Path, what: &str) -> io::Result<File> {
+    std::fs::create_dir_all(folder)?;
+    let path = folder.join(format!("{what}-{}", uuid::Uuid::new_v4()));
+    let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
+    std::fs::remove_file(&path)?;
+    Ok(file)
 }
 
 fn no_room(e: io::Error) -> Error {

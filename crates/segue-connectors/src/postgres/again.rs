@@ -1,8 +1,9 @@
 //! Rows that were set aside, read again: from the text of each value, without the server.
 
 use crate::columns::{self, Builder, Misfit};
+use crate::connector::{left_out, no_columns_yet};
+use segue_core::Result;
 use segue_core::source::{Again, Column, KeptRecord, OnChange, ReadSchema};
-use segue_core::{Error, Kind, Result};
 use serde_json::{Map, Value};
 
 /// Reads the rows again.
@@ -11,10 +12,7 @@ use serde_json::{Map, Value};
 /// `NotFound` where nothing tells the columns yet.
 pub(super) fn again(schema: &ReadSchema, records: &[KeptRecord]) -> Result<Again> {
     let Some(all) = schema.columns.as_deref().filter(|_| schema.untyped.is_empty()) else {
-        return Err(
-            Error::new(Kind::NotFound, "nothing tells the columns yet: no row was ever read")
-                .hint("declare them with their types under `columns:`"),
-        );
+        return Err(no_columns_yet());
     };
     let mut builders: Vec<Builder> = all.iter().map(|c| Builder::new(&c.of)).collect();
     let (mut rows, mut misfits, mut dropped) = (Vec::new(), Vec::new(), 0u64);
@@ -32,10 +30,7 @@ pub(super) fn again(schema: &ReadSchema, records: &[KeptRecord]) -> Result<Again
             }
         }
     }
-    let notes = match dropped {
-        0 => Vec::new(),
-        n => vec![format!("{n} values were left out, as `drop_value` says")],
-    };
+    let notes = left_out(dropped);
     Ok(Again {
         batch: columns::batch(&columns::schema(all), builders)?,
         rows,

@@ -2,7 +2,7 @@
 
 use super::bound::{Bound, Plain};
 use super::errors::{causes, failed};
-use crate::connector::{Deps, install_tls};
+use crate::connector::{Deps, install_tls, maybe_secret};
 use parking_lot::Mutex;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use segue_core::meter::Meter;
 use segue_core::{Ctx, Error, Kind, Result, Secret};
 use segue_diag as codes;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use std::future::{Future, poll_fn};
 use std::net::IpAddr;
 use std::ops::Deref;
@@ -49,7 +49,7 @@ pub(super) struct Settings {
     #[schemars(length(min = 1))]
     pub user: String,
     /// The user's password.
-    #[serde(default, deserialize_with = "secret")]
+    #[serde(default, deserialize_with = "maybe_secret")]
     #[schemars(with = "Option<String>", extend("x-secret" = true))]
     pub password: Option<Secret>,
     /// How the connection is kept from being read or changed on its way.
@@ -62,10 +62,6 @@ pub(super) struct Settings {
     #[serde(default = "default_schema")]
     #[schemars(length(min = 1, max = 63))]
     pub schema: String,
-}
-
-fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<Secret>, D::Error> {
-    Ok(Option::<String>::deserialize(deserializer)?.map(Secret::new))
 }
 
 /// How a connection is secured.

@@ -4,7 +4,7 @@
 
 use super::decode;
 use super::types::{Form, Reading, UNTOLD};
-use crate::columns::{self, Builder, Misfit};
+use crate::columns::{self, Builder, Misfit, RAW};
 use arrow_array::RecordBatch;
 use arrow_cast::display::array_value_to_string;
 use arrow_schema::SchemaRef;
@@ -15,9 +15,6 @@ use serde_json::{Map, Value};
 /// Rows of a batch, and the bytes after which it goes out early.
 const ROWS: usize = 8_192;
 const BYTES: usize = 8 << 20;
-
-/// Of a row that is set aside.
-const RAW: usize = 64 << 10;
 
 /// What stands before the first row.
 pub(super) const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";

@@ -2,9 +2,10 @@
 
 use super::plan::Plan;
 use super::schema::SharedSchema;
+use crate::connector::{left_out, no_columns_yet};
 use crate::json::decode::{Decoder, Given, Layout, Outcome};
+use segue_core::Result;
 use segue_core::source::{Again, Column, KeptRecord, ReadRequest};
-use segue_core::{Error, Kind, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -75,10 +76,7 @@ pub fn again(request: &ReadRequest, records: &[KeptRecord]) -> Result<Again> {
     let plan = Plan::of(crate::connector::read_copy(&request.copy)?, request)?;
     let schema = SharedSchema::new(&request.schema, &plan, Vec::new())?;
     if !schema.is_known() {
-        return Err(
-            Error::new(Kind::NotFound, "nothing tells the columns yet: no row was ever read")
-                .hint("declare them with their types under `columns:`"),
-        );
+        return Err(no_columns_yet());
     }
     let besides: Vec<Option<Beside>> = records
         .iter()
@@ -110,10 +108,7 @@ pub fn again(request: &ReadRequest, records: &[KeptRecord]) -> Result<Again> {
             }
         }
         let decoded = decoder.finish()?;
-        let notes = match decoded.dropped {
-            0 => Vec::new(),
-            n => vec![format!("{n} values were left out, as `drop_value` says")],
-        };
+        let notes = left_out(decoded.dropped);
         return Ok(Again {
             batch: decoded.batch,
             rows,

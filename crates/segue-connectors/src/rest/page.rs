@@ -340,7 +340,7 @@ fn beside(
     above: usize,
     raw: &[u8],
 ) -> Option<Value> {
-    if raw.len() > RAW || std::str::from_utf8(raw).is_err() {
+    if !crate::columns::is_kept(raw) {
         return None;
     }
     let stood = |(parent, column): &(usize, usize)| {

@@ -129,7 +129,7 @@ impl Sqlite {
         marks::create(&tx)?;
         if let Some(n) = marks::landed(&tx, record.asset, record.id)? {
             drop(tx);
-            self.forget_files(part.staged.iter());
+            self.staging.forget(&part.staged);
             return Ok(Committed::AlreadyThere(n));
         }
         let found = table::find(&tx, &target.place)?;
@@ -150,14 +150,8 @@ impl Sqlite {
         tx.commit().map_err(failed("commit"))?;
         reach(Boundary::SqlCommitted);
         // The rows are in the table: whoever finds this record again finds its mark.
-        self.forget_files(part.staged.iter());
+        self.staging.forget(&part.staged);
         Ok(Committed::Written(record.n))
-    }
-
-    fn forget_files<'s>(&self, staged: impl Iterator<Item = &'s Staged>) {
-        for path in staged.filter_map(|s| staged::path(&self.staging.dir, s).ok()) {
-            staged::remove(&path);
-        }
     }
 }
 
@@ -346,7 +340,7 @@ impl Sink for Sqlite {
     async fn discard(&self, target: &Target, staged: &[Staged], _plan: Option<&Value>, _ctx: &Ctx) -> Result<()> {
         let staged = staged.to_vec();
         self.work(Some(target), move |sink| {
-            sink.forget_files(staged.iter());
+            sink.staging.forget(&staged);
             Ok(())
         })
         .await

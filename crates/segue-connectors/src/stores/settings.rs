@@ -3,7 +3,7 @@
 use super::bucket::{Bucket, Store};
 use super::errors::Where;
 use super::wire::{Patience, Wire};
-use crate::connector::Deps;
+use crate::connector::{Deps, maybe_secret, secret};
 use object_store::RetryConfig;
 use object_store::StaticCredentialProvider;
 use object_store::aws::AmazonS3Builder;
@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use segue_core::{Error, Kind, Result, Secret};
 use segue_diag::STORE_SETTINGS;
 use segue_spec::units::{Duration, Size};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use std::sync::Arc;
 use url::Url;
 
@@ -38,11 +38,11 @@ pub(crate) struct S3 {
     #[serde(default)]
     pub access_key_id: Option<String>,
     /// The key.
-    #[serde(default, deserialize_with = "secret")]
+    #[serde(default, deserialize_with = "maybe_secret")]
     #[schemars(with = "Option<String>", extend("x-secret" = true))]
     pub secret_access_key: Option<Secret>,
     /// The token of a key that is only for a time.
-    #[serde(default, deserialize_with = "secret")]
+    #[serde(default, deserialize_with = "maybe_secret")]
     #[schemars(with = "Option<String>", extend("x-secret" = true))]
     pub session_token: Option<Secret>,
     /// Asks without a key, for buckets that anybody may read.
@@ -80,7 +80,7 @@ pub(crate) struct Gcs {
     #[serde(default)]
     pub prefix: String,
     /// The key of a service account: the JSON that Google gives for it, whole.
-    #[serde(default, deserialize_with = "secret")]
+    #[serde(default, deserialize_with = "maybe_secret")]
     #[schemars(with = "Option<String>", extend("x-secret" = true))]
     pub service_account: Option<Secret>,
     /// Asks without an account, for buckets that anybody may read.
@@ -119,11 +119,11 @@ pub(crate) struct Azure {
     #[serde(default)]
     pub prefix: String,
     /// A key of the storage account.
-    #[serde(default, deserialize_with = "secret")]
+    #[serde(default, deserialize_with = "maybe_secret")]
     #[schemars(with = "Option<String>", extend("x-secret" = true))]
     pub access_key: Option<Secret>,
     /// A shared access signature: `sv=…&sig=…`.
-    #[serde(default, deserialize_with = "secret")]
+    #[serde(default, deserialize_with = "maybe_secret")]
     #[schemars(with = "Option<String>", extend("x-secret" = true))]
     pub sas: Option<Secret>,
     /// A registered application that asks.
@@ -162,7 +162,7 @@ pub(crate) struct Principal {
     #[schemars(length(min = 1))]
     pub client_id: String,
     /// Its secret.
-    #[serde(deserialize_with = "needed")]
+    #[serde(deserialize_with = "secret")]
     #[schemars(with = "String", extend("x-secret" = true))]
     pub client_secret: Secret,
 }
@@ -390,13 +390,9 @@ fn wire(
     let patience = Patience {
         timeout: timeout.get(),
         tries,
-        max_wait: MAX_WAIT,
     };
     Wire::new(patience, tls, secrets, deps)
 }
-
-/// The longest that one request waits when it is told to come back later.
-const MAX_WAIT: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// A mistake in the settings.
 pub(crate) fn bad(deps: &Deps) -> impl Fn(&str) -> Error {
@@ -473,14 +469,6 @@ pub(crate) fn folder(text: &str, bad: &dyn Fn(&str) -> Error) -> Result<String> 
         return Err(bad(&format!("`{text}` is no folder")).hint("write it as `exports/daily`"));
     }
     Ok(text.to_string())
-}
-
-pub(crate) fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<Secret>, D::Error> {
-    Ok(Option::<String>::deserialize(deserializer)?.map(Secret::new))
-}
-
-fn needed<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Secret, D::Error> {
-    Ok(Secret::new(String::deserialize(deserializer)?))
 }
 
 fn region() -> String {

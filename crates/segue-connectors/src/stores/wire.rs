@@ -26,6 +26,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use url::Url;
 
+/// The longest that one request waits when it is told to come back later.
+const MAX_WAIT: Duration = Duration::from_secs(60);
 const CONNECT: Duration = Duration::from_secs(10);
 /// The longest that something may take to be sent.
 const WRITE: Duration = Duration::from_secs(15 * 60);
@@ -41,8 +43,6 @@ pub(crate) struct Patience {
     pub timeout: Duration,
     /// How often one request is tried in all.
     pub tries: u32,
-    /// The longest that one request waits when it is told to.
-    pub max_wait: Duration,
 }
 
 /// The client of one connection.
@@ -206,7 +206,7 @@ impl Wire {
                 Failure::Broken { .. } => None,
             };
             let wait = told.unwrap_or_else(|| retry::backoff(tried, asking.url.path()));
-            if !failure.may_pass() || tried >= patience.tries || wait > patience.max_wait {
+            if !failure.may_pass() || tried >= patience.tries || wait > MAX_WAIT {
                 return Err(failure);
             }
             tracing::debug!("trying again in {wait:?}: {failure}");

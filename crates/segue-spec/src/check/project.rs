@@ -263,10 +263,7 @@ fn reads_from(all: &mut All<'_>, file: &str, root: &Node) {
         };
         let Some(first) = written.text() else { continue };
         if !known.contains(&first) {
-            let hint = closest(first, known.iter().copied()).map(|meant| format!("did you mean `{meant}`?"));
-            let hint = hint.unwrap_or_else(|| format!("there are: `{}`", known.join("`, `")));
-            let message = format!("there is no environment `{first}`");
-            all.report(NO_SUCH_ENVIRONMENT, written.span(file), message).hint = Some(hint);
+            no_such_environment(all, file, written, first, &known);
             continue;
         }
         let mut chain = vec![entry.key.clone()];
@@ -300,13 +297,13 @@ fn default_environment(all: &mut All<'_>, file: &str, root: &Node) {
         None => vec!["dev"],
     };
     if !known.contains(&name) {
-        let hint = closest(name, known.iter().copied()).map(|meant| format!("did you mean `{meant}`?"));
-        let hint = hint.unwrap_or_else(|| format!("there are: `{}`", known.join("`, `")));
-        all.report(
-            NO_SUCH_ENVIRONMENT,
-            written.span(file),
-            format!("there is no environment `{name}`"),
-        )
-        .hint = Some(hint);
+        no_such_environment(all, file, written, name, &known);
     }
+}
+
+fn no_such_environment(all: &mut All<'_>, file: &str, written: &Node, name: &str, known: &[&str]) {
+    let hint = closest(name, known.iter().copied()).map(|meant| format!("did you mean `{meant}`?"));
+    let hint = hint.unwrap_or_else(|| format!("there are: `{}`", known.join("`, `")));
+    let message = format!("there is no environment `{name}`");
+    all.report(NO_SUCH_ENVIRONMENT, written.span(file), message).hint = Some(hint);
 }

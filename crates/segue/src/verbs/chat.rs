@@ -4,7 +4,7 @@ mod shown;
 
 use crate::args::Chat;
 use crate::out::Out;
-use crate::stop::{self, UnderWay};
+use crate::stop;
 use segue_app::chats::{Answer, Speaks};
 use segue_app::{App, Message};
 use segue_core::{Context, Ctx, Error, Kind, Result};
@@ -96,11 +96,7 @@ async fn prompt(talk: &mut Talk<'_>, ctx: &Ctx) -> Result<()> {
             Ok(line) if line.trim().is_empty() => {}
             Ok(line) => {
                 let _kept = editor.add_history_entry(line.trim());
-                let ctx = Ctx {
-                    cancel: ctx.cancel.child_token(),
-                    ..ctx.clone()
-                };
-                let _heard = stop::hear(UnderWay::Statement(ctx.cancel.clone()))?;
+                let (ctx, _heard) = stop::statement(ctx)?;
                 if let Err(error) = talk.line(&line, &ctx).await {
                     talk.out.error(&talk.app.without_secrets(error));
                 }

@@ -17,18 +17,23 @@ pub fn run(api: Option<&str>, surroundings: &Surroundings, out: &Out) -> Result<
     };
     let connected = segue_app::connect(&surroundings.folder, api)?;
     out.value(&connected);
-    for file in &connected.written {
-        out.line(format!("  {file}"));
-    }
-    for file in &connected.there {
-        out.note(format!("{file} is there, and was left as it is"));
-    }
+    files(&connected.written, &connected.there, out);
     out.line(format!("\n{}: {}", connected.api.about, connected.api.documentation));
     needed(&connected.needed, out);
     out.line(format!(
         "Next:\n  segue check\n  segue connection test {api}\n  segue run '{api}.*'"
     ));
     Ok(0)
+}
+
+/// Which files were written, and which were there.
+pub fn files(written: &[String], there: &[String], out: &Out) {
+    for file in written {
+        out.line(format!("  {file}"));
+    }
+    for file in there {
+        out.note(format!("{file} is there, and was left as it is"));
+    }
 }
 
 /// What files take from the environment and the secrets.

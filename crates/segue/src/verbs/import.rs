@@ -3,7 +3,7 @@
 use crate::args::Import;
 use crate::out::Out;
 use crate::verbs::check::count;
-use crate::verbs::connect::needed;
+use crate::verbs::connect::{files, needed};
 use segue_app::{Effect, ImportRequest, Imported, Surroundings};
 use segue_core::Result;
 
@@ -19,12 +19,7 @@ pub fn run(import: &Import, surroundings: &Surroundings, out: &Out) -> Result<u8
         name: name.clone(),
     })?;
     out.value(&imported);
-    for file in &imported.written {
-        out.line(format!("  {file}"));
-    }
-    for file in &imported.there {
-        out.note(format!("{file} is there, and was left as it is"));
-    }
+    files(&imported.written, &imported.there, out);
     let kinds = [
         (Effect::StreamLeftOut, "left out"),
         (Effect::LeftOut, "to be done by hand"),

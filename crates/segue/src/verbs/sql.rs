@@ -2,7 +2,7 @@
 
 use crate::args::{Format, Sql};
 use crate::out::Out;
-use crate::stop::{self, UnderWay};
+use crate::stop;
 use crate::verbs::check::count;
 use segue_app::format::{Form, Options};
 use segue_app::{App, Question};
@@ -181,10 +181,6 @@ async fn prompt(app: &App, question: impl Fn(String) -> Question, format: Format
 
 /// Answers one statement of a prompt, which Ctrl-C ends.
 async fn one(app: &App, question: &Question, format: Format, ctx: &Ctx) -> Result<()> {
-    let ctx = Ctx {
-        cancel: ctx.cancel.child_token(),
-        ..ctx.clone()
-    };
-    let _heard = stop::hear(UnderWay::Statement(ctx.cancel.clone()))?;
+    let (ctx, _heard) = stop::statement(ctx)?;
     answer(app, question, format, &ctx).await
 }

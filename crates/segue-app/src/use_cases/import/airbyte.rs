@@ -22,7 +22,6 @@ use segue_diag::{Diagnostic, IMPORT_UNREADABLE, Severity};
 use segue_spec::yaml::{Node, parse};
 use serde_json::{Map, Value, json};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use stream::Stream;
 use tree::{Part, References, Res, Stop};
 use words::Scope;
@@ -284,8 +283,9 @@ impl Manifest<'_> {
             }
         }
         let tries = streams.iter().filter_map(|s| s.ask.tries).max();
+        let limits = self.limits(root, tries);
         let mut files = Vec::new();
-        let mut names = BTreeMap::new();
+        let mut names: Vec<String> = Vec::new();
         for (at, (base_url, auth)) in connections.iter().enumerate() {
             let own = if at == 0 {
                 name.to_string()
@@ -301,14 +301,14 @@ impl Manifest<'_> {
             connection.insert("kind".into(), "rest".into());
             connection.insert("base_url".into(), base_url.clone().into());
             connection.extend(auth.map(|auth| ("auth".to_string(), auth)));
-            if let Some(limits) = self.limits(root, tries) {
-                connection.insert("limits".into(), limits);
+            if let Some(limits) = &limits {
+                connection.insert("limits".into(), limits.clone());
             }
             files.push(NewFile {
                 path: format!("connections/{own}.yaml"),
                 text: written(&Value::Object(connection)),
             });
-            names.insert(at, own);
+            names.push(own);
         }
         let mut assets = Vec::new();
         for stream in streams {
@@ -316,7 +316,7 @@ impl Manifest<'_> {
                 .iter()
                 .position(|own| own.0 == stream.ask.base_url && own.1 == stream.ask.auth);
             let connection = at
-                .and_then(|at| names.get(&at))
+                .and_then(|at| names.get(at))
                 .cloned()
                 .unwrap_or_else(|| name.to_string());
             let mut table = named(&stream.name);

@@ -73,13 +73,11 @@ impl Bench {
     pub fn new(project: Arc<Project>, folder: &Path, surroundings: &Surroundings, ctx: &Ctx) -> Result<Bench> {
         let spill = tempfile::tempdir()
             .map_err(|e| Error::new(Kind::Unavailable, "cannot make a folder for what tests spill").caused_by(e))?;
-        let mut names = name_options(&project, spill.path().join("names"));
-        names.folder = None;
         let engine = LocalEngine::new(LocalOptions {
             spill: spill.path().join("spill"),
             // Tables of a test are small: cutting them up costs more than it gains.
             partitions: 1,
-            names,
+            names: name_options(&project, None),
         });
         let mut ctx = ctx.clone();
         ctx.limits.memory = surroundings.memory.unwrap_or(ctx.limits.memory);

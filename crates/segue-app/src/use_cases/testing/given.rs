@@ -8,7 +8,7 @@ use segue_connectors::json::decode::{Changes, Given as Handed, Layout};
 use segue_connectors::json::{Decoder, Outcome, quoted};
 use segue_core::source::{Column as Declared, Nesting, OnChange, Read, ReadRequest, ReadSchema};
 use segue_core::{Ctx, Error, Kind, Result, Type};
-use segue_diag::{Diagnostic, Span, TEST_MISUSE, TEST_ROWS, UNKNOWN_COLUMN, WRONG_TYPE, closest};
+use segue_diag::{Diagnostic, TEST_MISUSE, TEST_ROWS, UNKNOWN_COLUMN, WRONG_TYPE, closest};
 use segue_spec::testing::{Given, Rows};
 use segue_spec::yaml::{Node, Value as Tree};
 use segue_work::column_type;
@@ -126,16 +126,12 @@ pub async fn table(
                 .into())
         }
         Rows::Here(rows) => written(path, name.as_str(), rows, known.as_deref()),
-        Rows::File(file, _) => Ok(bench.file(file, name.as_str(), known.as_deref()).await?),
+        Rows::File(file) => Ok(bench.file(file, name.as_str(), known.as_deref()).await?),
     }
 }
 
 fn at(code: segue_diag::Code, file: &str, node: &Node, message: String) -> Diagnostic {
-    let span = Span {
-        file: file.to_string(),
-        bytes: node.bytes.clone(),
-    };
-    Diagnostic::error(code, Some(span), message)
+    Diagnostic::error(code, Some(node.span(file)), message)
 }
 
 fn unknown(file: &str, place: &Node, table: &str, name: &str, columns: &[Column]) -> Diagnostic {

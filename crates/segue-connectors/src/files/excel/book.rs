@@ -27,6 +27,8 @@ pub struct Book {
     of: Of,
     sheets: Vec<(String, bool)>,
     subject: Subject,
+    /// The sheet that is read, where it is held.
+    held: Option<(String, Range<Data>)>,
 }
 
 enum Of {
@@ -80,6 +82,7 @@ impl Book {
             sheets: sheets.collect(),
             of,
             subject,
+            held: None,
         })
     }
 
@@ -94,13 +97,19 @@ impl Book {
     /// # Errors
     /// `BadData` for what cannot be read; those of `take`.
     pub fn rows(&mut self, sheet: &str, take: &mut dyn FnMut(u32, &[(u32, Data)]) -> Result<bool>) -> Result<()> {
-        let subject = self.subject.clone();
-        let range = match &mut self.of {
-            Of::Xlsx(book) => return streamed(book, sheet, &subject, take),
-            Of::Xls(book) => told(&subject, || book.worksheet_range(sheet))?,
-            Of::Ods(book) => told(&subject, || book.worksheet_range(sheet))?,
-        };
-        held(&range, take)
+        let subject = &self.subject;
+        if self.held.as_ref().is_none_or(|(name, _)| name != sheet) {
+            let range = match &mut self.of {
+                Of::Xlsx(book) => return streamed(book, sheet, subject, take),
+                Of::Xls(book) => told(subject, || book.worksheet_range(sheet))?,
+                Of::Ods(book) => told(subject, || book.worksheet_range(sheet))?,
+            };
+            self.held = Some((sheet.to_string(), range));
+        }
+        match &self.held {
+            Some((_, range)) => held(range, take),
+            None => Ok(()),
+        }
     }
 }
 

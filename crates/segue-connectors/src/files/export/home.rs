@@ -140,7 +140,7 @@ impl Home {
                 let about = bucket.at().clone();
                 let at = place.to_string();
                 let payload = blocking(move || {
-                    let (mut file, _) = write(nameless(&scratch)?, schema, rows, &mark)?;
+                    let mut file = write(nameless(&scratch)?, schema, rows, &mark)?;
                     let size = file.metadata().map_err(failed)?.len();
                     if size > MOST_SENT {
                         let what = format!("the file has {size} bytes, and no more than {MOST_SENT} go into a bucket");
@@ -247,7 +247,7 @@ impl Folder {
         let folder = path.parent().unwrap_or(&self.path).to_path_buf();
         make_folders(&folder, &*self.disk).map_err(failed)?;
         let beside = folder.join(format!("{}{}{BESIDE}", beside(&path), Uuid::new_v4()));
-        let placed = self.put_from(&beside, &path, place, before, schema, rows, mark);
+        let placed = self.put_from(&beside, place, before, schema, rows, mark);
         if !matches!(placed, Ok(Placed::Done))
             && let Err(e) = std::fs::remove_file(&beside)
             && e.kind() != ErrorKind::NotFound
@@ -257,19 +257,18 @@ impl Folder {
         placed
     }
 
-    #[allow(clippy::too_many_arguments)]
     fn put_from(
         &self,
         beside: &Path,
-        path: &Path,
         place: &str,
         before: Option<&str>,
         schema: SchemaRef,
         rows: Coming,
         mark: &Mark,
     ) -> Result<Placed> {
+        let path = self.path.join(place);
         let file = File::create_new(beside).map_err(failed)?;
-        let (file, _) = write(file, schema, rows, mark)?;
+        let file = write(file, schema, rows, mark)?;
         self.disk.file(&file, beside).map_err(failed)?;
         // Between looking once more and putting it in place no other of ours may do the same: whoever does holds the folder.
         let folder = path.parent().unwrap_or(&self.path);
@@ -279,7 +278,7 @@ impl Folder {
         if now.as_ref().map(|seen| seen.state.as_str()) != before {
             return Ok(Placed::Moved);
         }
-        std::fs::rename(beside, path).map_err(failed)?;
+        std::fs::rename(beside, &path).map_err(failed)?;
         self.disk.folder(folder).map_err(failed)?;
         Ok(Placed::Done)
     }
@@ -373,9 +372,9 @@ async fn in_bucket(bucket: &Bucket, place: &str) -> Result<Option<Seen>> {
 ///
 /// # Errors
 /// `Conflict`.
-pub(super) fn own<'m>(mark: &'m Mark, asset: segue_core::AssetId, place: &str) -> Result<&'m Mark> {
+pub(super) fn own(mark: &Mark, asset: segue_core::AssetId, place: &str) -> Result<()> {
     match mark.record.asset == asset {
-        true => Ok(mark),
+        true => Ok(()),
         false => Err(anothers(place, &mark.record.name)),
     }
 }

@@ -1,6 +1,7 @@
 //! A Parquet file of ours: rows, and in its footer the commit that they are of, with those before it.
 
 use super::errors::{broken, unreadable};
+use crate::http::spool::{SpoolReader, Spooled};
 use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
 use base64::Engine;
@@ -19,7 +20,7 @@ use parquet::file::reader::{ChunkReader, Length};
 use segue_core::align::kept;
 use segue_core::{CommitRecord, Error, Kind, Result};
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
@@ -149,18 +150,11 @@ impl Footer {
 
 /// An open file that several may read at once, each where it is.
 #[derive(Clone, Debug)]
-pub(super) struct At {
-    file: Arc<File>,
-    length: u64,
-}
+pub(super) struct At(Arc<Spooled>);
 
 impl At {
     pub fn of(file: File) -> io::Result<At> {
-        let length = file.metadata()?.len();
-        Ok(At {
-            file: Arc::new(file),
-            length,
-        })
+        Ok(At(Arc::new(Spooled::of(file)?)))
     }
 
     /// How many rows there are.
@@ -190,46 +184,31 @@ impl At {
 
 impl Length for At {
     fn len(&self) -> u64 {
-        self.length
+        self.0.size()
     }
 }
 
 impl ChunkReader for At {
-    type T = BufReader<Onward>;
+    type T = BufReader<SpoolReader>;
 
     fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
-        Ok(BufReader::new(Onward {
-            file: self.file.clone(),
-            at: start,
-        }))
+        let mut reader = SpoolReader::new(self.0.clone());
+        reader.seek(SeekFrom::Start(start))?;
+        Ok(BufReader::new(reader))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
         // What a damaged file says of itself is not believed past its end.
-        if start.checked_add(length as u64).is_none_or(|end| end > self.length) {
+        if start.checked_add(length as u64).is_none_or(|end| end > self.0.size()) {
             return Err(ParquetError::EOF("the file is shorter than it says".into()));
         }
         let mut bytes = vec![0; length];
-        self.file.read_exact_at(&mut bytes, start)?;
+        self.0.file().read_exact_at(&mut bytes, start)?;
         Ok(bytes.into())
     }
 }
 
-/// Reads on from somewhere in a file.
-pub(super) struct Onward {
-    file: Arc<File>,
-    at: u64,
-}
-
-impl Read for Onward {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.file.read_at(buffer, self.at)?;
-        self.at += read as u64;
-        Ok(read)
-    }
-}
-
-/// Writes a file: these rows, and this mark in its footer. How many rows there are.
+/// Writes a file: these rows, and this mark in its footer.
 ///
 /// # Errors
 /// `Unavailable` where there is no room; the rows' own.
@@ -238,17 +217,15 @@ pub(super) fn write(
     schema: SchemaRef,
     rows: impl Iterator<Item = Result<RecordBatch>>,
     mark: &Mark,
-) -> Result<(File, u64)> {
+) -> Result<File> {
     let properties = WriterProperties::builder()
         .set_compression(Packing::ZSTD(ZstdLevel::default()))
         .set_max_row_group_row_count(Some(GROUP_ROWS))
         .set_created_by(concat!("segue ", env!("CARGO_PKG_VERSION")).to_string())
         .build();
     let mut writer = ArrowWriter::try_new(BufWriter::new(file), schema.clone(), Some(properties)).map_err(broken)?;
-    let mut count = 0;
     for batch in rows {
         let batch = segue_core::align::align(&batch?, &schema)?;
-        count += batch.num_rows() as u64;
         writer.write(&batch).map_err(broken)?;
         if writer.in_progress_size() >= GROUP_BYTES {
             writer.flush().map_err(broken)?;
@@ -258,8 +235,7 @@ pub(super) fn write(
         .into_iter()
         .for_each(|entry| writer.append_key_value_metadata(entry));
     let buffered = writer.into_inner().map_err(broken)?;
-    let file = buffered
+    buffered
         .into_inner()
-        .map_err(|e| broken(ParquetError::from(e.into_error())))?;
-    Ok((file, count))
+        .map_err(|e| broken(ParquetError::from(e.into_error())))
 }

@@ -1,5 +1,6 @@
 //! Who asks a web API.
 
+use crate::connector::{maybe_secret, secret};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use segue_core::Secret;
 use segue_spec::units::Duration;
@@ -437,14 +438,6 @@ fn grant_first(schema: &mut Schema) {
         properties.insert("grant".into(), grant);
         properties.extend(others);
     }
-}
-
-fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
-    String::deserialize(deserializer).map(Secret::new)
-}
-
-fn maybe_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
-    Ok(Option::<String>::deserialize(deserializer)?.map(Secret::new))
 }
 
 fn secrets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Secret>, D::Error> {

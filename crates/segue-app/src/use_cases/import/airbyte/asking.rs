@@ -52,18 +52,11 @@ impl Ask {
     /// For a place that there is not.
     pub fn inject(&mut self, option: &Part, value: &str) -> Res<()> {
         let name = option_name(option)?;
-        match option.text_of("inject_into").unwrap_or_default().as_str() {
-            "request_parameter" => drop(self.query.insert(name, value.into())),
-            "header" => drop(self.headers.insert(name, value.into())),
-            "body_json" => {
-                let (_, body) = self.body.get_or_insert(("json", json!({})));
-                set(body, &name, value.into());
-            }
-            "body_data" => {
-                let (_, body) = self.body.get_or_insert(("form", json!({})));
-                set(body, &name, value.into());
-            }
-            other => return Err(option.stop(format!("`inject_into: {other}` is not known here"))),
+        match (self.place(option)?, &mut self.body) {
+            ("query", _) => drop(self.query.insert(name, value.into())),
+            ("header", _) => drop(self.headers.insert(name, value.into())),
+            (_, Some((_, body))) => set(body, &name, value.into()),
+            (_, None) => {}
         }
         Ok(())
     }
@@ -120,9 +113,7 @@ fn set(body: &mut Value, name: &str, value: Value) {
 /// # Errors
 /// Where what is asked cannot be said in our words.
 pub fn requester(manifest: &Manifest<'_>, part: &Part, scope: &Scope) -> Res<Ask> {
-    if part.is_custom() {
-        return Err(part.stop("it is code of the connector's own"));
-    }
+    part.no_code()?;
     let mut ask = Ask::default();
     address(manifest, part, scope, &mut ask)?;
     let method = part
@@ -298,9 +289,7 @@ const ANY: [u16; 21] = [
 ];
 
 fn errors(manifest: &Manifest<'_>, handler: &Part, ask: &mut Ask) -> Res<()> {
-    if handler.is_custom() {
-        return Err(handler.stop("it is code of the connector's own"));
-    }
+    handler.no_code()?;
     if handler.kind() == "CompositeErrorHandler" || handler.own("error_handlers").is_some() {
         for inner in handler.own("error_handlers").iter().flat_map(Part::items) {
             errors(manifest, &inner, ask)?;

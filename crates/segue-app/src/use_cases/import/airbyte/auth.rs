@@ -24,9 +24,7 @@ pub fn translate(manifest: &Manifest<'_>, requester: &Part) -> Res<Option<Value>
 }
 
 fn of(manifest: &Manifest<'_>, part: &Part) -> Res<Option<Value>> {
-    if part.is_custom() {
-        return Err(part.stop("it is code of the connector's own"));
-    }
+    part.no_code()?;
     let auth = match part.kind().as_str() {
         "NoAuth" => return Ok(None),
         "BearerAuthenticator" => json!({ "bearer": { "token": secret(manifest, part, "api_token")? } }),

@@ -4,7 +4,7 @@ use super::asking::{Ask, requester, same_connection};
 use super::stream::Asked;
 use super::tree::{Part, Res};
 use super::words::{Scope, inside};
-use super::{Manifest, paging, records};
+use super::{Manifest, records};
 use serde_json::{Map, Value, json};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -136,8 +136,6 @@ pub fn translate(
     if let Some(paginator) = part.own("download_paginator").filter(|p| p.kind() != "NoPagination") {
         return Err(paginator.stop("downloads in pages have no like here"));
     }
-    let mut no_ask = Ask::default();
-    let paginate = paging::translate(manifest, None, &mut no_ask)?;
     let decoder = part.own("download_decoder").or_else(|| part.own("decoder"));
     part.own("decoder");
     let items = decoder.as_ref().and_then(|d| d.own("items_path"));
@@ -168,7 +166,7 @@ pub fn translate(
     Ok(Job {
         asked: Asked {
             ask,
-            paginate,
+            paginate: None,
             decoder,
             records,
         },
@@ -178,9 +176,7 @@ pub fn translate(
 
 /// Where a value stands, as an extractor says it.
 fn pointer(manifest: &Manifest<'_>, extractor: &Part) -> Res<String> {
-    if extractor.is_custom() {
-        return Err(extractor.stop("it is code of the connector's own"));
-    }
+    extractor.no_code()?;
     let mut steps = Vec::new();
     for step in extractor.needs("field_path")?.items() {
         steps.push(super::words::Step::Name(manifest.words(&step, &Scope::default())?));

@@ -14,13 +14,9 @@ pub fn translate(manifest: &Manifest<'_>, part: Option<&Part>, ask: &mut Ask) ->
     let Some(part) = part.filter(|p| p.kind() != "NoPagination") else {
         return Ok(None);
     };
-    if part.is_custom() {
-        return Err(part.stop("it is code of the connector's own"));
-    }
+    part.no_code()?;
     let strategy = part.needs("pagination_strategy")?;
-    if strategy.is_custom() {
-        return Err(strategy.stop("it is code of the connector's own"));
-    }
+    strategy.no_code()?;
     let token = part.own("page_token_option");
     let size = strategy.get("page_size").or_else(|| part.get("page_size"));
     let size = match &size {

@@ -2,7 +2,7 @@
 
 use super::Manifest;
 use super::tree::{Part, Res};
-use super::words::{self, Scope, is_word};
+use super::words::{self, Scope, is_word, quoted};
 use serde_json::{Map, Value, json};
 
 /// No slice has more records: a filter takes all that meet its condition.
@@ -14,9 +14,7 @@ const ALL: u64 = 1_000_000_000;
 /// Where they cannot be read here.
 pub fn decoder(manifest: &Manifest<'_>, part: Option<&Part>) -> Res<Option<Value>> {
     let Some(part) = part else { return Ok(None) };
-    if part.is_custom() {
-        return Err(part.stop("it is code of the connector's own"));
-    }
+    part.no_code()?;
     let found = match part.kind().as_str() {
         "JsonDecoder" => None,
         "JsonlDecoder" => Some(json!("json_lines")),
@@ -90,15 +88,11 @@ impl<'a> Shape<'a> {
 /// # Errors
 /// Where the records cannot be told.
 pub fn selector(manifest: &Manifest<'_>, part: &Part, scope: &Scope, shape: &Shape<'_>) -> Res<Value> {
-    if part.is_custom() {
-        return Err(part.stop("it is code of the connector's own"));
-    }
+    part.no_code()?;
     let written = part.own("extractor");
     let mut records = extractor(manifest, written.as_ref(), shape)?;
     if let Some(filter) = part.own("record_filter") {
-        if filter.is_custom() {
-            return Err(filter.stop("it is code of the connector's own"));
-        }
+        filter.no_code()?;
         if let Some(condition) = filter
             .own("condition")
             .filter(|c| c.text().is_some_and(|t| !t.trim().is_empty()))
@@ -148,9 +142,7 @@ fn extractor(manifest: &Manifest<'_>, part: Option<&Part>, shape: &Shape<'_>) ->
         steps.extend(path.split('.').filter(|s| !s.is_empty()).map(str::to_string));
     }
     if let Some(part) = part {
-        if part.is_custom() {
-            return Err(part.stop("it is code of the connector's own"));
-        }
+        part.no_code()?;
         if !matches!(part.kind().as_str(), "" | "DpathExtractor" | "ResponseToFileExtractor") {
             return Err(part.stop(format!("an extractor of kind {} is not known", part.kind())));
         }
@@ -217,7 +209,7 @@ fn path_of(steps: &[String]) -> String {
             "*" => path.push_str(".*"),
             name if is_word(name) && path.ends_with("..") => path.push_str(name),
             name if is_word(name) => path.push_str(&format!(".{name}")),
-            name => path.push_str(&format!("['{}']", name.replace('\\', "\\\\").replace('\'', "\\'"))),
+            name => path.push_str(&format!("[{}]", quoted(name))),
         }
     }
     path

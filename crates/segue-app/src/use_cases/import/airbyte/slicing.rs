@@ -34,9 +34,7 @@ pub fn route(manifest: &Manifest<'_>, router: &Part, slices: &mut Slices) -> Res
             .iter()
             .try_for_each(|inner| route(manifest, inner, slices));
     }
-    if router.is_custom() {
-        return Err(router.stop("it is code of the connector's own"));
-    }
+    router.no_code()?;
     match router.kind().as_str() {
         "ListPartitionRouter" => list(manifest, router, slices)?,
         "SubstreamPartitionRouter" => {
@@ -125,9 +123,7 @@ fn list(manifest: &Manifest<'_>, router: &Part, slices: &mut Slices) -> Res<()> 
 
 fn parent(manifest: &Manifest<'_>, config: &Part, slices: &mut Slices, group: Option<u64>) -> Res<()> {
     let stream = config.needs("stream")?;
-    if stream.is_custom() {
-        return Err(stream.stop("it is code of the connector's own"));
-    }
+    stream.no_code()?;
     let retriever = stream.needs("retriever")?;
     if !matches!(retriever.kind().as_str(), "" | "SimpleRetriever") {
         return Err(retriever.stop("a parent that is no plain request has no like here"));
@@ -246,9 +242,7 @@ pub struct Cursor {
 /// # Errors
 /// Where it has no like here.
 pub fn cursor(manifest: &Manifest<'_>, part: &Part, scope: &mut Scope) -> Res<Cursor> {
-    if part.is_custom() {
-        return Err(part.stop("it is code of the connector's own"));
-    }
+    part.no_code()?;
     let field = part.needs("cursor_field")?;
     let mut found = Cursor {
         field: manifest.words(&field, &Scope::default())?,

@@ -81,14 +81,10 @@ fn check_method(part: &Part, ask: &Ask) -> Res<()> {
 /// # Errors
 /// Where it has no like here.
 pub fn translate(manifest: &Manifest<'_>, part: &Part, name: &str) -> Res<Stream> {
-    if part.is_custom() {
-        return Err(part.stop("it is code of the connector's own"));
-    }
+    part.no_code()?;
     part.own("name");
     let retriever = part.needs("retriever")?;
-    if retriever.is_custom() {
-        return Err(retriever.stop("it is code of the connector's own"));
-    }
+    retriever.no_code()?;
     if let Some(uploader) = part.own("file_uploader") {
         return Err(uploader.stop("files that come with records are not copied"));
     }
@@ -116,23 +112,20 @@ pub fn translate(manifest: &Manifest<'_>, part: &Part, name: &str) -> Res<Stream
         Ok(())
     };
     let mut copy = Map::new();
-    let (ask, paginate, decoder, records, export) = match retriever.kind().as_str() {
+    let (asked, export) = match retriever.kind().as_str() {
         "AsyncRetriever" => {
             let job = jobs::translate(manifest, &retriever, &slices.scope, &prepare)?;
-            (
-                job.asked.ask,
-                job.asked.paginate,
-                job.asked.decoder,
-                job.asked.records,
-                Some(job.export),
-            )
+            (job.asked, Some(job.export))
         }
-        "SimpleRetriever" | "" => {
-            let asked = asked(manifest, &retriever, &slices.scope, &prepare)?;
-            (asked.ask, asked.paginate, asked.decoder, asked.records, None)
-        }
+        "SimpleRetriever" | "" => (asked(manifest, &retriever, &slices.scope, &prepare)?, None),
         other => return Err(retriever.stop(format!("a retriever of kind {other} is not known"))),
     };
+    let Asked {
+        ask,
+        paginate,
+        decoder,
+        records,
+    } = asked;
     for (config, parent) in &slices.asks {
         same_connection(config, &ask, parent)?;
     }

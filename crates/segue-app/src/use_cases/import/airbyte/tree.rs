@@ -152,6 +152,17 @@ impl Part {
         self.kind().starts_with("Custom") || self.own("class_name").is_some()
     }
 
+    /// Stops at what is code of a connector's own.
+    ///
+    /// # Errors
+    /// Where it is.
+    pub fn no_code(&self) -> Res<()> {
+        match self.is_custom() {
+            true => Err(self.stop("it is code of the connector's own")),
+            false => Ok(()),
+        }
+    }
+
     /// The keys that are written and that nobody asked for.
     pub fn unasked(&self) -> Vec<&Entry> {
         let asked = self.asked.borrow();

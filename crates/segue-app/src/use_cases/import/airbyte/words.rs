@@ -125,13 +125,18 @@ pub fn path(text: &str) -> Option<(String, Vec<Step>)> {
     says_nothing.then(|| (root.clone(), steps))
 }
 
+/// A text in single quotes.
+pub fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
+}
+
 /// Steps as a JSONPath.
 pub fn json_path(steps: &[Step]) -> String {
     let mut path = "$".to_string();
     for step in steps {
         match step {
             Step::Name(name) if is_word(name) => path.push_str(&format!(".{name}")),
-            Step::Name(name) => path.push_str(&format!("['{}']", name.replace('\\', "\\\\").replace('\'', "\\'"))),
+            Step::Name(name) => path.push_str(&format!("[{}]", quoted(name))),
             Step::Index(at) => path.push_str(&format!("[{at}]")),
         }
     }
@@ -262,7 +267,7 @@ fn joined(pieces: &[Piece]) -> String {
         Piece::Setting(text) => format!("'{text}'"),
         Piece::Known(text) => match text.parse::<f64>() {
             Ok(_) => text.clone(),
-            Err(_) => format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'")),
+            Err(_) => quoted(text),
         },
         Piece::Words(words) => words.clone(),
     };
@@ -405,12 +410,12 @@ fn of_record(steps: &[Step], default: Option<&Token>) -> String {
     for (at, step) in steps.iter().enumerate() {
         let inner = match step {
             Step::Name(name) if is_word(name) => format!("{text}.{name}"),
-            Step::Name(name) => format!("{text}['{}']", name.replace('\\', "\\\\").replace('\'', "\\'")),
+            Step::Name(name) => format!("{text}[{}]", quoted(name)),
             Step::Index(index) => format!("{text}[{index}]"),
         };
         let otherwise = match (at + 1 == steps.len(), default) {
             (false, _) => "{}".to_string(),
-            (true, Some(Token::Text(text))) => format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'")),
+            (true, Some(Token::Text(text))) => quoted(text),
             (true, Some(Token::Number(number))) => number.clone(),
             (true, _) => "none".to_string(),
         };
