@@ -1,5 +1,6 @@
 //! A running system, built from a project's files.
 
+use crate::elsewhere::Others;
 use crate::finding::name_options;
 use crate::keeper::LakeKeeper;
 use crate::load::{Loaded, find, load};
@@ -218,16 +219,25 @@ impl App {
                 sinks.insert(into.connection.clone(), sources.sink(&into.connection)?);
             }
         }
-        Ok(self.deps_into(sinks, progress))
+        Ok(self.deps_into(sinks, self.others(), progress))
     }
 
     /// As [`App::deps`], for what touches the lake alone: no connection is opened.
     pub(crate) fn lake_deps(&self) -> Deps {
-        self.deps_into(BTreeMap::new(), Arc::new(Silent))
+        self.lake_deps_beside(self.others())
     }
 
-    fn deps_into(&self, mut sinks: BTreeMap<String, Arc<dyn Sink>>, progress: Arc<dyn Progress>) -> Deps {
-        let others = self.others();
+    /// As [`App::lake_deps`], with these environments, whose lakes may be open already.
+    pub(crate) fn lake_deps_beside(&self, others: Others) -> Deps {
+        self.deps_into(BTreeMap::new(), others, Arc::new(Silent))
+    }
+
+    fn deps_into(
+        &self,
+        mut sinks: BTreeMap<String, Arc<dyn Sink>>,
+        others: Others,
+        progress: Arc<dyn Progress>,
+    ) -> Deps {
         sinks.extend(others.sinks());
         let lake: Arc<dyn Sink> = self.lake.clone();
         Deps {

@@ -7,6 +7,7 @@ use arrow_schema::{Field, SchemaRef};
 use segue_core::engine::{InMemory, Relation, TableKey};
 use segue_core::{Error, Kind, Result, Type};
 use segue_diag::SQL_UNKNOWN_TABLE;
+use segue_spec::model::Asset;
 use segue_work::asset_name;
 use segue_work::step::known;
 use std::collections::BTreeMap;
@@ -128,8 +129,8 @@ impl App {
             });
             let children = child_tables(&row).into_iter();
             for (at, (key, target)) in std::iter::once(own).chain(children).chain(companions).enumerate() {
-                let is_view = self.view_called(&row.name.to_string()).is_some();
-                if at == 0 && (is_view || !known::has_answer(&self.store, &row).await?) {
+                let is_view = || self.view_called(&row.name.to_string()).is_some();
+                if at == 0 && (is_view() || !known::has_answer(&self.store, &row).await?) {
                     continue;
                 }
                 let columns = match self.newest(&row, &target).await {
@@ -141,14 +142,17 @@ impl App {
                 all.push(Listed { key, place, columns });
             }
         }
-        for view in self.views() {
-            let name = asset_name(&view.name);
-            let columns = match self.view(&name).await {
-                Ok(rows) => columns(&rows.schema()),
-                Err(_) => Vec::new(),
-            };
-            let (key, place) = (TableKey::from(&name), VIEW.to_string());
-            all.push(Listed { key, place, columns });
+        let views: Vec<&Asset> = self.views().collect();
+        if !views.is_empty() {
+            let deps = self.lake_deps();
+            for name in views.into_iter().map(|view| asset_name(&view.name)) {
+                let columns = match self.view(&deps, &name).await {
+                    Ok(rows) => columns(&rows.schema()),
+                    Err(_) => Vec::new(),
+                };
+                let (key, place) = (TableKey::from(&name), VIEW.to_string());
+                all.push(Listed { key, place, columns });
+            }
         }
         for name in segue_store::system::names() {
             let fields = segue_store::system::columns(name).unwrap_or_default();

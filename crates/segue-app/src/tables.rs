@@ -14,7 +14,7 @@ use segue_spec::model::Asset;
 use segue_store::{AssetRow, SystemTable};
 use segue_work::asset_name;
 use segue_work::commit::Sinks;
-use segue_work::deps::Places;
+use segue_work::deps::{Deps, Places};
 use segue_work::step::known;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -77,15 +77,18 @@ impl App {
                 };
             }
         }
-        for view in self.views().filter(|v| text.contains(v.name.table())) {
-            let name = asset_name(&view.name);
-            match self.view(&name).await {
-                Ok(rows) => drop(tables.insert(TableKey::from(&name), rows)),
-                Err(error) if names(&text, &name) => return Err(error),
-                Err(error) => tracing::debug!(asset = %name, %error, "not opened"),
+        let others = self.others();
+        let views: Vec<&Asset> = self.views().filter(|v| text.contains(v.name.table())).collect();
+        if !views.is_empty() {
+            let deps = self.lake_deps_beside(others.clone());
+            for name in views.into_iter().map(|view| asset_name(&view.name)) {
+                match self.view(&deps, &name).await {
+                    Ok(rows) => drop(tables.insert(TableKey::from(&name), rows)),
+                    Err(error) if names(&text, &name) => return Err(error),
+                    Err(error) => tracing::debug!(asset = %name, %error, "not opened"),
+                }
             }
         }
-        let others = self.others();
         if !others.is_empty() {
             let before: Vec<TableKey> = tables.keys().cloned().collect();
             match others.named_in(&text, &mut tables, &self.ctx).await {
@@ -119,8 +122,8 @@ impl App {
     }
 
     /// What a view gives, over the newest versions of the tables that it stands on.
-    pub(crate) async fn view(&self, name: &AssetName) -> Result<Arc<dyn Relation>> {
-        segue_work::step::view(&self.lake_deps(), name, &self.ctx).await
+    pub(crate) async fn view(&self, deps: &Deps, name: &AssetName) -> Result<Arc<dyn Relation>> {
+        segue_work::step::view(deps, name, &self.ctx).await
     }
 
     /// Whether the text names an asset of the project in full that is none of these.

@@ -188,9 +188,12 @@ impl Way {
         }
         Way {
             // Where parts of syllables stand alone the others may be cut elsewhere, too: then the keys count.
-            shapes: shapes(&asked.text)
-                .filter(|(is_syllables, _)| is_near && !(is_mistyped && *is_syllables))
-                .collect(),
+            shapes: match is_near {
+                true => shapes(&asked.text)
+                    .filter(|(is_syllables, _)| !(is_mistyped && *is_syllables))
+                    .collect(),
+                false => Vec::new(),
+            },
             errors: usize::from(asked.errors),
             article: asked.article,
             is_mistyped,

@@ -1,6 +1,7 @@
 //! What a run works with, handed in by whoever builds the system.
 
 use crate::commit::Sinks;
+use crate::names::asset_of;
 use crate::report::Progress;
 use async_trait::async_trait;
 use segue_core::engine::Engine;
@@ -155,9 +156,7 @@ impl Deps {
     /// # Errors
     /// `NotFound` when the project has none.
     pub fn asset(&self, name: &AssetName) -> Result<&Asset> {
-        let found = self.project.assets.iter().find(|(n, _)| n.as_str() == name.to_string());
-        found
-            .map(|(_, asset)| asset)
+        asset_of(&self.project, name)
             .ok_or_else(|| Error::new(Kind::NotFound, format!("there is no asset {name} in this project")))
     }
 }

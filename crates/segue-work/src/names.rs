@@ -2,7 +2,7 @@
 
 use arrow_schema::{Field, Schema};
 use segue_core::sink::{deleted_column, valid_columns};
-use segue_core::source::{Column, Nested, Nesting, OnChange};
+use segue_core::source::{Column, Nested, Nesting, OnChange, ReadSchema};
 use segue_core::{AssetName, Error, Result, Type};
 use segue_spec::model::{self, Asset, DeleteMissing, OnSchemaChange, Write, WriteMode};
 use std::sync::Arc;
@@ -145,6 +145,30 @@ pub fn on_change(word: OnSchemaChange) -> OnChange {
         OnSchemaChange::Quarantine => OnChange::Quarantine,
         OnSchemaChange::DropValue => OnChange::DropValue,
     }
+}
+
+/// The columns that a copy is read into: those that it declares, or else those that are frozen.
+///
+/// # Errors
+/// As [`column_type`].
+pub fn read_schema(copy: &model::Copy, frozen: Option<&[Column]>) -> Result<ReadSchema> {
+    let declared = columns(&copy.columns, frozen)?;
+    let is_declared = declared.is_some();
+    let (columns, untyped) = declared.unzip();
+    Ok(ReadSchema {
+        declared: is_declared,
+        columns: columns.or_else(|| frozen.map(<[Column]>::to_vec)),
+        untyped: untyped.unwrap_or_default(),
+        on_new_column: on_change(copy.on_new_column),
+        on_type_change: on_change(copy.on_type_change),
+        nested: nesting(copy),
+    })
+}
+
+/// The project's asset of this name, if it has one.
+pub fn asset_of<'p>(project: &'p segue_spec::Project, name: &AssetName) -> Option<&'p Asset> {
+    let name: segue_spec::AssetName = name.to_string().parse().ok()?;
+    project.assets.get(&name)
 }
 
 #[cfg(test)]

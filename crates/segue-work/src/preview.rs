@@ -11,8 +11,8 @@ use arrow_select::concat::concat_batches;
 use futures::future::BoxFuture;
 use futures::{StreamExt, TryStreamExt};
 use parking_lot::Mutex;
-use segue_core::engine::{Answer, InMemory, Param, Query, Relation, TableKey, View};
-use segue_core::source::{Read, ReadRequest, ReadSchema, SliceBatch};
+use segue_core::engine::{Answer, InMemory, Param, Query, Relation, TableKey};
+use segue_core::source::{Read, ReadRequest, SliceBatch};
 use segue_core::{AssetName, Ctx, Error, Kind, Labels, Result, Span, align};
 use segue_diag::NO_INPUT;
 use segue_spec::model::{Asset, Copy, ForEach, How};
@@ -146,16 +146,8 @@ fn of_view<'a>(
     ctx: &'a Ctx,
 ) -> BoxFuture<'a, Result<Arc<dyn Relation>>> {
     Box::pin(async move {
-        let sql = query::statement(view).ok_or_else(|| Error::bug("a view has no statement"))?;
-        let query = Query {
-            sql,
-            params: BTreeMap::new(),
-            tables: parents(deps, &survey::computed_from(view), asked, beside, ctx).await?,
-            timezone: deps.project.timezone.clone(),
-        };
-        let rows = View::of(query, deps.engine.clone(), ctx).await;
-        let rows: Arc<dyn Relation> = Arc::new(rows.map_err(|error| query::located(error, view))?);
-        Ok(rows)
+        let tables = parents(deps, &survey::computed_from(view), asked, beside, ctx).await?;
+        query::over(deps, view, tables, ctx).await
     })
 }
 
@@ -251,19 +243,9 @@ async fn from_source(
     slices.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let labels: Vec<Labels> = slices.iter().map(|s| s.labels.clone()).collect();
     let opened = deps.sources.open(copy)?;
-    let declared = names::columns(&copy.columns, None)?;
-    let is_declared = declared.is_some();
-    let (columns, untyped) = declared.unzip();
     let batch = copy.for_each.as_ref().and_then(ForEach::batch);
     let request = ReadRequest {
-        schema: ReadSchema {
-            declared: is_declared,
-            columns,
-            untyped: untyped.unwrap_or_default(),
-            on_new_column: names::on_change(copy.on_new_column),
-            on_type_change: names::on_change(copy.on_type_change),
-            nested: names::nesting(copy),
-        },
+        schema: names::read_schema(copy, None)?,
         slices,
         batch: batch.map(|b| SliceBatch {
             size: b.size as usize,

@@ -19,21 +19,15 @@ use segue_core::{AssetId, AssetName, Ctx, Error, Kind, Labels, Result, TableId, 
 use segue_diag::{TRY_NAME, TRY_SCHEMA};
 use segue_spec::graph::Graph;
 use segue_spec::model::{Asset, CheckKind};
+use segue_spec::name::RESERVED_SCHEMAS;
 use segue_store::AssetRow;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Schemas in which no try may lie: they mean something in SQL.
-const TAKEN: [&str; 6] = [
-    "quarantine",
-    "pages",
-    "system",
-    "information_schema",
-    "children",
-    "segue_work",
-];
+/// Schemas in which no try may lie, beside those in which no asset may: they mean something in SQL.
+const TAKEN: [&str; 2] = ["children", "segue_work"];
 
 /// What is tried.
 #[derive(Clone, Debug)]
@@ -89,7 +83,7 @@ pub fn name_of(into: &str, asset: &AssetName) -> Result<AssetName> {
 /// # Errors
 /// `Invalid` for a schema that is not free for tries; those of the state.
 pub async fn tries(deps: &Deps, asked: &Try, ctx: &Ctx) -> Result<Vec<Tried>> {
-    refuse_taken(deps, asked).await?;
+    let rows = refuse_taken(deps, asked).await?;
     let order = Graph::of(&deps.project).order();
     let all = order.iter().filter_map(|name| deps.project.assets.get(name));
     let chosen: Vec<&Asset> = all.filter(|a| asked.assets.contains(&asset_name(&a.name))).collect();
@@ -97,7 +91,7 @@ pub async fn tries(deps: &Deps, asked: &Try, ctx: &Ctx) -> Result<Vec<Tried>> {
         name_of(&asked.into, &asset_name(&asset.name))?;
     }
     let mut beside = Beside {
-        tried: earlier(deps, asked, ctx).await?,
+        tried: earlier(deps, asked, &rows, ctx).await?,
         ..Beside::default()
     };
     let (mut told, mut failed) = (Vec::new(), BTreeSet::new());
@@ -149,8 +143,8 @@ impl Tried {
     }
 }
 
-/// Fails where tables of the project, or of another kind, lie in the schema.
-async fn refuse_taken(deps: &Deps, asked: &Try) -> Result<()> {
+/// Fails where tables of the project, or of another kind, lie in the schema; what the state knows otherwise.
+async fn refuse_taken(deps: &Deps, asked: &Try) -> Result<Vec<AssetRow>> {
     let into = asked.into.as_str();
     let taken = |what: String| {
         Error::new(
@@ -160,7 +154,7 @@ async fn refuse_taken(deps: &Deps, asked: &Try) -> Result<()> {
         .code(TRY_SCHEMA)
         .hint("name one that nothing else uses: --into scratch")
     };
-    if TAKEN.contains(&into) {
+    if TAKEN.contains(&into) || RESERVED_SCHEMAS.contains(&into) {
         return Err(taken("it has a meaning of its own".into()));
     }
     let of_project = deps.project.assets.keys().find(|name| name.schema() == into);
@@ -171,23 +165,23 @@ async fn refuse_taken(deps: &Deps, asked: &Try) -> Result<()> {
     let real = rows
         .iter()
         .find(|r| !r.dropped && r.name.schema() == into && !is_try(r));
-    match real {
-        Some(row) => Err(taken(format!("the table of {} is in it", row.name))),
-        None => Ok(()),
+    if let Some(row) = real {
+        return Err(taken(format!("the table of {} is in it", row.name)));
     }
+    Ok(rows)
 }
 
 /// The tables of earlier tries in the schema, by the assets that they are of.
-async fn earlier(deps: &Deps, asked: &Try, ctx: &Ctx) -> Result<Tables> {
+async fn earlier(deps: &Deps, asked: &Try, rows: &[AssetRow], ctx: &Ctx) -> Result<Tables> {
     let mut tables = Tables::new();
     for name in deps.project.assets.keys().map(asset_name) {
         let Ok(tried) = name_of(&asked.into, &name) else {
             continue;
         };
-        let Some(row) = deps.store.asset(&tried).await?.filter(|r| is_try(r) && !r.dropped) else {
+        let Some(row) = rows.iter().find(|r| r.name == tried && is_try(r) && !r.dropped) else {
             continue;
         };
-        let own = known::own(&row);
+        let own = known::own(row);
         let head = deps.places.lake.head(&own, ctx).await?;
         if head.schema.is_some() {
             tables.insert(name, deps.places.lake.at(&own, head.version, ctx).await?);

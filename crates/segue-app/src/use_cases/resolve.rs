@@ -40,7 +40,7 @@ pub async fn resolve(app: &App, asset: &str, text: &str, ctx: &Ctx) -> Result<Me
 pub(crate) async fn opened(app: &App, asset: &str) -> Result<(AssetName, Arc<dyn Relation>)> {
     if app.view_called(asset).is_some() {
         let name: AssetName = asset.parse()?;
-        let rows = app.view(&name).await?;
+        let rows = app.view(&app.lake_deps(), &name).await?;
         return Ok((name, rows));
     }
     let row = app.row(asset).await?;

@@ -9,7 +9,7 @@ use arrow_schema::SchemaRef;
 use futures::{StreamExt, TryStreamExt};
 use segue_core::commit::{Footprint, LedgerChange, Role};
 use segue_core::sink::{Change, Rows, Sink, Target};
-use segue_core::{AsideId, Error, Labels, Result};
+use segue_core::{AsideId, Error, Result};
 use segue_diag::CAME_FIRST;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -137,11 +137,6 @@ impl Lander<'_> {
         new: &[SetAside],
         after: u64,
     ) -> Result<Option<Piece>> {
-        let named = handling
-            .rows
-            .iter()
-            .chain(handling.stay.iter().filter_map(|r| r.id.as_ref()));
-        let slices: BTreeSet<Labels> = named.map(|id| aside::id_labels(*id)).collect();
         let mut rows = handling.stay.clone();
         rows.extend(new.iter().cloned().map(|mut row| {
             if row.id.is_none() {
@@ -152,13 +147,14 @@ impl Lander<'_> {
         let change = match &handling.parts {
             // Rows of an earlier version of this program have no id: what stays of all that they belong to is written anew.
             Some(parts) => replace_parts(parts),
-            None => Change::ReplaceSlices {
-                columns: vec![aside::ID.into()],
-                slices: slices
-                    .into_iter()
-                    .chain(rows.iter().filter_map(|r| r.id).map(aside::id_labels))
-                    .collect(),
-            },
+            None => {
+                let left = handling.rows.iter().copied();
+                let named = left.chain(rows.iter().filter_map(|r| r.id));
+                Change::ReplaceSlices {
+                    columns: vec![aside::ID.into()],
+                    slices: named.map(aside::id_labels).collect(),
+                }
+            }
         };
         let target = known::companion(self.row, Role::Quarantine);
         self.quarantine_piece(target, change, &rows, false).await

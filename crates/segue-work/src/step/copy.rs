@@ -14,7 +14,7 @@ use crate::names;
 use crate::report::Ended;
 use jiff::Timestamp;
 use segue_core::commit::{Entry, LedgerChange, Outcome};
-use segue_core::source::{Column, ReadRequest, ReadSchema, SliceBatch};
+use segue_core::source::{ReadRequest, SliceBatch};
 use segue_core::state::CommitState;
 use segue_core::{Batches, Error, Kind, Labels, Result, Slice};
 use segue_spec::model::{Copy, WriteMode};
@@ -286,7 +286,7 @@ impl Doing<'_> {
     ) -> Result<ReadRequest> {
         let Step { deps, row, .. } = &self.step;
         let frozen = row.schema.as_deref().filter(|_| self.meets != Meets::Swap);
-        let declared = names::columns(&copy.columns, frozen)?;
+        let schema = names::read_schema(copy, frozen)?;
         let from = match (copy.has_position(), self.meets) {
             (true, Meets::AsWritten) => deps.store.position(row.id).await?,
             _ => None,
@@ -311,17 +311,8 @@ impl Doing<'_> {
             true => self.step.asset.write.key.clone(),
             false => Vec::new(),
         };
-        let is_declared = declared.is_some();
-        let (columns, untyped) = declared.unzip();
         Ok(ReadRequest {
-            schema: ReadSchema {
-                declared: is_declared,
-                columns: columns.or_else(|| frozen.map(<[Column]>::to_vec)),
-                untyped: untyped.unwrap_or_default(),
-                on_new_column: names::on_change(copy.on_new_column),
-                on_type_change: names::on_change(copy.on_type_change),
-                nested: names::nesting(copy),
-            },
+            schema,
             slices: which
                 .iter()
                 .map(|i| self.seen.slices.get(*i).cloned().unwrap_or_else(Slice::whole))

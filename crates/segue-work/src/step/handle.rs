@@ -9,7 +9,7 @@ mod choose;
 mod newer;
 mod sort;
 
-pub use choose::{Chosen, MOST_ROWS};
+pub use choose::Chosen;
 
 use super::aside::SetAside;
 use super::gather::row_aside;
@@ -17,7 +17,7 @@ use super::group::{Group, Handles};
 use super::inputs::Inputs;
 use super::land::{Lander, Meets};
 use super::{How, Rejudge, Step, grains, known, uncancelled};
-use crate::commit::{Protocol, Rules, Settled, Sinks, foresee, settle};
+use crate::commit::{Sinks, foresee};
 use crate::definition::Definition;
 use crate::deps::Deps;
 use crate::nest::Nest;
@@ -26,7 +26,7 @@ use arrow_schema::SchemaRef;
 use futures::StreamExt;
 use segue_core::commit::Handling;
 use segue_core::sink::{Head, Rows, Sink, Target};
-use segue_core::{AsideId, Ctx, Error, Result, align};
+use segue_core::{AsideId, Ctx, Error, Result};
 use segue_spec::model::Asset;
 use segue_store::{AssetRow, LeaseGuard};
 use sort::{Sorted, said};
@@ -60,7 +60,7 @@ pub(super) async fn handle(
     report: &mut StepReport,
 ) -> Result<Ended> {
     let commit_ctx = uncancelled(ctx);
-    let step = Step {
+    let mut step = Step {
         deps,
         asset,
         row,
@@ -69,7 +69,7 @@ pub(super) async fn handle(
         ctx,
         commit_ctx,
     };
-    let settled = step.settled().await?;
+    let settled = step.settle().await?;
     let hand = Hand {
         deps,
         asset,
@@ -162,23 +162,6 @@ async fn known_row(deps: &Deps, asset: &Asset) -> Result<(AssetRow, Target)> {
     Ok((row, own))
 }
 
-impl Step<'_> {
-    async fn settled(&self) -> Result<Settled> {
-        let recheck = Rejudge {
-            deps: self.deps,
-            asset: self.asset,
-        };
-        let protocol = Protocol {
-            state: &self.deps.store,
-            sinks: &self.deps.places,
-            recheck: &recheck,
-            ctx: &self.commit_ctx,
-            rules: Rules::default(),
-        };
-        settle(&protocol, &self.lease.lease, &known::own(&self.row)).await
-    }
-}
-
 /// What rows are taken in hand with.
 struct Hand<'a> {
     deps: &'a Deps,
@@ -234,10 +217,7 @@ impl Hand<'_> {
                 let text = row_aside(&whose, String::new(), &batch, at, now, None).row;
                 texts.push((text, row));
             }
-            let rows = futures::stream::iter([Ok(Rows {
-                batch: align::align(&batch, &schema)?,
-                deletes: None,
-            })]);
+            let rows = futures::stream::iter([Ok(Rows { batch, deletes: None })]);
             let staged = sink.stage(&own, schema.clone(), rows.boxed(), ctx).await?;
             group.add_staged(staged, &schema)?;
         }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// # Errors
 /// `Bug` for a type that the project knows and the rest does not.
 pub fn empty(project: &Project, name: &AssetName) -> Result<Option<Arc<dyn Relation>>> {
-    let Some(asset) = asset(project, name).filter(|asset| asset.optional) else {
+    let Some(asset) = names::asset_of(project, name).filter(|asset| asset.optional) else {
         return Ok(None);
     };
     let How::Copy(copy) = &asset.how else {
@@ -38,7 +38,7 @@ pub fn empty(project: &Project, name: &AssetName) -> Result<Option<Arc<dyn Relat
 
 /// The error for an input that has no table yet, saying what would let others go on without it.
 pub fn with_columns_wanted(error: Error, project: &Project, name: &AssetName) -> Error {
-    match asset(project, name) {
+    match names::asset_of(project, name) {
         Some(asset) if asset.optional => error.hint(format!(
             "run it first: segue run {name}; or declare its `columns` with their types: then it is empty until it was read"
         )),
@@ -80,10 +80,4 @@ pub fn told(error: &Error) -> String {
         Some(code) => format!("[{code}] {error}"),
         None => error.to_string(),
     }
-}
-
-fn asset<'a>(project: &'a Project, name: &AssetName) -> Option<&'a Asset> {
-    project
-        .assets
-        .get(&name.to_string().parse::<segue_spec::AssetName>().ok()?)
 }

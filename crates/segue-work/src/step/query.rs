@@ -9,11 +9,12 @@ use crate::ranges::{Calendar, told};
 use arrow_array::RecordBatch;
 use arrow_schema::{Field, Schema, SchemaRef};
 use futures::TryStreamExt;
-use segue_core::engine::{Param, Query, TableKey};
+use segue_core::engine::{Param, Query, Relation, TableKey, View};
 use segue_core::{Ctx, Error, Kind, Result, Type};
 use segue_diag::OUTSIDE_RANGE;
 use segue_spec::model::{Asset, From, How, LakeSource};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The statement of an asset that is computed from the lake; `None` for a copy from a source.
@@ -164,6 +165,26 @@ impl Asked<'_> {
         .with("range", told(range))
         .hint("bound the output by $from and $to as the input is, for example with date_trunc"))
     }
+}
+
+/// What a view gives over these tables.
+///
+/// # Errors
+/// Those of its SQL.
+pub async fn over(
+    deps: &Deps,
+    view: &Asset,
+    tables: BTreeMap<TableKey, Arc<dyn Relation>>,
+    ctx: &Ctx,
+) -> Result<Arc<dyn Relation>> {
+    let question = Query {
+        sql: statement(view).ok_or_else(|| Error::bug("a view has no statement"))?,
+        params: BTreeMap::new(),
+        tables,
+        timezone: deps.project.timezone.clone(),
+    };
+    let rows = View::of(question, deps.engine.clone(), ctx).await;
+    Ok(Arc::new(rows.map_err(|error| located(error, view))?))
 }
 
 /// The columns of an answer as a table holds them: which of them can be empty is not the planner's to say, whose word changes with releases.

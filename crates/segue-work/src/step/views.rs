@@ -9,15 +9,15 @@ use super::survey::computed_from;
 use crate::definition::Definition;
 use crate::deps::Deps;
 use crate::ledger::{InputHistory, Rule};
-use crate::names::asset_name;
+use crate::names::{asset_name, asset_of};
 use arrow_schema::SchemaRef;
 use segue_core::commit::InputVersion;
-use segue_core::engine::{Query, Relation, TableKey, View};
+use segue_core::engine::{Query, Relation, TableKey};
 use segue_core::hash::sha256;
 use segue_core::{AssetName, Ctx, Error, Result, TableId};
+use segue_spec::Project;
 use segue_spec::hash::data_hash;
 use segue_spec::model::Asset;
-use segue_spec::{AssetName as Name, Project};
 use segue_store::AssetRow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -49,7 +49,7 @@ fn follow<'p>(
     seen: &mut BTreeSet<AssetName>,
     found: &mut Behind<'p>,
 ) {
-    let Some(view) = view_of(project, name) else {
+    let Some(view) = asset_of(project, name).filter(|asset| asset.is_view()) else {
         found.tables.entry(name.clone()).or_default().insert(via.clone());
         return;
     };
@@ -63,12 +63,6 @@ fn follow<'p>(
         Some((_, names)) => drop(names.insert(via.clone())),
         None => found.views.push((view, BTreeSet::from([via.clone()]))),
     }
-}
-
-/// The asset of this name, if it is a view.
-fn view_of<'p>(project: &'p Project, name: &AssetName) -> Option<&'p Asset> {
-    let name: Name = name.to_string().parse().ok()?;
-    project.assets.get(&name).filter(|asset| asset.is_view())
 }
 
 /// A view that is read, as its SQL is now.
@@ -91,16 +85,9 @@ impl ViewInput {
         rows_of: impl Fn(&AssetName) -> Option<Arc<dyn Relation>>,
         ctx: &Ctx,
     ) -> Result<ViewInput> {
-        let sql = query::statement(view).ok_or_else(|| Error::bug("a view has no statement"))?;
         let names = view.reads.iter().map(asset_name);
         let tables = names.filter_map(|name| Some((TableKey::from(&name), rows_of(&name)?)));
-        let question = Query {
-            sql,
-            params: BTreeMap::new(),
-            tables: tables.collect(),
-            timezone: deps.project.timezone.clone(),
-        };
-        let rows = View::of(question, deps.engine.clone(), ctx).await;
+        let rows = query::over(deps, view, tables.collect(), ctx).await?;
         let name = asset_name(&view.name);
         Ok(ViewInput {
             version: InputVersion {
@@ -108,7 +95,7 @@ impl ViewInput {
                 version: digest(view),
                 name,
             },
-            rows: Arc::new(rows.map_err(|error| query::located(error, view))?),
+            rows,
             via,
         })
     }
@@ -177,6 +164,7 @@ mod tests {
     use super::*;
     use crate::ledger::Why;
     use crate::testing::project;
+    use segue_spec::AssetName as Name;
 
     #[test]
     fn another_sql_is_another_version_and_reopens_what_was_computed() {

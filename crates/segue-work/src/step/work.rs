@@ -103,7 +103,7 @@ pub async fn work(
 impl Step<'_> {
     /// Finishes what is prepared, and makes sure that the table is the one that the state remembers. With `--rebuild` a table that is
     /// gone is given up for a new one.
-    async fn settle(&mut self) -> Result<Settled> {
+    pub(super) async fn settle(&mut self) -> Result<Settled> {
         let recheck = super::Rejudge {
             deps: self.deps,
             asset: self.asset,

@@ -121,18 +121,7 @@ impl Reader<'_> {
     }
 
     fn read_schema(&self, copy: &Copy) -> Result<ReadSchema> {
-        let frozen = self.row.schema.as_deref();
-        let declared = names::columns(&copy.columns, frozen)?;
-        let is_declared = declared.is_some();
-        let (columns, untyped) = declared.unzip();
-        Ok(ReadSchema {
-            declared: is_declared,
-            columns: columns.or_else(|| frozen.map(<[_]>::to_vec)),
-            untyped: untyped.unwrap_or_default(),
-            on_new_column: names::on_change(copy.on_new_column),
-            on_type_change: names::on_change(copy.on_type_change),
-            nested: names::nesting(copy),
-        })
+        names::read_schema(copy, self.row.schema.as_deref())
     }
 
     /// Records as the source handed them out.

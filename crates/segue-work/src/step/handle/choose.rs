@@ -13,7 +13,7 @@ use segue_diag::{ASIDE_CONDITION, ASIDE_NOTHING, ASIDE_TOO_MANY};
 use std::collections::BTreeMap;
 
 /// The most rows that are taken in hand at once: the commit names each of them.
-pub const MOST_ROWS: usize = 50_000;
+const MOST_ROWS: usize = 50_000;
 
 /// Which rows of a quarantine are meant; all of them where nothing is said.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -109,13 +109,16 @@ impl Look<'_> {
         open: &[usize],
         verdicts: &mut [Verdict],
     ) -> Result<()> {
-        let landed = self.deps.store.commits_on(self.row.table).await?;
         let mut by_moment: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
         for at in open {
             if let Some(after) = rows[*at].after {
                 by_moment.entry(after).or_default().push(*at);
             }
         }
+        if by_moment.is_empty() {
+            return Ok(());
+        }
+        let landed = self.deps.store.commits_on(self.row.table).await?;
         for (after, at) in by_moment {
             let is_absent = |at: &usize| !now.contains_key(at);
             if self.row.connection.is_some() {

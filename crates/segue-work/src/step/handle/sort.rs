@@ -79,11 +79,11 @@ impl Sorted {
     }
 
     /// Takes rows out of those that go. `what` says what becomes of each; `None`: it goes.
-    fn sift(&mut self, mut what: impl FnMut(usize) -> Option<Leaves>) -> Result<()> {
+    fn sift(&mut self, mut what: impl FnMut(usize, &SetAside) -> Option<Leaves>) -> Result<()> {
         let mut keeps = Vec::with_capacity(self.going.len());
         let mut going = Vec::with_capacity(self.going.len());
         for (at, row) in std::mem::take(&mut self.going).into_iter().enumerate() {
-            let leaves = what(at);
+            let leaves = what(at, &row);
             keeps.push(leaves.is_none());
             match leaves {
                 None => going.push(row),
@@ -260,7 +260,7 @@ impl Hand<'_> {
             return Ok(());
         };
         let wanted: Vec<Labels> = sorted.going.iter().map(|r| r.labels.clone()).collect();
-        sorted.sift(|at| {
+        sorted.sift(|at, _| {
             let is_its = |name: &String| match (wanted[at].get(name), batch.column_by_name(name)) {
                 (Some(label), Some(column)) => scalar(label) == scalar(&crate::json::value(column, at)),
                 _ => true,
@@ -279,7 +279,12 @@ impl Hand<'_> {
             return Ok(());
         }
         let ledger = self.deps.store.ledger(self.row.id).await?;
-        let landed = self.deps.store.commits_on(self.row.table).await?;
+        let is_stray = |row: &SetAside| row.part != part_key(&row.labels, row.range);
+        // Only of a row that could not be told whose it was is it asked when its part was read.
+        let landed = match sorted.going.iter().any(is_stray) {
+            true => self.deps.store.commits_on(self.row.table).await?,
+            false => Vec::new(),
+        };
         let columns = slice_columns(self.asset);
         let batch = sorted.batch.clone();
         let labels: Vec<Labels> = sorted
@@ -296,13 +301,12 @@ impl Hand<'_> {
                 },
             )
             .collect();
-        let rows = sorted.going.clone();
         let by_key: HashMap<String, Vec<&Entry>> = ledger.iter().fold(HashMap::new(), |mut all, entry| {
             all.entry(told(&entry.labels)).or_default().push(entry);
             all
         });
-        sorted.sift(|at| {
-            let (row, labels) = (&rows[at], &labels[at]);
+        sorted.sift(|at, row| {
+            let labels = &labels[at];
             let entries = by_key.get(&told(labels)).map(Vec::as_slice).unwrap_or_default();
             let holds = |range: Option<segue_core::Span>| match (range, row.range) {
                 (Some(done), Some(mine)) => done.from <= mine.from && mine.to <= done.to,
@@ -315,11 +319,9 @@ impl Hand<'_> {
             if entry.outcome == Outcome::Closed {
                 return Some(Leaves::stays("what it belongs to is closed"));
             }
-            let is_stray = row.part != part_key(&row.labels, row.range);
-            let its = row
-                .after
-                .and_then(|after| landed.iter().map(|l| l.n).filter(|n| *n > after).min());
-            (is_stray && its != Some(entry.n)).then(|| Leaves::stays("what it belongs to was read again since"))
+            let its = |after: u64| landed.iter().map(|l| l.n).filter(|n| *n > after).min();
+            (is_stray(row) && row.after.and_then(its) != Some(entry.n))
+                .then(|| Leaves::stays("what it belongs to was read again since"))
         })
     }
 
@@ -344,7 +346,7 @@ impl Hand<'_> {
             let others = reads.into_iter().filter(|(after, _)| Some(*after) != most);
             again.extend(others.flat_map(|(_, rows)| rows));
         }
-        sorted.sift(|at| again.contains(&at).then_some(Leaves::There))
+        sorted.sift(|at, _| again.contains(&at).then_some(Leaves::There))
     }
 
     /// Rows without a key stay; of several with one key only the newest goes, unless nobody can tell which that is.
@@ -361,36 +363,34 @@ impl Hand<'_> {
                     })
                 })
                 .collect::<Result<_>>()?;
-        let keys = crate::rows::digests(&batch, &columns)?;
-        let all = crate::rows::digests(&batch, &(0..batch.num_columns()).collect::<Vec<_>>())?;
-        let mut of_key: HashMap<u128, Vec<usize>> = HashMap::new();
-        for (at, key) in keys.iter().enumerate() {
-            of_key.entry(*key).or_default().push(at);
-        }
-        let several = self.asset.write.mode == WriteMode::DeleteInsert;
         // A slice's rows are told apart among themselves where slices are replaced.
-        let rows = sorted.going.clone();
-        let whose = |at: usize| match self.asset.write.mode {
-            WriteMode::Replace => told(&rows[at].labels),
+        let whose = |row: &SetAside| match self.asset.write.mode {
+            WriteMode::Replace => told(&row.labels),
             _ => String::new(),
         };
-        sorted.sift(|at| {
+        let keys = crate::rows::digests(&batch, &columns)?.into_iter().zip(&sorted.going);
+        let keys: Vec<(u128, String)> = keys.map(|(key, row)| (key, whose(row))).collect();
+        let all = crate::rows::digests(&batch, &(0..batch.num_columns()).collect::<Vec<_>>())?;
+        let after: Vec<Option<u64>> = sorted.going.iter().map(|row| row.after).collect();
+        let mut of_key: HashMap<&(u128, String), Vec<usize>> = HashMap::new();
+        for (at, key) in keys.iter().enumerate() {
+            of_key.entry(key).or_default().push(at);
+        }
+        // Of each key when its newest rows were set aside, and which they are.
+        let newest = of_key.into_iter().map(|(key, mut rivals)| {
+            let newest = rivals.iter().map(|at| after[*at]).max().flatten();
+            rivals.retain(|at| after[*at] == newest);
+            (key, (newest, rivals))
+        });
+        let newest: HashMap<&(u128, String), (Option<u64>, Vec<usize>)> = newest.collect();
+        let several = self.asset.write.mode == WriteMode::DeleteInsert;
+        sorted.sift(|at, _| {
             if let Some(empty) = columns.iter().find(|c| batch.column(**c).is_null(at)) {
                 let reason = format!("key column `{}` is empty", batch.schema_ref().field(*empty).name());
                 return Some(Leaves::stays(reason));
             }
-            let rivals = of_key.get(&keys[at]).map(Vec::as_slice).unwrap_or_default();
-            let rivals: Vec<usize> = rivals
-                .iter()
-                .copied()
-                .filter(|other| whose(*other) == whose(at))
-                .collect();
-            let newest = rivals.iter().map(|other| rows[*other].after).max().flatten();
-            let is_old = rows[at].after < newest;
-            let beside: Vec<usize> = rivals
-                .into_iter()
-                .filter(|other| rows[*other].after == newest)
-                .collect();
+            let (newest, beside) = newest.get(&keys[at])?;
+            let is_old = after[at] < *newest;
             if is_old {
                 // Met again as it was, it is the same row.
                 return Some(match beside.iter().any(|other| all[*other] == all[at]) {
@@ -427,7 +427,7 @@ impl Hand<'_> {
         };
         let verdicts = look.ask(&batch, &sorted.going).await?;
         let key = self.asset.write.key.join(", ");
-        sorted.sift(|at| match verdicts[at] {
+        sorted.sift(|at, _| match verdicts[at] {
             Verdict::Goes => None,
             Verdict::IsThere => Some(Leaves::There),
             Verdict::Newer | Verdict::Unknown => Some(Leaves::Newer),
@@ -470,7 +470,7 @@ impl Hand<'_> {
                 }
             }
         }
-        sorted.sift(|at| {
+        sorted.sift(|at, _| {
             let check = offends.get(&at)?;
             Some(Leaves::Stays {
                 reason: format!("check `{check}` does not hold"),
